@@ -1,0 +1,205 @@
+// The static file server in bake's images of static services (SPA frontends). No dependencies, Node 18 or newer.
+//
+//   node serve.mjs ROOT
+//
+// PORT=8080 (0: any free one)   HOST=0.0.0.0   HEALTH_PATH=/healthz
+// SPA=0 switches the history fallback to index.html off; ACCESS_LOG=1 writes one JSON line per request.
+import { createHash } from 'node:crypto';
+import { createReadStream, realpathSync, statSync } from 'node:fs';
+import { realpath, stat, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { basename, extname, join, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { gzip as gzipCallback } from 'node:zlib';
+
+const gzip = promisify(gzipCallback);
+const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0' } = process.env;
+const MIB = 1024 * 1024;
+const GRACE_MS = 2000; // after SIGTERM, for responses under way; Kubernetes kills after 30 s
+const TEXT = {
+  html: 'text/html', htm: 'text/html', css: 'text/css', js: 'text/javascript', mjs: 'text/javascript', cjs: 'text/javascript',
+  txt: 'text/plain', md: 'text/markdown', csv: 'text/csv', vtt: 'text/vtt', xml: 'application/xml', svg: 'image/svg+xml',
+  json: 'application/json', map: 'application/json', webmanifest: 'application/manifest+json',
+};
+const BINARY = {
+  wasm: 'application/wasm', pdf: 'application/pdf', zip: 'application/zip', gz: 'application/gzip', ico: 'image/x-icon',
+  png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif', webp: 'image/webp', avif: 'image/avif',
+  woff: 'font/woff', woff2: 'font/woff2', ttf: 'font/ttf', otf: 'font/otf', eot: 'application/vnd.ms-fontobject',
+  mp3: 'audio/mpeg', ogg: 'audio/ogg', wav: 'audio/wav', mp4: 'video/mp4', webm: 'video/webm',
+};
+const COMPRESSIBLE = new Set([...Object.keys(TEXT), 'wasm', 'ttf', 'otf', 'eot', 'ico']);
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+
+// Keeps what `make` promised for a key and forgets the oldest keys when the weights pass the limit.
+class Memory {
+  #entries = new Map();
+  #weight = 0;
+  constructor(limit) { this.limit = limit; }
+  get(key, weight, make) {
+    if (this.#entries.has(key)) return this.#entries.get(key).value;
+    const value = make();
+    this.#entries.set(key, { weight, value });
+    this.#weight += weight;
+    for (const oldest of this.#entries.keys()) if (this.#weight > this.limit) this.#forget(oldest);
+    value.catch(() => this.#forget(key));
+    return value;
+  }
+  #forget(key) {
+    this.#weight -= this.#entries.get(key)?.weight ?? 0;
+    this.#entries.delete(key);
+  }
+}
+const digests = new Memory(4096); // files
+const gzipped = new Memory(32 * MIB); // bytes before compression
+
+const extension = (path) => extname(path).slice(1).toLowerCase();
+const versionOf = ({ file, stats }) => [file, stats.ino, stats.size, stats.mtimeMs, stats.ctimeMs].join('\0');
+
+function contentType(file) {
+  const ext = extension(file);
+  return TEXT[ext] ? `${TEXT[ext]}; charset=utf-8` : BINARY[ext] ?? 'application/octet-stream';
+}
+
+// True for index-B1a2c3D4.js, main.3f2a1b9c.chunk.js, main-5FSGOR7Y.js; false for date-picker.js, app-MyWidget.js and
+// report-20240101.pdf: a year of caching must not hit a plain word or a number, a hash that looks like one only costs a 304.
+function isHashed(name) {
+  const words = /^[A-Z]*[a-z]*([A-Z][a-z]+)*\d*([-_][A-Z]*[a-z]*([A-Z][a-z]+)*\d*)*$/;
+  const isHash = (s) => /^(?=.*\d)(?=.*[a-f])[0-9a-f]+$/.test(s) || (/[A-Z]/.test(s) && !words.test(s));
+  const tails = (part) => [/(?:^|-)([\w-]{8})$/, /(?:^|-)([A-Za-z0-9]{8,})$/].map((tail) => tail.exec(part)?.[1]);
+  return name.split('.').slice(0, -1).flatMap(tails).some((tail) => tail !== undefined && isHash(tail));
+}
+
+// The regular file behind a path, with symlinks followed, or null when there is none inside the root.
+async function regular(path) {
+  try {
+    const file = await realpath(path);
+    const stats = await stat(file);
+    return file.startsWith(root) && stats.isFile() ? { file, stats } : null;
+  } catch (error) {
+    if (ABSENT.has(error.code)) return null;
+    throw error;
+  }
+}
+
+async function locate(path, accept) {
+  const wanted = join(root, path);
+  for (const file of path.endsWith('/') ? [`${wanted}index.html`] : [wanted, `${wanted}.html`, `${wanted}/index.html`]) {
+    const found = await regular(file);
+    if (found) return found;
+  }
+  const navigation = !extname(wanted) && /\btext\/html\b/i.test(accept);
+  return navigation && SPA !== '0' ? regular(join(root, 'index.html')) : null;
+}
+
+function accepts(header, coding) {
+  const offers = header.toLowerCase().split(',').map((offer) => offer.split(';').map((part) => part.trim()));
+  const [, ...parameters] = offers.find(([name]) => name === coding) ?? offers.find(([name]) => name === '*') ?? ['', 'q=0'];
+  return !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+}
+
+// What goes over the wire for a file: { file, size } to stream or { body, size } from memory, and its content coding.
+async function represent(found, acceptEncoding) {
+  const { file, stats } = found;
+  for (const [coding, suffix] of [['br', '.br'], ['gzip', '.gz']]) {
+    const neighbour = accepts(acceptEncoding, coding) && (await regular(file + suffix));
+    if (neighbour) return { file: neighbour.file, size: neighbour.stats.size, coding };
+  }
+  const worthwhile = COMPRESSIBLE.has(extension(file)) && stats.size >= 1024 && stats.size <= 8 * MIB;
+  if (!worthwhile || !accepts(acceptEncoding, 'gzip')) return { file, size: stats.size, coding: '' };
+  const body = await gzipped.get(versionOf(found), stats.size, async () => gzip(await readFile(file)));
+  return { body, size: body.length, coding: 'gzip' };
+}
+
+// Of the content, not of size and time: in an image every mtime is the same, and two index.html often have one length.
+function digestOf(found) {
+  return digests.get(versionOf(found), 1, async () => {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(found.file), hash);
+    return hash.digest('base64url').slice(0, 22);
+  });
+}
+
+function plain(response, status, text, headers = {}) {
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': text.length, 'Cache-Control': 'no-store', ...headers });
+  response.end(text);
+}
+
+async function sendFile(request, response, found) {
+  const { headers } = request;
+  const { file, body, size, coding } = await represent(found, headers['accept-encoding'] ?? '');
+  const etag = `"${await digestOf(found)}${coding && `-${coding}`}"`;
+  const immutable = !contentType(found.file).startsWith('text/html') && isHashed(basename(found.file));
+  response.setHeader('ETag', etag);
+  response.setHeader('Vary', 'Accept-Encoding');
+  response.setHeader('Cache-Control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache');
+  const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  if (known.includes(etag) || known.includes('*')) return response.writeHead(304).end();
+  response.setHeader('Content-Type', contentType(found.file));
+  response.setHeader('Content-Length', size);
+  if (coding) response.setHeader('Content-Encoding', coding);
+  if (body || request.method === 'HEAD') return response.end(body);
+  return pipeline(createReadStream(file), response);
+}
+
+function decoded(path) {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return ''; // a stray % sign
+  }
+}
+
+async function handle(request, response) {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  if (!['GET', 'HEAD'].includes(request.method)) return plain(response, 405, 'method not allowed\n', { Allow: 'GET, HEAD' });
+  const [rawPath] = request.url.split(/[?#]/);
+  if (rawPath === HEALTH_PATH) return plain(response, 200, 'ok');
+  const path = decoded(rawPath);
+  if (!path.startsWith('/') || path.includes('\0')) return plain(response, 400, 'bad request\n');
+  // The path asked for, not the one symlinks lead to: a mounted ConfigMap's files are links into `..data`.
+  const hidden = path.split('/').some((name) => name.startsWith('.') && name !== '.well-known');
+  const found = hidden ? null : await locate(path, request.headers.accept ?? '');
+  if (!found) return plain(response, 404, 'not found\n');
+  return sendFile(request, response, found);
+}
+
+async function answer(request, response) {
+  const { method, url } = request;
+  const began = performance.now();
+  const log = () => console.log(JSON.stringify({ msg: 'request', method, url, status: response.statusCode, ms: Math.round(performance.now() - began) }));
+  if (ACCESS_LOG === '1') response.once('close', log);
+  try {
+    await handle(request, response);
+  } catch (error) {
+    if (error.code === 'ERR_STREAM_PREMATURE_CLOSE') return; // the client left
+    console.error(JSON.stringify({ msg: 'failed', method, url, error: error.message }));
+    if (response.headersSent) response.destroy();
+    else plain(response, 500, 'internal error\n');
+  }
+}
+
+function fail(message) {
+  console.error(`serve: ${message}`);
+  process.exit(1);
+}
+
+function rootOf(folder) {
+  if (!folder) fail('no folder given; usage: node serve.mjs ROOT');
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) fail(`${folder}: no such folder`);
+  return join(realpathSync(folder), sep);
+}
+
+function stop() {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+  setTimeout(() => server.closeAllConnections(), GRACE_MS).unref();
+}
+
+const root = rootOf(process.argv[2]);
+if (!/^\d{1,5}$/.test(PORT) || Number(PORT) > 65535) fail(`PORT=${PORT}: not a port number`);
+const server = createServer(answer);
+const reasons = { EADDRINUSE: 'port is taken', EACCES: 'not allowed to listen on this port' };
+server.on('error', (error) => fail(`${HOST}:${PORT}: ${reasons[error.code] ?? error.message}`));
+server.listen(Number(PORT), HOST, () => console.log(JSON.stringify({ msg: 'listening', port: server.address().port })));
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, stop);
