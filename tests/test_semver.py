@@ -11,16 +11,16 @@ import pytest
 from bake.semver import is_version, newest, satisfies
 
 VERSIONS = """
-0.0.0 0.0.3 0.0.4 0.2.3 0.2.9 0.3.0 1.0.0 1.2.0 1.2.3 1.2.3-alpha.7 1.2.3-beta.2 1.2.3-beta.10 1.2.4-beta.2 1.2.9
-1.3.0 1.3.0-0 2.0.0-rc.1 2.0.0 2.1.0 2.4.5 3.0.0 10.0.0 1.2.3+build.5 not-a-version 1.2
-""".split()
+0.0.0 0.0.3 0.0.4 0.2.3 0.2.9 0.3.0 1.0.0 1.2.0 1.2.3 1.2.3-alpha.7 1.2.3-beta.2 1.2.3-beta.10 1.2.4-beta.2
+1.2.9 1.3.0 1.3.0-0 2.0.0-rc.1 2.0.0 2.1.0 2.4.5 3.0.0 10.0.0 1.2.3+build.5 not-a-version 1.2
+"""
 # Separated by commas: the first is the empty range.
 RANGES = (
     ",*,x,1,1.x,1.2,1.2.x,1.2.*,=1.2.3,1.2.3,v1.2.3,^1.2.3,^0.2.3,^0.0.3,^0.0,^0,^1.2.3-beta.2,~1.2.3,~1.2,~1,~0.2,"
     "~1.2.3-beta.2,~> 1.2,>1.2.3,>= 1.2.3,<1.2.3,<=1.2.3,>1.2,>1,<=1.2,<1.2,>=1.2,<=1,<1,>*,<*,1.2.3 - 2.3.4,"
     "1.2 - 2.3,1 - 2,1.2.3 || 2.x,^1 || ^3,>=1.2.3 <2,>=1.2.3-beta.2 <1.3.0,latest,git+ssh://x,1.2.3-beta.10,^x,~*,"
     "^1.x,^0.x,^1.2.x,>=2.0.0-rc.1,<2.0.0,<2.0.0-rc.2,^2.0.0-rc.0,|| 1.2.3,1.2.3 nonsense"
-).split(",")
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def node_semver() -> Path:
 
 
 def test_every_pair_of_version_and_range_is_judged_as_npm_judges_it(node_semver: Path) -> None:
-    pairs = list(product(VERSIONS, RANGES))
+    pairs = list(product(VERSIONS.split(), RANGES.split(",")))
     script = (
         "const s=require(process.argv[1]);let t='';process.stdin.on('data',d=>t+=d).on('end',()=>"
         "console.log(JSON.stringify(JSON.parse(t).map(([v,r])=>s.satisfies(v,r)))))"
