@@ -1,0 +1,664 @@
+"""What a service can reach in the lockfile, and how that is cut into layers. Pure: text in, values out.
+
+Resolution is Node's own (https://nodejs.org/api/modules.html#loading-from-node_modules-folders) over the
+paths of a package-lock v2/v3 (https://docs.npmjs.com/cli/configuring-npm/package-lock-json#packages): what
+npm decided about versions, aliases and overrides is already in the places it gave to things.
+"""
+
+import hashlib
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+from bake.errors import WorkspaceError
+
+Kind = Literal["prod", "optional", "peer", "peer-optional", "bundled", "link", "extra"]
+
+NATIVE_HELPERS = frozenset(
+    {
+        "bindings",
+        "detect-libc",
+        "nan",
+        "node-addon-api",
+        "node-gyp-build",
+        "node-gyp-build-optional-packages",
+        "prebuild-install",
+    }
+)
+"""Packages that exist to find or compile a native addon: who depends on one may hold machine code."""
+
+RELOCK = "run `npm install --package-lock-only`"
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One place of the lockfile: an installed package, a link, or a workspace package.
+
+    `link` is the target's package path ("" for what is not a link; no link can point at the root).
+    """
+
+    path: str
+    name: str
+    version: str = ""
+    link: str = ""
+    dev: bool = False
+    optional: bool = False
+    dev_optional: bool = False
+    peer: bool = False
+    in_bundle: bool = False
+    os: tuple[str, ...] = ()
+    cpu: tuple[str, ...] = ()
+    libc: tuple[str, ...] = ()
+    install_script: bool = False
+    resolved: str = ""
+    integrity: str = ""
+    dependencies: Mapping[str, str] = field(default_factory=dict)
+    optional_dependencies: Mapping[str, str] = field(default_factory=dict)
+    peer_dependencies: Mapping[str, str] = field(default_factory=dict)
+    dev_dependencies: Mapping[str, str] = field(default_factory=dict)
+    peer_optional: frozenset[str] = frozenset()
+    bundled: tuple[str, ...] = ()
+    bins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def native(self) -> bool:
+        """Whether its files can differ between platforms."""
+        return bool(
+            self.os
+            or self.cpu
+            or self.libc
+            or self.install_script
+            or not NATIVE_HELPERS.isdisjoint(self.dependencies)
+            or not NATIVE_HELPERS.isdisjoint(self.optional_dependencies)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A dependency by name and the entry or package path it leads to; None when nothing provides it."""
+
+    name: str
+    kind: Kind
+    target: str | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lock:
+    """A parsed lockfile. `entries` by entry path; `packages` (the root as "", members) by package path."""
+
+    entries: Mapping[str, Entry]
+    packages: Mapping[str, Entry]
+    raw: Mapping[str, Any]
+
+    def resolve(self, from_path: str, name: str) -> str | None:
+        """Return the entry path that `require(name)` finds from an entry path or a package path, or None."""
+        folder = from_path
+        while True:
+            # Node never looks into node_modules/node_modules.
+            if not folder.endswith("node_modules"):
+                candidate = f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
+                if candidate in self.entries:
+                    return candidate
+            if not folder:
+                return None
+            folder = folder.rpartition("/")[0]
+
+    def at(self, path: str) -> Entry | None:
+        """Return the entry at an entry path or package path."""
+        return self.entries.get(path) or self.packages.get(path)
+
+    @cached_property
+    def edges(self) -> Mapping[str, tuple[Edge, ...]]:
+        """Every production edge, resolved once: path -> edges sorted by name."""
+        bundles = _bundles(self.entries)
+        nodes = (*self.packages.values(), *self.entries.values())
+        return {node.path: tuple(_edges(self, node, bundles.get(node.path, ()))) for node in nodes}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """What one package's production code can reach.
+
+    entries: sorted entry paths, links among them. packages: sorted package paths, its own included.
+    via: path -> the path that brought it, by a shortest chain. missing: (path, name) of hard dependencies
+    that the lockfile does not hold.
+    """
+
+    entries: tuple[str, ...]
+    packages: tuple[str, ...]
+    via: Mapping[str, str]
+    missing: tuple[tuple[str, str], ...] = ()
+
+    def chain(self, path: str) -> tuple[str, ...]:
+        """Return the way from the package to `path`, both included; () when it is not reached."""
+        if path not in self.via and path not in self.packages:
+            return ()
+        chain = [path]
+        while chain[-1] in self.via:
+            chain.append(self.via[chain[-1]])
+        return tuple(reversed(chain))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerClass:
+    """The lock entries that exactly these services need; one class becomes one layer."""
+
+    id: str
+    services: tuple[str, ...]
+    native: bool
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPlatformPackage:
+    """A platform's member of a family that the lockfile lacks; `version` is the range in `parent`."""
+
+    parent: str
+    name: str
+    version: str
+    platform: str
+
+
+# --- parsing -------------------------------------------------------------------------------------------
+
+
+def parse_lock(text: str) -> Lock:
+    """Return the Lock in the text of a package-lock.json or npm-shrinkwrap.json.
+
+    Raises WorkspaceError for bad JSON, lockfileVersion 1 and what is no lockfile.
+    """
+    try:
+        raw = json.loads(text.removeprefix("\ufeff"))
+    except json.JSONDecodeError as error:
+        raise WorkspaceError(f"package-lock.json:{error.lineno}", f"not JSON: {error.msg}", RELOCK) from None
+    packages = raw.get("packages") if isinstance(raw, dict) else None
+    if not isinstance(packages, dict):
+        raise _no_packages(raw)
+    every = {path: _entry(path, value) for path, value in packages.items()}
+    return Lock(
+        entries={path: entry for path, entry in every.items() if is_entry_path(path)},
+        packages={path: entry for path, entry in every.items() if not is_entry_path(path)},
+        raw=raw,
+    )
+
+
+def is_entry_path(path: str) -> bool:
+    """Tell an entry path ("node_modules/x") from a package path ("services/x")."""
+    return path.startswith("node_modules/") or "/node_modules/" in path
+
+
+def _no_packages(raw: object) -> WorkspaceError:
+    version = raw.get("lockfileVersion") if isinstance(raw, dict) else None
+    if version is None:
+        return WorkspaceError("package-lock.json", "no npm lockfile (it has no `packages`)", RELOCK)
+    return WorkspaceError(
+        "package-lock.json",
+        f"lockfileVersion {version} does not record where packages lie",
+        "run `npm install --package-lock-only --lockfile-version 3`",
+    )
+
+
+def _entry(path: str, value: Mapping[str, Any]) -> Entry:
+    link = bool(value.get("link"))
+    name = str(value.get("name") or _name_at(path))
+    if link:
+        return Entry(
+            path=path,
+            name=name,
+            link=value["resolved"],
+            dev=bool(value.get("dev")),
+            optional=bool(value.get("optional")),
+        )
+    meta = value.get("peerDependenciesMeta") or {}
+    return Entry(
+        path=path,
+        name=name,
+        version=str(value.get("version", "")),
+        dev=bool(value.get("dev")),
+        optional=bool(value.get("optional")),
+        dev_optional=bool(value.get("devOptional")),
+        peer=bool(value.get("peer")),
+        in_bundle=bool(value.get("inBundle")),
+        os=_words(value.get("os")),
+        cpu=_words(value.get("cpu")),
+        libc=_words(value.get("libc")),
+        install_script=bool(value.get("hasInstallScript")),
+        resolved=str(value.get("resolved") or ""),
+        integrity=str(value.get("integrity") or ""),
+        dependencies=value.get("dependencies") or _NOTHING,
+        optional_dependencies=value.get("optionalDependencies") or _NOTHING,
+        peer_dependencies=value.get("peerDependencies") or _NOTHING,
+        dev_dependencies=value.get("devDependencies") or _NOTHING,
+        peer_optional=frozenset(n for n, m in meta.items() if m.get("optional")) if meta else frozenset(),
+        bundled=_words(value.get("bundleDependencies")),
+        bins=parse_bins(name, value.get("bin")),
+    )
+
+
+def parse_bins(name: str, bins: object) -> Mapping[str, str]:
+    """Return command -> file from package.json's `bin`, which is one file or a table."""
+    if isinstance(bins, str):
+        return {name.rpartition("/")[2]: bins}
+    return {str(k): str(v) for k, v in bins.items()} if isinstance(bins, dict) else _NOTHING
+
+
+def _name_at(path: str) -> str:
+    return path.rpartition("node_modules/")[2] if is_entry_path(path) else path.rpartition("/")[2]
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(word) for word in value) if isinstance(value, list) else ()
+
+
+# --- the graph -----------------------------------------------------------------------------------------
+
+
+def _bundles(entries: Mapping[str, Entry]) -> Mapping[str, tuple[str, ...]]:
+    """Return bundling entry -> what its tarball brings along, needed or not."""
+    bundles: dict[str, list[str]] = {}
+    for entry in entries.values():
+        owner = entry.path.rpartition("/node_modules/")[0]
+        if entry.in_bundle and owner in entries:
+            bundles.setdefault(owner, []).append(entry.path)
+    return {owner: tuple(sorted(paths)) for owner, paths in bundles.items()}
+
+
+def _edges(lock: Lock, node: Entry, bundle: tuple[str, ...]) -> Iterator[Edge]:
+    if node.link:
+        yield Edge(node.name, "link", node.link if lock.at(node.link) else None)
+        return
+    kinds: dict[str, Kind] = dict.fromkeys(node.bundled, "bundled")
+    # As in npm, the later kind wins: a name under both dependencies and optionalDependencies is optional.
+    for name in node.peer_dependencies:
+        kinds[name] = "peer-optional" if name in node.peer_optional else "peer"
+    kinds.update(dict.fromkeys(node.dependencies, "prod"))
+    kinds.update(dict.fromkeys(node.optional_dependencies, "optional"))
+    for name in sorted(kinds):
+        yield Edge(name, kinds[name], lock.resolve(node.path, name))
+    for path in bundle:
+        yield Edge(_name_at(path), "bundled", path)
+
+
+# --- platforms -----------------------------------------------------------------------------------------
+
+_CPU = {"amd64": "x64", "386": "ia32", "ppc64le": "ppc64"}
+"""docker's architecture -> Node's process.arch, where they differ (arm/v7 is `arm`)."""
+
+
+def node_platform(platform: str) -> tuple[str, str]:
+    """Return (process.platform, process.arch) of a docker platform: linux/amd64 -> ("linux", "x64")."""
+    system, _, rest = platform.partition("/")
+    architecture = rest.partition("/")[0]
+    return ("win32" if system == "windows" else system), _CPU.get(architecture, architecture)
+
+
+def runs_on(entry: Entry, platform: str, libc: str) -> bool:
+    """Tell whether npm would install the entry on a docker platform (npm-install-checks' rule)."""
+    system, cpu = node_platform(platform)
+    return (
+        _allows(entry.os, system)
+        and _allows(entry.cpu, cpu)
+        and (not entry.libc or (system == "linux" and _allows(entry.libc, libc)))
+    )
+
+
+def _allows(words: tuple[str, ...], actual: str) -> bool:
+    if not words or words == ("any",):
+        return True
+    if f"!{actual}" in words:
+        return False
+    return actual in words or all(word.startswith("!") for word in words)
+
+
+@lru_cache(maxsize=16)
+def _foreign(lock: Lock, platforms: tuple[str, ...], libc: str) -> frozenset[str]:
+    """Return the entries that none of the platforms gets."""
+    limited = [entry for entry in lock.entries.values() if entry.os or entry.cpu or entry.libc]
+    return frozenset(e.path for e in limited if not any(runs_on(e, p, libc) for p in platforms))
+
+
+# --- closures ------------------------------------------------------------------------------------------
+
+
+def closure(
+    lock: Lock,
+    package_path: str,
+    *,
+    platforms: tuple[str, ...],
+    libc: str,
+    extra: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    exclude: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Closure:
+    """Return what the production code of one package can reach on any of the platforms.
+
+    extra, exclude: package path ("*" for every package) -> dependency names that count, or do not count,
+    beside what its manifest says. Raises WorkspaceError for a package or an extra name that the lockfile
+    does not hold.
+    """
+    if package_path not in lock.packages:
+        raise WorkspaceError(package_path, "is not in package-lock.json", RELOCK)
+    foreign = _foreign(lock, platforms, libc)
+    via: dict[str, str] = {}
+    missing: list[tuple[str, str]] = []
+    seen, queue = {package_path}, deque([package_path])
+    while queue:
+        path = queue.popleft()
+        for edge in _live_edges(lock, path, extra, exclude):
+            target = edge.target
+            if target is None:
+                if edge.kind == "prod":
+                    missing.append((path, edge.name))
+            elif target not in seen and target not in foreign and _counts(lock, edge):
+                seen.add(target)
+                via[target] = path
+                queue.append(target)
+    return Closure(
+        entries=tuple(sorted(seen & lock.entries.keys())),
+        packages=tuple(sorted(seen & lock.packages.keys())),
+        via=via,
+        missing=tuple(sorted(missing)),
+    )
+
+
+def _counts(lock: Lock, edge: Edge) -> bool:
+    # An optional peer counts where npm keeps it for production; what is there for development only is not.
+    if edge.kind != "peer-optional" or edge.target is None:
+        return True
+    entry = lock.at(edge.target)
+    return entry is not None and not entry.dev
+
+
+def _live_edges(
+    lock: Lock,
+    path: str,
+    extra: Mapping[str, tuple[str, ...]],
+    exclude: Mapping[str, tuple[str, ...]],
+) -> Iterable[Edge]:
+    edges = lock.edges[path]
+    if path not in lock.packages:
+        return edges
+    dropped = {*exclude.get("*", ()), *exclude.get(path, ())}
+    added = {*extra.get("*", ()), *extra.get(path, ())} - dropped - {e.name for e in edges if e.target}
+    return (
+        *(edge for edge in edges if edge.name not in dropped),
+        *(_extra_edge(lock, path, name) for name in sorted(added)),
+    )
+
+
+def _extra_edge(lock: Lock, path: str, name: str) -> Edge:
+    target = lock.resolve(path, name)
+    if target is None:
+        where = f' -w "{path}"' if path else ""
+        raise WorkspaceError(
+            path or "root package", f"{name} is not in package-lock.json", f"run `npm install {name}{where}`"
+        )
+    return Edge(name, "extra", target)
+
+
+# --- layer classes -------------------------------------------------------------------------------------
+
+
+def layer_classes(closures: Mapping[str, Closure], lock: Lock, *, most: int) -> tuple[LayerClass, ...]:
+    """Cut the closures (service -> Closure) into classes: the entries that exactly the same services need.
+
+    An image gets at most `most` classes (or its own two, if `most` is smaller): past that, the shared classes
+    whose copies cost least become part of each service's own class. Sorted: most shared first, then by id.
+    """
+    groups = _demote(_groups(closures, lock), most=most)
+    names = _ids(groups)
+    classes = (
+        LayerClass(id=names[key], services=key[0], native=key[1], entries=tuple(sorted(entries)))
+        for key, entries in groups.items()
+    )
+    return tuple(sorted(classes, key=lambda one: (-len(one.services), one.id)))
+
+
+_Key = tuple[tuple[str, ...], bool]
+
+
+def _groups(closures: Mapping[str, Closure], lock: Lock) -> dict[_Key, set[str]]:
+    # One bit per service: the set of services that need an entry is one number.
+    services = sorted(closures)
+    masks: dict[str, int] = {}
+    for index, service in enumerate(services):
+        bit = 1 << index
+        for path in closures[service].entries:
+            masks[path] = masks.get(path, 0) | bit
+    by_mask: dict[tuple[int, bool], set[str]] = {}
+    for path, mask in masks.items():
+        by_mask.setdefault((mask, lock.entries[path].native), set()).add(path)
+    return {
+        (tuple(s for i, s in enumerate(services) if mask >> i & 1), native): paths
+        for (mask, native), paths in by_mask.items()
+    }
+
+
+def _demote(groups: dict[_Key, set[str]], *, most: int) -> dict[_Key, set[str]]:
+    counts: dict[str, int] = {}
+    for services, _ in groups:
+        for service in services:
+            counts[service] = counts.get(service, 0) + 1
+    for key in sorted((k for k in groups if len(k[0]) > 1), key=lambda k: (_copies(k, groups[k]), k)):
+        if all(counts[service] <= most for service in key[0]):
+            continue
+        services, native = key
+        entries = groups.pop(key)
+        for service in services:
+            own = ((service,), native)
+            counts[service] -= own in groups
+            groups[own] = groups.get(own, set()) | entries
+    return groups
+
+
+def _copies(key: _Key, entries: set[str]) -> int:
+    """Return how many entries would lie in the registry twice or more if the class were given up."""
+    return len(entries) * (len(key[0]) - 1)
+
+
+def _ids(groups: Iterable[_Key]) -> Mapping[_Key, str]:
+    names: dict[_Key, str] = {}
+    for services, native in sorted(groups, key=lambda key: (len(key[0]), key)):
+        stem = services[0] if len(services) == 1 else f"shared-{_hash(services)}"
+        name = f"{stem}-native" if native else stem
+        # A service may be called what another's class would be called: "x-native".
+        taken = name in names.values()
+        names[services, native] = f"{name}-{_hash((*services, str(native)))}" if taken else name
+    return names
+
+
+def _hash(words: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:8]
+
+
+# --- platform completeness -----------------------------------------------------------------------------
+
+_SYSTEMS = {
+    "linux": "linux",
+    "linuxmusl": "linux",
+    "darwin": "darwin",
+    "macos": "darwin",
+    "win32": "win32",
+    "windows": "win32",
+    "android": "android",
+    "freebsd": "freebsd",
+    "netbsd": "netbsd",
+    "openbsd": "openbsd",
+    "openharmony": "openharmony",
+    "aix": "aix",
+    "sunos": "sunos",
+}
+_CPUS = {
+    "x64": "x64",
+    "amd64": "x64",
+    "x86_64": "x64",
+    "64": "x64",
+    "arm64": "arm64",
+    "aarch64": "arm64",
+    "arm": "arm",
+    "armv7": "arm",
+    "armv6": "arm",
+    "ia32": "ia32",
+    "x86": "ia32",
+    "i686": "ia32",
+    "32": "ia32",
+    "ppc64": "ppc64",
+    "ppc64le": "ppc64",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+    "loong64": "loong64",
+    "mips64el": "mips64el",
+}
+_LIBCS = {"gnu": "glibc", "glibc": "glibc", "musl": "musl", "linuxmusl": "musl"}
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlatform:
+    """What a package's name says about where it runs; libc is "" when the name does not say."""
+
+    system: str
+    cpu: str
+    libc: str
+
+
+def parse_platform_name(name: str) -> NamedPlatform | None:
+    """Return the platform that a package name states (`rollup-linux-x64-gnu`), or None."""
+    words = [word for word in re.split(r"[-./@]", name.lower()) if word]
+    systems = [_SYSTEMS[word] for word in words if word in _SYSTEMS]
+    cpus = [_CPUS[word] for word in words if word in _CPUS]
+    libcs = [_LIBCS[word] for word in words if word in _LIBCS]
+    if not systems or not cpus:
+        return None
+    return NamedPlatform(systems[-1], cpus[-1], libcs[-1] if libcs else "")
+
+
+def missing_platform_packages(
+    lock: Lock, *, platforms: tuple[str, ...], libc: str, reachable: frozenset[str]
+) -> tuple[MissingPlatformPackage, ...]:
+    """Return the platform packages that reachable families have for these platforms and the lockfile lacks.
+
+    A family is the optionalDependencies of one parent whose names end in platforms. npm drops the other
+    platforms' members when it writes a lockfile over an existing node_modules (npm/cli#4828).
+    """
+    found = (
+        MissingPlatformPackage(parent=parent, name=name, version=version, platform=platform)
+        for parent in sorted(reachable)
+        for name, version in _family(lock, parent).items()
+        for platform in platforms
+        if _serves(name, _family(lock, parent), platform, libc) and not _has(lock, parent, name, version)
+    )
+    return tuple(sorted(found, key=lambda one: (one.parent, one.name, one.platform)))
+
+
+def _family(lock: Lock, parent: str) -> Mapping[str, str]:
+    entry = lock.at(parent)
+    wanted = entry.optional_dependencies if entry else _NOTHING
+    return {name: version for name, version in wanted.items() if parse_platform_name(name)}
+
+
+def _serves(name: str, family: Iterable[str], platform: str, libc: str) -> bool:
+    said = parse_platform_name(name)
+    if said is None or (said.system, said.cpu) != node_platform(platform):
+        return False
+    if said.libc or said.system != "linux":
+        return said.libc in ("", libc)
+    # Silence beside a sibling that says musl means glibc (sharp-linux-x64, sharp-linuxmusl-x64).
+    musl = NamedPlatform(said.system, said.cpu, "musl")
+    return libc == "glibc" or all(parse_platform_name(other) != musl for other in family)
+
+
+def _has(lock: Lock, parent: str, name: str, version: str) -> bool:
+    target = lock.resolve(parent, name)
+    if target is None:
+        return False
+    # Families pin exact versions; another version's binary found higher up does not serve this parent.
+    return not version[:1].isdigit() or lock.entries[target].version in ("", version)
+
+
+# --- promotion -----------------------------------------------------------------------------------------
+
+
+def promote(
+    lock: Lock, extra: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """Make `npm ci --omit=dev` install the extra names (package path -> names).
+
+    Returns the changed lockfile (a new value) and package path -> the manifest fields that go with it.
+    Raises WorkspaceError for a name that the lockfile does not hold.
+    """
+    raw = deepcopy(dict(lock.raw))
+    changed: dict[str, Mapping[str, Any]] = {}
+    starts: list[str] = []
+    for path, name in sorted((path, name) for path, names in extra.items() for name in names):
+        target = _extra_edge(lock, path, name).target or ""
+        starts.append(target)
+        if not lock.entries[target].link:
+            owner = _declare(lock, raw, path, name, target)
+            changed[owner] = {
+                key: raw["packages"][owner].get(key, {})
+                for key in ("dependencies", "optionalDependencies", "devDependencies")
+                if key in raw["packages"][owner] or key in lock.raw["packages"][owner]
+            }
+    _clear_flags(lock, raw, starts)
+    return raw, {
+        path: fields
+        for path, fields in changed.items()
+        if any(value != lock.raw["packages"][path].get(key) for key, value in fields.items())
+    }
+
+
+def _declare(lock: Lock, raw: dict[str, Any], path: str, name: str, target: str) -> str:
+    """Put the name under the dependencies of the package that holds it; return that package's path."""
+    owner = _declarer(lock, path, name, target)
+    manifest = raw["packages"][owner]
+    entry = lock.entries[target]
+    if name in manifest.get("dependencies", {}) or name in manifest.get("optionalDependencies", {}):
+        dev = manifest.get("devDependencies", {})
+        dev.pop(name, None)
+        return owner
+    version = manifest.get("devDependencies", {}).pop(name, entry.version)
+    # npm stops at a hard dependency for another platform; an optional one it leaves out.
+    limited = entry.os or entry.cpu or entry.libc
+    table = manifest.setdefault("optionalDependencies" if limited else "dependencies", {})
+    table[name] = version
+    return owner
+
+
+def _declarer(lock: Lock, path: str, name: str, target: str) -> str:
+    declared = (lock.packages[path], lock.packages[""])
+    for package in declared:
+        tables = (package.dependencies, package.optional_dependencies, package.dev_dependencies)
+        if any(name in table for table in tables):
+            return package.path
+    return "" if target == f"node_modules/{name}" else path
+
+
+def _clear_flags(lock: Lock, raw: dict[str, Any], starts: list[str]) -> None:
+    hard = _reach(lock, starts, lambda edge: edge.kind not in ("optional", "peer-optional"))
+    for path in _reach(lock, starts, lambda edge: _counts(lock, edge)):
+        value = raw["packages"][path]
+        if path in hard:
+            value.pop("devOptional", None)
+            if not lock.entries.get(path) or not (lock.entries[path].os or lock.entries[path].cpu):
+                value.pop("optional", None)
+        if value.pop("dev", False) and path not in hard and not value.get("optional"):
+            value["devOptional"] = True
+
+
+def _reach(lock: Lock, starts: list[str], follow: Callable[[Edge], bool]) -> set[str]:
+    seen, stack = set(starts), list(starts)
+    while stack:
+        for edge in lock.edges[stack.pop()]:
+            if edge.target is not None and edge.target not in seen and follow(edge):
+                seen.add(edge.target)
+                stack.append(edge.target)
+    return seen
