@@ -47,11 +47,11 @@ class Complaints(list[str]):
 
 
 def read(cls: type[T], table: Mapping[str, Any], path: str, complaints: Complaints) -> T | None:
-    """Make `cls` (a dataclass) from `table`; None when anything in it was wrong (see `complaints`).
+    """Make `cls` (a dataclass) from `table`; None when a required key is missing or wrong.
 
-    Keys in TOML are the field names with `-` for `_`; metadata `key` overrides that.
+    A wrong optional value is complained of and left at its default, so that rules between keys can still be
+    checked. Keys in TOML are the field names with `-` for `_`; metadata `key` overrides that.
     """
-    before = len(complaints)
     fields = {_key(f): f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
@@ -59,11 +59,15 @@ def read(cls: type[T], table: Mapping[str, Any], path: str, complaints: Complain
     hints = typing.get_type_hints(cls, include_extras=True)
     values: dict[str, Any] = {}
     for key, field in fields.items():
+        before = len(complaints)
         if key in table:
-            values[field.name] = value(hints[field.name], table[key], _join(path, key), complaints)
+            given = value(hints[field.name], table[key], _join(path, key), complaints)
+            if given is not None and (len(complaints) == before or isinstance(given, dict)):
+                values[field.name] = given
         elif _required(field):
             complaints.add(_join(path, key), "missing")
-    return cls(**values) if len(complaints) == before else None
+    whole = all(field.name in values for field in fields.values() if _required(field))
+    return cls(**values) if whole else None
 
 
 def value(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
@@ -139,7 +143,8 @@ def _mapping(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
         return _expected("table", given, path, complaints)
     for key in given:
         value(key_hint, key, _join(path, key), complaints)
-    return {k: value(value_hint, v, _join(path, k), complaints) for k, v in given.items()}
+    values = {k: value(value_hint, v, _join(path, k), complaints) for k, v in given.items()}
+    return {k: v for k, v in values.items() if v is not None}
 
 
 def _scalar(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:

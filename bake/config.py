@@ -1,0 +1,337 @@
+"""bake.toml: what the user says about the workspace, as frozen values; every complaint about it at once."""
+
+import dataclasses
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from bake import schema
+from bake.errors import ConfigError
+from bake.schema import Complaints, Rule
+
+FILE_NAME = "bake.toml"
+RESERVED = ("all", "default", "workspace", "monolith")
+"""Names a service or image cannot have: bake's own groups and targets."""
+
+Slug = Annotated[
+    str, Rule(words="lower-case letters, digits and single dashes", pattern="[a-z0-9]+(-[a-z0-9]+)*")
+]
+Repository = Annotated[
+    str,
+    Rule(
+        words="a registry host with an optional path, e.g. ghcr.io/acme",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
+    ),
+]
+Platform = Annotated[
+    str, Rule(words="a platform like linux/amd64 or linux/arm64", pattern="linux/[a-z0-9]+(/v[0-9]+)?")
+]
+ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za-z0-9][^\s]*")]
+Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
+Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
+RelativePath = Annotated[
+    str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")
+]
+Words = str | tuple[str, ...]
+
+
+def _doc(text: str, default: Any = dataclasses.MISSING, *, key: str = "") -> Any:
+    """A dataclass field with the sentence that schema and reference show."""
+    metadata = {"doc": text} | ({"key": key} if key else {})
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the images are called and built for."""
+
+    name: Slug = _doc("Prefix of every image: `<name>-<service>-<role>`.")
+    registry: Repository | None = _doc("Where images are pushed, e.g. `ghcr.io/acme`.", None)
+    platforms: tuple[Platform, ...] = _doc("Platforms of every image.", ("linux/amd64", "linux/arm64"))
+    tag: Words = _doc(
+        "Tag or tags; {sha}, {branch}, {version}, {pr} and {content} are filled in from git and the plan.",
+        "{sha}",
+    )
+    source: str | None = _doc("URL for the source label; by default git's remote `origin`.", None)
+    version: str | None = _doc("Version label; by default `git describe`'s or the root package's.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceSettings:
+    """Where the monorepo is and how it is compiled."""
+
+    root: RelativePath = _doc("The workspace's root, relative to bake.toml.", ".")
+    files: tuple[RelativePath, ...] = _doc(
+        "Shared root files and folders that builds read (globs); by default tsconfig*.json and what they extend.",
+        (),
+    )
+    build: Literal["split", "whole"] = _doc(
+        "`split`: a stage per package. `whole`: one stage for all.", "split"
+    )
+    script: str = _doc("The npm script that builds a package.", "build")
+    environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
+    ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The images that images are made from."""
+
+    build: ImageReference = _doc("Where the workspace is installed and compiled.", "node:24")
+    runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
+    libc: Literal["glibc", "musl"] | None = _doc(
+        "The runtime's C library; by default told by `alpine`.", None
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """How third-party packages get into `node_modules`."""
+
+    scripts: tuple[str, ...] = _doc(
+        "Packages whose install scripts may run, on the target platform only.", ()
+    )
+    build_scripts: tuple[str, ...] = _doc(
+        "Packages whose install scripts a build needs, on the build platform.", ()
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How one knows that a container is up."""
+
+    path: str | None = _doc("HTTP path that answers 2xx.", None)
+    log: str | None = _doc("Text that a log line contains once the process is ready.", None)
+    port: Port | None = _doc("Port of `path`; by default the image's port.", None)
+    timeout: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
+        "Seconds until it must be up.", 30
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """One process: what it runs and how it is reached."""
+
+    command: Words | None = _doc(
+        "The process, as words or one string; by default the `start` script's.", None
+    )
+    port: Port | None = _doc("The port it listens on (EXPOSE, PORT is not set).", None)
+    env: Mapping[Variable, str] = _doc("Environment of the process.", {})
+    labels: Mapping[str, str] = _doc("Labels of the image.", {})
+    user: str | None = _doc("User of the process.", None)
+    health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
+    healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
+    writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Role):
+    """A package that runs in containers: one per role, or one alone."""
+
+    package: str = _doc("The package, by path or name.")
+    roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
+    static: RelativePath | None = _doc(
+        "Serve this folder of the build output over HTTP (an SPA's `dist`).", None
+    )
+    base: ImageReference | None = _doc("Another base image for this service.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arg:
+    """A build argument from the environment."""
+
+    env: Variable = _doc("The environment variable that gives the value.")
+    default: str = _doc("The value when the variable is not set.", "")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PackageSettings:
+    """What bake cannot see in a package by itself."""
+
+    build: str | bool = _doc("Another npm script than `workspace.script`, or false: nothing to build.", True)
+    args: Mapping[Variable, str | Arg] = _doc("Build arguments, set as environment while it builds.", {})
+    needs: tuple[str, ...] = _doc("Packages its build needs besides the declared ones (path or name).", ())
+    inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
+    outputs: tuple[RelativePath, ...] = _doc(
+        "Files its build writes outside its folder (paths from the root).", ()
+    )
+    files: tuple[str, ...] | None = _doc(
+        "What of it goes into images (globs); by default all but sources.", None
+    )
+    exclude: tuple[str, ...] = _doc("What of it stays out of images (globs).", ())
+    sources: bool | None = _doc(
+        "Keep TypeScript sources in images; by default when the process runs them.", None
+    )
+    dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
+    ignore: tuple[str, ...] = _doc(
+        "Dependencies to leave out of its closure, undeclared imports to ignore.", ()
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A build secret: mounted while steps run, never in a layer."""
+
+    file: str | None = _doc("File that holds it; `~` and ${VARIABLES} are expanded.", None)
+    env: Variable | None = _doc("Environment variable that holds it.", None)
+    target: str | None = _doc("Where it is mounted; `npmrc` and `ca` know their own place.", None)
+    variable: Variable | None = _doc("Environment variable of the step that gets its value.", None)
+    required: bool = _doc("Whether a build without it stops.", default=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Monolith:
+    """The old all-in-one image."""
+
+    dockerfile: RelativePath = _doc("Its Dockerfile.", "Dockerfile")
+    context: RelativePath = _doc("Its build context.", ".")
+    target: str | None = _doc("Its stage.", None)
+    image: str | None = _doc("Its name; by default the project's.", None)
+    args: Mapping[Variable, str | Arg] = _doc("Its build arguments.", {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """How dependencies are spread over layers."""
+
+    most: Annotated[int, Rule(words="a number from 1 to 100", least=1, most=100)] = _doc(
+        "Dependency layers an image may have; smaller ones are merged past it.", 16
+    )
+    trim: tuple[str, ...] = _doc(
+        "Files of third-party packages that stay out of images (globs).",
+        ("**/*.d.ts", "**/*.d.mts", "**/*.d.cts"),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole of bake.toml."""
+
+    project: Project = _doc("What the images are called and built for.")
+    workspace: WorkspaceSettings = _doc("Where the monorepo is and how it is compiled.", WorkspaceSettings())
+    base: Base = _doc("Base images.", Base())
+    install: Install = _doc("How third-party packages are installed.", Install())
+    layers: Layers = _doc("How dependencies are spread over layers.", Layers())
+    services: Mapping[Slug, Service] = _doc("The services, by name.")
+    packages: Mapping[str, PackageSettings] = _doc("Settings of packages, by path or name.", {})
+    secrets: Mapping[Slug, Secret] = _doc("Build secrets, by id.", {})
+    labels: Mapping[str, str] = _doc("Labels of every image.", {})
+    monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
+
+
+def load_config(path: Path) -> Config:
+    """Read bake.toml. Raises ConfigError with every complaint when it is missing or wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            str(path), "no such file", "write one with `bake init`, or name it with --file"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"cannot be read ({error})") from None
+    return parse_config(text, name=path.name)
+
+
+def parse_config(text: str, *, name: str = FILE_NAME) -> Config:
+    """Make the Config that the TOML text says. Raises ConfigError with every complaint."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(name, f"not TOML ({error})", "correct the syntax") from None
+    complaints = Complaints()
+    config = schema.read(Config, document, "", complaints)
+    if config is not None:
+        _check(config, complaints)
+    if complaints or config is None:
+        lines = tuple(f"{name}: {line}" for line in complaints)
+        raise ConfigError(name, f"{len(lines)} complaint{'s' * (len(lines) > 1)}", complaints=lines)
+    return config
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema of bake.toml, for editors (taplo, VS Code's Even Better TOML)."""
+    return schema.json_schema(Config, title="bake.toml", identifier="https://bake.invalid/bake.schema.json")
+
+
+def words(command: Words) -> tuple[str, ...]:
+    """A command as its words; a string is split as a shell would, without running one."""
+    return tuple(shlex.split(command)) if isinstance(command, str) else command
+
+
+def image_names(config: Config) -> Mapping[str, tuple[str, str]]:
+    """Target name -> (service, role) of every image, in the file's order; the role is "" without roles."""
+    names: dict[str, tuple[str, str]] = {}
+    for service, settings in config.services.items():
+        for role in settings.roles or ("",):
+            names[f"{service}-{role}" if role else service] = (service, role)
+    return names
+
+
+def _check(config: Config, complaints: Complaints) -> None:
+    """The rules between keys."""
+    _check_names(config, complaints)
+    for name, service in config.services.items():
+        _check_service(f"services.{name}", service, complaints)
+    for name, secret in config.secrets.items():
+        if (secret.file is None) == (secret.env is None):
+            complaints.add(f"secrets.{name}", "needs one of file, env")
+    if not config.services:
+        complaints.add("services", "no service; add at least one [services.<name>] table")
+    if not config.project.platforms:
+        complaints.add("project.platforms", "no platform")
+    for label in (k for t in _label_tables(config) for k in t if not k.strip() or k != k.strip()):
+        complaints.add("labels", f"{label!r} is not a label's name")
+
+
+def _label_tables(config: Config) -> list[Mapping[str, str]]:
+    services = config.services.values()
+    return [
+        config.labels,
+        *(s.labels for s in services),
+        *(r.labels for s in services for r in s.roles.values()),
+    ]
+
+
+def _check_names(config: Config, complaints: Complaints) -> None:
+    owners: dict[str, str] = {}
+    for service, settings in config.services.items():
+        if service in RESERVED:
+            complaints.add(f"services.{service}", "the name is bake's own; choose another")
+        for role in settings.roles or ("",):
+            image = f"{service}-{role}" if role else service
+            where = f"services.{service}" + (f".roles.{role}" if role else "")
+            if image in owners:
+                complaints.add(where, f"makes the image `{image}`, and so does {owners[image]}")
+            owners[image] = where
+
+
+def _check_service(where: str, service: Service, complaints: Complaints) -> None:
+    if service.roles and service.static is not None:
+        complaints.add(f"{where}.static", "a static service has no roles")
+    if service.static is not None and service.command is not None:
+        complaints.add(f"{where}.command", "a static service has no command of its own")
+    for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
+        _check_role(key, role, complaints)
+
+
+def _check_role(where: str, role: Role, complaints: Complaints) -> None:
+    if role.command is not None:
+        try:
+            empty = not words(role.command) or not words(role.command)[0]
+        except ValueError as error:
+            complaints.add(f"{where}.command", f"cannot be split into words ({error})")
+        else:
+            if empty:
+                complaints.add(f"{where}.command", "is empty")
+    if isinstance(role.health, str) and not role.health.startswith("/"):
+        complaints.add(f"{where}.health", f"{role.health!r} is not a path; it starts with `/`")
+    if role.user is not None and not re.fullmatch(r"[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?", role.user):
+        complaints.add(f"{where}.user", f"{role.user!r} is not a user or user:group")
+    for directory in role.writable:
+        if not directory.startswith("/"):
+            complaints.add(f"{where}.writable", f"{directory!r} is not an absolute path")
