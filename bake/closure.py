@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from bake.errors import WorkspaceError
+from bake.semver import is_version, satisfies
 
 Kind = Literal["prod", "optional", "peer", "peer-optional", "bundled", "link", "extra"]
 
@@ -122,6 +123,16 @@ class Lock:
         nodes = (*self.packages.values(), *self.entries.values())
         return {node.path: tuple(_edges(self, node, bundles.get(node.path, ()))) for node in nodes}
 
+    @cached_property
+    def hard_dependents(self) -> Mapping[str, tuple[str, ...]]:
+        """Path -> the paths that cannot be without it."""
+        dependents: dict[str, list[str]] = {}
+        for source, edges in self.edges.items():
+            for edge in edges:
+                if edge.target is not None and edge.kind not in ("optional", "peer-optional"):
+                    dependents.setdefault(edge.target, []).append(source)
+        return {target: tuple(sources) for target, sources in dependents.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
@@ -179,9 +190,14 @@ def parse_lock(text: str) -> Lock:
         raw = json.loads(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise WorkspaceError(f"package-lock.json:{error.lineno}", f"not JSON: {error.msg}", RELOCK) from None
-    packages = raw.get("packages") if isinstance(raw, dict) else None
-    if not isinstance(packages, dict):
+    if not isinstance(raw, dict) or not isinstance(raw.get("packages"), dict):
         raise _no_packages(raw)
+    return make_lock(raw)
+
+
+def make_lock(raw: Mapping[str, Any]) -> Lock:
+    """Return the Lock of a lockfile's parsed JSON, such as `promote` returns."""
+    packages: Mapping[str, Mapping[str, Any]] = raw["packages"]
     every = {path: _entry(path, value) for path, value in packages.items()}
     return Lock(
         entries={path: entry for path, entry in every.items() if is_entry_path(path)},
@@ -213,7 +229,7 @@ def _entry(path: str, value: Mapping[str, Any]) -> Entry:
         return Entry(
             path=path,
             name=name,
-            link=value["resolved"],
+            link=str(value.get("resolved") or ""),
             dev=bool(value.get("dev")),
             optional=bool(value.get("optional")),
         )
@@ -323,8 +339,21 @@ def _allows(words: tuple[str, ...], actual: str) -> bool:
 @lru_cache(maxsize=16)
 def _foreign(lock: Lock, platforms: tuple[str, ...], libc: str) -> frozenset[str]:
     """Return the entries that none of the platforms gets."""
-    limited = [entry for entry in lock.entries.values() if entry.os or entry.cpu or entry.libc]
-    return frozenset(e.path for e in limited if not any(runs_on(e, p, libc) for p in platforms))
+    return frozenset.intersection(*(_foreign_to(lock, platform, libc) for platform in platforms))
+
+
+def _foreign_to(lock: Lock, platform: str, libc: str) -> frozenset[str]:
+    limited = (entry for entry in lock.entries.values() if entry.os or entry.cpu or entry.libc)
+    stack = [entry.path for entry in limited if not runs_on(entry, platform, libc)]
+    found = set(stack)
+    while stack:
+        # npm gives up the optional packages that cannot be without it (arborist: optional-set.js).
+        for source in lock.hard_dependents.get(stack.pop(), ()):
+            entry = lock.entries.get(source)
+            if entry is not None and entry.optional and source not in found:
+                found.add(source)
+                stack.append(source)
+    return frozenset(found)
 
 
 # --- closures ------------------------------------------------------------------------------------------
@@ -580,8 +609,10 @@ def _has(lock: Lock, parent: str, name: str, version: str) -> bool:
     target = lock.resolve(parent, name)
     if target is None:
         return False
-    # Families pin exact versions; another version's binary found higher up does not serve this parent.
-    return not version[:1].isdigit() or lock.entries[target].version in ("", version)
+    # Families pin versions; another version's binary found higher up does not serve this parent.
+    # Where the range is an alias, a tag or a URL, that something lies there must do.
+    held = lock.entries[target].version
+    return satisfies(held, version) or not is_version(held) or version[:1].isalpha() or ":" in version
 
 
 # --- promotion -----------------------------------------------------------------------------------------
@@ -598,7 +629,7 @@ def promote(
     raw = deepcopy(dict(lock.raw))
     changed: dict[str, Mapping[str, Any]] = {}
     starts: list[str] = []
-    for path, name in sorted((path, name) for path, names in extra.items() for name in names):
+    for path, name in _named(lock, extra):
         target = _extra_edge(lock, path, name).target or ""
         starts.append(target)
         if not lock.entries[target].link:
@@ -614,6 +645,12 @@ def promote(
         for path, fields in changed.items()
         if any(value != lock.raw["packages"][path].get(key) for key, value in fields.items())
     }
+
+
+def _named(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    for path in sorted(lock.packages):
+        for name in sorted({*extra.get(path, ()), *extra.get("*", ())}):
+            yield path, name
 
 
 def _declare(lock: Lock, raw: dict[str, Any], path: str, name: str, target: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from bake.closure import RELOCK, Lock, parse_bins, parse_lock
 from bake.errors import WorkspaceError
+from bake.tsconfig import parse_jsonc
 
 LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
 """npm's lockfiles; npm prefers the shrinkwrap where both lie."""
@@ -318,15 +319,6 @@ def _load_folders(folder: Path) -> tuple[str, ...]:
 # --- tsconfig ------------------------------------------------------------------------------------------
 
 _TSCONFIGS = ("tsconfig.json", "tsconfig.build.json")
-_JSONC = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=(?:\s|//[^\n]*|/\*.*?\*/)*[\]}])', re.DOTALL)
-
-
-def parse_jsonc(text: str) -> Any:
-    """Return the value of JSON with comments and trailing commas. Raises json.JSONDecodeError."""
-    try:
-        return json.loads(text.removeprefix("\ufeff"))
-    except json.JSONDecodeError:
-        return json.loads(_JSONC.sub(lambda match: match[1] or "", text.removeprefix("\ufeff")))
 
 
 def _load_references(root: Path, members: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
@@ -359,8 +351,8 @@ def _load_named(root: Path, package: str, members: frozenset[str]) -> Iterator[s
 def _load_tsconfig(root: Path, file: str) -> Mapping[str, Any]:
     try:
         value = parse_jsonc((root / file).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise WorkspaceError(f"{file}:{error.lineno}", f"not JSON: {error.msg}", "correct the file") from None
+    except ValueError as error:
+        raise WorkspaceError(file, f"not JSON with comments: {error}", "correct the file") from None
     return value if isinstance(value, dict) else {}
 
 
