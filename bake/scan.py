@@ -1,0 +1,335 @@
+"""Find what one source file imports, with a real parser."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Final, Literal, NamedTuple
+
+import tree_sitter_typescript
+from tree_sitter import Language, Node, Parser, Query, QueryCursor
+
+VERSION: Final = 1  # raise it when `scan` finds other things in the same text: stored results are then stale
+
+Kind = Literal["static", "require", "dynamic", "type", "elided", "computed", "file"]
+
+SCRIPTS: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"})
+COMPONENTS: Final = frozenset({".vue", ".svelte"})
+TYPESCRIPT: Final = frozenset({".ts", ".tsx", ".mts", ".cts"})
+
+
+class Found(NamedTuple):
+    """One import as written.
+
+    specifier: "@x/y/sub", "./z", "node:fs". line: from 1.
+    guarded: the code goes on without it (a `try` block, `.catch()`).
+    kind, besides the plain ones:
+      "elided": an import without the word `type` of which TypeScript keeps nothing in its output, as the file
+        uses its names as types only; a compiler told to keep imports (verbatimModuleSyntax) keeps it;
+      "computed": put together at run time; the specifier is how a template begins ("./jobs/"), or "";
+      "file": no import, but text that may name a script which the code starts (a worker, a child process).
+    """
+
+    specifier: str
+    line: int
+    kind: Kind
+    guarded: bool = False
+
+
+def scan(text: str, *, suffix: str) -> tuple[Found, ...]:
+    """Return the imports in `text`, in its order; `suffix` (".ts", ".vue") says how to read it.
+
+    Found are `import`, `export … from`, `import = require`, `require`, `require.resolve`, `import()` and
+    `import.meta.resolve`. An unknown suffix holds nothing; broken text gives what can be read of it.
+    """
+    if suffix in COMPONENTS:
+        return tuple(_scan_component(text))
+    source = text.encode("utf-8", "replace")
+    if suffix not in SCRIPTS or not _may_import(source):
+        return ()
+    return tuple(_scan_script(source, suffix, elide=suffix in TYPESCRIPT))
+
+
+_SCRIPT_BLOCK = re.compile(r"<script\b([^>]*)>(.*?)</script\s*>", re.S | re.I)
+_LANG = re.compile(r"""\blang\s*=\s*["']?(\w+)""")
+
+
+def _scan_component(text: str) -> Iterator[Found]:
+    # The template uses imported names too, so none of them can be called elided from the script alone.
+    for block in _SCRIPT_BLOCK.finditer(text):
+        lang = _LANG.search(block[1])
+        suffix = f".{lang[1]}" if lang and f".{lang[1]}" in SCRIPTS else ".js"
+        above = text.count("\n", 0, block.start(2))
+        source = block[2].encode("utf-8", "replace")
+        for found in _scan_script(source, suffix, elide=False) if _may_import(source) else ():
+            yield found._replace(line=found.line + above)
+
+
+def _may_import(source: bytes) -> bool:
+    return b"import" in source or b"require" in source or (b"export" in source and b"from" in source)
+
+
+def _scan_script(source: bytes, suffix: str, *, elide: bool) -> Iterator[Found]:
+    # `<T>x` is a cast in .ts and an element in .tsx; everything else is common to both grammars.
+    language, query = _grammar(tsx=suffix not in {".ts", ".mts", ".cts"})
+    root, found = _parse(language, source)
+    for _, captures in QueryCursor(query).matches(root):
+        for node, what in _hits(captures):
+            found[node.start_byte] = _found(root, node, what, source, elide=elide)
+    if root.has_error:
+        found = dict(_unparsed(root, source)) | found
+    found |= {at: one for at, one in _named_files(source) if at not in found}
+    return (found[at] for at in sorted(found))
+
+
+_STARTS = re.compile(rb"\b(?:fork|spawn|exec\w*|Worker|__dirname|import\.meta)\b")
+_SCRIPT_NAME = re.compile(
+    rb"""["'`](?P<name>[\w./-]*[\w-]\.[cm]?[jt]sx?)["'`]|\b__dirname\s*,\s*["'](?P<beside>[\w./-]+)["']"""
+)
+
+
+def _named_files(source: bytes) -> Iterator[tuple[int, Found]]:
+    for match in _SCRIPT_NAME.finditer(source) if _STARTS.search(source) else ():
+        at = match.start("name" if match["name"] else "beside") - 1
+        yield at, Found((match["name"] or match["beside"]).decode(), _line(source, at), "file")
+
+
+def _line(source: bytes, at: int) -> int:
+    return source.count(b"\n", 0, at) + 1
+
+
+# The grammar does not know type arguments behind `import("x").Y`; in .tsx it takes all that follows for text.
+_TYPE_ARGUMENTS = re.compile(rb"""\bimport\(\s*("[^"\n]+"|'[^'\n]+')\s*\)(\s*\.\s*[A-Z]\w*)+(?=\s*<)""")
+_NOT_NEWLINE = re.compile(rb"[^\n]")
+
+
+def _parse(language: Language, source: bytes) -> tuple[Node, dict[int, Found]]:
+    parser = Parser(language)
+    root = parser.parse(source).root_node
+    if not root.has_error or not _TYPE_ARGUMENTS.search(source):
+        return root, {}
+    found = {
+        match.start(1): Found(match[1][1:-1].decode(), _line(source, match.start(1)), "type")
+        for match in _TYPE_ARGUMENTS.finditer(source)
+    }
+    plain = _TYPE_ARGUMENTS.sub(lambda match: _NOT_NEWLINE.sub(b"T", match[0]), source)
+    return parser.parse(plain).root_node, found
+
+
+_QUERY = """
+(import_statement source: (string) @import)
+(import_statement (import_require_clause source: (string) @import))
+(export_statement source: (string) @import)
+(call_expression function: (import) arguments: (arguments) @dynamic)
+((call_expression function: (identifier) @name arguments: (arguments) @require) (#eq? @name "require"))
+((call_expression
+   function: (member_expression object: (identifier) @name property: (property_identifier) @call)
+   arguments: (arguments) @require)
+ (#eq? @name "require") (#eq? @call "resolve"))
+((call_expression
+   function: (member_expression object: (meta_property) property: (property_identifier) @call)
+   arguments: (arguments) @dynamic)
+ (#eq? @call "resolve"))
+"""
+
+
+@cache
+def _grammar(*, tsx: bool) -> tuple[Language, Query]:
+    load = tree_sitter_typescript.language_tsx if tsx else tree_sitter_typescript.language_typescript
+    language = Language(load())
+    return language, Query(language, _QUERY)
+
+
+def _hits(captures: dict[str, list[Node]]) -> Iterator[tuple[Node, str]]:
+    """Yield the node that names what is imported, and how it is imported."""
+    for what in ("import", "dynamic", "require"):
+        for node in captures.get(what, ()):
+            argument = node if what == "import" else _first_argument(node)
+            if argument is not None:
+                yield argument, what
+
+
+def _first_argument(arguments: Node) -> Node | None:
+    return next((child for child in arguments.named_children if child.type != "comment"), None)
+
+
+def _found(root: Node, node: Node, what: str, source: bytes, *, elide: bool) -> Found:
+    line, (specifier, whole) = node.start_point.row + 1, _literal(node, source)
+    if not whole and not _PACKAGE_PART.match(specifier):
+        return Found(specifier, line, "computed")
+    path = _ancestors(root, node)
+    if what == "import":
+        return Found(specifier, line, _statement_kind(root, path, specifier, source if elide else b""))
+    if any(_is_type(outer, below) for outer, below in zip(path, [*path[1:], node], strict=True)):
+        return Found(specifier, line, "type")
+    return Found(specifier, line, "require" if what == "require" else "dynamic", _guarded(path, node))
+
+
+_PACKAGE_PART = re.compile(
+    r"(?:@[\w.-]+/)?[A-Za-z0-9][\w.-]*/"
+)  # `dayjs/locale/${name}.js` says which package
+
+
+def _literal(node: Node, source: bytes) -> tuple[str, bool]:
+    """Return the text of a string, and whether that is all of it: `a/${b}` gives "a/", an expression ""."""
+    if node.type not in {"string", "template_string"}:
+        return "", False
+    hole = next((child for child in node.named_children if child.type == "template_substitution"), None)
+    end = node.end_byte - 1 if hole is None else hole.start_byte
+    text = source[node.start_byte + 1 : end].decode("utf-8", "replace")
+    return ("", False) if "\\" in text or not text else (text, hole is None)
+
+
+def _ancestors(root: Node, node: Node) -> list[Node]:
+    """Return the nodes around `node`, outermost first; Node.parent would search from the root each time."""
+    path: list[Node] = []
+    inner: Node | None = root
+    while inner is not None and inner != node:
+        path.append(inner)
+        inner = inner.child_with_descendant(node)
+    return path
+
+
+def _statement_kind(root: Node, path: list[Node], specifier: str, source: bytes) -> Kind:
+    statement = next((node for node in reversed(path) if node.type.endswith("_statement")), path[-1])
+    if _says_type(statement):
+        return "type"
+    if any(node.type in {"ambient_declaration", "module"} for node in path):
+        return "type"  # inside `declare module "x" { … }` nothing is loaded
+    if statement.type == "export_statement":
+        names = [node for node in statement.named_children if node.type == "export_clause"]
+        return "elided" if source and names and all(_all_types(node) for node in names) else "static"
+    if not source or specifier.startswith("."):
+        return "static"
+    return "elided" if _only_types(root, statement, source) else "static"
+
+
+def _all_types(clause: Node) -> bool:
+    specifiers = [node for node in clause.named_children if node.type.endswith("_specifier")]
+    return bool(specifiers) and all(map(_says_type, specifiers))
+
+
+def _says_type(node: Node) -> bool:
+    return any(child.type == "type" for child in node.children)
+
+
+def _only_types(root: Node, statement: Node, source: bytes) -> bool:
+    clause = next((node for node in statement.named_children if node.type.endswith("_clause")), None)
+    if clause is None or (clause.type == "import_clause" and not clause.named_child_count):
+        return False
+    names = list(_local_names(clause))
+    return not any(_used_as_value(root, statement, source, name) for name in names)
+
+
+def _local_names(clause: Node) -> Iterator[bytes]:
+    for node in clause.named_children:
+        if node.type == "identifier" and node.text:
+            yield node.text
+        elif node.type == "namespace_import":
+            yield from _local_names(node)
+        elif node.type == "named_imports":
+            for specifier in node.named_children:
+                name = specifier.child_by_field_name("alias") or specifier.child_by_field_name("name")
+                if name and name.text and not _says_type(specifier):
+                    yield name.text
+
+
+# Elements become calls of these when JSX is compiled the classic way.
+_JSX_FACTORIES = frozenset({b"React", b"h", b"Fragment"})
+
+
+def _used_as_value(root: Node, statement: Node, source: bytes, name: bytes) -> bool:
+    if name in _JSX_FACTORIES:
+        return True
+    for match in re.finditer(rb"(?<![\w$])" + re.escape(name) + rb"(?![\w$])", source):
+        node = root.descendant_for_byte_range(match.start(), match.end())
+        if (
+            node is not None
+            and node.type in {"identifier", "shorthand_property_identifier"}
+            and not statement.start_byte <= match.start() < statement.end_byte
+            and not _in_type(root, node)
+        ):
+            return True
+    return False
+
+
+def _in_type(root: Node, node: Node) -> bool:
+    path = _ancestors(root, node)
+    if path[-1].type in {"import_specifier", "import_clause", "namespace_import"}:
+        return True
+    if path[-1].type == "export_specifier":
+        return any(map(_says_type, path[-3:]))
+    return any(_is_type(outer, below) for outer, below in zip(path, [*path[1:], node], strict=True))
+
+
+_TYPES = frozenset(
+    {
+        "array_type",
+        "asserts",
+        "conditional_type",
+        "constraint",
+        "constructor_type",
+        "default_type",
+        "extends_type_clause",
+        "function_type",
+        "generic_type",
+        "implements_clause",
+        "index_type_query",
+        "interface_declaration",
+        "intersection_type",
+        "lookup_type",
+        "nested_type_identifier",
+        "object_type",
+        "parenthesized_type",
+        "readonly_type",
+        "tuple_type",
+        "type_alias_declaration",
+        "type_annotation",
+        "type_arguments",
+        "type_predicate",
+        "type_predicate_annotation",
+        "type_query",
+        "union_type",
+    }
+)
+
+
+def _is_type(node: Node, below: Node) -> bool:
+    """Return whether what lies in `below`, a child of `node`, is a type."""
+    if node.type in {"as_expression", "satisfies_expression"}:
+        return node.named_children[-1] == below and node.named_child_count > 1
+    return node.type in _TYPES
+
+
+_FUNCTIONS = frozenset({"function_declaration", "function_expression", "arrow_function", "method_definition"})
+
+
+def _guarded(path: list[Node], literal: Node) -> bool:
+    for node, below in zip(reversed(path), reversed([*path[1:], literal]), strict=True):
+        if node.type == "try_statement" and node.child_by_field_name("body") == below:
+            return node.child_by_field_name("handler") is not None
+        if node.type == "member_expression":
+            name = node.child_by_field_name("property")
+            if name is not None and name.text == b"catch":
+                return True
+        if node.type in _FUNCTIONS:
+            return False
+    return False
+
+
+# What the parser could not read is looked for by pattern: rather an import too many than one too few.
+_PATTERN = re.compile(
+    rb"""(?:\b(?:import|export)\s+(?P<type>type\b)?[^;'"()]*?\bfrom|\bimport|\b(?P<require>require(?:\.resolve)?)\s*\("""
+    rb"""|\b(?P<dynamic>import)\s*\()\s*(?:"(?P<a>[^"\n\\]+)"|'(?P<b>[^'\n\\]+)')"""
+)
+_NO_CODE = frozenset({"comment", "string", "string_fragment", "template_string", "regex_pattern"})
+
+
+def _unparsed(root: Node, source: bytes) -> Iterator[tuple[int, Found]]:
+    for match in _PATTERN.finditer(source):
+        node = root.descendant_for_byte_range(match.start(), match.start() + 1)
+        if node is not None and node.type in _NO_CODE:
+            continue
+        at = match.start("a" if match["a"] else "b") - 1
+        kind: Kind = "type" if match["type"] else "require" if match["require"] else "static"
+        name = (match["a"] or match["b"]).decode("utf-8", "replace")
+        yield at, Found(name, _line(source, at), "dynamic" if match["dynamic"] else kind)
