@@ -158,7 +158,7 @@ _ASK_MIRROR = "check `registry` in .npmrc; a mirror may not have it yet"
 
 
 def _pick(versions: Mapping[str, Any], tags: Mapping[str, str], spec: str) -> str | None:
-    """As npm picks: a tag's version; else `latest` if it fits; else the newest that fits, deprecated ones last."""
+    """As npm picks: a tag's version, else `latest` if it fits, else the newest; deprecated ones last."""
     if spec in tags:
         return tags[spec] if tags[spec] in versions else None
     latest = tags.get("latest", "")
