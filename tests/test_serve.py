@@ -27,6 +27,25 @@ WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 e
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
+TYPES = {
+    "x.html": "text/html; charset=utf-8",
+    "x.css": "text/css; charset=utf-8",
+    "x.js": "text/javascript; charset=utf-8",
+    "x.mjs": "text/javascript; charset=utf-8",
+    "x.json": "application/json; charset=utf-8",
+    "x.map": "application/json; charset=utf-8",
+    "x.webmanifest": "application/manifest+json; charset=utf-8",
+    "x.svg": "image/svg+xml; charset=utf-8",
+    "x.txt": "text/plain; charset=utf-8",
+    "x.wasm": "application/wasm",
+    "x.woff2": "font/woff2",
+    "x.PNG": "image/png",
+    "x.avif": "image/avif",
+    "x.unknown": "application/octet-stream",
+    "LICENSE": "application/octet-stream",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One response as it came over the wire, not decompressed."""
@@ -97,6 +116,9 @@ def make_site(root: Path) -> Path:
         ".well-known/security.txt": "Contact: mailto:security@example.com",
         "..data/config.js": "window.config = {}",
         "with space.txt": "space",
+        "small.js": "1",
+        "large.png": "0" * 5000,
+        **dict.fromkeys(TYPES, ""),
     }
     for name, text in files.items():
         path = root / name
@@ -148,10 +170,15 @@ def test_a_page_is_found_without_its_extension(site: Site, path: str, body: byte
     assert site.get(path, BROWSER).body == body
 
 
-def test_spa_0_switches_the_history_fallback_off(tmp_path: Path) -> None:
-    with serving(make_site(tmp_path), SPA="0") as site:
-        assert site.get("/jobs/17", BROWSER).status == 404
-        assert site.get("/", BROWSER).status == 200
+@pytest.fixture(scope="module")
+def configured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with serving(make_site(tmp_path_factory.mktemp("configured")), SPA="0", HEALTH_PATH="/live") as running:
+        yield running
+
+
+def test_spa_0_switches_the_history_fallback_off(configured: Site) -> None:
+    assert configured.get("/jobs/17", BROWSER).status == 404
+    assert configured.get("/", BROWSER).status == 200
 
 
 IMMUTABLE = (
@@ -202,30 +229,8 @@ def test_a_name_without_a_content_hash_is_revalidated(named: Site, name: str) ->
     assert named.get(f"/{name}").headers["Cache-Control"] == "no-cache"
 
 
-TYPES = {
-    "x.html": "text/html; charset=utf-8",
-    "x.css": "text/css; charset=utf-8",
-    "x.js": "text/javascript; charset=utf-8",
-    "x.mjs": "text/javascript; charset=utf-8",
-    "x.json": "application/json; charset=utf-8",
-    "x.map": "application/json; charset=utf-8",
-    "x.webmanifest": "application/manifest+json; charset=utf-8",
-    "x.svg": "image/svg+xml; charset=utf-8",
-    "x.txt": "text/plain; charset=utf-8",
-    "x.wasm": "application/wasm",
-    "x.woff2": "font/woff2",
-    "x.PNG": "image/png",
-    "x.avif": "image/avif",
-    "x.unknown": "application/octet-stream",
-    "LICENSE": "application/octet-stream",
-}
-
-
-def test_every_type_a_frontend_ships_is_named_correctly(tmp_path: Path) -> None:
-    for name in TYPES:
-        (tmp_path / name).touch()
-    with serving(tmp_path) as site:
-        assert {name: site.get(f"/{name}").headers["Content-Type"] for name in TYPES} == TYPES
+def test_every_type_a_frontend_ships_is_named_correctly(site: Site) -> None:
+    assert {name: site.get(f"/{name}").headers["Content-Type"] for name in TYPES} == TYPES
 
 
 def test_text_is_gzipped_on_the_fly_for_who_accepts_it(site: Site) -> None:
@@ -265,12 +270,9 @@ def test_a_precompressed_neighbour_is_sent_byte_for_byte(site: Site) -> None:
     assert site.get("/assets/packed-Zx9_aB-c.css", {"Accept-Encoding": "br"}).body == b"brotli bytes"
 
 
-def test_small_and_binary_files_are_not_gzipped(tmp_path: Path) -> None:
-    (tmp_path / "small.js").write_text("1")
-    (tmp_path / "large.png").write_bytes(b"0" * 5000)
-    with serving(tmp_path) as site:
-        for name in ("small.js", "large.png"):
-            assert "Content-Encoding" not in site.get(f"/{name}", {"Accept-Encoding": "gzip"}).headers
+def test_small_and_binary_files_are_not_gzipped(site: Site) -> None:
+    for name in ("small.js", "large.png"):
+        assert "Content-Encoding" not in site.get(f"/{name}", {"Accept-Encoding": "gzip"}).headers
 
 
 def test_a_known_etag_gives_304_without_a_body(site: Site) -> None:
@@ -284,24 +286,21 @@ def test_a_known_etag_gives_304_without_a_body(site: Site) -> None:
         assert site.get("/assets/index-B1a2c3D4.js", {**headers, "If-None-Match": '"other"'}).status == 200
 
 
-def test_content_of_equal_size_and_time_has_another_etag(tmp_path: Path) -> None:
-    etags = []
-    for hashed in ("B1a2c3D4", "Zx9yW8v7"):
-        index = tmp_path / "index.html"
-        index.write_text(f"<script src=/assets/index-{hashed}.js></script>")
-        os.utime(index, (0, 0))
-        with serving(tmp_path) as site:
-            etags.append(site.get("/").headers["ETag"])
-    assert etags[0] != etags[1]
+def test_the_etag_is_of_the_content_not_of_size_and_time(site: Site) -> None:
+    for name, hashed in {"old": "B1a2c3D4", "new": "Zx9yW8v7", "same": "B1a2c3D4"}.items():
+        (site.root / f"{name}.html").write_text(f"<script src=/assets/index-{hashed}.js></script>")
+        os.utime(site.root / f"{name}.html", (0, 0))
+    etags = {name: site.get(f"/{name}.html").headers["ETag"] for name in ("old", "new", "same")}
+    assert etags["old"] == etags["same"] != etags["new"]
 
 
-def test_a_file_that_changes_is_sent_anew(tmp_path: Path) -> None:
-    page = tmp_path / "index.html"
+def test_a_file_that_changes_is_sent_anew(site: Site) -> None:
+    page = site.root / "changing.html"
     page.write_text("a" * 2000)
-    with serving(tmp_path) as site:
-        before = site.get("/", {"Accept-Encoding": "gzip"})
-        page.write_text("b" * 2001)
-        after = site.get("/", {"Accept-Encoding": "gzip", "If-None-Match": before.headers["ETag"]})
+    before = site.get("/changing.html", {"Accept-Encoding": "gzip"})
+    page.write_text("b" * 2001)
+    headers = {"Accept-Encoding": "gzip", "If-None-Match": before.headers["ETag"]}
+    after = site.get("/changing.html", headers)
     assert (after.status, gzip.decompress(after.body)) == (200, b"b" * 2001)
 
 
@@ -375,10 +374,9 @@ def test_the_health_path_answers_ok(site: Site) -> None:
     assert site.get("/healthz", method="HEAD").body == b""
 
 
-def test_the_health_path_can_be_moved(tmp_path: Path) -> None:
-    with serving(make_site(tmp_path), HEALTH_PATH="/live") as site:
-        assert site.get("/live").body == b"ok"
-        assert site.get("/healthz").status == 404
+def test_the_health_path_can_be_moved(configured: Site) -> None:
+    assert configured.get("/live").body == b"ok"
+    assert configured.get("/healthz").status == 404
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -431,8 +429,7 @@ def failure(*arguments: str | Path, **environment: str) -> tuple[int, str]:
 def test_a_missing_root_is_one_line_and_status_1(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert failure() == (1, "serve: no folder given; usage: node serve.mjs ROOT\n")
-    for name in ("gone", "file"):
-        assert failure(tmp_path / name) == (1, f"serve: {tmp_path / name}: no such folder\n")
+    assert failure(tmp_path / "file") == (1, f"serve: {tmp_path / 'file'}: no such folder\n")
 
 
 def test_a_bad_or_taken_port_is_one_line_and_status_1(tmp_path: Path) -> None:
