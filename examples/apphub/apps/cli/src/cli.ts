@@ -1,14 +1,17 @@
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { FilestoreClient } from '@apphub/filestore-client';
 import { Command } from 'commander';
 import { CatalogClient } from './catalog-client.js';
 
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const CATALOG_URL = process.env.APPHUB_API_URL ?? 'http://localhost:4000';
 const FILESTORE_URL = process.env.FILESTORE_URL ?? 'http://localhost:4300';
 
 const program = new Command('apphub')
   .description('Work with an AppHub from the command line')
+  .version(version)
   .option('--api <url>', 'the catalog API (APPHUB_API_URL)', CATALOG_URL)
   .option('--filestore <url>', 'the filestore API (FILESTORE_URL)', FILESTORE_URL);
 const catalog = () => new CatalogClient(program.opts<{ api: string }>().api);
