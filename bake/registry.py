@@ -1,6 +1,6 @@
 """Container registries: digests, manifests and tags, by the OCI distribution protocol.
 
-Sources: opencontainers/distribution-spec (endpoints, error codes), distribution's spec/auth/token.md (tokens),
+Sources: opencontainers/distribution-spec (endpoints, error codes), distribution's spec/auth/token.md (login),
 docs.docker.com/reference/cli/docker/login (credential stores).
 """
 
