@@ -19,7 +19,7 @@ from typing import Any, Literal
 from bake.errors import WorkspaceError
 from bake.semver import is_version, satisfies
 
-Kind = Literal["prod", "optional", "peer", "peer-optional", "bundled", "link", "extra"]
+Kind = Literal["prod", "optional", "peer", "peer-optional", "bundled", "link"]
 
 NATIVE_HELPERS = frozenset(
     {
@@ -37,6 +37,10 @@ NATIVE_HELPERS = frozenset(
 RELOCK = "run `npm install --package-lock-only`"
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, str]:
+    return _NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +65,13 @@ class Entry:
     install_script: bool = False
     resolved: str = ""
     integrity: str = ""
-    dependencies: Mapping[str, str] = field(default_factory=dict)
-    optional_dependencies: Mapping[str, str] = field(default_factory=dict)
-    peer_dependencies: Mapping[str, str] = field(default_factory=dict)
-    dev_dependencies: Mapping[str, str] = field(default_factory=dict)
+    dependencies: Mapping[str, str] = field(default_factory=_nothing)
+    optional_dependencies: Mapping[str, str] = field(default_factory=_nothing)
+    peer_dependencies: Mapping[str, str] = field(default_factory=_nothing)
+    dev_dependencies: Mapping[str, str] = field(default_factory=_nothing)
     peer_optional: frozenset[str] = frozenset()
     bundled: tuple[str, ...] = ()
-    bins: Mapping[str, str] = field(default_factory=dict)
+    bins: Mapping[str, str] = field(default_factory=_nothing)
 
     @property
     def native(self) -> bool:
@@ -122,6 +126,17 @@ class Lock:
         bundles = _bundles(self.entries)
         nodes = (*self.packages.values(), *self.entries.values())
         return {node.path: tuple(_edges(self, node, bundles.get(node.path, ()))) for node in nodes}
+
+    @cached_property
+    def sorted_entries(self) -> tuple[str, ...]:
+        """Every entry path, sorted."""
+        return tuple(sorted(self.entries))
+
+    @cached_property
+    def gaps(self) -> tuple[tuple[str, str], ...]:
+        """(path, name) of the hard dependencies that the lockfile does not hold, sorted."""
+        nodes = self.edges.items()
+        return tuple(sorted((p, e.name) for p, es in nodes for e in es if e.kind == "prod" and not e.target))
 
     @cached_property
     def hard_dependents(self) -> Mapping[str, tuple[str, ...]]:
@@ -223,40 +238,42 @@ def _no_packages(raw: object) -> WorkspaceError:
 
 
 def _entry(path: str, value: Mapping[str, Any]) -> Entry:
-    link = bool(value.get("link"))
     name = str(value.get("name") or _name_at(path))
-    if link:
-        return Entry(
-            path=path,
-            name=name,
-            link=str(value.get("resolved") or ""),
-            dev=bool(value.get("dev")),
-            optional=bool(value.get("optional")),
-        )
-    meta = value.get("peerDependenciesMeta") or {}
-    return Entry(
-        path=path,
-        name=name,
-        version=str(value.get("version", "")),
-        dev=bool(value.get("dev")),
-        optional=bool(value.get("optional")),
-        dev_optional=bool(value.get("devOptional")),
-        peer=bool(value.get("peer")),
-        in_bundle=bool(value.get("inBundle")),
-        os=_words(value.get("os")),
-        cpu=_words(value.get("cpu")),
-        libc=_words(value.get("libc")),
-        install_script=bool(value.get("hasInstallScript")),
-        resolved=str(value.get("resolved") or ""),
-        integrity=str(value.get("integrity") or ""),
-        dependencies=value.get("dependencies") or _NOTHING,
-        optional_dependencies=value.get("optionalDependencies") or _NOTHING,
-        peer_dependencies=value.get("peerDependencies") or _NOTHING,
-        dev_dependencies=value.get("devDependencies") or _NOTHING,
-        peer_optional=frozenset(n for n, m in meta.items() if m.get("optional")) if meta else frozenset(),
-        bundled=_words(value.get("bundleDependencies")),
-        bins=parse_bins(name, value.get("bin")),
-    )
+    if value.get("link"):
+        return Entry(path=path, name=name, link=str(value.get("resolved") or ""), dev=bool(value.get("dev")))
+    # Thousands of entries, few fields each: only those that are there are handed on.
+    known = {_FIELDS[key]: given for key, given in value.items() if key in _FIELDS and given}
+    for key in _WORDS & known.keys():
+        known[key] = _words(known[key])
+    if "bins" in known:
+        known["bins"] = parse_bins(name, known["bins"])
+    meta = value.get("peerDependenciesMeta")
+    if meta:
+        known["peer_optional"] = frozenset(peer for peer, about in meta.items() if about.get("optional"))
+    return Entry(path=path, name=name, **known)
+
+
+_FIELDS = {
+    "version": "version",
+    "dev": "dev",
+    "optional": "optional",
+    "devOptional": "dev_optional",
+    "peer": "peer",
+    "inBundle": "in_bundle",
+    "os": "os",
+    "cpu": "cpu",
+    "libc": "libc",
+    "hasInstallScript": "install_script",
+    "resolved": "resolved",
+    "integrity": "integrity",
+    "dependencies": "dependencies",
+    "optionalDependencies": "optional_dependencies",
+    "peerDependencies": "peer_dependencies",
+    "devDependencies": "dev_dependencies",
+    "bundleDependencies": "bundled",
+    "bin": "bins",
+}
+_WORDS = frozenset({"os", "cpu", "libc", "bundled"})
 
 
 def parse_bins(name: str, bins: object) -> Mapping[str, str]:
@@ -376,62 +393,69 @@ def closure(
     """
     if package_path not in lock.packages:
         raise WorkspaceError(package_path, "is not in package-lock.json", RELOCK)
-    foreign = _foreign(lock, platforms, libc)
+    step = _steps(lock, platforms, libc)
+    adjusted = lock.packages.keys() if "*" in extra or "*" in exclude else extra.keys() | exclude.keys()
     via: dict[str, str] = {}
-    missing: list[tuple[str, str]] = []
     seen, queue = {package_path}, deque([package_path])
     while queue:
         path = queue.popleft()
-        for edge in _live_edges(lock, path, extra, exclude):
-            target = edge.target
-            if target is None:
-                if edge.kind == "prod":
-                    missing.append((path, edge.name))
-            elif target not in seen and target not in foreign and _counts(lock, edge):
+        for target in _adjust(lock, path, step, extra, exclude) if path in adjusted else step[path]:
+            if target not in seen:
                 seen.add(target)
                 via[target] = path
                 queue.append(target)
     return Closure(
-        entries=tuple(sorted(seen & lock.entries.keys())),
+        entries=tuple(path for path in lock.sorted_entries if path in seen),
         packages=tuple(sorted(seen & lock.packages.keys())),
         via=via,
-        missing=tuple(sorted(missing)),
+        missing=tuple((path, name) for path, name in lock.gaps if path in seen),
     )
+
+
+@lru_cache(maxsize=16)
+def _steps(lock: Lock, platforms: tuple[str, ...], libc: str) -> Mapping[str, tuple[str, ...]]:
+    """Return path -> where its production code can go from there on any of the platforms."""
+    foreign = _foreign(lock, platforms, libc)
+    return {
+        path: tuple(e.target for e in edges if e.target and e.target not in foreign and _counts(lock, e))
+        for path, edges in lock.edges.items()
+    }
 
 
 def _counts(lock: Lock, edge: Edge) -> bool:
     # An optional peer counts where npm keeps it for production; what is there for development only is not.
-    if edge.kind != "peer-optional" or edge.target is None:
-        return True
-    entry = lock.at(edge.target)
-    return entry is not None and not entry.dev
+    entry = lock.at(edge.target or "")
+    return edge.kind != "peer-optional" or (entry is not None and not entry.dev)
 
 
-def _live_edges(
+def _adjust(
     lock: Lock,
     path: str,
+    step: Mapping[str, tuple[str, ...]],
     extra: Mapping[str, tuple[str, ...]],
     exclude: Mapping[str, tuple[str, ...]],
-) -> Iterable[Edge]:
-    edges = lock.edges[path]
+) -> tuple[str, ...]:
+    """Return a package's steps without the excluded names and with the extra ones."""
     if path not in lock.packages:
-        return edges
+        return step[path]
     dropped = {*exclude.get("*", ()), *exclude.get(path, ())}
-    added = {*extra.get("*", ()), *extra.get(path, ())} - dropped - {e.name for e in edges if e.target}
-    return (
-        *(edge for edge in edges if edge.name not in dropped),
-        *(_extra_edge(lock, path, name) for name in sorted(added)),
-    )
+    added = {*extra.get("*", ()), *extra.get(path, ())} - dropped
+    gone = {edge.target for edge in lock.edges[path] if edge.name in dropped}
+    found = (extra_target(lock, path, name) for name in sorted(added))
+    return (*(target for target in step[path] if target not in gone), *found)
 
 
-def _extra_edge(lock: Lock, path: str, name: str) -> Edge:
+def extra_target(lock: Lock, path: str, name: str) -> str:
+    """Return the entry path that a package gets by an undeclared name.
+
+    Raises WorkspaceError when the lockfile does not hold it.
+    """
     target = lock.resolve(path, name)
     if target is None:
         where = f' -w "{path}"' if path else ""
-        raise WorkspaceError(
-            path or "root package", f"{name} is not in package-lock.json", f"run `npm install {name}{where}`"
-        )
-    return Edge(name, "extra", target)
+        remedy = f"run `npm install {name}{where}`"
+        raise WorkspaceError(path or "root package", f"{name} is not in package-lock.json", remedy)
+    return target
 
 
 # --- layer classes -------------------------------------------------------------------------------------
@@ -485,7 +509,7 @@ def _demote(groups: dict[_Key, set[str]], *, most: int) -> dict[_Key, set[str]]:
         for service in services:
             own = ((service,), native)
             counts[service] -= own in groups
-            groups[own] = groups.get(own, set()) | entries
+            groups.setdefault(own, set()).update(entries)
     return groups
 
 
@@ -630,7 +654,7 @@ def promote(
     changed: dict[str, Mapping[str, Any]] = {}
     starts: list[str] = []
     for path, name in _named(lock, extra):
-        target = _extra_edge(lock, path, name).target or ""
+        target = extra_target(lock, path, name)
         starts.append(target)
         if not lock.entries[target].link:
             owner = _declare(lock, raw, path, name, target)
