@@ -11,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
+from threading import Lock
 
 from bake.errors import RegistryError
 
 NO_HEADERS: Mapping[str, str] = {}
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_BROKEN = (ConnectionResetError, BrokenPipeError, http.client.HTTPException)
+_FIRST_PAUSE = 0.5  # seconds; doubles with every attempt
 _LONGEST_PAUSE = 30.0  # seconds; a registry that asks for more is reported instead of waited for
 
 
@@ -39,6 +42,19 @@ class Network:
     no_proxy: str = ""
     client_certificates: Mapping[str, tuple[Path, Path]] = field(default_factory=dict)
 
+    def is_direct(self, host: str) -> bool:
+        """Whether host[:port] is reached past the proxy: in no_proxy, below one of these, or loopback."""
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        # A proxy cannot route to the loopback of the machine that asks.
+        if name == "localhost" or name.startswith("127.") or name == "[::1]":
+            return True
+        words = (word.strip() for word in self.no_proxy.split(","))
+        # "*" alone leaves "", which every name ends with.
+        listed = [word.removeprefix("*").lstrip(".") for word in words if word]
+        return any(
+            not end or each == end or each.endswith(f".{end}") for end in listed for each in (host, name)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
@@ -58,7 +74,7 @@ def network_of(env: Mapping[str, str]) -> Network:
         if (proxy := _either(env, f"{scheme}_proxy") or _either(env, "all_proxy"))
     }
     return Network(
-        ca_files=tuple(Path(name) for name in named if name and Path(name).is_file()),
+        ca_files=tuple(Path(name) for name in dict.fromkeys(named) if name and Path(name).is_file()),
         proxies=proxies,
         no_proxy=_either(env, "no_proxy"),
     )
@@ -81,6 +97,7 @@ class Transport:
         self._attempts = attempts
         self._timeout = timeout
         self._openers: dict[tuple[str, bool], urllib.request.OpenerDirector] = {}
+        self._opening = Lock()  # reading the CA bundle takes longer than most requests: once is enough
 
     def request(
         self,
@@ -95,25 +112,22 @@ class Transport:
 
         authorization is not sent on to where a redirect leads. Raises UnreachableError.
         """
-        request = urllib.request.Request(url, data=body, method=method, headers=dict(headers))  # noqa: S310
+        request = _request(method, url, headers, body)
         if authorization:
             request.add_unredirected_header("Authorization", authorization)
         for attempt in range(1, self._attempts):
-            pause = 0.5 * 2 ** (attempt - 1)
             try:
                 response = self._send(request)
-            except (ConnectionResetError, BrokenPipeError, http.client.HTTPException):
-                self._sleep(pause)
+            except _BROKEN:
+                self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
                 continue
-            if response.status not in _RETRIED:
-                return response
             asked = _retry_after(response)
-            if asked > _LONGEST_PAUSE:
+            if response.status not in _RETRIED or asked > _LONGEST_PAUSE:
                 return response
-            self._sleep(max(pause, asked))
+            self._sleep(max(asked, _FIRST_PAUSE * 2 ** (attempt - 1)))
         try:
             return self._send(request)
-        except (ConnectionError, http.client.HTTPException) as error:
+        except _BROKEN as error:
             raise self._unreachable(url, error) from error
 
     def _send(self, request: urllib.request.Request) -> Response:
@@ -124,22 +138,25 @@ class Transport:
             with refused:
                 return _response(refused.code, refused.headers, refused.read())
         except urllib.error.URLError as error:
-            if isinstance(error.reason, ConnectionResetError | BrokenPipeError):
+            if isinstance(error.reason, _BROKEN):
                 raise error.reason from error
             raise self._unreachable(request.full_url, error.reason) from error
         except (TimeoutError, ssl.SSLError, ConnectionRefusedError) as error:
             raise self._unreachable(request.full_url, error) from error
 
     def _opener(self, request: urllib.request.Request) -> urllib.request.OpenerDirector:
-        bypass = _past_proxy(request.host, self._network.no_proxy)
+        bypass = self._network.is_direct(request.host)
         key = (request.host if request.host in self._network.client_certificates else "", bypass)
-        if key not in self._openers:
-            proxies = {} if bypass else dict(self._network.proxies)
-            self._openers[key] = urllib.request.build_opener(
-                urllib.request.ProxyHandler(proxies),
-                urllib.request.HTTPSHandler(context=_context(self._network, key[0])),
-            )
-        return self._openers[key]
+        with self._opening:
+            if key not in self._openers:
+                self._openers[key] = self._open(key[0], {} if bypass else self._network.proxies)
+            return self._openers[key]
+
+    def _open(self, host: str, proxies: Mapping[str, str]) -> urllib.request.OpenerDirector:
+        return urllib.request.build_opener(
+            urllib.request.ProxyHandler(dict(proxies)),
+            urllib.request.HTTPSHandler(context=_context(self._network, host)),
+        )
 
     def _unreachable(self, url: str, reason: BaseException | str) -> UnreachableError:
         host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
@@ -154,8 +171,19 @@ class Transport:
                 host, f"no answer within {self._timeout:g} s", "check network and proxy settings"
             )
         return UnreachableError(
-            host, f"cannot be reached ({reason})", "check the name, network and proxy settings"
+            host, f"cannot be reached ({_said(reason)})", "check the name, network and proxy settings"
         )
+
+
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> urllib.request.Request:
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(sign.isspace() for sign in url):
+        raise RegistryError(f'"{url}"', "is no http or https address", "correct the registry's address")
+    return urllib.request.Request(url, data=body, method=method, headers=dict(headers))  # noqa: S310
+
+
+def _said(reason: BaseException | str) -> str:
+    return str(getattr(reason, "strerror", None) or reason)
 
 
 def _either(env: Mapping[str, str], name: str) -> str:
@@ -176,18 +204,6 @@ def _retry_after(response: Response) -> float:
     return _LONGEST_PAUSE + 1 if email.utils.parsedate(asked) else 0.0
 
 
-def _past_proxy(host: str, no_proxy: str) -> bool:
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    # A proxy cannot route to the loopback of the machine that asks.
-    if name == "localhost" or name.startswith("127.") or name == "[::1]":
-        return True
-    listed = [entry.strip().removeprefix("*").lstrip(".") for entry in no_proxy.split(",") if entry.strip()]
-    # "*" alone leaves "" and means every host.
-    return any(
-        not entry or each == entry or each.endswith(f".{entry}") for entry in listed for each in (host, name)
-    )
-
-
 def _context(network: Network, host: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
     for file in network.ca_files:
@@ -195,7 +211,7 @@ def _context(network: Network, host: str) -> ssl.SSLContext:
             context.load_verify_locations(cafile=file)
         except (OSError, ssl.SSLError) as error:
             raise RegistryError(
-                str(file), f"is no readable CA bundle ({error})", "correct `cafile`"
+                str(file), f"is no readable CA bundle ({_said(error)})", "correct `cafile`"
             ) from error
     if network.ca_text:
         context.load_verify_locations(cadata=network.ca_text)
