@@ -49,6 +49,30 @@ def scan(text: str, *, suffix: str) -> tuple[Found, ...]:
     return tuple(_scan_script(source, suffix, elide=suffix in TYPESCRIPT))
 
 
+# `node -p 'module.builtinModules'` of Node 24, without those that exist with "node:" only.
+_BUILTINS = """
+_http_agent _http_client _http_common _http_incoming _http_outgoing _http_server _stream_duplex
+_stream_passthrough _stream_readable _stream_transform _stream_wrap _stream_writable _tls_common
+_tls_wrap assert assert/strict async_hooks buffer child_process cluster console constants crypto
+dgram diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector
+inspector/promises module net os path path/posix path/win32 perf_hooks process punycode querystring
+readline readline/promises repl stream stream/consumers stream/promises stream/web string_decoder
+sys timers timers/promises tls trace_events tty url util util/types v8 vm wasi worker_threads zlib
+"""
+BUILTINS: Final = frozenset(_BUILTINS.split())
+
+_NAME = re.compile(r"(?:@[\w.-]+/)?[A-Za-z0-9_-][\w.-]*(?=/|$)", re.ASCII)
+
+
+def package_name(specifier: str) -> str:
+    """Reduce "@x/y/sub?raw" to "@x/y"; "" for what names no package: "./x", "node:fs", "#x", "virtual:x"."""
+    plain = specifier.partition("?")[0]
+    if ":" in plain or "!" in plain or plain in BUILTINS:
+        return ""
+    match = _NAME.match(plain)
+    return match[0] if match else ""
+
+
 _SCRIPT_BLOCK = re.compile(r"<script\b([^>]*)>(.*?)</script\s*>", re.S | re.I)
 _LANG = re.compile(r"""\blang\s*=\s*["']?(\w+)""")
 
@@ -209,7 +233,8 @@ def _all_types(clause: Node) -> bool:
 
 
 def _says_type(node: Node) -> bool:
-    return any(child.type == "type" for child in node.children)
+    # `export type *` is newer than the grammar.
+    return any(child.type == "type" or (child.is_error and child.text == b"type") for child in node.children)
 
 
 def _only_types(root: Node, statement: Node, source: bytes) -> bool:
