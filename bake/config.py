@@ -120,6 +120,9 @@ class Role:
     command: Words | None = _doc(
         "The process, as words or one string; by default the `start` script's.", None
     )
+    entrypoint: Words | None = _doc(
+        "Words before the command; `docker run IMAGE ARGS…` replaces the command only.", None
+    )
     port: Port | None = _doc("The port it listens on (EXPOSE, PORT is not set).", None)
     env: Mapping[Variable, str] = _doc("Environment of the process.", {})
     labels: Mapping[str, str] = _doc("Labels of the image.", {})

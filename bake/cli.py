@@ -1,0 +1,115 @@
+"""Arguments, the one error boundary and the exit status."""
+
+import argparse
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from bake import __version__
+from bake.context import Context
+from bake.errors import BakeError, ConfigError
+
+COMMANDS = {
+    "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
+    "list": "show the images, or the packages",
+    "print": "show the bake file, the Dockerfile or the plan",
+    "schema": "print the JSON Schema of bake.toml",
+}
+"""Command -> one line of help. Each lives in the module of its name in bake/commands."""
+
+_GLOBAL = ("-q", "--quiet", "-v", "--verbose", "-f", "--file")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status: 0 well, 1 failed, 2 usage, 3 config, 4 engine, 5 registry, 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except ConfigError as error:
+        for line in error.complaints:
+            print(f"bake: error: {line}", file=sys.stderr)
+        return error.status
+    except BakeError as error:
+        print(f"bake: error: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("bake: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of stdout went away (`bake list | head`); nothing more can be said there.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(words: list[str]) -> int:
+    parser = _parser()
+    place = _command_at(words)
+    options, rest = words[:place], words[place:]
+    arguments = parser.parse_args(options)
+    if not rest:
+        parser.print_help()
+        return 2 if not options else 0
+    name = rest.pop(0) if rest[0] in COMMANDS else "build"
+    module = importlib.import_module(f"bake.commands.{name.replace('-', '_')}")
+    command = argparse.ArgumentParser(prog=f"bake {name}", description=module.__doc__, parents=[_common()])
+    module.add_arguments(command)
+    parsed = command.parse_args(rest, namespace=arguments)
+    context = Context(
+        environment=dict(os.environ),
+        directory=Path.cwd(),
+        file=Path(parsed.file).resolve() if parsed.file else None,
+        volume=parsed.volume,
+    )
+    return int(module.run(context, parsed))
+
+
+def _command_at(words: Sequence[str]) -> int:
+    """Index of the first word that is neither a global option nor its value."""
+    index = 0
+    while index < len(words) and words[index] in {*_GLOBAL, "-h", "--help", "--version"}:
+        index += 2 if words[index] in {"-f", "--file"} else 1
+    return min(index, len(words))
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="bake",
+        description="One container image per process of a JavaScript monorepo, from one BuildKit run.",
+        usage="bake [COMMAND] [TARGET ...] [OPTIONS]",
+        epilog=f"commands:\n{lines}\n\n`bake COMMAND --help` tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[_common()],
+    )
+    parser.add_argument("--version", action="version", version=f"bake {__version__}")
+    return parser
+
+
+def _common() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("-f", "--file", metavar="FILE", help="another bake.toml than the nearest one")
+    common.set_defaults(file=None, volume="normal")
+    volume = common.add_mutually_exclusive_group()
+    volume.add_argument(
+        "-q", "--quiet", dest="volume", action="store_const", const="quiet", help="say only what went wrong"
+    )
+    volume.add_argument(
+        "-v",
+        "--verbose",
+        dest="volume",
+        action="store_const",
+        const="verbose",
+        help="show every step's output",
+    )
+    return common

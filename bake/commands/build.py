@@ -1,0 +1,248 @@
+"""Build images: TypeScript compiled once, every image with its own closure, all platforms in one BuildKit run."""
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bake.context import Context, add_plan_arguments
+from bake.errors import BuildError, UsageError
+from bake.generated import write_files
+from bake.report import size, table
+
+if TYPE_CHECKING:
+    from bake.engine import Built, Capabilities
+    from bake.plan import Plan
+    from bake.progress import Step
+    from bake.project import Project
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to build and where the images go."""
+    add_plan_arguments(parser)
+    goal = parser.add_mutually_exclusive_group()
+    goal.add_argument("--push", action="store_true", help="push to the registry")
+    goal.add_argument("--load", action="store_true", help="keep in the local engine (the default)")
+    parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
+    parser.add_argument("--builder", metavar="NAME", help="buildx builder to use")
+    parser.add_argument("--no-cache", action="store_true", help="run every step again")
+    parser.add_argument("--pull", action="store_true", help="look for newer base images")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write .bake/ and show what would be built, no more"
+    )
+    parser.add_argument(
+        "--format", choices=("table", "json"), default="table", help="form of the result on stdout"
+    )
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Plan, render, build, report."""
+    plan = context.plan(arguments)
+    _refuse(context, plan, arguments)
+    write(context.project, plan)
+    if arguments.dry_run:
+        print(_dry(plan, arguments))
+        return 0
+    from bake.engine import check, probe
+
+    capabilities = probe(arguments.builder)
+    check(capabilities, plan.platforms, push=plan.push)
+    started = time.monotonic()
+    built = _bake(context, plan, arguments, capabilities)
+    rows = _rows(plan, built, capabilities)
+    _print(context, rows, arguments.format, time.monotonic() - started)
+    return 0
+
+
+def write(project: "Project", plan: "Plan") -> None:
+    """Render the plan into .bake/."""
+    from bake.render import render
+
+    write_files(project.folder, render(project, plan))
+
+
+def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> None:
+    """What makes no sense, before anything is done; warnings for what is odd."""
+    if plan.push and not (plan.registry or plan_image(plan)):
+        raise UsageError(
+            "--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY"
+        )
+    if arguments.image and len(plan.targets) != 1:
+        raise UsageError(
+            "--image", f"names one image, and {len(plan.targets)} are asked for", "name one target"
+        )
+    problems: list[str] = []
+    for stage in plan.stages:
+        for found in context.project.undeclared(stage.package):
+            one = found.import_
+            if not found.provider and one.kind != "build":
+                problems.append(f"{one.file}:{one.line}: imports {one.name}, which nothing provides")
+    for problem in problems:
+        context.warn(problem)
+
+
+def plan_image(plan: "Plan") -> str:
+    """The name that --image gave, "" without it."""
+    references = [r for i in plan.images for r in i.references] + list(
+        plan.monolith.references if plan.monolith else ()
+    )
+    return references[0] if references and all("/" in r for r in references) else ""
+
+
+def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
+    rows = [
+        {"image": i.target, "platforms": ",".join(plan.platforms), "reference": r}
+        for i in plan.selected()
+        for r in i.references
+    ]
+    if "monolith" in plan.targets and plan.monolith:
+        rows += [
+            {"image": "monolith", "platforms": ",".join(plan.platforms), "reference": r}
+            for r in plan.monolith.references
+        ]
+    return json.dumps(rows, indent=2) if arguments.format == "json" else table(rows)
+
+
+def _bake(
+    context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities"
+) -> "Built":
+    from bake.engine import BuildOptions, StepFailedError, run_bake
+    from bake.project import FOLDER
+
+    options = BuildOptions(
+        targets=plan.targets,
+        progress="tty" if context.terminal and context.volume == "normal" else "steps",
+        load=not plan.push and capabilities.driver != "docker",
+        push=plan.push,
+        cache=not arguments.no_cache,
+        pull=arguments.pull,
+        builder=arguments.builder,
+        sets=tuple(arguments.set),
+    )
+    show = StepLines(context)
+    try:
+        return run_bake(context.project.root, f"{FOLDER}/docker-bake.hcl", options, show.show)
+    except StepFailedError as error:
+        raise _explained(context, plan, error.step) from None
+
+
+class StepLines:
+    """Steps as lines for logs: each command that ran, with its output grouped below it."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.github = bool(context.environment.get("GITHUB_ACTIONS"))
+
+    def show(self, step: "Step") -> None:
+        """Report a step that ended."""
+        if self.context.volume == "quiet" or not step.stage or step.error:
+            return
+        if step.cached:
+            if self.context.volume == "verbose":
+                self._line(step, "cached")
+        elif step.runs or self.context.volume == "verbose":
+            self._line(step, f"{step.seconds:.1f} s")
+
+    def _line(self, step: "Step", note: str) -> None:
+        head = f"{step.stage}{f' ({step.platform})' if step.platform else ''}: {plain(step.what)} [{note}]"
+        log = "".join(step.log).rstrip()
+        if self.github and log:
+            print(f"::group::{head}\n{log}\n::endgroup::", file=sys.stderr, flush=True)
+        else:
+            self.context.say(head)
+            if log and self.context.volume == "verbose":
+                self.context.say("".join(f"    {line}\n" for line in log.splitlines()).rstrip("\n"))
+
+
+def plain(instruction: str) -> str:
+    """An instruction without its mounts and line breaks, short enough for a line."""
+    text = re.sub(r"--mount=\S+\s+|\\\s+", "", instruction)
+    text = " ".join(text.split())
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
+    """The failed step in the words of the workspace: the package, its script, the compiler's lines."""
+    lines = "".join(step.log).rstrip().splitlines()
+    for line in lines[-60:]:
+        print(f"    {line}", file=sys.stderr)
+    stage = next((s for s in plan.stages if s.name == step.stage), None)
+    code = re.search(r"exit code: (\d+)", step.error)
+    ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
+    if stage is None:
+        return BuildError(
+            step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above"
+        )
+    return BuildError(
+        stage.package, f"`npm run {stage.script}` {ending}", _hint(context, stage.package, lines)
+    )
+
+
+def _hint(context: Context, package: str, lines: Sequence[str]) -> str:
+    """What to do about a failed build: a workspace package that the stage has not got is named with its key."""
+    names = {p.name: p.path for p in context.project.workspace.packages}
+    for line in lines:
+        found = re.search(
+            r"Cannot find (?:module|package) '([^']+)'|Rollup failed to resolve import \"([^\"]+)\"", line
+        )
+        name = (found[1] or found[2]) if found else ""
+        owner = next((n for n in names if name == n or name.startswith(f"{n}/")), "")
+        if owner:
+            return f'it needs {owner}: declare it in {package}/package.json, or add it to packages."{package}".needs'
+        if name.startswith("../"):
+            return f'it reads {name} outside its folder: add the file to packages."{package}".inputs'
+    return "the compiler's lines are above"
+
+
+def _rows(plan: "Plan", built: "Built", capabilities: "Capabilities") -> list[dict[str, Any]]:
+    from bake.engine import image_sizes
+
+    sizes = (
+        {} if plan.push else image_sizes({i.target: i.references[0] for i in plan.selected()}, plan.platforms)
+    )
+    rows = [_row(i.target, i.references, plan, built, sizes.get(i.target)) for i in plan.selected()]
+    if plan.monolith and "monolith" in plan.targets:
+        rows.append(_row("monolith", plan.monolith.references, plan, built, None))
+    return rows
+
+
+def _row(
+    target: str, references: Sequence[str], plan: "Plan", built: "Built", bytes_: int | None
+) -> dict[str, Any]:
+    steps = built.progress.of(target)
+    return {
+        "image": target,
+        "platforms": list(plan.platforms),
+        "digest": built.digest(target),
+        "bytes": bytes_,
+        "seconds": round(sum(s.seconds for s in steps), 1),
+        "steps": len(steps),
+        "cached": sum(s.cached for s in steps),
+        "references": list(references),
+    }
+
+
+def _print(context: Context, rows: Sequence[Mapping[str, Any]], form: str, seconds: float) -> None:
+    if form == "json":
+        print(json.dumps({"images": rows, "seconds": round(seconds, 1)}, indent=2))
+        return
+    print(table([_cells(r) for r in rows]))
+    context.say(f"{len(rows)} image{'s' * (len(rows) != 1)} in {seconds:.1f} s")
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "image": row["references"][0],
+        "platforms": " ".join(p.removeprefix("linux/") for p in row["platforms"]),
+        "digest": row["digest"][:19],
+        "size": size(row["bytes"]) if row["bytes"] else "",
+        "seconds": f"{row['seconds']:.1f}",
+        "cached": f"{row['cached']}/{row['steps']}",
+    }

@@ -1,0 +1,119 @@
+"""What a command stands on: the streams, the environment, the workspace; read once, passed on."""
+
+import argparse
+import dataclasses
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bake.config import FILE_NAME
+from bake.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bake.git import Head
+    from bake.plan import Plan, Request
+    from bake.project import Project
+
+Volume = Literal["quiet", "normal", "verbose"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context:
+    """One call of bake. Results go to stdout, everything else to stderr."""
+
+    environment: Mapping[str, str]
+    directory: Path
+    file: Path | None = None
+    volume: Volume = "normal"
+
+    @functools.cached_property
+    def project(self) -> "Project":
+        """The workspace around the current directory, or the one of --file."""
+        from bake.project import load_project
+
+        return load_project(self.file or find_config(self.directory), self.environment)
+
+    @functools.cached_property
+    def head(self) -> "Head":
+        """What git says about the workspace."""
+        from bake.git import read_head
+
+        return read_head(self.project.root, self.environment)
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a person watches stderr."""
+        return sys.stderr.isatty() and "CI" not in self.environment
+
+    @property
+    def color(self) -> bool:
+        """Whether stdout may be coloured. Source: no-color.org."""
+        return sys.stdout.isatty() and not self.environment.get("NO_COLOR")
+
+    def say(self, text: str) -> None:
+        """Tell the user something, unless they asked for quiet."""
+        if self.volume != "quiet":
+            print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Warn on stderr; in GitHub Actions as an annotation too."""
+        prefix = "::warning::" if self.environment.get("GITHUB_ACTIONS") else ""
+        print(f"{prefix}bake: warning: {text}", file=sys.stderr, flush=True)
+
+    def request(self, arguments: argparse.Namespace, **changes: object) -> "Request":
+        """The request that the common arguments, git and the environment make."""
+        from bake.plan import Request
+
+        head = self.head
+        request = Request(
+            targets=tuple(getattr(arguments, "targets", None) or ("all",)),
+            platforms=platforms(getattr(arguments, "platform", None)),
+            tags=tuple(getattr(arguments, "tag", None) or ()),
+            push=bool(getattr(arguments, "push", False)),
+            registry=self.environment.get("BAKE_REGISTRY", ""),
+            image=getattr(arguments, "image", None),
+            environment=self.environment,
+            revision=head.revision,
+            branch=head.branch,
+            version=head.version,
+            source=head.source,
+            epoch=head.epoch,
+        )
+        return dataclasses.replace(request, **changes)  # type: ignore[arg-type]
+
+    def plan(self, arguments: argparse.Namespace, **changes: object) -> "Plan":
+        """The plan for the common arguments."""
+        from bake.plan import make_plan
+
+        return make_plan(self.project, self.request(arguments, **changes))
+
+
+def find_config(directory: Path) -> Path:
+    """bake.toml in the directory or the nearest one above it. Raises ConfigError."""
+    for folder in (directory, *directory.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    raise ConfigError(
+        FILE_NAME, f"none in {directory} or above", "write one with `bake init`, or name it with --file"
+    )
+
+
+def platforms(words: Sequence[str] | None) -> tuple[str, ...]:
+    """`--platform a,b --platform c` as one tuple without repetitions."""
+    parts = (p.strip() for word in words or () for p in word.split(","))
+    return tuple(dict.fromkeys(p for p in parts if p))
+
+
+def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that plans images."""
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="images, services, `all` or patterns (default: all)"
+    )
+    parser.add_argument(
+        "--platform", action="append", metavar="P[,P]", help="platforms instead of bake.toml's"
+    )
+    parser.add_argument(
+        "--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated"
+    )

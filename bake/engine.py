@@ -1,0 +1,272 @@
+"""The one door to docker: what the engine can do, and running `docker buildx bake` through python-on-whales."""
+
+import contextlib
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from bake.errors import BuildError, EngineError
+from bake.progress import Progress, Step, merge
+
+_INSTALL = "install Docker Engine 28 or later (docs.docker.com/engine/install), or run scripts/engine up"
+_CONTAINERD = (
+    'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart it, '
+    "or use another builder: docker buildx create --use --driver docker-container"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What the engine and the builder at hand can do."""
+
+    server: str
+    architecture: str
+    containerd: bool
+    """The engine keeps images in the containerd store: several platforms, direct push, cache export."""
+    buildx: str
+    builder: str
+    driver: str
+    platforms: tuple[str, ...]
+    mirrors: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How to run one bake. progress: `tty` shows BuildKit's own display, `steps` reports each step as it ends."""
+
+    targets: tuple[str, ...]
+    progress: Literal["tty", "steps"] = "steps"
+    load: bool = False
+    push: bool = False
+    cache: bool = True
+    pull: bool = False
+    builder: str | None = None
+    sets: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What one bake gave. metadata: buildx's metadata file, by target."""
+
+    metadata: Mapping[str, Any]
+    progress: Progress
+
+    def digest(self, target: str) -> str:
+        """Digest of the target's index or manifest, "" when it was not exported."""
+        return str(self.metadata.get(target, {}).get("containerimage.digest", ""))
+
+
+def probe(builder: str | None = None) -> Capabilities:
+    """Ask the engine what it is. Raises EngineError when docker, its daemon, buildx or the builder is missing."""
+    if shutil.which("docker") is None:
+        raise EngineError("docker", "is not installed", _INSTALL)
+    info = _info()
+    buildx = _run(["docker", "buildx", "version"])
+    if buildx.returncode != 0:
+        raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
+    inspected = _run(["docker", "buildx", "inspect", *([builder] if builder else [])])
+    if inspected.returncode != 0:
+        raise EngineError(
+            f"builder {builder or 'default'}", _last_line(inspected.stderr), "see `docker buildx ls`"
+        )
+    fields = re.findall(r"^(Name|Driver|Platforms):\s*(.*)$", inspected.stdout, re.M)
+    first = dict(reversed(fields))
+    return Capabilities(
+        server=str(info.get("ServerVersion", "")),
+        architecture=str(info.get("Architecture", "")),
+        containerd=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
+        buildx=" ".join(buildx.stdout.split()[1:2]),
+        builder=first.get("Name", ""),
+        driver=first.get("Driver", ""),
+        platforms=tuple(p.strip("* ") for p in first.get("Platforms", "").split(",") if p.strip()),
+        mirrors=tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ()),
+    )
+
+
+def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool) -> None:
+    """Stop before the build when the engine cannot do what is asked. Raises EngineError."""
+    if capabilities.driver != "docker" and push:
+        return
+    if len(platforms) > 1 and not capabilities.containerd:
+        raise EngineError(
+            "docker engine",
+            f"its image store holds one platform per image, not {', '.join(platforms)}",
+            f"{_CONTAINERD}; or build one with --platform {platforms[0]}",
+        )
+
+
+def run_bake(root: Path, file: str, options: BuildOptions, report: Callable[[Step], None]) -> Built:
+    """Run bake in `root` on the bake file (relative to it) and account for its steps.
+
+    Raises BuildError with the failing step's output, and leaves no child process behind when interrupted.
+    """
+    with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root):
+        metadata = Path(folder) / "metadata.json"
+        progress = _stream(file, options, metadata, report)
+        data = json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}
+    if options.progress == "tty":
+        progress = _history(data, options.builder)
+    return Built(metadata=data, progress=progress)
+
+
+def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] = ()) -> Mapping[str, Any]:
+    """The bake file as buildx understands it. Raises EngineError with buildx's complaint."""
+    from python_on_whales import DockerClient
+    from python_on_whales.exceptions import DockerException
+
+    with contextlib.chdir(root):
+        try:
+            found = DockerClient().buildx.bake(
+                [*(f"--set={s}" for s in sets), *targets], files=[file], print=True
+            )
+        except DockerException as error:
+            raise EngineError("docker buildx bake", _last_line(error.stderr or ""), "") from None
+    assert isinstance(found, dict)
+    return found
+
+
+def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[Step], None]) -> Progress:
+    from python_on_whales import DockerClient
+    from python_on_whales.exceptions import DockerException
+
+    progress = Progress()
+    live = options.progress == "tty"
+    # Flags that python-on-whales does not know travel with the targets: it appends them as they are.
+    words = [*options.flags, *(f"--set={s}" for s in options.sets), *options.targets]
+    variables = {
+        "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+        "BUILDX_METADATA_PROVENANCE": "disabled",
+        "BUILDX_METADATA_WARNINGS": "1",
+        **options.environment,
+    }
+    try:
+        logs = DockerClient().buildx.bake(
+            words,
+            builder=options.builder,
+            files=[file],
+            cache=options.cache,
+            pull=options.pull,
+            load=options.load,
+            push=options.push,
+            progress="auto" if live else "rawjson",  # type: ignore[arg-type]
+            variables=variables,
+            metadata_file=metadata,
+            stream_logs=not live,
+        )
+        if not live:
+            assert isinstance(logs, Iterator)
+            for line in _lines(logs):
+                for step in progress.feed(line):
+                    report(step)
+    except (DockerException, UnicodeDecodeError):
+        raise _failure(progress, live=live) from None
+    return progress
+
+
+def _lines(logs: Iterator[str]) -> Iterator[str]:
+    """The generator's lines; its child process ends with us, however we end."""
+    try:
+        yield from logs
+    finally:
+        for process in _processes(logs):
+            if process.poll() is None:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=10)
+                process.kill()
+
+
+def _processes(generator: object) -> Iterator["subprocess.Popen[bytes]"]:
+    """Popen objects that a suspended generator of python-on-whales holds; it offers no other way to them."""
+    frame = getattr(generator, "gi_frame", None)
+    for value in list(frame.f_locals.values()) if frame else ():
+        if isinstance(value, subprocess.Popen):
+            yield value
+        elif hasattr(value, "gi_frame"):
+            yield from _processes(value)
+
+
+def _history(metadata: Mapping[str, Any], builder: str | None) -> Progress:
+    """The steps of finished builds, from buildx's history: the live display keeps none."""
+    runs: list[Progress] = []
+    for target, value in metadata.items():
+        if isinstance(value, dict) and (reference := value.get("buildx.build.ref")):
+            name = ["--builder", builder] if builder else []
+            words = [
+                "docker",
+                "buildx",
+                *name,
+                "history",
+                "logs",
+                "--progress",
+                "rawjson",
+                reference.split("/")[-1],
+            ]
+            run = Progress()
+            for line in _run(words).stderr.splitlines():
+                run.feed(line, target=target)
+            runs.append(run)
+    return merge(runs)
+
+
+def _failure(progress: Progress, *, live: bool) -> BuildError:
+    """The failing step in one line; its own output has been shown or comes with it."""
+    step = progress.failed()
+    if step is None or not step.stage:
+        line = next((o for o in reversed(progress.other) if o.startswith("ERROR")), "")
+        what = line.removeprefix("ERROR: ") or ("the build failed" if live else "buildx failed")
+        return BuildError("docker buildx bake", what, "see its output above" if live else "")
+    return StepFailedError(step)
+
+
+class StepFailedError(BuildError):
+    """A step of the Dockerfile failed; `step` has its output."""
+
+    def __init__(self, step: Step) -> None:
+        code = re.search(r"exit code: (\d+)", step.error)
+        what = f"exit code {code[1]}" if code else step.error
+        super().__init__(step.stage, f"{step.what}: {what}")
+        self.step = step
+
+
+def _info() -> Mapping[str, Any]:
+    answer = _run(["docker", "info", "--format", "{{json .}}"])
+    info: Mapping[str, Any] = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
+    problems = info.get("ServerErrors") or ([_last_line(answer.stderr)] if answer.returncode else [])
+    if problems:
+        raise EngineError("docker engine", f"does not answer ({problems[0]})", "start it: scripts/engine up")
+    return info
+
+
+def _run(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip().removeprefix("ERROR: ") if lines else "gave no reason"
+
+
+def image_sizes(references: Mapping[str, str], platforms: Sequence[str]) -> Mapping[str, int]:
+    """Target -> bytes of its image in the local engine, as the engine counts them; without what it does not have."""
+    import docker
+    from docker.errors import DockerException
+
+    sizes: dict[str, int] = {}
+    try:
+        client = docker.from_env()
+    except DockerException:
+        return sizes
+    with contextlib.closing(client):
+        for target, reference in references.items():
+            with contextlib.suppress(DockerException):
+                sizes[target] = int(client.images.get(reference).attrs.get("Size", 0))
+    return sizes

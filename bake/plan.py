@@ -1,0 +1,646 @@
+"""Everything that will be built, as one immutable value: config x workspace x request -> Plan. Pure."""
+
+import dataclasses
+import fnmatch
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+
+from bake import config as cfg
+from bake import schema
+from bake.closure import Closure, LayerClass, closure, layer_classes
+from bake.command import command_binaries
+from bake.errors import ConfigError, UsageError
+from bake.project import Project
+from bake.workspace import Package, Workspace
+
+TREE = "/app"
+"""Where the workspace lies in build stages and images."""
+
+_TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
+_TYPE_CONDITIONS = frozenset({"types", "typings", "development", "source", "browser"})
+_SHELL = re.compile(r"[|&;<>()$`*?#~\n]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the command line, git and the environment say about one run."""
+
+    targets: tuple[str, ...] = ("all",)
+    platforms: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    push: bool = False
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    revision: str = ""
+    branch: str = ""
+    version: str = ""
+    pull_request: str = ""
+    source: str = ""
+    epoch: int | None = None
+    """Commit time in seconds since 1970, for the images' `created`."""
+    registry: str = ""
+    """Where to push instead of bake.toml's `project.registry`."""
+    image: str | None = None
+    """Another name for the one image asked for (the monolith's old contract)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The stage that compiles one package."""
+
+    package: str
+    name: str
+    needs: tuple[str, ...]
+    """Packages whose built folders arrive first, in build order."""
+    script: str
+    """npm script to run; "" when there is nothing to build."""
+    args: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What of a built package goes into images: the specification that carve.mjs reads."""
+
+    package: str
+    stage: str
+    name: str
+    files: tuple[str, ...] | None
+    exclude: tuple[str, ...]
+    sources: bool
+    extra: tuple[str, ...]
+    """Paths from the workspace's root that belong to it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Library packages that exactly the same services need: one layer."""
+
+    name: str
+    outputs: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A build secret as steps mount it."""
+
+    id: str
+    file: str | None
+    env: str | None
+    option: str
+    """The text behind `--mount=`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image: a role of a service."""
+
+    target: str
+    service: str
+    role: str
+    package: str
+    repository: str
+    references: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    user: str
+    port: int | None
+    health: cfg.Health | None
+    healthcheck: bool
+    writable: tuple[str, ...]
+    static: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStage:
+    """The stage that all roles of a service share: every layer of their images."""
+
+    service: str
+    package: str
+    base: str
+    layers: tuple[str, ...]
+    groups: tuple[str, ...]
+    own: str
+    static: bool
+    user: str
+    path: bool
+    """Whether the commands need `node_modules/.bin` on PATH."""
+    closure: Closure
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MonolithTarget:
+    """The old all-in-one image."""
+
+    dockerfile: str
+    context: str
+    target: str | None
+    references: tuple[str, ...]
+    args: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that will be built."""
+
+    project: str
+    registry: str | None
+    platforms: tuple[str, ...]
+    libc: str
+    build_base: str
+    runtime_base: str
+    whole: bool
+    environment: Mapping[str, str]
+    stages: tuple[Stage, ...]
+    outputs: tuple[Output, ...]
+    groups: tuple[Group, ...]
+    layers: tuple[LayerClass, ...]
+    trim: tuple[str, ...]
+    install_scripts: tuple[str, ...]
+    build_scripts: tuple[str, ...]
+    services: tuple[ServiceStage, ...]
+    images: tuple[Image, ...]
+    monolith: MonolithTarget | None
+    mounts: tuple[Mount, ...]
+    targets: tuple[str, ...]
+    """The image targets asked for, in the plan's order."""
+    extra: Mapping[str, tuple[str, ...]]
+    """Undeclared dependencies per package path."""
+    epoch: int | None
+    push: bool
+
+    def image(self, target: str) -> Image:
+        """The image of that target; KeyError when there is none."""
+        return next(i for i in self.images if i.target == target)
+
+    def selected(self) -> tuple[Image, ...]:
+        """The images asked for."""
+        return tuple(i for i in self.images if i.target in self.targets)
+
+
+def make_plan(project: Project, request: Request) -> Plan:
+    """Plan the whole workspace and mark what the request asks for.
+
+    Raises UsageError for a target that does not exist, ConfigError for what config and workspace do not agree on.
+    """
+    config, workspace = project.config, project.workspace
+    _check_packages(config, workspace)
+    platforms = request.platforms or config.project.platforms
+    libc = config.base.libc or ("musl" if "alpine" in config.base.runtime else "glibc")
+    images = _images(project, request)
+    extra = _extra(project, images)
+    closures = _closures(project, extra, platforms, libc)
+    layers = layer_classes(
+        {s: c for s, c in closures.items() if config.services[s].static is None},
+        workspace.lock,
+        most=config.layers.most,
+    )
+    stages = _stages(project, request, closures)
+    outputs, groups = _outputs(project, images, closures, stages)
+    return Plan(
+        project=config.project.name,
+        registry=request.registry or config.project.registry,
+        platforms=platforms,
+        libc=libc,
+        build_base=project.pinned(config.base.build),
+        runtime_base=project.pinned(config.base.runtime),
+        whole=config.workspace.build == "whole",
+        environment=config.workspace.environment,
+        stages=stages,
+        outputs=outputs,
+        groups=groups,
+        layers=layers,
+        trim=config.layers.trim,
+        install_scripts=config.install.scripts,
+        build_scripts=config.install.build_scripts,
+        services=_service_stages(project, images, closures, layers, groups, outputs),
+        images=images,
+        monolith=_monolith(project, request),
+        mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
+        targets=select(config, request.targets),
+        extra=extra,
+        epoch=request.epoch,
+        push=request.push,
+    )
+
+
+def select(config: cfg.Config, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Image targets that the words name: images, services (all their roles), `all`, `monolith`, glob patterns.
+
+    Raises UsageError with a suggestion when a word names nothing.
+    """
+    names = cfg.image_names(config)
+    chosen: set[str] = set()
+    for word in wanted:
+        found = _matching(word, names, monolith=config.monolith is not None)
+        if not found:
+            options = ["all", *names, *config.services, *(["monolith"] if config.monolith else [])]
+            hint = schema.suggestion(word, options)
+            raise UsageError(word, "no such image or service", hint or "see `bake list`")
+        chosen.update(found)
+    return tuple(n for n in (*names, "monolith") if n in chosen)
+
+
+def _matching(word: str, names: Mapping[str, tuple[str, str]], *, monolith: bool) -> set[str]:
+    if word == "all":
+        return set(names)
+    if word == "monolith":
+        return {"monolith"} if monolith else set()
+    pattern = any(c in word for c in "*?[")
+    by_service = {n for n, (service, _) in names.items() if service == word}
+    return by_service | {n for n in names if n == word or (pattern and fnmatch.fnmatchcase(n, word))}
+
+
+def stage_name(path: str) -> str:
+    """A package path as the name of a stage: lower-case letters, digits and dashes."""
+    slug = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "root"
+    plain = path.replace("/", "-") == slug
+    return slug if plain and "-" not in path else f"{slug}-{hashlib.sha256(path.encode()).hexdigest()[:4]}"
+
+
+def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
+    """Every package that bake.toml names exists; all complaints at once."""
+    complaints: list[str] = []
+    names = [o for p in workspace.packages for o in (p.path, p.name)]
+    named = [(f"services.{s}.package", v.package) for s, v in config.services.items()]
+    named += [(f'packages."{p}"', p) for p in config.packages]
+    named += [(f'packages."{p}".needs', n) for p, v in config.packages.items() for n in v.needs]
+    for where, package in named:
+        if package.removeprefix("./").rstrip("/") not in names:
+            hint = schema.suggestion(package, names)
+            complaints.append(
+                f"{cfg.FILE_NAME}: {where}: no package {package!r} in the workspace; {hint or 'see `bake list --packages`'}"
+            )
+    if complaints:
+        raise ConfigError(cfg.FILE_NAME, "names packages that do not exist", complaints=tuple(complaints))
+
+
+def _path(project: Project, service: str) -> str:
+    return project.workspace.package(project.config.services[service].package).path
+
+
+def _images(project: Project, request: Request) -> tuple[Image, ...]:
+    names = cfg.image_names(project.config)
+    return tuple(_image(project, request, target, *owner) for target, owner in names.items())
+
+
+def _image(project: Project, request: Request, target: str, service_name: str, role_name: str) -> Image:
+    config = project.config
+    service = config.services[service_name]
+    role = service.roles[role_name] if role_name else service
+    package = project.workspace.package(service.package)
+    repository = f"{config.project.name}-{target}"
+    where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
+    env, command = _command(where, service, role, package)
+    health = role.health if role.health is not None else service.health
+    entrypoint = role.entrypoint or service.entrypoint
+    return Image(
+        target=target,
+        service=service_name,
+        role=role_name,
+        package=package.path,
+        repository=repository,
+        references=_references(config, request, repository),
+        entrypoint=cfg.words(entrypoint) if entrypoint else (),
+        command=command,
+        env={"NODE_ENV": "production"} | env | dict(service.env) | dict(role.env),
+        labels=_labels(project, request, target, service.labels, role.labels),
+        user=role.user or service.user or "1000:1000",
+        port=_port(service, role),
+        health=cfg.Health(path=health) if isinstance(health, str) else health,
+        healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
+        writable=role.writable or service.writable,
+        static=service.static is not None,
+    )
+
+
+def _port(service: cfg.Service, role: cfg.Role) -> int | None:
+    if role.port is None and service.static is not None:
+        return 8080
+    return role.port if role is service or role.port is not None else None
+
+
+def _command(
+    where: str, service: cfg.Service, role: cfg.Role, package: Package
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Environment and words of the process."""
+    if service.static is not None:
+        root = f"{TREE}/{package.path}/{service.static}".rstrip("/")
+        return {"PORT": str(_port(service, role))}, ("node", f"{TREE}/serve.mjs", root)
+    if role.command is not None:
+        return {}, cfg.words(role.command)
+    if role.entrypoint or service.entrypoint:
+        return {}, ()
+    script = package.scripts.get("start", "")
+    if script and not _SHELL.search(script):
+        parts = shlex.split(script)
+        env = dict(p.split("=", 1) for p in _leading_assignments(parts))
+        return env, tuple(parts[len(env) :])
+    if isinstance(main := package.manifest.get("main"), str):
+        return {}, ("node", main)
+    raise ConfigError(
+        cfg.FILE_NAME,
+        f"{where}.command: missing",
+        f"{package.path} has no plain `start` script to take it from",
+    )
+
+
+def _leading_assignments(parts: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for part in parts:
+        if not re.match(r"[A-Za-z_]\w*=", part):
+            break
+        found.append(part)
+    return found
+
+
+def _references(config: cfg.Config, request: Request, repository: str) -> tuple[str, ...]:
+    registry = request.registry or config.project.registry
+    name = request.image or (f"{registry}/{repository}" if request.push and registry else repository)
+    return tuple(f"{name}:{tag}" for tag in _tags(config, request))
+
+
+def _tags(config: cfg.Config, request: Request) -> tuple[str, ...]:
+    patterns = request.tags or cfg.words(config.project.tag)
+    values = {
+        "sha": request.revision[:12],
+        "branch": request.branch,
+        "version": request.version,
+        "pr": request.pull_request,
+    }
+    tags = [_tag(p, values) for p in patterns]
+    return tuple(dict.fromkeys(t for t in tags if t)) or ("dev",)
+
+
+def _tag(pattern: str, values: Mapping[str, str]) -> str:
+    """A legal tag, or "" when a placeholder has no value here. Source: OCI distribution spec, tag grammar."""
+    fields = re.findall(r"\{(\w+)\}", pattern)
+    for field in fields:
+        if field not in values:
+            raise UsageError("tag", f"{{{field}}} is not known", f"use one of {', '.join(values)}")
+        if not values[field]:
+            return ""
+    tag = re.sub(r"\{(\w+)\}", lambda m: values[m[1]], pattern)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", tag).lstrip(".-")[:128]
+
+
+def _labels(project: Project, request: Request, target: str, *tables: Mapping[str, str]) -> Mapping[str, str]:
+    config = project.config
+    version = config.project.version or request.version or project.workspace.root_package.version
+    own = {
+        "org.opencontainers.image.title": f"{config.project.name}-{target}",
+        "org.opencontainers.image.source": config.project.source or request.source,
+        "org.opencontainers.image.revision": request.revision,
+        "org.opencontainers.image.version": version,
+    }
+    labels = {k: v for k, v in own.items() if v} | dict(config.labels)
+    for table in tables:
+        labels |= table
+    return labels
+
+
+def _extra(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str, ...]]:
+    """Per package path: the dependencies that config, imports and commands add to what it declares."""
+    workspace = project.workspace
+    found: dict[str, set[str]] = {}
+    for package in workspace.packages:
+        settings = project.settings(package)
+        names = set(settings.dependencies)
+        names |= {u.import_.name for u in project.undeclared(package.path) if u.provider}
+        found[package.path] = names - set(settings.ignore)
+    for image in images:
+        if not image.static:
+            found[image.package] |= set(
+                command_binaries(workspace, image.package, (*image.entrypoint, *image.command))
+            )
+    return {path: tuple(sorted(names)) for path, names in found.items() if names}
+
+
+def _closures(
+    project: Project, extra: Mapping[str, tuple[str, ...]], platforms: tuple[str, ...], libc: str
+) -> Mapping[str, Closure]:
+    """The closure of each service that runs on Node; a static service has none."""
+    ignore = {p.path: project.settings(p).ignore for p in project.workspace.packages}
+    empty = Closure(entries=(), packages=(), via={})
+    return {
+        name: closure(
+            project.workspace.lock,
+            _path(project, name),
+            platforms=platforms,
+            libc=libc,
+            extra=extra,
+            exclude={p: names for p, names in ignore.items() if names},
+        )
+        if service.static is None
+        else empty
+        for name, service in project.config.services.items()
+    }
+
+
+def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
+    """Direct build needs per package path: declared, referenced, imported without a declaration, configured."""
+    workspace = project.workspace
+    needs: dict[str, tuple[str, ...]] = {}
+    for package in workspace.packages:
+        settings = project.settings(package)
+        named = {workspace.package(n).path for n in settings.needs}
+        members = {workspace.package(m).path for m in project.members(package.path)}
+        needs[package.path] = tuple(
+            sorted({*workspace.needs(package.path), *named, *members} - {package.path})
+        )
+    return needs
+
+
+def _order(needs: Mapping[str, tuple[str, ...]], roots: Iterable[str]) -> tuple[str, ...]:
+    """The roots and all they need, needed ones first. Raises ConfigError naming a cycle."""
+    done: dict[str, None] = {}
+    for root in roots:
+        _visit(root, needs, done, ())
+    return tuple(done)
+
+
+def _visit(
+    path: str, needs: Mapping[str, tuple[str, ...]], done: dict[str, None], trail: tuple[str, ...]
+) -> None:
+    if path in trail:
+        cycle = " -> ".join((*trail[trail.index(path) :], path))
+        raise ConfigError(
+            "workspace", f"packages need each other to build: {cycle}", 'set workspace.build = "whole"'
+        )
+    if path in done:
+        return
+    for need in needs[path]:
+        _visit(need, needs, done, (*trail, path))
+    done[path] = None
+
+
+def _stages(project: Project, request: Request, closures: Mapping[str, Closure]) -> tuple[Stage, ...]:
+    needs = _needs(project)
+    services = [_path(project, s) for s in project.config.services]
+    roots = sorted({*services, *(p for c in closures.values() for p in c.packages)})
+    order = _order(needs, roots)
+    return tuple(_stage(project, request, path, _order(needs, (path,))[:-1]) for path in order)
+
+
+def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]) -> Stage:
+    package = project.workspace.package(path)
+    settings = project.settings(package)
+    return Stage(
+        package=path,
+        name=f"build-{stage_name(path)}",
+        needs=needs,
+        script=_script(project, package, settings),
+        args={k: _arg(v, request.environment) for k, v in settings.args.items()},
+        inputs=settings.inputs,
+        outputs=settings.outputs,
+    )
+
+
+def _script(project: Project, package: Package, settings: cfg.PackageSettings) -> str:
+    if settings.build is False:
+        return ""
+    if isinstance(settings.build, str):
+        if settings.build not in package.scripts:
+            hint = schema.suggestion(settings.build, package.scripts)
+            raise ConfigError(
+                cfg.FILE_NAME, f'packages."{package.path}".build: no script {settings.build!r} there', hint
+            )
+        return settings.build
+    script = project.config.workspace.script
+    return script if script in package.scripts else ""
+
+
+def _arg(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
+    return value if isinstance(value, str) else environment.get(value.env, value.default)
+
+
+def _outputs(
+    project: Project, images: Sequence[Image], closures: Mapping[str, Closure], stages: Sequence[Stage]
+) -> tuple[tuple[Output, ...], tuple[Group, ...]]:
+    """What each package leaves in images, and which library packages share a layer."""
+    users: dict[str, set[str]] = {}
+    for service, reach in closures.items():
+        own = _path(project, service)
+        users.setdefault(own, set())
+        for path in set(reach.packages) - {own}:
+            users.setdefault(path, set()).add(service)
+    by_package = {s.package: s for s in stages}
+    outputs = tuple(_output(project, by_package[p], images) for p in sorted(users))
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for path in sorted(users):
+        if users[path]:
+            shared.setdefault(tuple(sorted(users[path])), []).append(stage_name(path))
+    groups = tuple(
+        Group(name=f"packages-{_group_name(k)}", outputs=tuple(v)) for k, v in sorted(shared.items())
+    )
+    return outputs, groups
+
+
+def _group_name(services: tuple[str, ...]) -> str:
+    return services[0] if len(services) == 1 else hashlib.sha256("\n".join(services).encode()).hexdigest()[:8]
+
+
+def _output(project: Project, stage: Stage, images: Sequence[Image]) -> Output:
+    package = project.workspace.package(stage.package)
+    settings = project.settings(package)
+    static = {
+        s.static for s in project.config.services.values() if project.workspace.package(s.package) == package
+    }
+    sources = settings.sources if settings.sources is not None else runs_sources(package, images)
+    folders = tuple(f"{s.strip('/')}/**" for s in sorted(filter(None, static)))
+    return Output(
+        package=package.path,
+        stage=stage.name,
+        name=stage_name(package.path),
+        files=settings.files if settings.files is not None else (folders or None),
+        exclude=settings.exclude,
+        sources=sources,
+        extra=(*stage.outputs, *(project.tsconfigs if sources else ())),
+    )
+
+
+def runs_sources(package: Package, images: Iterable[Image]) -> bool:
+    """Whether processes load the package's TypeScript sources: a command or an entry point names one."""
+    words = [w for i in images if i.package == package.path for w in (*i.entrypoint, *i.command)]
+    if any(w.endswith(_TYPESCRIPT) or w in {"tsx", "ts-node"} for w in words):
+        return True
+    entries = [
+        package.manifest.get("main"),
+        *_targets(package.manifest.get("exports")),
+        *package.bins.values(),
+    ]
+    return any(isinstance(e, str) and e.endswith(_TYPESCRIPT) and not e.endswith(".d.ts") for e in entries)
+
+
+def _targets(exports: object) -> list[object]:
+    """The files that an `exports` field can resolve to at run time in Node."""
+    if isinstance(exports, dict):
+        return [t for k, v in exports.items() if k not in _TYPE_CONDITIONS for t in _targets(v)]
+    return [t for v in exports for t in _targets(v)] if isinstance(exports, list) else [exports]
+
+
+def _service_stages(
+    project: Project,
+    images: Sequence[Image],
+    closures: Mapping[str, Closure],
+    layers: Sequence[LayerClass],
+    groups: Sequence[Group],
+    outputs: Sequence[Output],
+) -> tuple[ServiceStage, ...]:
+    result: list[ServiceStage] = []
+    for name, service in project.config.services.items():
+        own = stage_name(_path(project, name))
+        reached = {stage_name(p) for p in closures[name].packages} - {own}
+        mine = [i for i in images if i.service == name]
+        result.append(
+            ServiceStage(
+                service=name,
+                package=_path(project, name),
+                base=project.pinned(service.base or project.config.base.runtime),
+                layers=tuple(layer.id for layer in layers if name in layer.services),
+                groups=tuple(g.name for g in groups if set(g.outputs) <= reached),
+                own=own,
+                static=service.static is not None,
+                user=mine[0].user,
+                path=any(_by_name((*i.entrypoint, *i.command)) for i in mine),
+                closure=closures[name],
+            )
+        )
+    return tuple(result)
+
+
+def _by_name(command: Sequence[str]) -> bool:
+    """Whether a command is looked up on PATH among the packages' binaries."""
+    return bool(command) and command[0] not in {"node", "sh"} and "/" not in command[0]
+
+
+def _monolith(project: Project, request: Request) -> MonolithTarget | None:
+    settings = project.config.monolith
+    if settings is None:
+        return None
+    return MonolithTarget(
+        dockerfile=settings.dockerfile,
+        context=settings.context,
+        target=settings.target,
+        references=_references(project.config, request, settings.image or project.config.project.name),
+        args={k: _arg(v, request.environment) for k, v in settings.args.items()},
+        labels=_labels(project, request, "monolith"),
+    )
+
+
+def _mount(name: str, secret: cfg.Secret) -> Mount:
+    """How steps mount a secret; `npmrc` and `ca` have their usual places."""
+    options = ["type=secret", f"id={name}"]
+    if secret.variable:
+        options.append(f"env={secret.variable}")
+    else:
+        places = {"npmrc": "/root/.npmrc", "ca": "/run/secrets/ca"}
+        options.append(f"target={secret.target or places.get(name, f'/run/secrets/{name}')}")
+    if secret.required:
+        options.append("required=true")
+    return Mount(id=name, file=secret.file, env=secret.env, option=",".join(options))

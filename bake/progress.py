@@ -1,0 +1,148 @@
+"""BuildKit's progress as data: which step ran, for whom, how long, from cache or not, and what it printed. Pure."""
+
+import base64
+import binascii
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+_NAME = re.compile(r"\[(?P<head>[^\]]*?)(?: (?P<index>\d+)/(?P<total>\d+))?\] (?P<what>.*)", re.S)
+_PLATFORM = re.compile(r"linux/[a-z0-9]+(/v\d+)?(->[a-z0-9/]+)?$")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Step:
+    """One vertex of the build graph; several targets may share it.
+
+    stage: the Dockerfile stage, "" for internal steps. seconds: time it ran, 0 when cached. error: BuildKit's words.
+    """
+
+    digest: str
+    name: str
+    stage: str = ""
+    platform: str = ""
+    what: str = ""
+    targets: set[str] = dataclasses.field(default_factory=set)
+    cached: bool = False
+    started: float | None = None
+    completed: float | None = None
+    intervals: dict[float, float] = dataclasses.field(default_factory=dict)
+    error: str = ""
+    log: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent, over all intervals."""
+        return 0.0 if self.cached else sum(end - start for start, end in self.intervals.items())
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.completed is not None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is an instruction of the Dockerfile that runs a command."""
+        return self.what.startswith("RUN ")
+
+
+class Progress:
+    """The steps of one run, fed line by line from `--progress=rawjson` (source: moby/buildkit client/graph.go)."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, Step] = {}
+        self.other: list[str] = []
+        """Lines that are not progress: buildx's closing words, errors."""
+        self.warnings: list[str] = []
+
+    def feed(self, line: str, *, target: str = "") -> list[Step]:
+        """Take one line; gives the steps that ended with it. `target` names the build when names do not."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            self.other.append(line.rstrip("\n"))
+            return []
+        ended = [s for v in message.get("vertexes") or () if (s := self._vertex(v, target))]
+        for log in message.get("logs") or ():
+            if step := self.steps.get(log.get("vertex", "")):
+                step.log.append(_text(log.get("data", "")))
+        self.warnings += [_text(w.get("short", "")) for w in message.get("warnings") or ()]
+        return ended
+
+    def of(self, target: str) -> tuple[Step, ...]:
+        """The Dockerfile's steps of one target."""
+        return tuple(s for s in self.steps.values() if target in s.targets and s.stage)
+
+    def failed(self) -> Step | None:
+        """The step that failed first; steps that were cancelled with it do not count."""
+        broken = [s for s in self.steps.values() if s.error and "context canceled" not in s.error]
+        return min(broken, key=lambda s: s.completed or 0.0, default=None)
+
+    def ran(self) -> tuple[Step, ...]:
+        """The RUN steps that were executed, not taken from a cache, in the order they started."""
+        steps = (s for s in self.steps.values() if s.runs and not s.cached and s.intervals)
+        return tuple(sorted(steps, key=lambda s: s.started or 0.0))
+
+    def _vertex(self, vertex: Mapping[str, Any], target: str) -> Step | None:
+        step = self.steps.setdefault(
+            vertex["digest"], Step(digest=vertex["digest"], name=vertex.get("name", ""))
+        )
+        _take_name(step, vertex.get("name", ""), target)
+        step.cached = step.cached or bool(vertex.get("cached"))
+        step.error = vertex.get("error") or step.error
+        before = step.done
+        start, end = _seconds(vertex.get("started")), _seconds(vertex.get("completed"))
+        if start is not None:
+            step.started = start if step.started is None else min(start, step.started)
+        if start is not None and end is not None:
+            step.intervals[start] = end
+            step.completed = max(end, step.completed or end)
+        return step if step.done and not before else None
+
+
+def _take_name(step: Step, name: str, target: str) -> None:
+    """Read `[TARGET PLATFORM STAGE i/n] INSTRUCTION`; TARGET is there when several are built."""
+    match = _NAME.match(name)
+    if match is None:
+        step.what = step.what or name
+        return
+    words = match["head"].split()
+    platform = next((w for w in words if _PLATFORM.match(w)), "")
+    rest = [w for w in words if w != platform and w != "internal"]
+    stage = rest.pop() if rest and "internal" not in words and match["index"] else ""
+    step.stage, step.what = step.stage or stage, step.what or match["what"]
+    step.platform = step.platform or platform
+    step.targets.update([target] if target else rest[:1])
+
+
+def _seconds(timestamp: str | None) -> float | None:
+    """An RFC 3339 time with nanoseconds as seconds since 1970."""
+    if not timestamp:
+        return None
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp)).timestamp()
+
+
+def _text(data: str) -> str:
+    try:
+        return base64.b64decode(data).decode("utf-8", errors="replace")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def merge(runs: Iterable[Progress]) -> Progress:
+    """Several runs as one; a step that several saw counts once, with every target."""
+    whole = Progress()
+    for run in runs:
+        for digest, step in run.steps.items():
+            if digest in whole.steps:
+                whole.steps[digest].targets |= step.targets
+            else:
+                whole.steps[digest] = step
+        whole.other += run.other
+        whole.warnings += run.warnings
+    return whole

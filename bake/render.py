@@ -1,0 +1,303 @@
+"""Plan -> the files of .bake/: docker-bake.hcl, Dockerfile, its .dockerignore and the named contexts. Pure."""
+
+import json
+import re
+import shlex
+import unicodedata
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from bake.closure import Entry, Lock, promote
+from bake.errors import BakeError
+from bake.ignore import NEVER_SENT
+from bake.plan import TREE, Image, Output, Plan
+from bake.project import FOLDER, Project
+
+_MANIFEST_FIELDS = (
+    "name",
+    "version",
+    "private",
+    "type",
+    "workspaces",
+    "dependencies",
+    "devDependencies",
+    "optionalDependencies",
+    "peerDependencies",
+    "peerDependenciesMeta",
+    "bundleDependencies",
+    "bundledDependencies",
+    "overrides",
+    "bin",
+    "engines",
+    "os",
+    "cpu",
+    "libc",
+    "packageManager",
+)
+"""What `npm ci` reads of a package.json. Source: @npmcli/arborist, lib/node.js and lib/shrinkwrap.js."""
+
+_CREDENTIAL = re.compile(
+    r"^\s*(//|_|.*(_auth|_password|username|email|certfile|keyfile|[^a-z](cert|key))\s*=)", re.I
+)
+_HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def render(project: Project, plan: Plan) -> Mapping[str, str]:
+    """The text of every generated file, by its path below .bake/."""
+    lock, manifests = _manifests(project, plan)
+    return {
+        "docker-bake.hcl": render_bake_file(project, plan),
+        "Dockerfile": render_dockerfile(project, plan),
+        "Dockerfile.dockerignore": render_ignore(project, plan),
+        "plan/layers.json": _json(_layers(project.workspace.lock, plan)),
+        **{f"plan/packages/{o.name}.json": _json(_output(plan, o)) for o in plan.outputs},
+        "manifests/package-lock.json": lock,
+        **manifests,
+        **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
+        "tools/carve.mjs": template_text("docker/carve.mjs"),
+        "tools/serve.mjs": template_text("docker/serve.mjs"),
+    }
+
+
+def render_bake_file(project: Project, plan: Plan) -> str:
+    """The plan as HCL."""
+    environment = _environment(finalize=hcl)
+    environment.filters["raw"] = _Raw
+    service_groups = {
+        s.service: targets
+        for s in plan.services
+        if (targets := [i.target for i in plan.images if i.service == s.service]) != [s.service]
+    }
+    return environment.from_string(_template(project, "docker-bake.hcl.j2")).render(
+        plan=plan,
+        folder=FOLDER,
+        targets=[i.target for i in plan.images],
+        groups=service_groups,
+        args={k: v for s in plan.stages for k, v in s.args.items()},
+        image_args={i.target: _multiline(i.env) for i in plan.images},
+        secrets=[_secret(project, m.id) for m in plan.mounts if m.id in project.secrets],
+        outside_secrets=any(
+            "src=/" in _secret(project, m.id) for m in plan.mounts if m.id in project.secrets
+        ),
+        output=["type=image" + (f",source-date-epoch={plan.epoch}" if plan.epoch is not None else "")],
+    )
+
+
+def render_dockerfile(project: Project, plan: Plan) -> str:
+    """Every stage of the plan."""
+    environment = _environment(finalize=_one_line)
+    environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
+    environment.filters["mount"] = "--mount={}".format
+    return environment.from_string(_template(project, "docker/Dockerfile")).render(
+        plan=plan,
+        tree=TREE,
+        stages={s.package: s for s in plan.stages},
+        root_files=project.root_files,
+        trusts_ca=any(m.id == "ca" for m in plan.mounts),
+        healthcheck=_healthcheck,
+    )
+
+
+def render_ignore(project: Project, plan: Plan) -> str:
+    """Patterns of the build context: nothing but the planned packages and the shared root files.
+
+    The last pattern that matches decides. Source: docs.docker.com/build/concepts/context, .dockerignore files.
+    """
+    inputs = [i for s in plan.stages for i in s.inputs]
+    lines = [
+        "# Written by bake: builds see the packages they need and the shared root files, nothing else.",
+        "*",
+    ]
+    lines += [
+        f"!{path}"
+        for path in dict.fromkeys((*(s.package for s in plan.stages), *project.root_files, *inputs))
+    ]
+    if project.ignored:
+        lines += ["# What git ignores.", *project.ignored]
+    built = [s.package for s in plan.stages if s.script]
+    lines += ["# Results and secrets are never sources.", *NEVER_SENT]
+    lines += [f"{path}/{folder}" for path in built for folder in ("dist", "coverage")]
+    if project.config.workspace.ignore:
+        lines += ["# bake.toml: workspace.ignore", *project.config.workspace.ignore]
+    return "\n".join(lines) + "\n"
+
+
+def hcl(value: Any) -> str:
+    """A value as one HCL literal.
+
+    HCL knows the escapes \\n \\r \\t \\" \\\\ \\uXXXX \\UXXXXXXXX only, and `${`, `%{` start templates (source: HCL
+    native syntax specification, "Template literals"). Raises BakeError for a lone surrogate, which no UTF-8 file holds.
+    """
+    if isinstance(value, _Raw):
+        return str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return f'"{_hcl_text(value)}"'
+    if isinstance(value, Mapping):
+        return _hcl_map(value)
+    if isinstance(value, Sequence):
+        return _hcl_list([hcl(v) for v in value])
+    raise TypeError(f"no HCL for {type(value).__name__}")
+
+
+class _Raw(str):
+    """Text of a comment, which is not a literal."""
+
+    __slots__ = ()
+
+
+def _hcl_text(text: str) -> str:
+    escaped = "".join(_hcl_character(c) for c in text)
+    return escaped.replace("${", "$${").replace("%{", "%%{")
+
+
+def _hcl_character(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    category = unicodedata.category(character)
+    if category == "Cs":
+        raise BakeError(
+            "docker-bake.hcl", f"cannot hold the lone surrogate U+{ord(character):04X}", "remove it"
+        )
+    if category in {"Cc", "Zl", "Zp"} or character == "\ufeff":
+        return f"\\u{ord(character):04x}"
+    return character
+
+
+def _hcl_list(items: Sequence[str]) -> str:
+    if len(items) < 2 or sum(map(len, items)) < 80:
+        return f"[{', '.join(items)}]"
+    return "[\n" + "".join(f"    {item},\n" for item in items) + "  ]"
+
+
+def _hcl_map(table: Mapping[str, Any]) -> str:
+    if not table:
+        return "{}"
+    return "{\n" + "".join(f"    {hcl(k)} = {hcl(v)}\n" for k, v in table.items()) + "  }"
+
+
+def template_text(name: str) -> str:
+    """The text of a file that ships with bake: in the wheel below bake/templates, in a checkout at its root."""
+    installed = resources.files("bake") / "templates" / name
+    if installed.is_file():
+        return installed.read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / name).read_text(encoding="utf-8")
+
+
+def strip_credentials(npmrc: str) -> str:
+    """The settings of an .npmrc without anything that is, or leads to, a credential."""
+    kept = [line for line in npmrc.splitlines() if line.strip() and not _CREDENTIAL.match(line)]
+    return "".join(f"{line}\n" for line in kept)
+
+
+def _template(project: Project, name: str) -> str:
+    """The project's own copy of a template when it has been ejected, else bake's."""
+    return project.ejected.get(name) or template_text(name)
+
+
+def _environment(*, finalize: Any) -> jinja2.Environment:
+    return jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - neither HCL nor a Dockerfile is HTML; `finalize` escapes
+    )
+
+
+def _one_line(value: Any) -> Any:
+    """Text for a Dockerfile line: a line break in it would start another instruction."""
+    if isinstance(value, str) and any(
+        unicodedata.category(c) == "Cc" for c in value.replace(" \\\n    ", "")
+    ):
+        raise BakeError("Dockerfile", f"cannot hold {value!r}", "remove the control characters")
+    return value
+
+
+def _json_words(words: Sequence[str]) -> str:
+    return json.dumps(list(words), ensure_ascii=False)
+
+
+def _copy_words(paths: Sequence[str]) -> str:
+    """COPY's words as JSON; `$` and wildcards lose their meaning. Source: Dockerfile reference, COPY."""
+    *sources, target = (p.replace("\\", "\\\\").replace("$", "\\$") for p in paths)
+    return json.dumps([*(re.sub(r"([\[*?])", r"[\1]", s) for s in sources), target], ensure_ascii=False)
+
+
+def _env_value(value: str) -> str:
+    """A quoted ENV value without variable expansion."""
+    return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
+
+
+def _multiline(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Values that no line of a Dockerfile can hold; they travel as build arguments."""
+    return {f"BAKE_ENV_{k}": v for k, v in env.items() if "\n" in v or "\r" in v}
+
+
+def _healthcheck(image: Image) -> tuple[str, ...]:
+    assert image.health is not None
+    port = image.health.port or image.port or 80
+    return ("node", "-e", _HEALTHCHECK.format(port=port, path=image.health.path))
+
+
+def _secret(project: Project, name: str) -> str:
+    return f"id={name}," + project.secrets[name]
+
+
+def _layers(lock: Lock, plan: Plan) -> Mapping[str, Any]:
+    """What carve.mjs reads to carve node_modules."""
+    layers = [
+        {"id": layer.id, "native": layer.native, "entries": [_entry(lock.entries[e]) for e in layer.entries]}
+        for layer in plan.layers
+    ]
+    return {"trim": list(plan.trim), "layers": layers}
+
+
+def _entry(entry: Entry) -> Mapping[str, Any]:
+    limits = {"os": entry.os, "cpu": entry.cpu, "libc": entry.libc}
+    return (
+        {"path": entry.path}
+        | ({"link": entry.link} if entry.link else {})
+        | ({"optional": True} if entry.optional else {})
+        | {k: list(v) for k, v in limits.items() if v}
+    )
+
+
+def _output(plan: Plan, output: Output) -> Mapping[str, Any]:
+    return {
+        "path": output.package,
+        "files": list(output.files) if output.files is not None else None,
+        "exclude": list(output.exclude),
+        "sources": output.sources,
+        "extra": list(output.extra),
+        "platforms": list(plan.platforms),
+        "libc": plan.libc,
+    }
+
+
+def _manifests(project: Project, plan: Plan) -> tuple[str, Mapping[str, str]]:
+    """The lockfile and every package.json, completed and reduced to what `npm ci` reads."""
+    workspace = project.workspace
+    raw, changes = promote(workspace.lock, plan.extra)
+    texts = {
+        f"manifests/{p.path}/package.json".replace("//", "/"): _json(
+            _skeleton(p.manifest) | dict(changes.get(p.path, {}))
+        )
+        for p in (workspace.root_package, *workspace.packages)
+    }
+    return _json(raw), texts
+
+
+def _skeleton(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: manifest[field] for field in _MANIFEST_FIELDS if field in manifest}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
