@@ -464,10 +464,12 @@ def extra_target(lock: Lock, path: str, name: str) -> str:
 def layer_classes(closures: Mapping[str, Closure], lock: Lock, *, most: int) -> tuple[LayerClass, ...]:
     """Cut the closures (service -> Closure) into classes: the entries that exactly the same services need.
 
-    An image gets at most `most` classes (or its own two, if `most` is smaller): past that, the shared classes
-    whose copies cost least become part of each service's own class. Sorted: most shared first, then by id.
+    An image gets at most `most` classes (or its own two, if `most` is smaller). Past that, the shared classes
+    that save the fewest copies are given up: their entries go into kept classes of some of the same services,
+    and into the own classes of the rest. So an entry may lie in several layers, but every image still holds
+    exactly its closure. Sorted: most shared first, then by id.
     """
-    groups = _demote(_groups(closures, lock), most=most)
+    groups = _limit(_groups(closures, lock), most=most)
     names = _ids(groups)
     classes = (
         LayerClass(id=names[key], services=key[0], native=key[1], entries=tuple(sorted(entries)))
@@ -496,26 +498,45 @@ def _groups(closures: Mapping[str, Closure], lock: Lock) -> dict[_Key, set[str]]
     }
 
 
-def _demote(groups: dict[_Key, set[str]], *, most: int) -> dict[_Key, set[str]]:
-    counts: dict[str, int] = {}
-    for services, _ in groups:
-        for service in services:
-            counts[service] = counts.get(service, 0) + 1
-    for key in sorted((k for k in groups if len(k[0]) > 1), key=lambda k: (_copies(k, groups[k]), k)):
-        if all(counts[service] <= most for service in key[0]):
-            continue
-        services, native = key
-        entries = groups.pop(key)
-        for service in services:
-            own = ((service,), native)
-            counts[service] -= own in groups
-            groups.setdefault(own, set()).update(entries)
+def _limit(groups: dict[_Key, set[str]], *, most: int) -> dict[_Key, set[str]]:
+    shared = [key for key in groups if len(key[0]) > 1]
+    shared.sort(key=lambda key: (-_saved(key, groups[key]), key))
+    # An image that has to give up a class needs a class of its own of that kind, native or not.
+    room = {service: most - len(kinds) for service, kinds in _kinds(groups).items()}
+    kept: list[_Key] = []
+    for key in shared:
+        if all(room[service] > 0 for service in key[0]):
+            kept.append(key)
+            room |= {service: room[service] - 1 for service in key[0]}
+    for key in sorted(set(shared) - set(kept)):
+        for part in _cover(key, kept):
+            groups.setdefault(part, set()).update(groups[key])
+        del groups[key]
     return groups
 
 
-def _copies(key: _Key, entries: set[str]) -> int:
-    """Return how many entries would lie in the registry twice or more if the class were given up."""
+def _saved(key: _Key, entries: set[str]) -> int:
+    """Return how many copies of entries the class spares."""
     return len(entries) * (len(key[0]) - 1)
+
+
+def _kinds(groups: Iterable[_Key]) -> Mapping[str, set[bool]]:
+    kinds: dict[str, set[bool]] = {}
+    for services, native in groups:
+        for service in services:
+            kinds.setdefault(service, set()).add(native)
+    return kinds
+
+
+def _cover(key: _Key, kept: list[_Key]) -> Iterator[_Key]:
+    """Yield classes that together have exactly the services of `key`: large kept ones, then own ones."""
+    left, native = set(key[0]), key[1]
+    for part in sorted(kept, key=lambda one: (-len(one[0]), one)):
+        if part[1] == native and left.issuperset(part[0]):
+            left -= set(part[0])
+            yield part
+    for service in sorted(left):
+        yield (service,), native
 
 
 def _ids(groups: Iterable[_Key]) -> Mapping[_Key, str]:
