@@ -51,7 +51,7 @@ class NpmSettings:
         covered = f"//{parts.netloc}{parts.path}"
         while covered.count("/") > 2:
             covered = covered.rpartition("/")[0]
-            if header := _authorization(self.credentials.get(f"{covered}/", {})):
+            if header := _authorization(f"{covered}/", self.credentials.get(f"{covered}/", {})):
                 return header
         return ""
 
@@ -283,13 +283,15 @@ def _network(
     )
 
 
-def _authorization(given: Mapping[str, str]) -> str:
+def _authorization(place: str, given: Mapping[str, str]) -> str:
     if token := given.get("_authToken"):
         return f"Bearer {token}"
     if pair := given.get("_auth"):
         return f"Basic {pair}"
     if given.get("username") and given.get("_password"):
-        # npm keeps the password in base64.
-        password = base64.b64decode(given["_password"]).decode()
+        try:
+            password = base64.b64decode(given["_password"]).decode()  # npm keeps it so
+        except ValueError as error:
+            raise RegistryError(f"{place}:_password", "is not base64", "run `npm login` again") from error
         return "Basic " + base64.b64encode(f"{given['username']}:{password}".encode()).decode()
     return ""
