@@ -53,15 +53,16 @@ const COMMANDS = {
   package: { run: carvePackage, options: ['tree', 'spec', 'out'] },
 };
 
-function main(argv) {
+/** Runs one command; "" or what is wrong, a line per mistake. A defect of this script keeps its stack. */
+export function main(argv) {
   try {
     process.umask(0o022);
     const { run, options } = COMMANDS[argv[0]] ?? fail(`usage: carve.mjs ${Object.keys(COMMANDS).join('|')} --tree DIR … --out DIR`);
     run(readOptions(argv.slice(1), options));
+    return '';
   } catch (error) {
-    const expected = error instanceof CarveError || error.syscall !== undefined; // the disk's errors name their file
-    console.error(expected ? error.message.replace(/^/gm, 'carve: ') : error);
-    process.exitCode = 1;
+    if (error instanceof CarveError || error.syscall) return error.message.replace(/^/gm, 'carve: '); // the disk names its file
+    throw error;
   }
 }
 
@@ -452,6 +453,7 @@ const MOST_READ = 1 << 20; // bytes of one segment or name table; real ones are 
 
 /** [] or what the file is for: {path, system, arch, libc, linkable}. linkable: an ELF file, that Linux would try to load. */
 function binary(directory, path) {
+  if (!lstatSync(join(directory, path)).isFile()) return [];
   const file = openSync(join(directory, path), 'r');
   try {
     const magic = read(file, 0, 4);
@@ -571,4 +573,8 @@ const compare = (a, b) => Number(a > b) - Number(a < b);
 const byPath = (a, b) => compare(a.path, b.path);
 const sorted = (pairs) => Object.fromEntries([...pairs].sort(([a], [b]) => compare(a, b)));
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const complaint = main(process.argv.slice(2));
+  if (complaint) console.error(complaint);
+  process.exitCode = complaint ? 1 : 0;
+}
