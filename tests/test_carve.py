@@ -769,7 +769,7 @@ def fail(command: str, arguments: Sequence[str]) -> str:
 
 
 def ask(words: Sequence[str]) -> object:
-    """The answer of carve.mjs in a node process that serves all tests: starting one takes longer than a test."""
+    """The answer of carve.mjs in one node process for all tests: starting one outlasts a test."""
     node = carver()
     assert node.stdin is not None
     assert node.stdout is not None
