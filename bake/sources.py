@@ -60,7 +60,7 @@ def _walk(directory: str, below: str, role: Role, nested: frozenset[str]) -> Ite
         path = below + one.name
         if one.name.startswith("."):
             continue
-        if splitext(one.name)[1] in _SUFFIXES:
+        if not one.is_dir() and splitext(one.name)[1] in _SUFFIXES:
             yield from _source(one, path, role)
         elif (
             one.name not in _SKIPPED

@@ -94,7 +94,7 @@ def _inherited(file: str, packages: Mapping[str, str], seen: frozenset[str]) -> 
         return {}
     content, here, options = _read(file), dirname(file), {}
     extends = content.get("extends", [])
-    for base in [extends] if isinstance(extends, str) else extends:
+    for base in extends if isinstance(extends, list) else [extends]:
         found = _extended(base, here, packages) if isinstance(base, str) else ""
         options.update(_inherited(found, packages, seen | {file}) if found else {})
     own = content.get("compilerOptions", {})

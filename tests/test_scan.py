@@ -195,7 +195,7 @@ def test_imports_behind_a_mistake_are_found_once() -> None:
 
 
 def test_imports_behind_type_arguments_of_an_import_are_found_in_tsx() -> None:
-    text = 'type X = import("a")\n  .X<string>;\nimport b from "b";\nconst y = <b.C />; require("c");\n// import "d"'
+    text = 'type X = import("a")\n  .X<string>;\nimport b from "b";\nconst y = <b.C />; require("c");\n// "d"'
 
     assert found(text, ".tsx") == [("a", 1, "type"), ("b", 3, "static"), ("c", 4, "require")]
 
