@@ -16,6 +16,7 @@ from bake.errors import BakeError, ConfigError
 
 COMMANDS = {
     "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
+    "check": "find what would go wrong, before a build does",
     "list": "show the images, or the packages",
     "print": "show the bake file, the Dockerfile or the plan",
     "schema": "print the JSON Schema of bake.toml",
@@ -26,7 +27,10 @@ _GLOBAL = ("-q", "--quiet", "-v", "--verbose", "-f", "--file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status: 0 well, 1 failed, 2 usage, 3 config, 4 engine, 5 registry, 130 interrupted."""
+    """Run one command; gives the exit status.
+
+    0 well, 1 failed, 2 usage, 3 config or workspace, 4 engine, 5 registry, 130 interrupted.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))

@@ -16,9 +16,7 @@ FILE_NAME = "bake.toml"
 RESERVED = ("all", "default", "workspace", "monolith")
 """Names a service or image cannot have: bake's own groups and targets."""
 
-Slug = Annotated[
-    str, Rule(words="lower-case letters, digits and single dashes", pattern="[a-z0-9]+(-[a-z0-9]+)*")
-]
+Slug = Annotated[str, Rule(words="lower-case letters, digits and single dashes", pattern="[a-z0-9]+(-[a-z0-9]+)*")]
 Repository = Annotated[
     str,
     Rule(
@@ -32,9 +30,7 @@ Platform = Annotated[
 ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za-z0-9][^\s]*")]
 Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
 Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
-RelativePath = Annotated[
-    str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")
-]
+RelativePath = Annotated[str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")]
 Words = str | tuple[str, ...]
 
 
@@ -70,9 +66,7 @@ class WorkspaceSettings:
         "Shared root files and folders that builds read (globs); by default tsconfig*.json and what they extend.",
         (),
     )
-    build: Literal["split", "whole"] = _doc(
-        "`split`: a stage per package. `whole`: one stage for all.", "split"
-    )
+    build: Literal["split", "whole"] = _doc("`split`: a stage per package. `whole`: one stage for all.", "split")
     script: str = _doc("The npm script that builds a package.", "build")
     environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
     ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())
@@ -84,21 +78,16 @@ class Base:
 
     build: ImageReference = _doc("Where the workspace is installed and compiled.", "node:24")
     runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
-    libc: Literal["glibc", "musl"] | None = _doc(
-        "The runtime's C library; by default told by `alpine`.", None
-    )
+    libc: Literal["glibc", "musl"] | None = _doc("The runtime's C library; by default told by `alpine`.", None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
     """How third-party packages get into `node_modules`."""
 
-    scripts: tuple[str, ...] = _doc(
-        "Packages whose install scripts may run, on the target platform only.", ()
-    )
-    build_scripts: tuple[str, ...] = _doc(
-        "Packages whose install scripts a build needs, on the build platform.", ()
-    )
+    scripts: tuple[str, ...] = _doc("Packages whose install scripts may run, on the target platform only.", ())
+    without_scripts: tuple[str, ...] = _doc("Packages that work without their install script: no warning.", ())
+    build_scripts: tuple[str, ...] = _doc("Packages whose install scripts a build needs, on the build platform.", ())
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +106,7 @@ class Health:
 class Role:
     """One process: what it runs and how it is reached."""
 
-    command: Words | None = _doc(
-        "The process, as words or one string; by default the `start` script's.", None
-    )
+    command: Words | None = _doc("The process, as words or one string; by default the `start` script's.", None)
     entrypoint: Words | None = _doc(
         "Words before the command; `docker run IMAGE ARGS…` replaces the command only.", None
     )
@@ -138,9 +125,7 @@ class Service(Role):
 
     package: str = _doc("The package, by path or name.")
     roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
-    static: RelativePath | None = _doc(
-        "Serve this folder of the build output over HTTP (an SPA's `dist`).", None
-    )
+    static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
     base: ImageReference | None = _doc("Another base image for this service.", None)
 
 
@@ -160,20 +145,12 @@ class PackageSettings:
     args: Mapping[Variable, str | Arg] = _doc("Build arguments, set as environment while it builds.", {})
     needs: tuple[str, ...] = _doc("Packages its build needs besides the declared ones (path or name).", ())
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
-    outputs: tuple[RelativePath, ...] = _doc(
-        "Files its build writes outside its folder (paths from the root).", ()
-    )
-    files: tuple[str, ...] | None = _doc(
-        "What of it goes into images (globs); by default all but sources.", None
-    )
+    outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
+    files: tuple[str, ...] | None = _doc("What of it goes into images (globs); by default all but sources.", None)
     exclude: tuple[str, ...] = _doc("What of it stays out of images (globs).", ())
-    sources: bool | None = _doc(
-        "Keep TypeScript sources in images; by default when the process runs them.", None
-    )
+    sources: bool | None = _doc("Keep TypeScript sources in images; by default when the process runs them.", None)
     dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
-    ignore: tuple[str, ...] = _doc(
-        "Dependencies to leave out of its closure, undeclared imports to ignore.", ()
-    )
+    ignore: tuple[str, ...] = _doc("Dependencies to leave out of its closure, undeclared imports to ignore.", ())
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,9 +209,7 @@ def load_config(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            str(path), "no such file", "write one with `bake init`, or name it with --file"
-        ) from None
+        raise ConfigError(str(path), "no such file", "write one with `bake init`, or name it with --file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"cannot be read ({error})") from None
     return parse_config(text, name=path.name)

@@ -95,9 +95,7 @@ def find_config(directory: Path) -> Path:
     for folder in (directory, *directory.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
-    raise ConfigError(
-        FILE_NAME, f"none in {directory} or above", "write one with `bake init`, or name it with --file"
-    )
+    raise ConfigError(FILE_NAME, f"none in {directory} or above", "write one with `bake init`, or name it with --file")
 
 
 def platforms(words: Sequence[str] | None) -> tuple[str, ...]:
@@ -111,9 +109,5 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "targets", nargs="*", metavar="TARGET", help="images, services, `all` or patterns (default: all)"
     )
-    parser.add_argument(
-        "--platform", action="append", metavar="P[,P]", help="platforms instead of bake.toml's"
-    )
-    parser.add_argument(
-        "--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated"
-    )
+    parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms instead of bake.toml's")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")

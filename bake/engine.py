@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from bake.errors import BuildError, EngineError
 from bake.progress import Progress, Step, merge
@@ -74,9 +74,7 @@ def probe(builder: str | None = None) -> Capabilities:
         raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
     inspected = _run(["docker", "buildx", "inspect", *([builder] if builder else [])])
     if inspected.returncode != 0:
-        raise EngineError(
-            f"builder {builder or 'default'}", _last_line(inspected.stderr), "see `docker buildx ls`"
-        )
+        raise EngineError(f"builder {builder or 'default'}", _last_line(inspected.stderr), "see `docker buildx ls`")
     fields = re.findall(r"^(Name|Driver|Platforms):\s*(.*)$", inspected.stdout, re.M)
     first = dict(reversed(fields))
     return Capabilities(
@@ -124,13 +122,10 @@ def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] =
 
     with contextlib.chdir(root):
         try:
-            found = DockerClient().buildx.bake(
-                [*(f"--set={s}" for s in sets), *targets], files=[file], print=True
-            )
+            words = [*(f"--set={s}" for s in sets), *targets]
+            return cast("Mapping[str, Any]", DockerClient().buildx.bake(words, files=[file], print=True))
         except DockerException as error:
             raise EngineError("docker buildx bake", _last_line(error.stderr or ""), "") from None
-    assert isinstance(found, dict)
-    return found
 
 
 def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[Step], None]) -> Progress:
@@ -162,8 +157,7 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
             stream_logs=not live,
         )
         if not live:
-            assert isinstance(logs, Iterator)
-            for line in _lines(logs):
+            for line in _lines(cast("Iterator[str]", logs)):
                 for step in progress.feed(line):
                     report(step)
     except (DockerException, UnicodeDecodeError):
@@ -255,10 +249,11 @@ def _last_line(text: str) -> str:
     return lines[-1].strip().removeprefix("ERROR: ") if lines else "gave no reason"
 
 
-def image_sizes(references: Mapping[str, str], platforms: Sequence[str]) -> Mapping[str, int]:
+def image_sizes(references: Mapping[str, str]) -> Mapping[str, int]:
     """Target -> bytes of its image in the local engine, as the engine counts them; without what it does not have."""
-    import docker
     from docker.errors import DockerException
+
+    import docker
 
     sizes: dict[str, int] = {}
     try:

@@ -218,7 +218,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         trim=config.layers.trim,
         install_scripts=config.install.scripts,
         build_scripts=config.install.build_scripts,
-        services=_service_stages(project, images, closures, layers, groups, outputs),
+        services=_service_stages(project, images, closures, layers, groups),
         images=images,
         monolith=_monolith(project, request),
         mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
@@ -272,10 +272,8 @@ def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
     named += [(f'packages."{p}".needs', n) for p, v in config.packages.items() for n in v.needs]
     for where, package in named:
         if package.removeprefix("./").rstrip("/") not in names:
-            hint = schema.suggestion(package, names)
-            complaints.append(
-                f"{cfg.FILE_NAME}: {where}: no package {package!r} in the workspace; {hint or 'see `bake list --packages`'}"
-            )
+            hint = schema.suggestion(package, names) or "see `bake list --packages`"
+            complaints.append(f"{cfg.FILE_NAME}: {where}: no package {package!r} in the workspace; {hint}")
     if complaints:
         raise ConfigError(cfg.FILE_NAME, "names packages that do not exist", complaints=tuple(complaints))
 
@@ -415,9 +413,7 @@ def _extra(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str,
         found[package.path] = names - set(settings.ignore)
     for image in images:
         if not image.static:
-            found[image.package] |= set(
-                command_binaries(workspace, image.package, (*image.entrypoint, *image.command))
-            )
+            found[image.package] |= set(command_binaries(workspace, image.package, (*image.entrypoint, *image.command)))
     return {path: tuple(sorted(names)) for path, names in found.items() if names}
 
 
@@ -450,9 +446,7 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
         settings = project.settings(package)
         named = {workspace.package(n).path for n in settings.needs}
         members = {workspace.package(m).path for m in project.members(package.path)}
-        needs[package.path] = tuple(
-            sorted({*workspace.needs(package.path), *named, *members} - {package.path})
-        )
+        needs[package.path] = tuple(sorted({*workspace.needs(package.path), *named, *members} - {package.path}))
     return needs
 
 
@@ -464,14 +458,10 @@ def _order(needs: Mapping[str, tuple[str, ...]], roots: Iterable[str]) -> tuple[
     return tuple(done)
 
 
-def _visit(
-    path: str, needs: Mapping[str, tuple[str, ...]], done: dict[str, None], trail: tuple[str, ...]
-) -> None:
+def _visit(path: str, needs: Mapping[str, tuple[str, ...]], done: dict[str, None], trail: tuple[str, ...]) -> None:
     if path in trail:
         cycle = " -> ".join((*trail[trail.index(path) :], path))
-        raise ConfigError(
-            "workspace", f"packages need each other to build: {cycle}", 'set workspace.build = "whole"'
-        )
+        raise ConfigError("workspace", f"packages need each other to build: {cycle}", 'set workspace.build = "whole"')
     if path in done:
         return
     for need in needs[path]:
@@ -535,9 +525,7 @@ def _outputs(
     for path in sorted(users):
         if users[path]:
             shared.setdefault(tuple(sorted(users[path])), []).append(stage_name(path))
-    groups = tuple(
-        Group(name=f"packages-{_group_name(k)}", outputs=tuple(v)) for k, v in sorted(shared.items())
-    )
+    groups = tuple(Group(name=f"packages-{_group_name(k)}", outputs=tuple(v)) for k, v in sorted(shared.items()))
     return outputs, groups
 
 
@@ -548,9 +536,7 @@ def _group_name(services: tuple[str, ...]) -> str:
 def _output(project: Project, stage: Stage, images: Sequence[Image]) -> Output:
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
-    static = {
-        s.static for s in project.config.services.values() if project.workspace.package(s.package) == package
-    }
+    static = {s.static for s in project.config.services.values() if project.workspace.package(s.package) == package}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
     folders = tuple(f"{s.strip('/')}/**" for s in sorted(filter(None, static)))
     return Output(
@@ -590,7 +576,6 @@ def _service_stages(
     closures: Mapping[str, Closure],
     layers: Sequence[LayerClass],
     groups: Sequence[Group],
-    outputs: Sequence[Output],
 ) -> tuple[ServiceStage, ...]:
     result: list[ServiceStage] = []
     for name, service in project.config.services.items():

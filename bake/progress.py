@@ -89,9 +89,7 @@ class Progress:
         return tuple(sorted(steps, key=lambda s: s.started or 0.0))
 
     def _vertex(self, vertex: Mapping[str, Any], target: str) -> Step | None:
-        step = self.steps.setdefault(
-            vertex["digest"], Step(digest=vertex["digest"], name=vertex.get("name", ""))
-        )
+        step = self.steps.setdefault(vertex["digest"], Step(digest=vertex["digest"], name=vertex.get("name", "")))
         _take_name(step, vertex.get("name", ""), target)
         step.cached = step.cached or bool(vertex.get("cached"))
         step.error = vertex.get("error") or step.error
@@ -113,7 +111,7 @@ def _take_name(step: Step, name: str, target: str) -> None:
         return
     words = match["head"].split()
     platform = next((w for w in words if _PLATFORM.match(w)), "")
-    rest = [w for w in words if w != platform and w != "internal"]
+    rest = [w for w in words if w not in {platform, "internal"}]
     stage = rest.pop() if rest and "internal" not in words and match["index"] else ""
     step.stage, step.what = step.stage or stage, step.what or match["what"]
     step.platform = step.platform or platform

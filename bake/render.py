@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 
 from bake.closure import Entry, Lock, promote
+from bake.config import Health
 from bake.errors import BakeError
 from bake.ignore import NEVER_SENT
 from bake.plan import TREE, Image, Output, Plan
@@ -40,9 +41,7 @@ _MANIFEST_FIELDS = (
 )
 """What `npm ci` reads of a package.json. Source: @npmcli/arborist, lib/node.js and lib/shrinkwrap.js."""
 
-_CREDENTIAL = re.compile(
-    r"^\s*(//|_|.*(_auth|_password|username|email|certfile|keyfile|[^a-z](cert|key))\s*=)", re.I
-)
+_CREDENTIAL = re.compile(r"^\s*(//|_|.*(_auth|_password|username|email|certfile|keyfile|[^a-z](cert|key))\s*=)", re.I)
 _HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -81,9 +80,7 @@ def render_bake_file(project: Project, plan: Plan) -> str:
         args={k: v for s in plan.stages for k, v in s.args.items()},
         image_args={i.target: _multiline(i.env) for i in plan.images},
         secrets=[_secret(project, m.id) for m in plan.mounts if m.id in project.secrets],
-        outside_secrets=any(
-            "src=/" in _secret(project, m.id) for m in plan.mounts if m.id in project.secrets
-        ),
+        outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.mounts if m.id in project.secrets),
         output=["type=image" + (f",source-date-epoch={plan.epoch}" if plan.epoch is not None else "")],
     )
 
@@ -113,10 +110,7 @@ def render_ignore(project: Project, plan: Plan) -> str:
         "# Written by bake: builds see the packages they need and the shared root files, nothing else.",
         "*",
     ]
-    lines += [
-        f"!{path}"
-        for path in dict.fromkeys((*(s.package for s in plan.stages), *project.root_files, *inputs))
-    ]
+    lines += [f"!{path}" for path in dict.fromkeys((*(s.package for s in plan.stages), *project.root_files, *inputs))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
     built = [s.package for s in plan.stages if s.script]
@@ -164,9 +158,7 @@ def _hcl_character(character: str) -> str:
         return _ESCAPES[character]
     category = unicodedata.category(character)
     if category == "Cs":
-        raise BakeError(
-            "docker-bake.hcl", f"cannot hold the lone surrogate U+{ord(character):04X}", "remove it"
-        )
+        raise BakeError("docker-bake.hcl", f"cannot hold the lone surrogate U+{ord(character):04X}", "remove it")
     if category in {"Cc", "Zl", "Zp"} or character == "\ufeff":
         return f"\\u{ord(character):04x}"
     return character
@@ -214,9 +206,7 @@ def _environment(*, finalize: Any) -> jinja2.Environment:
 
 def _one_line(value: Any) -> Any:
     """Text for a Dockerfile line: a line break in it would start another instruction."""
-    if isinstance(value, str) and any(
-        unicodedata.category(c) == "Cc" for c in value.replace(" \\\n    ", "")
-    ):
+    if isinstance(value, str) and any(unicodedata.category(c) == "Cc" for c in value.replace(" \\\n    ", "")):
         raise BakeError("Dockerfile", f"cannot hold {value!r}", "remove the control characters")
     return value
 
@@ -242,9 +232,9 @@ def _multiline(env: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _healthcheck(image: Image) -> tuple[str, ...]:
-    assert image.health is not None
-    port = image.health.port or image.port or 80
-    return ("node", "-e", _HEALTHCHECK.format(port=port, path=image.health.path))
+    health = image.health or Health()
+    port = health.port or image.port or 80
+    return ("node", "-e", _HEALTHCHECK.format(port=port, path=health.path))
 
 
 def _secret(project: Project, name: str) -> str:

@@ -1,7 +1,6 @@
 """Build images: TypeScript compiled once, every image with its own closure, all platforms in one BuildKit run."""
 
 import argparse
-import dataclasses
 import json
 import re
 import sys
@@ -9,8 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bake.check import check, errors
+from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
-from bake.errors import BuildError, UsageError
+from bake.errors import BuildError, CheckError, UsageError
 from bake.generated import write_files
 from bake.report import size, table
 
@@ -31,15 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--builder", metavar="NAME", help="buildx builder to use")
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="write .bake/ and show what would be built, no more"
-    )
-    parser.add_argument(
-        "--format", choices=("table", "json"), default="table", help="form of the result on stdout"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake")
+    parser.add_argument("--dry-run", action="store_true", help="write .bake/ and show what would be built, no more")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
@@ -50,13 +45,14 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print(_dry(plan, arguments))
         return 0
-    from bake.engine import check, probe
+    from bake.engine import check as check_engine
+    from bake.engine import probe
 
     capabilities = probe(arguments.builder)
-    check(capabilities, plan.platforms, push=plan.push)
+    check_engine(capabilities, plan.platforms, push=plan.push)
     started = time.monotonic()
     built = _bake(context, plan, arguments, capabilities)
-    rows = _rows(plan, built, capabilities)
+    rows = _rows(plan, built)
     _print(context, rows, arguments.format, time.monotonic() - started)
     return 0
 
@@ -71,21 +67,15 @@ def write(project: "Project", plan: "Plan") -> None:
 def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> None:
     """What makes no sense, before anything is done; warnings for what is odd."""
     if plan.push and not (plan.registry or plan_image(plan)):
-        raise UsageError(
-            "--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY"
-        )
+        raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
     if arguments.image and len(plan.targets) != 1:
-        raise UsageError(
-            "--image", f"names one image, and {len(plan.targets)} are asked for", "name one target"
-        )
-    problems: list[str] = []
-    for stage in plan.stages:
-        for found in context.project.undeclared(stage.package):
-            one = found.import_
-            if not found.provider and one.kind != "build":
-                problems.append(f"{one.file}:{one.line}: imports {one.name}, which nothing provides")
-    for problem in problems:
-        context.warn(problem)
+        raise UsageError("--image", f"names one image, and {len(plan.targets)} are asked for", "name one target")
+    services = {i.service for i in plan.selected()}
+    findings = [f for f in check(context.project, plan) if not f.services or services.intersection(f.services)]
+    if findings:
+        show(context, findings)
+    if wrong := errors(findings):
+        raise CheckError("check", f"{len(wrong)} error{'s' * (len(wrong) > 1)} stop the build", "see above")
 
 
 def plan_image(plan: "Plan") -> str:
@@ -110,9 +100,7 @@ def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
     return json.dumps(rows, indent=2) if arguments.format == "json" else table(rows)
 
 
-def _bake(
-    context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities"
-) -> "Built":
+def _bake(context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities") -> "Built":
     from bake.engine import BuildOptions, StepFailedError, run_bake
     from bake.project import FOLDER
 
@@ -177,12 +165,8 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
-        return BuildError(
-            step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above"
-        )
-    return BuildError(
-        stage.package, f"`npm run {stage.script}` {ending}", _hint(context, stage.package, lines)
-    )
+        return BuildError(step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above")
+    return BuildError(stage.package, f"`npm run {stage.script}` {ending}", _hint(context, stage.package, lines))
 
 
 def _hint(context: Context, package: str, lines: Sequence[str]) -> str:
@@ -201,21 +185,17 @@ def _hint(context: Context, package: str, lines: Sequence[str]) -> str:
     return "the compiler's lines are above"
 
 
-def _rows(plan: "Plan", built: "Built", capabilities: "Capabilities") -> list[dict[str, Any]]:
+def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:
     from bake.engine import image_sizes
 
-    sizes = (
-        {} if plan.push else image_sizes({i.target: i.references[0] for i in plan.selected()}, plan.platforms)
-    )
+    sizes = {} if plan.push else image_sizes({i.target: i.references[0] for i in plan.selected()})
     rows = [_row(i.target, i.references, plan, built, sizes.get(i.target)) for i in plan.selected()]
     if plan.monolith and "monolith" in plan.targets:
         rows.append(_row("monolith", plan.monolith.references, plan, built, None))
     return rows
 
 
-def _row(
-    target: str, references: Sequence[str], plan: "Plan", built: "Built", bytes_: int | None
-) -> dict[str, Any]:
+def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", bytes_: int | None) -> dict[str, Any]:
     steps = built.progress.of(target)
     return {
         "image": target,
