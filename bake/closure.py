@@ -393,14 +393,14 @@ def closure(
     """
     if package_path not in lock.packages:
         raise WorkspaceError(package_path, "is not in package-lock.json", RELOCK)
-    step = _steps(lock, platforms, libc)
+    step, foreign = _steps(lock, platforms, libc), _foreign(lock, platforms, libc)
     adjusted = lock.packages.keys() if "*" in extra or "*" in exclude else extra.keys() | exclude.keys()
     via: dict[str, str] = {}
     seen, queue = {package_path}, deque([package_path])
     while queue:
         path = queue.popleft()
         for target in _adjust(lock, path, step, extra, exclude) if path in adjusted else step[path]:
-            if target not in seen:
+            if target not in seen and target not in foreign:
                 seen.add(target)
                 via[target] = path
                 queue.append(target)
