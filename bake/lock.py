@@ -128,9 +128,7 @@ def parse_lock_file(text: str, *, where: str = FILE_NAME) -> BakeLock:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise WorkspaceError(
-            where, f"is not TOML ({error})", "settle the merge, then run `bake lock`"
-        ) from error
+        raise WorkspaceError(where, f"is not TOML ({error})", "settle the merge, then run `bake lock`") from error
     if table.get("version") not in (None, _FORMAT):
         raise WorkspaceError(where, f"has version {table['version']}, expected {_FORMAT}", "update bake")
     complaints = Complaints()
@@ -195,9 +193,9 @@ def make_lock(
     locked: dict[str, LockedPackage] = {}
     while wanted := _unmet(packages, wanted):
         manifests = fetch([need.request for need in wanted])
-        fresh = _place_all(packages, wanted, manifests)
+        fresh, shadowed = _place_all(packages, wanted, manifests)
         locked |= fresh
-        wanted = tuple(need for package in fresh.values() for need in _needs(package))
+        wanted = (*shadowed, *(need for package in fresh.values() for need in _needs(package)))
     return BakeLock(
         packages=tuple(package for _, package in sorted(locked.items())),
         images={reference: resolve(reference) for reference in sorted(set(images))},
@@ -212,8 +210,10 @@ def complete(raw: Mapping[str, Any], lock: BakeLock) -> dict[str, Any]:
     """
     packages: dict[str, Any] = dict(raw["packages"])
     added = {package.path: package for package in lock.packages if package.path not in packages}
+    bases = _registry_bases(packages)
     for package in added.values():
-        packages[package.path] = _lock_entry(package, _registry_base(packages, package.parent, package.name))
+        base = bases.get(package.name.partition("/")[0]) or _base_of(packages, package.parent)
+        packages[package.path] = _lock_entry(package, base)
     asks = _asks(packages, {_alias(path) for path in added})
     while stray := _strays(packages, asks, added):
         for path in stray:
@@ -312,52 +312,67 @@ def _unmet(packages: Mapping[str, Any], needs: Iterable[_Need]) -> tuple[_Need, 
 
 def _place_all(
     packages: dict[str, Mapping[str, Any]], needs: tuple[_Need, ...], manifests: Sequence[Mapping[str, Any]]
-) -> dict[str, LockedPackage]:
-    """Put each manifest into the tree (`packages` grows) and give what was put there, by path."""
+) -> tuple[Mapping[str, LockedPackage], tuple[_Need, ...]]:
+    """Put each manifest into the tree (`packages` grows). Gives what was put there by path, and new needs."""
     placed: dict[str, LockedPackage] = {}
+    shadowed: tuple[_Need, ...] = ()
     waiting = {(need.parent, need.alias) for need in needs}
+    asks = _asks(packages, {need.alias for need in needs})
+    bases = _registry_bases(packages)
     for need, manifest in zip(needs, manifests, strict=True):
+        waiting.discard((need.parent, need.alias))
         package = _locked(need, manifest)
         if need.company is not None and not _same_platform(package, need.company):
             continue
-        path = _place(packages, need, package, waiting)
-        base = _registry_base(packages, need.parent, package.name)
-        if path not in packages:
-            placed[path] = replace(package, path=path, resolved=package.resolved if base else "")
-            packages[path] = _lock_entry(placed[path], base)
-        waiting.discard((need.parent, need.alias))
-    return placed
+        path, losers = _place(packages, asks, need, package, waiting)
+        if path in packages:
+            continue
+        base = bases.get(package.name.partition("/")[0]) or _base_of(packages, need.parent)
+        placed[path] = replace(package, path=path, resolved=package.resolved if base else "")
+        packages[path] = _lock_entry(placed[path], base)
+        shadowed += losers
+    return placed, shadowed
 
 
 def _place(
-    packages: Mapping[str, Any], need: _Need, package: LockedPackage, waiting: set[tuple[str, str]]
-) -> str:
-    """The outermost place where the parent finds it and nobody finds a version that they do not accept."""
+    packages: Mapping[str, Any],
+    asks: "_Asks",
+    need: _Need,
+    package: LockedPackage,
+    waiting: Set[tuple[str, str]],
+) -> tuple[str, tuple[_Need, ...]]:
+    """The outermost place where the parent finds it and nobody finds a version that they do not accept.
+
+    waiting: (parent, name) that get their own version later. Where there is no such place it goes inside the
+    parent, and those who then find the wrong version need theirs.
+    """
     levels = _levels(packages, need.parent)
     # What is found now would hide everything placed further out.
     found = _resolved_path(packages, need.parent, need.alias)
     hidden = set(takewhile(lambda level: _slot(level, need.alias) != found, levels)) if found else set()
+    losers: tuple[_Need, ...] = ()
+    slot = _slot(levels[-1], need.alias)
     for level in levels:
         slot = _slot(level, need.alias)
-        if slot not in packages and level not in hidden and _welcome(packages, level, need, package, waiting):
-            return slot
-        if slot in packages and level not in hidden and _accepts(packages[slot], need.alias, need.spec):
-            return slot
-    return _slot(levels[-1], need.alias)
+        if level in hidden:
+            continue
+        if slot in packages and _accepts(packages[slot], need.alias, need.spec):
+            return slot, ()
+        losers = tuple(
+            loser for loser in _losers(packages, asks, slot, package) if (loser.parent, loser.alias) not in waiting
+        )
+        if slot not in packages and not losers:
+            return slot, ()
+    return slot, losers
 
 
-def _welcome(
-    packages: Mapping[str, Any],
-    level: str,
-    need: _Need,
-    package: LockedPackage,
-    waiting: set[tuple[str, str]],
-) -> bool:
-    slot = _slot(level, need.alias)
-    trial = {**packages, slot: _lock_entry(package, "")}
-    return all(
-        _accepts(trial[slot], need.alias, ask.spec) or (ask.path, need.alias) in waiting
-        for ask in _dependents(trial, _asks(packages, {need.alias}), slot)
+def _losers(packages: Mapping[str, Any], asks: "_Asks", slot: str, package: LockedPackage) -> tuple[_Need, ...]:
+    """Those who would find the package at `slot` and do not accept it."""
+    alias, trial = _alias(slot), {**packages, slot: _lock_entry(package, "")}
+    return tuple(
+        _Need(parent=ask.path, alias=alias, spec=ask.spec)
+        for ask in _dependents(trial, asks, slot)
+        if not _accepts(trial[slot], alias, ask.spec)
     )
 
 
@@ -370,7 +385,10 @@ class _Ask:
     spec: str
 
 
-def _asks(packages: Mapping[str, Any], aliases: Set[str]) -> Mapping[str, tuple[_Ask, ...]]:
+_Asks = Mapping[str, tuple[_Ask, ...]]
+
+
+def _asks(packages: Mapping[str, Any], aliases: Set[str]) -> _Asks:
     """Alias -> everything that names it; one pass over the lockfile."""
     asks: dict[str, tuple[_Ask, ...]] = dict.fromkeys(aliases, ())
     for path, entry in packages.items():
@@ -381,9 +399,7 @@ def _asks(packages: Mapping[str, Any], aliases: Set[str]) -> Mapping[str, tuple[
     return asks
 
 
-def _dependents(
-    packages: Mapping[str, Any], asks: Mapping[str, tuple[_Ask, ...]], slot: str
-) -> Iterable[_Ask]:
+def _dependents(packages: Mapping[str, Any], asks: _Asks, slot: str) -> Iterable[_Ask]:
     """Those that find `slot` when they ask for its name."""
     alias = _alias(slot)
     home = slot.removesuffix(f"node_modules/{alias}")
@@ -419,19 +435,11 @@ def _same_platform(package: LockedPackage, company: LockedPackage) -> bool:
 def _locked(need: _Need, manifest: Mapping[str, Any]) -> LockedPackage:
     name, spec = need.request
     dist = manifest.get("dist") or {}
-    if (
-        not isinstance(dist, Mapping)
-        or not isinstance(dist.get("integrity"), str)
-        or "version" not in manifest
-    ):
-        raise RegistryError(
-            f"{name}@{spec}", "the registry's manifest has no integrity", "ask the registry's owner"
-        )
+    if not isinstance(dist, Mapping) or not isinstance(dist.get("integrity"), str) or "version" not in manifest:
+        raise RegistryError(f"{name}@{spec}", "the registry's manifest has no integrity", "ask the registry's owner")
     optional = _ranges(manifest.get("optionalDependencies"))
     # npm lists optional dependencies under both keys in a published manifest.
-    required = {
-        key: value for key, value in _ranges(manifest.get("dependencies")).items() if key not in optional
-    }
+    required = {key: value for key, value in _ranges(manifest.get("dependencies")).items() if key not in optional}
     return LockedPackage(
         path=_slot("", need.alias),
         name=name,
@@ -475,19 +483,19 @@ def _below_registry(tarball: str, name: str) -> tuple[str, str]:
     return (f"{base}/", f"{name}/-/{file}") if found and "://" in base and "?" not in file else ("", "")
 
 
-def _registry_base(packages: Mapping[str, Any], parent: str, name: str) -> str:
-    """The registry URL of `name`'s scope as this lockfile records it, else its parent's; "" for neither."""
-    scope = f"{name.partition('/')[0]}/" if name.startswith("@") else ""
-    sibling = next((path for path in packages if scope and path.startswith(f"node_modules/{scope}")), parent)
-    return _base_of(packages, sibling) or _base_of(packages, parent)
+def _registry_bases(packages: Mapping[str, Any]) -> Mapping[str, str]:
+    """Scope -> the registry URL that this lockfile's tarballs of that scope have."""
+    bases: dict[str, str] = {}
+    for path in packages:
+        scope, slash, _ = _alias(path).partition("/")
+        if slash and scope not in bases and (base := _base_of(packages, path)):
+            bases[scope] = base
+    return bases
 
 
 def _base_of(packages: Mapping[str, Any], path: str) -> str:
     entry = packages.get(path, {})
-    name = entry.get("name") or path.rpartition("node_modules/")[2]
-    return (
-        _below_registry(entry.get("resolved", ""), name)[0] if isinstance(entry.get("resolved"), str) else ""
-    )
+    return _below_registry(entry.get("resolved") or "", entry.get("name") or _alias(path))[0]
 
 
 def _lock_entry(package: LockedPackage, base: str) -> dict[str, Any]:
@@ -515,14 +523,12 @@ def _lock_entry(package: LockedPackage, base: str) -> dict[str, Any]:
 # Completing
 
 
-def _strays(
-    packages: Mapping[str, Any], asks: Mapping[str, tuple[_Ask, ...]], added: Iterable[str]
-) -> tuple[str, ...]:
+def _strays(packages: Mapping[str, Any], asks: _Asks, added: Iterable[str]) -> tuple[str, ...]:
     """Added entries that nobody finds, or that somebody finds and does not accept."""
     return tuple(path for path in added if not _is_at_home(packages, asks, path))
 
 
-def _is_at_home(packages: Mapping[str, Any], asks: Mapping[str, tuple[_Ask, ...]], path: str) -> bool:
+def _is_at_home(packages: Mapping[str, Any], asks: _Asks, path: str) -> bool:
     found = tuple(_dependents(packages, asks, path))
     return bool(found) and all(_accepts(packages[path], _alias(path), ask.spec) for ask in found)
 
@@ -531,7 +537,7 @@ def _alias(path: str) -> str:
     return path.rpartition("node_modules/")[2]
 
 
-def _flag(packages: dict[str, Any], asks: Mapping[str, tuple[_Ask, ...]], added: Set[str]) -> None:
+def _flag(packages: dict[str, Any], asks: _Asks, added: Set[str]) -> None:
     """Mark added entries `dev` or `peer` when all who need them are; npm's calcDepFlags does the same."""
     askers = {path: tuple(_dependents(packages, asks, path)) for path in added}
     for flag, own_edges in (("dev", "devDependencies"), ("peer", "peerDependencies")):
@@ -595,14 +601,21 @@ def _extra_packages(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Find
     while fresh := {
         package.path
         for package in lock.packages
-        if package.path not in used and any(_visible(package, parent, alias) for parent, alias in asked)
+        if package.path not in used and any(_visible(package, *ask) for ask in asked)
     }:
         used |= fresh
-        asked = [(need.parent, need.alias) for p in lock.packages if p.path in fresh for need in _needs(p)]
+        asked = [ask for package in lock.packages if package.path in fresh for ask in _brought(lock, package)]
     for package in lock.packages:
         if package.path not in used:
             what = f"{package.name}@{package.version} is in bake.lock and no longer needed"
             yield Finding(kind="extra", where=package.path, what=what)
+
+
+def _brought(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str, str]]:
+    """(parent, name) that are asked for because of the package: by it, or by those it would mislead."""
+    yield from ((need.parent, need.alias) for need in _needs(package))
+    alias = _alias(package.path)
+    yield from ((other.parent, alias) for other in lock.packages if _visible(package, other.parent, alias))
 
 
 def _image_findings(lock: BakeLock, images: Sequence[str], current: Mapping[str, str]) -> Iterable[Finding]:

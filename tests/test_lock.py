@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,9 +66,7 @@ def no_image(reference: str) -> LockedImage:
     raise AssertionError(reference)
 
 
-def lock_missing(
-    packages: Mapping[str, Any], *missing: Missing, fetch: Any = fetch_any
-) -> tuple[LockedPackage, ...]:
+def lock_missing(packages: Mapping[str, Any], *missing: Missing, fetch: Any = fetch_any) -> tuple[LockedPackage, ...]:
     raw = {"lockfileVersion": 3, "packages": {"": {}, **packages}}
     return make_lock(raw, missing, (), fetch=fetch, resolve=no_image).packages
 
@@ -88,9 +87,7 @@ WHOLE = BakeLock(
             engines={"node": ">=18"},
         ),
     ),
-    images={
-        "docker.io/library/node:24": LockedImage(digest=DIGEST, platforms=("linux/amd64", "linux/arm64"))
-    },
+    images={"docker.io/library/node:24": LockedImage(digest=DIGEST, platforms=("linux/amd64", "linux/arm64"))},
 )
 TEXT = f"""\
 # Written by `bake lock`. Commit it; do not edit it: run `bake lock` again.
@@ -143,8 +140,7 @@ def test_packages_are_written_in_the_order_of_their_paths() -> None:
     [
         (
             "<<<<<<< HEAD",
-            "bake.lock: is not TOML (Invalid statement (at line 1, column 1)); "
-            "settle the merge, then run `bake lock`",
+            "bake.lock: is not TOML (Invalid statement (at line 1, column 1)); settle the merge, then run `bake lock`",
         ),
         ("version = 2", "bake.lock: has version 2, expected 1; update bake"),
         ("bases = 1", "bake.lock: bases: unknown key; run `bake lock` again"),
@@ -248,9 +244,7 @@ def test_a_package_behind_a_wrong_version_goes_inside_it() -> None:
         "services/api/node_modules/@tool/linux-x64": {"version": "2.0.0"},
     }
     missing = Missing("services/api/node_modules/tool", "@tool/linux-x64", "1.0.0")
-    assert paths_of(packages, missing) == {
-        "services/api/node_modules/tool/node_modules/@tool/linux-x64": "1.0.0"
-    }
+    assert paths_of(packages, missing) == {"services/api/node_modules/tool/node_modules/@tool/linux-x64": "1.0.0"}
 
 
 def test_what_the_lockfile_has_already_is_not_locked() -> None:
@@ -380,6 +374,61 @@ def test_a_development_package_that_an_added_one_needs_is_for_production_too() -
     assert done["node_modules/deep"] == {"version": "1.0.0", "optional": True}
 
 
+# Any tree
+
+
+def random_packages(chance: random.Random) -> dict[str, dict[str, Any]]:
+    """A tree of up to four levels in which tools of several versions lack some of their natives."""
+    packages: dict[str, dict[str, Any]] = {"": {"version": "1.0.0"}, "services/a": {"version": "1.0.0"}}
+    for _ in range(12):
+        home = chance.choice([path for path in packages if path.count("node_modules/") < 3])
+        name, version = f"tool{chance.randrange(3)}", f"{chance.randrange(1, 4)}.0.0"
+        path = f"{home}/node_modules/{name}".lstrip("/")
+        natives = {f"@{name}/{cpu}": version for cpu in ("x64", "arm64")}
+        packages.setdefault(path, {"version": version, "optionalDependencies": natives})
+    for path, entry in tuple(packages.items()):
+        for name, version in entry.get("optionalDependencies", {}).items():
+            home = chance.choice(["", path.rpartition("node_modules/")[0].rstrip("/"), path])
+            native = f"{home}/node_modules/{name}".lstrip("/")
+            if chance.random() < 0.2 and found_by_node({**packages, native: {}}, path, name) == native:
+                packages.setdefault(native, {"version": version})
+    return packages
+
+
+def found_by_node(packages: Mapping[str, Any], path: str, name: str) -> str | None:
+    """Node's search, from the directory itself up to the root."""
+    while True:
+        slot = f"{path}/node_modules/{name}".lstrip("/")
+        if slot in packages or not path:
+            return slot if slot in packages else None
+        path = path.rpartition("/")[0]
+
+
+def edges(packages: Mapping[str, Any]) -> dict[tuple[str, str], str | None]:
+    """(entry path, name) of all who name a native -> the version that they find."""
+    return {
+        (path, name): packages[found]["version"] if (found := found_by_node(packages, path, name)) else None
+        for path, entry in packages.items()
+        for name in entry.get("optionalDependencies", {})
+    }
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whoever_asked_finds_the_right_version_and_nobody_finds_another_than_before(seed: int) -> None:
+    chance = random.Random(seed)
+    packages = random_packages(chance)
+    before = edges(packages)
+    asked = {edge for edge, version in before.items() if version is None and chance.random() < 0.7}
+    wanted = {edge: packages[edge[0]]["version"] for edge in before}
+    missing = [Missing(*edge, wanted[edge]) for edge in sorted(asked, key=lambda _: chance.random())]
+    raw = {"packages": packages}
+    lock = make_lock(raw, missing, (), fetch=fetch_any, resolve=no_image)
+    after = edges(complete(raw, lock)["packages"])
+    assert {edge: after[edge] for edge in asked} == {edge: wanted[edge] for edge in asked}
+    assert all(after[edge] in (version, wanted[edge]) for edge, version in before.items())
+    assert stale(lock, missing, ()) == ()
+
+
 # Against npm
 
 
@@ -396,9 +445,7 @@ def family(name: str, *versions: str, **fields: Any) -> dict[str, dict[str, Any]
         f"@{name}/{platform}": {version: {**where, "engines": {"node": ">=18"}} for version in versions}
         for platform, where in FAMILY_PLATFORMS.items()
     }
-    parent = {
-        version: {"optionalDependencies": dict.fromkeys(natives, version), **fields} for version in versions
-    }
+    parent = {version: {"optionalDependencies": dict.fromkeys(natives, version), **fields} for version in versions}
     return {name: parent, **natives}
 
 
@@ -496,9 +543,7 @@ def test_the_completed_lockfile_is_the_one_npm_writes(project: NpmProject, names
     assert complete(raw, project.lock(raw, *names)) == project.raw
 
 
-def test_npm_ci_installs_the_added_packages_of_the_platform_it_is_told(
-    project: NpmProject, tmp_path: Path
-) -> None:
+def test_npm_ci_installs_the_added_packages_of_the_platform_it_is_told(project: NpmProject, tmp_path: Path) -> None:
     raw = project.without(*native_names())
     write_manifests(tmp_path)
     completed = complete(raw, project.lock(raw, *native_names()))
@@ -552,8 +597,7 @@ def test_a_lock_that_has_everything_is_not_stale() -> None:
             [WANTED],
             [IMAGE, "docker.io/library/node:24-slim"],
             "missing",
-            "docker.io/library/node:24-slim: has no digest in bake.lock; "
-            "run `bake lock` and commit bake.lock",
+            "docker.io/library/node:24-slim: has no digest in bake.lock; run `bake lock` and commit bake.lock",
         ),
         (
             WHOLE,
