@@ -18,6 +18,7 @@ COMMANDS = {
     "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
     "check": "find what would go wrong, before a build does",
     "list": "show the images, or the packages",
+    "lock": "record what the lockfile lacks, and base images' digests, in bake.lock",
     "print": "show the bake file, the Dockerfile or the plan",
     "schema": "print the JSON Schema of bake.toml",
 }

@@ -78,6 +78,7 @@ class Base:
 
     build: ImageReference = _doc("Where the workspace is installed and compiled.", "node:24")
     runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
+    pin: bool = _doc("Whether `bake lock` records their digests.", default=True)
     libc: Literal["glibc", "musl"] | None = _doc("The runtime's C library; by default told by `alpine`.", None)
 
 

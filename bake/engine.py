@@ -33,7 +33,6 @@ class Capabilities:
     builder: str
     driver: str
     platforms: tuple[str, ...]
-    mirrors: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +84,16 @@ def probe(builder: str | None = None) -> Capabilities:
         builder=first.get("Name", ""),
         driver=first.get("Driver", ""),
         platforms=tuple(p.strip("* ") for p in first.get("Platforms", "").split(",") if p.strip()),
-        mirrors=tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ()),
     )
+
+
+def mirrors() -> tuple[str, ...]:
+    """URLs of the engine's mirrors of Docker Hub; none where no engine answers."""
+    try:
+        info = _info()
+    except (EngineError, FileNotFoundError):
+        return ()
+    return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
 
 
 def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool) -> None:

@@ -1,0 +1,95 @@
+"""Record what the lockfile lacks: platform packages that npm left out, and the digests of base images."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from bake.closure import Lock, MissingPlatformPackage, missing_platform_packages
+from bake.context import Context
+from bake.errors import RegistryError
+from bake.lock import FILE_NAME, LockedImage, load_lock, make_lock, stale, write_lock
+from bake.project import Project
+
+if TYPE_CHECKING:
+    from bake.npm_registry import NpmRegistry
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--check and --offline."""
+    parser.add_argument("--check", action="store_true", help="change nothing; status 1 when bake.lock is not current")
+    parser.add_argument("--offline", action="store_true", help="with --check: do not ask for newer base images")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Write or check bake.lock."""
+    project = context.project
+    path = project.root / FILE_NAME
+    if arguments.check:
+        return _check(context, project, offline=arguments.offline)
+    missing = _missing(project, project.original.lock)
+    lock = make_lock(
+        project.original.lock.raw,
+        missing,
+        base_images(project),
+        fetch=_npm(context).manifests,
+        resolve=_resolver(context),
+    )
+    changed = write_lock(path, lock)
+    state = "written" if changed else "is current"
+    context.say(f"{path.name} {state}: {len(lock.packages)} packages, {len(lock.images)} base images")
+    return 0
+
+
+def base_images(project: Project) -> tuple[str, ...]:
+    """Canonical references of the base images that bake.lock pins."""
+    from bake.reference import parse_reference
+
+    base, services = project.config.base, project.config.services.values()
+    named = (base.build, base.runtime, *(s.base for s in services if s.base))
+    unpinned = (parse_reference(n) for n in named if "@" not in n)
+    return tuple(sorted({str(r) for r in unpinned})) if base.pin else ()
+
+
+def _missing(project: Project, lock: Lock) -> tuple[MissingPlatformPackage, ...]:
+    """Platform packages that the lockfile lacks, of everything in it: builds need theirs too."""
+    libc = project.config.base.libc or ("musl" if "alpine" in project.config.base.runtime else "glibc")
+    reachable = frozenset(lock.entries)
+    return missing_platform_packages(lock, platforms=project.config.project.platforms, libc=libc, reachable=reachable)
+
+
+def _check(context: Context, project: Project, *, offline: bool) -> int:
+    wanted, images = _missing(project, project.original.lock), base_images(project)
+    current = {} if offline else _current(context, images)
+    findings = stale(load_lock(project.root / FILE_NAME), wanted, images, current=current)
+    for finding in findings:
+        context.say(f"bake: error: {finding}")
+    if not findings:
+        context.say(f"{FILE_NAME} is current")
+    return 1 if findings else 0
+
+
+def _current(context: Context, images: tuple[str, ...]) -> Mapping[str, str]:
+    """Digests in the registry now; a registry that does not answer is a warning."""
+    resolve, found = _resolver(context), {}
+    for image in images:
+        try:
+            found[image] = resolve(image).digest
+        except RegistryError as error:
+            context.warn(str(error))
+    return found
+
+
+def _npm(context: Context) -> "NpmRegistry":
+    from bake.npm_registry import NpmRegistry, load_npm_settings
+
+    return NpmRegistry(load_npm_settings(context.project.root, context.environment))
+
+
+def _resolver(context: Context) -> Callable[[str], LockedImage]:
+    """Reference -> what it is locked to; Docker Hub's images through the engine's mirrors when need be."""
+    from bake.engine import mirrors
+    from bake.reference import parse_reference
+    from bake.registry import load_resolver
+
+    resolve = load_resolver(context.environment, mirrors())
+    return lambda reference: resolve(parse_reference(reference))
