@@ -132,6 +132,8 @@ def _imports(project: Project, plan: Plan) -> Iterator[Finding]:
                 continue
             seen.add(one.name)
             where, services = f"{one.file}:{one.line}", _users(plan, stage.package)
+            if found.provider and all(s.static for s in plan.services if s.service in services):
+                continue  # a bundler has put it into the output
             yield _import_finding(stage.package, found, where, services)
 
 

@@ -294,9 +294,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
     package = project.workspace.package(service.package)
     repository = f"{config.project.name}-{target}"
     where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
-    env, command = _command(where, service, role, package)
-    health = role.health if role.health is not None else service.health
-    entrypoint = role.entrypoint or service.entrypoint
+    process = _process(where, service, role, package)
     return Image(
         target=target,
         service=service_name,
@@ -304,13 +302,13 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         package=package.path,
         repository=repository,
         references=_references(config, request, repository),
-        entrypoint=cfg.words(entrypoint) if entrypoint else (),
-        command=command,
-        env={"NODE_ENV": "production"} | env | dict(service.env) | dict(role.env),
+        entrypoint=process.entrypoint,
+        command=process.command,
+        env={"NODE_ENV": "production"} | dict(process.env) | dict(service.env) | dict(role.env),
         labels=_labels(project, request, target, service.labels, role.labels),
         user=role.user or service.user or "1000:1000",
         port=_port(service, role),
-        health=cfg.Health(path=health) if isinstance(health, str) else health,
+        health=_health(service, role),
         healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
         writable=role.writable or service.writable,
         static=service.static is not None,
@@ -323,29 +321,49 @@ def _port(service: cfg.Service, role: cfg.Role) -> int | None:
     return role.port if role is service or role.port is not None else None
 
 
-def _command(
-    where: str, service: cfg.Service, role: cfg.Role, package: Package
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Environment and words of the process."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    """What runs: ENTRYPOINT and CMD, and the environment that the start script set."""
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package) -> _Process:
+    """The process that config names, else the one that package.json starts."""
     if service.static is not None:
         root = f"{TREE}/{package.path}/{service.static}".rstrip("/")
-        return {"PORT": str(_port(service, role))}, ("node", f"{TREE}/serve.mjs", root)
-    if role.command is not None:
-        return {}, cfg.words(role.command)
-    if role.entrypoint or service.entrypoint:
-        return {}, ()
+        return _Process(command=("node", f"{TREE}/serve.mjs", root), env={"PORT": str(_port(service, role))})
+    entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
+    if role.command is not None or entrypoint:
+        return _Process(entrypoint=entrypoint, command=cfg.words(role.command or ()))
+    if found := _declared(package):
+        return found
+    raise ConfigError(
+        cfg.FILE_NAME, f"{where}.command: missing", f"{package.path} has no plain `start` script to take it from"
+    )
+
+
+def _declared(package: Package) -> _Process | None:
+    """What package.json starts: a `start` script without shell syntax, a single binary, or `main`."""
     script = package.scripts.get("start", "")
     if script and not _SHELL.search(script):
         parts = shlex.split(script)
         env = dict(p.split("=", 1) for p in _leading_assignments(parts))
-        return env, tuple(parts[len(env) :])
-    if isinstance(main := package.manifest.get("main"), str):
-        return {}, ("node", main)
-    raise ConfigError(
-        cfg.FILE_NAME,
-        f"{where}.command: missing",
-        f"{package.path} has no plain `start` script to take it from",
-    )
+        return _Process(command=tuple(parts[len(env) :]), env=env)
+    if len(package.bins) == 1:
+        return _Process(entrypoint=("node", *package.bins.values()))
+    main = package.manifest.get("main")
+    return _Process(command=("node", main)) if isinstance(main, str) else None
+
+
+def _health(service: cfg.Service, role: cfg.Role) -> cfg.Health | None:
+    """The role's own, else the service's; an HTTP path is not handed to a role without a port."""
+    given = role.health if role.health is not None else service.health
+    health = cfg.Health(path=given) if isinstance(given, str) else given
+    inherited = role.health is None and role is not service
+    return None if health and inherited and health.path and role.port is None else health
 
 
 def _leading_assignments(parts: Sequence[str]) -> list[str]:
