@@ -663,9 +663,7 @@ def _has(lock: Lock, parent: str, name: str, version: str) -> bool:
 # --- promotion -----------------------------------------------------------------------------------------
 
 
-def promote(
-    lock: Lock, extra: Mapping[str, tuple[str, ...]]
-) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+def promote(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
     """Make `npm ci --omit=dev` install the extra names (package path -> names).
 
     Returns the changed lockfile (a new value) and package path -> the manifest fields that go with it.

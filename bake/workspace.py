@@ -206,9 +206,7 @@ def _load_lock(root: Path) -> tuple[Lock, str]:
             try:
                 return parse_lock((root / name).read_text(encoding="utf-8")), name
             except WorkspaceError as error:
-                raise WorkspaceError(
-                    error.where.replace("package-lock.json", name), error.what, error.remedy
-                ) from None
+                raise WorkspaceError(error.where.replace("package-lock.json", name), error.what, error.remedy) from None
     for name, manager in _OTHER_MANAGERS.items():
         if (root / name).is_file():
             raise WorkspaceError(name, f"{manager} workspaces are not supported yet", f"use npm: {RELOCK}")
@@ -277,9 +275,7 @@ def _patterns(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     value = manifest.get("workspaces", [])
     value = value.get("packages", []) if isinstance(value, dict) else value
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise WorkspaceError(
-            "package.json", "`workspaces` is no list of patterns", 'write for example ["packages/*"]'
-        )
+        raise WorkspaceError("package.json", "`workspaces` is no list of patterns", 'write for example ["packages/*"]')
     return tuple(value)
 
 

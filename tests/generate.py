@@ -49,9 +49,7 @@ class Draft:
         return dict.fromkeys(sorted(names), "^1.0.0")
 
 
-def generate(
-    root: Path, *, packages: int = 300, services: int = 100, entries: int = 5000, seed: int = 0
-) -> None:
+def generate(root: Path, *, packages: int = 300, services: int = 100, entries: int = 5000, seed: int = 0) -> None:
     """Write the workspace: `services` of its packages under services/, the rest under packages/.
 
     The lockfile gets `entries` third-party entries, about a tenth of them nested second versions.

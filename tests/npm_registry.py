@@ -55,9 +55,7 @@ def _answers(manifests: Manifests, url: str) -> Iterator[tuple[str, bytes]]:
             path = f"/{name}/-/{name.rpartition('/')[2]}-{version}.tgz"
             yield path, tarball
             integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
-            document["versions"][version] = manifest | {
-                "dist": {"tarball": url + path, "integrity": integrity}
-            }
+            document["versions"][version] = manifest | {"dist": {"tarball": url + path, "integrity": integrity}}
         yield f"/{name}", json.dumps(document).encode()
 
 

@@ -147,9 +147,7 @@ def universe(rng: random.Random) -> Manifests:
         others = [other for other in names[:index] if fragile or not is_fragile(result, other)]
         optional = [other for other in names[:index] if other not in others]
         versions = rng.randint(1, 3)
-        result[name] = {
-            f"{n + 1}.0.0": fields(rng, others, optional, fragile=fragile) for n in range(versions)
-        }
+        result[name] = {f"{n + 1}.0.0": fields(rng, others, optional, fragile=fragile) for n in range(versions)}
     result |= family("native-a") | family("@native/b")
     result["cycle-a"] = {"1.0.0": {"dependencies": {"cycle-b": "1"}}}
     result["cycle-b"] = {"1.0.0": {"dependencies": {"cycle-a": "1", names[3]: "*"}}}
@@ -173,9 +171,7 @@ def fields(rng: random.Random, others: list[str], optional: list[str], *, fragil
     manifest: dict[str, Any] = {"bin": {"tool": "tool.js"}} if rng.random() < 0.2 else {}
     for name in rng.sample(others, min(len(others), rng.choice((0, 1, 2, 2, 3)))):
         kind = rng.choice((*HARD, "dependencies", "dependencies", "optionalDependencies"))
-        manifest.setdefault(kind, {})[name] = (
-            "*" if kind == "peerDependencies" else rng.choice(("1", "*", "*"))
-        )
+        manifest.setdefault(kind, {})[name] = "*" if kind == "peerDependencies" else rng.choice(("1", "*", "*"))
         if kind == "peerDependencies" and rng.random() < 0.6:
             manifest.setdefault("peerDependenciesMeta", {})[name] = {"optional": True}
     for name in optional[:1]:
