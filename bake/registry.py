@@ -13,7 +13,7 @@ import subprocess
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +101,7 @@ class DockerLogins:
         found = shutil.which(program, path=self._path or None)
         if found is None:
             what = f"docker's config.json names it for {key} and it is not on PATH"
-            raise RegistryError(
-                program, what, "install it, or take credsStore or credHelpers out of config.json"
-            )
+            raise RegistryError(program, what, "install it, or take credsStore or credHelpers out of config.json")
         try:
             asked = subprocess.run(
                 [found, "get"],
@@ -286,9 +284,7 @@ class Registry:
         given = self._endpoints.get(ref.host)
         return urllib.parse.urlsplit(given).netloc if given else ref.host
 
-    def _bearer(
-        self, ref: Reference, challenge: Mapping[str, str], credentials: Credentials | None, scope: str
-    ) -> str:
+    def _bearer(self, ref: Reference, challenge: Mapping[str, str], credentials: Credentials | None, scope: str) -> str:
         query = {"service": challenge.get("service", ""), "scope": scope}
         if credentials and not credentials.user:
             form = {
@@ -317,22 +313,20 @@ class Registry:
 _ACTIONS = {"PUT": "pull,push", "POST": "pull,push", "DELETE": "pull,delete"}
 
 
-def base_digest(reference: str, *, resolve: Callable[[Reference], LockedImage]) -> tuple[str, LockedImage]:
-    """A base image's canonical reference, without digest where it has a tag, and what it is locked to.
-
-    Raises what resolve raises, and ConfigError for a bad reference.
-    """
-    ref = parse_reference(reference)
-    return str(replace(ref, digest="") if ref.tag else ref), resolve(ref)
+Resolve = Callable[[Reference | str], LockedImage]
+"""A base image -> what bake.lock keeps of it. Raises RegistryError."""
 
 
-def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Callable[[Reference], LockedImage]:
+def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Resolve:
     """Resolves at the registry itself; Docker Hub's images, when that fails, at the engine's mirrors.
 
     Raises the registry's own RegistryError when the mirrors do not have the image either.
     """
 
-    def resolve(ref: Reference) -> LockedImage:
+    mirrors = tuple(mirrors)
+
+    def resolve(reference: Reference | str) -> LockedImage:
+        ref = _reference(reference)
         try:
             return registry.image(ref)
         except (UnreachableError, RateLimitError, UnauthorizedError) as refused:
@@ -346,7 +340,7 @@ def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Callable[[
     return resolve
 
 
-def load_resolver(env: Mapping[str, str], mirrors: Iterable[str] = ()) -> Callable[[Reference], LockedImage]:
+def load_resolver(env: Mapping[str, str], mirrors: Iterable[str] = ()) -> Resolve:
     """The resolver of this machine. mirrors: the engine's (`docker info`, RegistryConfig.Mirrors): URLs."""
     logins, network = load_docker_logins(env), network_of(env)
 
@@ -390,9 +384,7 @@ def _json(ref: Reference, response: Response) -> Mapping[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise RegistryError(
-            ref.host, "answered with something other than JSON", "check that it is a registry"
-        )
+        raise RegistryError(ref.host, "answered with something other than JSON", "check that it is a registry")
     return content
 
 
@@ -408,27 +400,21 @@ def _refusal(ref: Reference, method: str, response: Response) -> RegistryError:
     said = f" ({message or code})" if message or code else ""
     login = "docker login" if ref.host == DOCKER_HUB else f"docker login {ref.host}"
     if "quota" in f"{code} {message}".lower() or response.status in (413, 507):
-        return QuotaError(
-            str(ref), f"{ref.host} has no room left{said}", "delete old tags or raise the quota"
-        )
+        return QuotaError(str(ref), f"{ref.host} has no room left{said}", "delete old tags or raise the quota")
     if response.status == 401:
         return UnauthorizedError(str(ref), f"{ref.host} wants a login{said}", f"run `{login}`")
     if response.status == 403:
         remedy = f"ask for {'push' if method == 'PUT' else 'pull'} access, or run `{login}` as another user"
         return DeniedError(str(ref), f"{ref.host} denies access{said}", remedy)
     if response.status == 404:
-        return NotFoundError(
-            str(ref), f"{ref.host} does not have it{said}", f"check the name, or run `{login}`"
-        )
+        return NotFoundError(str(ref), f"{ref.host} does not have it{said}", f"check the name, or run `{login}`")
     if response.status == 429:
         remedy = f"wait, run `{login}` or use a mirror"
         return RateLimitError(str(ref), f"{ref.host} limits the rate of requests{said}", remedy)
     if response.status == 405 and method == "DELETE":
         remedy = "for registry:2 set REGISTRY_STORAGE_DELETE_ENABLED=true"
         return RegistryError(str(ref), f"{ref.host} does not allow deletes{said}", remedy)
-    return RegistryError(
-        str(ref), f"{ref.host} failed with status {response.status}{said}", "try again later"
-    )
+    return RegistryError(str(ref), f"{ref.host} failed with status {response.status}{said}", "try again later")
 
 
 def _error_of(response: Response) -> tuple[str, str]:

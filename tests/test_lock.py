@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bake.closure import MissingPlatformPackage, missing_platform_packages, parse_lock
 from bake.errors import RegistryError, WorkspaceError
 from bake.lock import (
     BakeLock,
@@ -30,6 +31,7 @@ from bake.lock import (
 from bake.npm_registry import NpmRegistry, NpmSettings
 from tests.npm_registry import npm_registry
 
+PLATFORMS = ("linux/amd64", "linux/arm64")
 DIGEST = "sha256:" + "a" * 64
 OTHER_DIGEST = "sha256:" + "b" * 64
 REGISTRY = "https://registry.npmjs.org"
@@ -552,6 +554,21 @@ def test_npm_ci_installs_the_added_packages_of_the_platform_it_is_told(project: 
     told = project.npm("ci", "--dry-run", "--omit=dev", *platform, directory=tmp_path)
     added = {line.split()[1] for line in told.splitlines() if line.startswith("add @")}
     assert added == {"@esbuild/linux-arm64", "@rollup/linux-arm64", "@img/linux-arm64", "@vips/linux-arm64"}
+
+
+def test_what_is_reported_missing_before_completing_is_not_missing_after(project: NpmProject) -> None:
+    def missing(raw: Mapping[str, Any]) -> tuple[MissingPlatformPackage, ...]:
+        lock = parse_lock(json.dumps(raw))
+        everything = frozenset(lock.entries)
+        return missing_platform_packages(lock, platforms=PLATFORMS, libc="glibc", reachable=everything)
+
+    raw = project.without(*native_names())
+    fetch = NpmRegistry(NpmSettings(registry=f"{project.registry}/")).manifests
+    lock = make_lock(raw, missing(raw), (), fetch=fetch, resolve=no_image)
+    assert {each.name for each in missing(raw)} >= {"@esbuild/linux-x64", "@img/linux-arm64"}
+    assert complete(raw, lock) == project.raw
+    assert missing(complete(raw, lock)) == ()
+    assert stale(lock, missing(raw), ()) == ()
 
 
 # Comparing

@@ -3,6 +3,9 @@
 import base64
 import hashlib
 import json
+import os
+import subprocess
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,8 @@ from bake.registry import (
     RateLimitError,
     Registry,
     UnauthorizedError,
-    base_digest,
     load_docker_logins,
+    load_resolver,
     resolver,
 )
 from tests.scripted_server import Answer, Asked, Server, in_turn, scripted_server
@@ -215,8 +218,7 @@ def test_deleting_what_is_not_there_is_no_error() -> None:
         (
             Answer(status=403, body=encoded({"errors": [{"code": "DENIED", "message": "not yours"}]})),
             DeniedError,
-            "HOST/x:1: HOST denies access (not yours); "
-            "ask for push access, or run `docker login HOST` as another user",
+            "HOST/x:1: HOST denies access (not yours); ask for push access, or run `docker login HOST` as another user",
         ),
         (
             Answer(status=404, body=encoded({"errors": [{"code": "NAME_UNKNOWN"}]})),
@@ -351,9 +353,7 @@ HELPER = r"""read -r server; printf '{"Username": "me", "Secret": "pw of %s"}' "
 
 
 @pytest.mark.parametrize("config", [{"credsStore": "test"}, {"credHelpers": {"ghcr.io": "test"}}])
-def test_logins_come_from_the_credential_store_that_docker_uses(
-    tmp_path: Path, config: Mapping[str, Any]
-) -> None:
+def test_logins_come_from_the_credential_store_that_docker_uses(tmp_path: Path, config: Mapping[str, Any]) -> None:
     credential_helper(tmp_path, HELPER)
     found = load_docker_logins(config_file(tmp_path, config)).of("ghcr.io")
     assert found is not None
@@ -390,9 +390,7 @@ def test_a_broken_docker_configuration_is_reported(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(RegistryError) as caught:
         load_docker_logins({"DOCKER_CONFIG": str(tmp_path)})
-    assert str(caught.value) == (
-        f"{tmp_path}/config.json: is not readable JSON; correct it or run `docker login`"
-    )
+    assert str(caught.value) == (f"{tmp_path}/config.json: is not readable JSON; correct it or run `docker login`")
 
 
 # Base images
@@ -414,7 +412,7 @@ def test_a_base_that_docker_hub_does_not_give_comes_from_the_engines_mirror(hub:
         scripted_server(serving(BASE)) as mirror,
     ):
         resolve = resolver(hub_at(away.url), [hub_at(f"{empty.url}/"), hub_at(f"{mirror.url}/")])
-        assert base_digest("node:24", resolve=resolve) == ("docker.io/library/node:24", LOCKED)
+        assert resolve("node:24") == LOCKED
 
 
 def test_a_mirror_never_gets_the_login_of_docker_hub() -> None:
@@ -431,10 +429,9 @@ def test_the_registrys_own_refusal_is_shown_when_the_mirrors_have_nothing() -> N
         scripted_server(in_turn(Answer(status=429))) as hub,
     ):
         with pytest.raises(RateLimitError) as caught:
-            base_digest("node:24", resolve=resolver(hub_at(hub.url), [hub_at(mirror.url)]))
+            resolver(hub_at(hub.url), [hub_at(mirror.url)])("node:24")
         assert str(caught.value) == (
-            "docker.io/library/node:24: docker.io limits the rate of requests; "
-            "wait, run `docker login` or use a mirror"
+            "docker.io/library/node:24: docker.io limits the rate of requests; wait, run `docker login` or use a mirror"
         )
 
 
@@ -444,12 +441,44 @@ def test_mirrors_are_for_docker_hub_only() -> None:
         scripted_server(in_turn(INDEX_ANSWER)) as mirror,
     ):
         with pytest.raises(UnauthorizedError):
-            base_digest(f"{own.host}/node:24", resolve=resolver(Registry(), [hub_at(mirror.url)]))
+            resolver(Registry(), [hub_at(mirror.url)])(f"{own.host}/node:24")
         assert mirror.asked == []
 
 
 def test_a_base_that_names_a_digest_is_asked_for_by_it() -> None:
     digest = digest_of(INDEX_BODY)
     with scripted_server(serving({f"/v2/library/node/manifests/{digest}": INDEX_ANSWER})) as server:
-        found = base_digest(f"node:24@{digest}", resolve=resolver(hub_at(server.url)))
-    assert found == ("docker.io/library/node:24", LOCKED)
+        assert hub_at(server.url).image(f"node:24@{digest}") == LOCKED
+
+
+# A real registry
+
+
+LOCAL = "127.0.0.1:5000"
+
+
+@pytest.mark.engine
+def test_a_base_of_docker_hub_is_found_where_the_engine_finds_it() -> None:
+    asked = subprocess.run(
+        ["docker", "info", "--format", "{{json .RegistryConfig.Mirrors}}"], capture_output=True, check=True
+    )
+    found = load_resolver(os.environ, json.loads(asked.stdout) or ())("node:24-slim")
+    assert {"linux/amd64", "linux/arm64"} <= set(found.platforms)
+    pinned = f"FROM docker.io/library/node:24-slim@{found.digest}\n"
+    build = ["docker", "buildx", "build", "--output=type=cacheonly", "--progress=plain", "-"]
+    built = subprocess.run(build, input=pinned, text=True, capture_output=True, check=False)
+    assert built.returncode == 0, built.stderr
+
+
+@pytest.mark.engine
+def test_a_real_registry_moves_lists_and_deletes_tags() -> None:
+    registry, repository = Registry(), f"{LOCAL}/bake-test/{uuid.uuid4().hex}"
+    body = encoded({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})
+    assert registry.tags(repository) == ()
+    digests = {registry.put_manifest(f"{repository}:{tag}", body, INDEX) for tag in ("one", "two")}
+    assert digests == {digest_of(body)} == {registry.digest(f"{repository}:two")}
+    assert registry.tags(repository) == ("one", "two")
+    registry.delete(f"{repository}:one")
+    assert registry.has_manifest(f"{repository}:two") is False  # the manifest is gone with all its tags
+    with pytest.raises(NotFoundError):
+        registry.manifest(f"{repository}:two")
