@@ -60,3 +60,9 @@ class RegistryError(BakeError):
     """A registry (container or npm) refused, or is out of reach."""
 
     status = 5
+
+
+class ReleaseError(BakeError):
+    """The manifest of a push cannot be used as it is."""
+
+    status = 2
