@@ -198,6 +198,7 @@ def test_packages_for_other_platforms_are_left_out_with_what_hangs_on_them() -> 
     )
     assert entries(lock, "", "linux/amd64") == ["~both", "~x64"]
     assert entries(lock, "", "linux/arm64") == ["~both"]
+    assert entries(lock, "", "linux/arm64", extra={"": ("x64",)}) == ["~both"]
     assert entries(lock, "", "linux/arm64", "musl") == ["~both", "~musl"]
     assert closure(lock, "", platforms=BOTH, libc="glibc").entries == ("node_modules/both", "node_modules/x64")
 
@@ -334,10 +335,20 @@ def test_a_class_that_is_given_up_goes_into_kept_classes_of_its_services_first()
     ]
 
 
+def test_native_entries_never_go_into_a_class_that_platforms_share() -> None:
+    assert classes({"api": "abcn", "job": "abcn", "web": "n"}, most=3, native="n") == [
+        (("api", "job"), False, "abc"),
+        (("api",), True, "n"),
+        (("job",), True, "n"),
+        (("web",), True, "n"),
+    ]
+
+
 def test_every_image_holds_exactly_its_closure_whatever_the_limit() -> None:
     contents = {"a": "pqrstuv", "b": "pqrs", "c": "prtw", "d": "qsuvwx", "e": "x"}
     for most in range(1, 9):
-        found = classes(contents, most=most, native="qw")
+        found = classes(contents, most=most, native="qsw")
+        assert all(layer[1] == (letter in "qsw") for layer in found for letter in layer[2])
         for service, word in contents.items():
             own = [layer for layer in found if service in layer[0]]
             assert sorted(x for layer in own for x in layer[2]) == sorted(word)

@@ -84,9 +84,10 @@ def test_the_example_is_loaded_with_its_packages_and_their_graph() -> None:
 )
 def test_members_are_found_by_npms_patterns(tmp_path: Path, patterns: object, members: list[str]) -> None:
     folders = ("apps/web", "packages/a", "packages/a/nested", "packages/b", "packages/b/node_modules/x")
-    named = {folder: {"name": folder.replace("/", "-")} for folder in (*folders, "packages/.hidden")}
+    named: dict[str, Mapping[str, Any]] = {"": {"workspaces": patterns}}
+    named |= {folder: {"name": folder.replace("/", "-")} for folder in (*folders, "packages/.hidden")}
     (tmp_path / "packages" / "no-manifest").mkdir(parents=True)
-    workspace = load(tmp_path, {"": {"workspaces": patterns}, **named})
+    workspace = load(tmp_path, named)
     assert [package.path for package in workspace.packages] == members
 
 
@@ -108,7 +109,7 @@ def test_a_package_tells_what_its_manifest_says(tmp_path: Path) -> None:
 
 def test_a_directory_that_a_file_dependency_links_is_a_package_too(tmp_path: Path) -> None:
     lock = {"": {}, "vendor/kept": {}, "node_modules/kept": {"link": True, "resolved": "vendor/kept"}}
-    manifests = {
+    manifests: Mapping[str, Any] = {
         "": {"workspaces": ["apps/*"]},
         "apps/web": {"name": "web", "dependencies": {"kept": "file:../../vendor/kept"}},
         "vendor/kept": {"name": "kept"},
