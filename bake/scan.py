@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-VERSION: Final = 1  # raise it when `scan` finds other things in the same text: stored results are then stale
+VERSION: Final = 2  # raise it when `scan` finds other things in the same text: stored results are then stale
 
 Kind = Literal["static", "require", "dynamic", "type", "elided", "computed", "file"]
 
@@ -94,27 +94,43 @@ def _may_import(source: bytes) -> bool:
 
 def _scan_script(source: bytes, suffix: str, *, elide: bool) -> Iterator[Found]:
     # `<T>x` is a cast in .ts and an element in .tsx; everything else is common to both grammars.
-    language, query = _grammar(tsx=suffix not in {".ts", ".mts", ".cts"})
-    root, found = _parse(language, source)
-    for _, captures in QueryCursor(query).matches(root):
+    language, queries = _grammar(tsx=suffix not in {".ts", ".mts", ".cts"})
+    text, found = _parse_head(language, source, elide=elide), dict[int, Found]()
+    if text is None:
+        text, found = _parse(language, source, elide=elide)
+    calls = b"require" in source or _CALL.search(source) is not None
+    for _, captures in QueryCursor(queries[calls]).matches(text.root):
         for node, what in _hits(captures):
-            found[node.start_byte] = _found(root, node, what, source, elide=elide)
-    if root.has_error:
-        found = dict(_unparsed(root, source)) | found
+            found[node.start_byte] = _found(text, node, what)
+    if text.root.has_error or _has_from_on_new_line(source):
+        found = dict(_unparsed(text.root, source)) | found
     found |= {at: one for at, one in _named_files(source) if at not in found}
     return (found[at] for at in sorted(found))
 
 
-_STARTS = re.compile(rb"\b(?:fork|spawn|exec\w*|Worker|__dirname|import\.meta)\b")
+# What code starts is a file's name in a string, not far from one of these words.
+_STARTERS = (b"fork", b"spawn", b"exec", b"Worker", b"__dirname", b"import.meta")
 _SCRIPT_NAME = re.compile(
     rb"""["'`](?P<name>[\w./-]*[\w-]\.[cm]?[jt]sx?)["'`]|\b__dirname\s*,\s*["'](?P<beside>[\w./-]+)["']"""
 )
 
 
 def _named_files(source: bytes) -> Iterator[tuple[int, Found]]:
-    for match in _SCRIPT_NAME.finditer(source) if _STARTS.search(source) else ():
+    for match in _SCRIPT_NAME.finditer(source) if any(word in source for word in _STARTERS) else ():
         at = match.start("name" if match["name"] else "beside") - 1
         yield at, Found((match["name"] or match["beside"]).decode(), _line(source, at), "file")
+
+
+class _Text(NamedTuple):
+    """A parsed file, or the beginning of one when all imports are there; `rest` is what was not parsed.
+
+    elide: an import of which only types are used is elided.
+    """
+
+    root: Node
+    source: bytes
+    elide: bool
+    rest: bytes = b""
 
 
 def _line(source: bytes, at: int) -> int:
@@ -126,23 +142,95 @@ _TYPE_ARGUMENTS = re.compile(rb"""\bimport\(\s*("[^"\n]+"|'[^'\n]+')\s*\)(\s*\.\
 _NOT_NEWLINE = re.compile(rb"[^\n]")
 
 
-def _parse(language: Language, source: bytes) -> tuple[Node, dict[int, Found]]:
+def _parse(language: Language, source: bytes, *, elide: bool) -> tuple[_Text, dict[int, Found]]:
     parser = Parser(language)
     root = parser.parse(source).root_node
     if not root.has_error or not _TYPE_ARGUMENTS.search(source):
-        return root, {}
+        return _Text(root, source, elide), {}
     found = {
         match.start(1): Found(match[1][1:-1].decode(), _line(source, match.start(1)), "type")
         for match in _TYPE_ARGUMENTS.finditer(source)
     }
     plain = _TYPE_ARGUMENTS.sub(lambda match: _NOT_NEWLINE.sub(b"T", match[0]), source)
-    return parser.parse(plain).root_node, found
+    return _Text(parser.parse(plain).root_node, source, elide), found
 
 
-_QUERY = """
+_CALL = re.compile(rb"\bimport\s*[(./]")
+_WORD = re.compile(rb"[\w$]")
+_FROM = re.compile(rb"""from\s*["'/]""")
+
+
+def _parse_head(language: Language, source: bytes, *, elide: bool) -> _Text | None:
+    """Parse only as far as there are imports, most often a tenth; None when that does not do.
+
+    It does not where the cut is inside something, or where the rest must be parsed to know how a name is used.
+    """
+    ends = (one.end() for one in _FROM.finditer(source))
+    last = max(_last(source, b"import"), _last(source, b"require"), *ends)
+    end = source.find(b"\n", last) + 1
+    if not 0 < end < len(source) // 2:
+        return None
+    text = _Text(Parser(language).parse(source[:end]).root_node, source[:end], elide, source[end:])
+    return None if text.root.has_error or (elide and not _all_evident(text)) else text
+
+
+def _last(source: bytes, word: bytes) -> int:
+    """Return where a word, not a part of one, is for the last time; -1 when nowhere."""
+    at = source.rfind(word)
+    while at >= 0 and (_WORD.match(source, at + len(word)) or _WORD.match(source[at - 1 : at])):
+        at = source.rfind(word, 0, at)
+    return at
+
+
+def _all_evident(text: _Text) -> bool:
+    statements = [node for node in text.root.named_children if node.type == "import_statement"]
+    return all(_evident(name, text.rest) for node in statements for name in _elidable(node, text.source))
+
+
+_USE = re.compile(rb"(?:\.\w+)*[(`]")
+_GENERIC_CALL = re.compile(rb"[a-z]\w*<")
+_NAMED = re.compile(rb"[\w$.]")
+_BEFORE_VALUE = (b"new ", b"extends ", b"instanceof ", b"...")
+
+
+def _evident(name: bytes, rest: bytes) -> bool:
+    """Return whether a name is used as a value for all that its surroundings say, or not at all."""
+    if name in _JSX_FACTORIES:
+        return True
+    at = rest.find(name)
+    unused = at < 0
+    while at >= 0:
+        end = at + len(name)
+        before, after = rest[max(at - 12, 0) : at], rest[end : end + 60]
+        if not _NAMED.match(before[-1:]) and (
+            _USE.match(after)
+            or _GENERIC_CALL.match(name + after[:1])
+            or (before.endswith(b"<") and after[:1] in b" />\n" and not _NAMED.match(before[-2:-1]))
+            or (before.endswith(b"(") and after[:1] in b",)")
+            or before.endswith(_BEFORE_VALUE)
+        ):
+            return True
+        at = rest.find(name, end)
+    return unused
+
+
+def _elidable(statement: Node, source: bytes) -> Iterator[bytes]:
+    """Yield the names that an import statement brings from a package and that may be types."""
+    literal = statement.children_by_field_name("source")[:1] or [
+        child for clause in statement.named_children for child in clause.children_by_field_name("source")
+    ]
+    specifier = _literal(literal[0], source)[0] if literal else "."
+    if not specifier.startswith((".", "node:")) and specifier not in BUILTINS and not _says_type(statement):
+        for clause in statement.named_children:
+            yield from _local_names(clause) if clause.type.endswith("_clause") else ()
+
+
+_STATEMENTS = """
 (import_statement source: (string) @import)
 (import_statement (import_require_clause source: (string) @import))
 (export_statement source: (string) @import)
+"""
+_CALLS = """
 (call_expression function: (import) arguments: (arguments) @dynamic)
 ((call_expression function: (identifier) @name arguments: (arguments) @require) (#eq? @name "require"))
 ((call_expression
@@ -157,10 +245,10 @@ _QUERY = """
 
 
 @cache
-def _grammar(*, tsx: bool) -> tuple[Language, Query]:
+def _grammar(*, tsx: bool) -> tuple[Language, tuple[Query, Query]]:
     load = tree_sitter_typescript.language_tsx if tsx else tree_sitter_typescript.language_typescript
     language = Language(load())
-    return language, Query(language, _QUERY)
+    return language, (Query(language, _STATEMENTS), Query(language, _STATEMENTS + _CALLS))
 
 
 def _hits(captures: dict[str, list[Node]]) -> Iterator[tuple[Node, str]]:
@@ -176,21 +264,19 @@ def _first_argument(arguments: Node) -> Node | None:
     return next((child for child in arguments.named_children if child.type != "comment"), None)
 
 
-def _found(root: Node, node: Node, what: str, source: bytes, *, elide: bool) -> Found:
-    line, (specifier, whole) = node.start_point.row + 1, _literal(node, source)
+def _found(text: _Text, node: Node, what: str) -> Found:
+    line, (specifier, whole) = node.start_point.row + 1, _literal(node, text.source)
     if not whole and not _PACKAGE_PART.match(specifier):
         return Found(specifier, line, "computed")
-    path = _ancestors(root, node)
+    path = _ancestors(text.root, node)
     if what == "import":
-        return Found(specifier, line, _statement_kind(root, path, specifier, source if elide else b""))
+        return Found(specifier, line, _statement_kind(text, path, specifier))
     if any(_is_type(outer, below) for outer, below in zip(path, [*path[1:], node], strict=True)):
         return Found(specifier, line, "type")
     return Found(specifier, line, "require" if what == "require" else "dynamic", _guarded(path, node))
 
 
-_PACKAGE_PART = re.compile(
-    r"(?:@[\w.-]+/)?[A-Za-z0-9][\w.-]*/"
-)  # `dayjs/locale/${name}.js` says which package
+_PACKAGE_PART = re.compile(r"(?:@[\w.-]+/)?[A-Za-z0-9][\w.-]*/")  # `dayjs/locale/${name}.js` says which package
 
 
 def _literal(node: Node, source: bytes) -> tuple[str, bool]:
@@ -213,7 +299,7 @@ def _ancestors(root: Node, node: Node) -> list[Node]:
     return path
 
 
-def _statement_kind(root: Node, path: list[Node], specifier: str, source: bytes) -> Kind:
+def _statement_kind(text: _Text, path: list[Node], specifier: str) -> Kind:
     statement = next((node for node in reversed(path) if node.type.endswith("_statement")), path[-1])
     if _says_type(statement):
         return "type"
@@ -221,10 +307,10 @@ def _statement_kind(root: Node, path: list[Node], specifier: str, source: bytes)
         return "type"  # inside `declare module "x" { … }` nothing is loaded
     if statement.type == "export_statement":
         names = [node for node in statement.named_children if node.type == "export_clause"]
-        return "elided" if source and names and all(_all_types(node) for node in names) else "static"
-    if not source or specifier.startswith("."):
+        return "elided" if text.elide and names and all(_all_types(node) for node in names) else "static"
+    if not text.elide or specifier.startswith((".", "node:")) or specifier in BUILTINS:
         return "static"
-    return "elided" if _only_types(root, statement, source) else "static"
+    return "elided" if _only_types(text, statement) else "static"
 
 
 def _all_types(clause: Node) -> bool:
@@ -237,12 +323,12 @@ def _says_type(node: Node) -> bool:
     return any(child.type == "type" or (child.is_error and child.text == b"type") for child in node.children)
 
 
-def _only_types(root: Node, statement: Node, source: bytes) -> bool:
+def _only_types(text: _Text, statement: Node) -> bool:
     clause = next((node for node in statement.named_children if node.type.endswith("_clause")), None)
     if clause is None or (clause.type == "import_clause" and not clause.named_child_count):
         return False
     names = list(_local_names(clause))
-    return not any(_used_as_value(root, statement, source, name) for name in names)
+    return not any(_used_as_value(text, statement, name) for name in names)
 
 
 def _local_names(clause: Node) -> Iterator[bytes]:
@@ -262,16 +348,16 @@ def _local_names(clause: Node) -> Iterator[bytes]:
 _JSX_FACTORIES = frozenset({b"React", b"h", b"Fragment"})
 
 
-def _used_as_value(root: Node, statement: Node, source: bytes, name: bytes) -> bool:
-    if name in _JSX_FACTORIES:
+def _used_as_value(text: _Text, statement: Node, name: bytes) -> bool:
+    if name in _JSX_FACTORIES or name in text.rest:  # the rest is there only if what it uses is evident
         return True
-    for match in re.finditer(rb"(?<![\w$])" + re.escape(name) + rb"(?![\w$])", source):
-        node = root.descendant_for_byte_range(match.start(), match.end())
+    for match in re.finditer(rb"(?<![\w$])" + re.escape(name) + rb"(?![\w$])", text.source):
+        node = text.root.descendant_for_byte_range(match.start(), match.end())
         if (
             node is not None
             and node.type in {"identifier", "shorthand_property_identifier"}
             and not statement.start_byte <= match.start() < statement.end_byte
-            and not _in_type(root, node)
+            and not _in_type(text.root, node)
         ):
             return True
     return False
@@ -347,6 +433,12 @@ _PATTERN = re.compile(
     rb"""|\b(?P<dynamic>import)\s*\()\s*(?:"(?P<a>[^"\n\\]+)"|'(?P<b>[^'\n\\]+)')"""
 )
 _NO_CODE = frozenset({"comment", "string", "string_fragment", "template_string", "regex_pattern"})
+
+
+def _has_from_on_new_line(source: bytes) -> bool:
+    """Return whether a line begins with `from`: the grammar ends an `export { x }` before it."""
+    starts = (one.start() for one in _FROM.finditer(source))
+    return any(source[max(at - 80, 0) : at].rstrip(b" \t\r").endswith(b"\n") for at in starts)
 
 
 def _unparsed(root: Node, source: bytes) -> Iterator[tuple[int, Found]]:

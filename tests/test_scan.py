@@ -59,42 +59,62 @@ def test_what_types_alone_need_is_of_kind_type(text: str, suffix: str) -> None:
     assert found(text, suffix) == [("a", 1, "type")]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        'import { type X, type Y } from "a"',
-        'export { type X } from "a"',
-        'import { X } from "a"; let x: X',
-        'import X from "a"; let x: X.Y; type Z = typeof X',
-        'import * as X from "a"; export function f(x: X.Y<string>): x is X.Z { return true }',
-        'import { X } from "a"; class Y implements X {}',
-        'import { X } from "a"; export type { X }',
-        'import X = require("a"); let x: X.Y',
-        'import { X } from "a"; // X()\nconst y = "X()"',
-    ],
-)
+TYPES_ONLY = [
+    'import { type X, type Y } from "a"',
+    'export { type X } from "a"',
+    'import { X } from "a"; let x: X',
+    'import X from "a"; let x: X.Y; type Z = typeof X',
+    'import * as X from "a"; export function f(x: X.Y<string>): x is X.Z { return true }',
+    'import { X } from "a"; class Y implements X {}',
+    'import { X } from "a"; export type { X }',
+    'import X = require("a"); let x: X.Y',
+    'import { X } from "a"; // X\nconst y = "X"',
+]
+VALUES = [
+    'import { X } from "a"; class Y extends X<string> {}',
+    'import { X } from "a"; export { X }',
+    'import { X } from "a"; export default X',
+    'import { X } from "a"; const y = { X }',
+    'import { X } from "a"; f(...X)',
+    'import { X } from "a"; let x: X = new X()',
+    'import { X } from "a"; @X() class Y {}',
+    'import { X, type Z } from "a"; X satisfies Z',
+    'import { Y as X } from "a"; const y = `${X}`',
+    'import X = require("a"); X()',
+]
+# Files are parsed only as far as they import when what follows is clear; this makes much follow.
+FILLER = "\n" + "const filler = 1;\n" * 20
+
+
+@pytest.mark.parametrize("text", TYPES_ONLY)
 def test_an_import_that_typescript_drops_is_elided(text: str) -> None:
     assert found(text) == [("a", 1, "elided")]
     assert found(text, ".tsx") == [("a", 1, "elided")]
+    assert found(text.replace('"a";', f'"a";{FILLER}') + FILLER) == [("a", 1, "elided")]
 
 
+@pytest.mark.parametrize("text", VALUES)
+def test_an_import_whose_value_is_used_is_not_elided(text: str) -> None:
+    assert found(text) == [("a", 1, "static")]
+    assert found(text.replace('"a";', f'"a";{FILLER}') + FILLER) == [("a", 1, "static")]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".tsx", ".js"])
 @pytest.mark.parametrize(
     "text",
     [
-        'import { X } from "a"; class Y extends X<string> {}',
-        'import { X } from "a"; export { X }',
-        'import { X } from "a"; export default X',
-        'import { X } from "a"; const y = { X }',
-        'import { X } from "a"; f(...X)',
-        'import { X } from "a"; let x: X = new X()',
-        'import { X } from "a"; @X() class Y {}',
-        'import { X, type Z } from "a"; X satisfies Z',
-        'import { Y as X } from "a"; const y = `${X}`',
-        'import X = require("a"); X()',
+        'import { b } from "a"; FILL; import("c")',
+        'import { b } from "a"; FILL; export * from "c"',
+        'import { b } from "a"; FILL; function f() { return require("c"); FILL }',
+        'import { b } from "a"; FILL; const x = {\n y: require("c"), FILLED: `${b()}`,\n FILLED2: 1 }; FILL',
+        'import { b } from "a"; // important\nFILL; export\n{ x }\nfrom\n"c"; FILL; imports()',
+        'import { b } from "a";\nimport {\n d,\n}\nfrom "c"; d(); FILL',
     ],
 )
-def test_an_import_whose_value_is_used_is_not_elided(text: str) -> None:
-    assert found(text) == [("a", 1, "static")]
+def test_imports_are_found_however_far_down(text: str, suffix: str) -> None:
+    text = text.replace("FILL;", FILLER).replace("FILL ", FILLER) + "; b()"
+
+    assert [name for name, _, _ in found(text, suffix)] == ["a", "c"]
 
 
 def test_an_import_that_only_elements_use_is_not_elided() -> None:
@@ -171,9 +191,7 @@ def test_a_name_whose_package_is_written_out_is_an_import_of_it() -> None:
 
 
 def test_scripts_that_code_may_start_are_noted() -> None:
-    text = (
-        "import { fork } from 'node:child_process';\nfork(path.join(__dirname, 'child.js'));\nf('other.js')"
-    )
+    text = "import { fork } from 'node:child_process';\nfork(path.join(__dirname, 'child.js'));\nf('other.js')"
 
     assert found(text, ".js")[1:] == [("child.js", 2, "file"), ("other.js", 3, "file")]
 
