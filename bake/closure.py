@@ -97,11 +97,16 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lock:
-    """A parsed lockfile. `entries` by entry path; `packages` (the root as "", members) by package path."""
+    """A parsed lockfile. `entries` by entry path; `packages` (the root as "", members) by package path.
+
+    raw: what `promote` changes, of npm's lockfiles only. manager, file: whose lockfile, and its name.
+    """
 
     entries: Mapping[str, Entry]
     packages: Mapping[str, Entry]
     raw: Mapping[str, Any]
+    manager: str = "npm"
+    file: str = "package-lock.json"
 
     def resolve(self, from_path: str, name: str) -> str | None:
         """Return the entry path that `require(name)` finds from an entry path or a package path, or None."""
@@ -392,7 +397,8 @@ def closure(
     does not hold.
     """
     if package_path not in lock.packages:
-        raise WorkspaceError(package_path, "is not in package-lock.json", RELOCK)
+        remedy = RELOCK if lock.manager == "npm" else f"run `{lock.manager} install`"
+        raise WorkspaceError(package_path, f"is not in {lock.file}", remedy)
     step, foreign = _steps(lock, platforms, libc), _foreign(lock, platforms, libc)
     adjusted = lock.packages.keys() if "*" in extra or "*" in exclude else extra.keys() | exclude.keys()
     via: dict[str, str] = {}
@@ -452,10 +458,15 @@ def extra_target(lock: Lock, path: str, name: str) -> str:
     """
     target = lock.resolve(path, name)
     if target is None:
-        where = f' -w "{path}"' if path else ""
-        remedy = f"run `npm install {name}{where}`"
-        raise WorkspaceError(path or "root package", f"{name} is not in package-lock.json", remedy)
+        raise WorkspaceError(path or "root package", f"{name} is not in {lock.file}", _declaring(lock, path, name))
     return target
+
+
+def _declaring(lock: Lock, path: str, name: str) -> str:
+    if lock.manager != "npm":
+        return f"run `{lock.manager} add {name}` in {path or 'the root'}"
+    where = f' -w "{path}"' if path else ""
+    return f"run `npm install {name}{where}`"
 
 
 # --- layer classes -------------------------------------------------------------------------------------
@@ -604,6 +615,7 @@ class NamedPlatform:
     libc: str
 
 
+@lru_cache(maxsize=4096)
 def parse_platform_name(name: str) -> NamedPlatform | None:
     """Return the platform that a package name states (`rollup-linux-x64-gnu`), or None."""
     words = [word for word in re.split(r"[-./@]", name.lower()) if word]
@@ -626,9 +638,10 @@ def missing_platform_packages(
     found = (
         MissingPlatformPackage(parent=parent, name=name, version=version, platform=platform)
         for parent in sorted(reachable)
-        for name, version in _family(lock, parent).items()
+        if (family := _family(lock, parent))
+        for name, version in family.items()
         for platform in platforms
-        if _serves(name, _family(lock, parent), platform, libc) and not _has(lock, parent, name, version)
+        if _serves(name, family, platform, libc) and not _has(lock, parent, name, version)
     )
     return tuple(sorted(found, key=lambda one: (one.parent, one.name, one.platform)))
 
