@@ -394,8 +394,7 @@ def _asks(packages: Mapping[str, Any], aliases: Set[str]) -> _Asks:
     for path, entry in packages.items():
         for edges in _EDGES:
             for alias in aliases & entry.get(edges, {}).keys():
-                if not _is_inert(entry, path, edges):
-                    asks[alias] += (_Ask(path=path, edges=edges, spec=entry[edges][alias]),)
+                asks[alias] += (_Ask(path=path, edges=edges, spec=entry[edges][alias]),)
     return asks
 
 
@@ -410,11 +409,6 @@ def _dependents(packages: Mapping[str, Any], asks: _Asks, slot: str) -> Iterable
             and _resolved_path(packages, ask.path, alias) == slot
         ):
             yield ask
-
-
-def _is_inert(entry: Mapping[str, Any], path: str, edges: str) -> bool:
-    """devDependencies of installed packages are not installed; a link's target has the edges."""
-    return bool(entry.get("link")) or (edges == "devDependencies" and "node_modules/" in f"{path}/")
 
 
 def _needs(package: LockedPackage) -> Iterable[_Need]:

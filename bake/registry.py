@@ -257,7 +257,9 @@ class Registry:
             if response.status != 401 or not first:
                 break
             challenge = response.headers.get("www-authenticate", "")
-            self._tokens[key] = self._authorization(ref, challenge, scope)
+            if not (authorization := self._authorization(ref, challenge, scope)):
+                break
+            self._tokens[key] = authorization
         if response.status >= 400:
             raise _refusal(ref, method, response)
         return response

@@ -202,14 +202,14 @@ def test_a_missing_package_goes_to_the_root() -> None:
 def test_another_version_goes_beside_its_parent() -> None:
     packages = {
         "node_modules/tool": TOOL,
-        "node_modules/vite": {"version": "5.0.0"},
-        "node_modules/vite/node_modules/tool": TOOL_2,
+        "node_modules/builder": {"version": "5.0.0"},
+        "node_modules/builder/node_modules/tool": TOOL_2,
     }
-    inner = Missing("node_modules/vite/node_modules/tool", "@tool/linux-x64", "2.0.0")
+    inner = Missing("node_modules/builder/node_modules/tool", "@tool/linux-x64", "2.0.0")
     outer = Missing("node_modules/tool", "@tool/linux-x64", "1.0.0")
     assert paths_of(packages, inner, outer) == {
         "node_modules/@tool/linux-x64": "1.0.0",
-        "node_modules/vite/node_modules/@tool/linux-x64": "2.0.0",
+        "node_modules/builder/node_modules/@tool/linux-x64": "2.0.0",
     }
 
 
@@ -285,6 +285,7 @@ def test_what_a_missing_package_needs_is_locked_for_its_platform_only() -> None:
         "node_modules/@img/vips-x64": "node_modules/@img/linux-x64",
         "node_modules/loader": "node_modules/@img/linux-x64",
     }
+    assert found[0].dependencies == {"loader": "^2.0.0"}
 
 
 @pytest.mark.parametrize(
@@ -302,6 +303,21 @@ def test_a_tarball_is_recorded_without_host_where_the_lockfile_records_tarballs(
     missing = Missing("node_modules/tool", "@tool/linux-x64", "1.0.0")
     (found,) = lock_missing({"node_modules/tool": tool}, missing)
     assert found.resolved == tarball
+
+
+@pytest.mark.parametrize(
+    "tarball",
+    [
+        f"{REGISTRY}/@tool/linux-x64/-/linux-x64-1.0.0.tgz?token=secret",
+        "https://storage.example/linux-x64-1.0.0.tgz",
+    ],
+)
+def test_a_tarball_with_a_query_or_in_another_layout_is_not_recorded(tarball: str) -> None:
+    made = manifest("@tool/linux-x64", "1.0.0", dist={"integrity": "sha512-AAAA", "tarball": tarball})
+    tool = TOOL | {"resolved": f"{REGISTRY}/tool/-/tool-1.0.0.tgz"}
+    missing = Missing("node_modules/tool", "@tool/linux-x64", "1.0.0")
+    (found,) = lock_missing({"node_modules/tool": tool}, missing, fetch=lambda _: [made])
+    assert found.resolved == ""
 
 
 def test_a_manifest_without_integrity_is_refused() -> None:
@@ -357,6 +373,13 @@ def test_what_the_lockfile_has_meanwhile_is_kept() -> None:
     own = {"version": "1.0.0", "integrity": "sha512-BBBB"}
     packages = {"": {}, "node_modules/tool": TOOL, "node_modules/@tool/linux-x64": own}
     assert complete({"packages": packages}, WHOLE)["packages"]["node_modules/@tool/linux-x64"] == own
+
+
+def test_what_only_development_asks_for_itself_is_for_development() -> None:
+    root = {"devDependencies": {"@tool/linux-x64": "1.0.0"}}
+    packages = {"": root, "node_modules/tool": TOOL | {"dev": True}}
+    added = complete({"packages": packages}, WHOLE)["packages"]["node_modules/@tool/linux-x64"]
+    assert (added["dev"], added["optional"]) == (True, True)
 
 
 def test_a_development_package_that_an_added_one_needs_is_for_production_too() -> None:
@@ -456,10 +479,17 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     **family("rollup", "4.0.0"),
     **family("img", "3.0.0"),
     **family("vips", "7.0.0"),
+    **family("lint", "8.0.0"),
+    **family("peered", "9.0.0"),
+    **family("either", "1.0.0"),
+    "plugin": {"1.0.0": {"peerDependencies": {"peered": "^9.0.0"}}},
+    "one": {"1.0.0": {"dependencies": {"either": "1.0.0"}}},
+    "other": {"1.0.0": {"dependencies": {"either": "1.0.0"}}},
     "vite": {"5.0.0": {"dependencies": {"esbuild": "^1.0.0", "rollup": "^4.0.0"}}},
     "builder": {"1.0.0": {"dependencies": {"esbuild": "^1.0.0"}}},
 }
 for _platform in FAMILY_PLATFORMS:
+    PUBLISHED[f"@vips/{_platform}"]["7.0.0"]["scripts"] = {"install": "node check.js"}
     PUBLISHED[f"@img/{_platform}"]["3.0.0"]["optionalDependencies"] = {f"@vips/{_platform}": "7.0.0"}
 MANIFESTS: dict[str, dict[str, Any]] = {
     "": {
@@ -467,10 +497,11 @@ MANIFESTS: dict[str, dict[str, Any]] = {
         "version": "1.0.0",
         "private": True,
         "workspaces": ["services/*"],
-        "devDependencies": {"builder": "1.0.0"},
+        "devDependencies": {"builder": "1.0.0", "lint": "8.0.0", "one": "1.0.0"},
+        "optionalDependencies": {"other": "1.0.0"},
     },
     "services/api": {"name": "api", "version": "1.0.0", "dependencies": {"esbuild": "2.0.0", "img": "3.0.0"}},
-    "services/web": {"name": "web", "version": "1.0.0", "dependencies": {"vite": "5.0.0"}},
+    "services/web": {"name": "web", "version": "1.0.0", "dependencies": {"vite": "5.0.0", "plugin": "1.0.0"}},
 }
 
 
@@ -553,7 +584,8 @@ def test_npm_ci_installs_the_added_packages_of_the_platform_it_is_told(project: 
     platform = ("--os=linux", "--cpu=arm64", "--libc=glibc")
     told = project.npm("ci", "--dry-run", "--omit=dev", *platform, directory=tmp_path)
     added = {line.split()[1] for line in told.splitlines() if line.startswith("add @")}
-    assert added == {"@esbuild/linux-arm64", "@rollup/linux-arm64", "@img/linux-arm64", "@vips/linux-arm64"}
+    families = ("either", "esbuild", "img", "peered", "rollup", "vips")
+    assert added == {f"@{name}/linux-arm64" for name in families}
 
 
 def test_what_is_reported_missing_before_completing_is_not_missing_after(project: NpmProject) -> None:
