@@ -5,8 +5,8 @@
 //
 // `layers` takes the lock entries of each layer class out of node_modules into /layers/ID/app and writes their sizes to
 // /layers/sizes.json. It empties the tree: an entry is moved to the last layer that holds it and copied to the others.
-// Moving needs the tree to be made in the same RUN; from an earlier one (an overlay's lower layer) everything is copied,
-// which takes ten times as long. `package` copies what one workspace package needs at run time into /out/app/PATH.
+// Moving needs the tree to be made in the same RUN; from an earlier one (an overlay's lower layer, a mount) everything is
+// copied, which takes three times as long. `package` copies what one workspace package needs at run time into /out/app/PATH.
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
 // Every native binary is compared with the platform before a file is moved; a wrong one ends the build, not the container.
@@ -221,7 +221,7 @@ function trimmer(patterns) {
   return (entry, path) => inside(path) || named(`${entry.slice(entry.lastIndexOf('node_modules/'))}/${path}`);
 }
 
-/** entry -> the node_modules/.bin links that the package manager made for it, and those its `bins` asks for. */
+/** entry -> the node_modules/.bin links that the package manager made for it, on the entry's own level. */
 function binLinks(tree, entries) {
   const levels = new Set(entries.map(({ path }) => levelOf(path)));
   const found = new Map();
@@ -394,8 +394,10 @@ function carveOne(job, path, kind) {
 function carveFile({ from, to, executables }, path) {
   const [source, target] = [join(from, path), join(to, path)];
   const { mode, size } = lstatSync(source);
-  if (source !== target) copyFileSync(source, target);
-  stamp(target, mode & 0o111 || executables?.has(path) ? 0o755 : 0o644);
+  const wanted = mode & 0o111 || executables?.has(path) ? 0o755 : 0o644;
+  if (source !== target) copyFileSync(source, target); // with its mode
+  if ((mode & 0o7777) !== wanted) chmodSync(target, wanted);
+  utimesSync(target, TIME, TIME);
   return { bytes: size, files: 1 };
 }
 
