@@ -129,6 +129,11 @@ def load_docker_logins(env: Mapping[str, str]) -> DockerLogins:
     return DockerLogins(config if isinstance(config, dict) else {}, path=env.get("PATH", ""))
 
 
+def load_registry(env: Mapping[str, str], *, insecure: Iterable[str] = ()) -> "Registry":
+    """The registries as this user reaches them: docker's logins, the environment's proxies and CAs."""
+    return Registry(logins=load_docker_logins(env), network=network_of(env), insecure=insecure)
+
+
 class Registry:
     """Every registry, by reference; tokens are kept for the life of the object."""
 
@@ -221,6 +226,29 @@ class Registry:
         except NotFoundError:
             return
 
+    def untag(self, reference: Reference | str) -> None:
+        """Take a tag away and leave the image that it stands on. Raises RegistryError where deletes are not allowed.
+
+        Deleting a digest takes all its tags, and few registries delete a tag alone: so the tag moves to an empty
+        index of its own first, which is deleted then.
+        """
+        ref = _reference(reference)
+        empty = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [], "annotations": {"bake": str(ref)}}
+        digest = self.put_manifest(ref, json.dumps(empty).encode(), INDEX_TYPES[0])
+        try:
+            self._call("DELETE", ref, f"manifests/{digest}")
+        except NotFoundError:
+            return
+
+    def check_push(self, reference: Reference | str) -> None:
+        """Raise RegistryError when these credentials cannot push there: an upload is begun and given up."""
+        ref = _reference(reference)
+        started = self._call("POST", ref, "blobs/uploads/")
+        if place := started.headers.get("location"):
+            url = urllib.parse.urljoin(f"{self._endpoint(ref)}/", place)
+            key = (ref.host, f"repository:{ref.repository}:{_ACTIONS['POST']}")
+            self._transport.request("DELETE", url, authorization=self._tokens.get(key, ""))
+
     def _exists(self, ref: Reference, path: str) -> bool:
         accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
         try:
@@ -235,7 +263,7 @@ class Registry:
         else:
             digest = str((manifest.content.get("config") or {}).get("digest", ""))
             listed = [json.loads(self.blob(ref, digest))]
-        return tuple(sorted({name for each in listed if (name := _platform(each))}))
+        return tuple(sorted({name for each in listed if (name := platform_name(each))}))
 
     def _call(
         self,
@@ -261,7 +289,7 @@ class Registry:
                 break
             self._tokens[key] = authorization
         if response.status >= 400:
-            raise _refusal(ref, method, response)
+            raise refusal(ref, method, response)
         return response
 
     def _endpoint(self, ref: Reference) -> str:
@@ -307,7 +335,7 @@ class Registry:
             basic = _basic(credentials) if credentials else ""
             response = self._transport.request("GET", url, authorization=basic)
         if response.status >= 400:
-            raise _refusal(ref, "login", response)
+            raise refusal(ref, "login", response)
         answer = _json(ref, response)
         return f"Bearer {answer.get('token') or answer.get('access_token') or ''}"
 
@@ -371,11 +399,12 @@ def _sha256(body: bytes) -> str:
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
-def _platform(given: Mapping[str, Any]) -> str:
-    """Docker's name; arm64's only variant goes without saying, "unknown" marks attestations."""
+def platform_name(given: Mapping[str, Any]) -> str:
+    """Docker's name of what an index or a config says of a platform; "" for attestations, which say "unknown"."""
     system, architecture, variant = (str(given.get(key) or "") for key in ("os", "architecture", "variant"))
     if not system or "unknown" in (system, architecture):
         return ""
+    # arm64's only variant goes without saying.
     shown = f"/{variant}" if variant and (architecture, variant) != ("arm64", "v8") else ""
     return f"{system}/{architecture}{shown}"
 
@@ -397,7 +426,8 @@ def _next_page(response: Response) -> str | None:
     return f"tags/list?{query}" if query else None
 
 
-def _refusal(ref: Reference, method: str, response: Response) -> RegistryError:
+def refusal(ref: Reference, method: str, response: Response) -> RegistryError:
+    """The error that an answer of 400 or more stands for, with what to do about it."""
     code, message = _error_of(response)
     said = f" ({message or code})" if message or code else ""
     login = "docker login" if ref.host == DOCKER_HUB else f"docker login {ref.host}"

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import tomli_w
@@ -79,6 +79,26 @@ class Release:
 def render_release(release: Release, *, suffix: str = ".json") -> str:
     """The manifest as text: TOML for the suffix `.toml`, JSON for `.json`. Raises ReleaseError for another."""
     return _form(suffix)[1](_table(release))
+
+
+def write_release(file: Path, release: Release) -> None:
+    """Leave the manifest in the file, as JSON or TOML by its suffix. Raises ReleaseError."""
+    text = render_release(release, suffix=file.suffix)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ReleaseError(str(file), f"cannot be written ({error.strerror})", "name another file") from None
+
+
+def load_release(file: Path) -> Release:
+    """Read a manifest. Raises ReleaseError."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ReleaseError(str(file), f"cannot be read ({said})", "name a manifest that a push wrote") from None
+    return parse_release(text, name=str(file))
 
 
 def parse_release(text: str, *, name: str = FILE_NAME) -> Release:

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bake.check import check, errors
@@ -13,6 +14,7 @@ from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
 from bake.errors import BuildError, CheckError, UsageError
 from bake.generated import write_files
+from bake.release import FILE_NAME, Release, write_release
 from bake.report import size, table
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     goal = parser.add_mutually_exclusive_group()
     goal.add_argument("--push", action="store_true", help="push to the registry")
     goal.add_argument("--load", action="store_true", help="keep in the local engine (the default)")
+    parser.add_argument(
+        "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
+    )
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
     parser.add_argument("--builder", metavar="NAME", help="buildx builder to use")
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
@@ -51,8 +56,11 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     capabilities = probe(arguments.builder)
     check_engine(capabilities, plan.platforms, push=plan.push)
     started = time.monotonic()
-    built = _bake(context, plan, arguments, capabilities)
-    rows = _rows(plan, built)
+    if plan.push:
+        rows = _push(context, plan, arguments, capabilities)
+    else:
+        built = _bake(context, plan, arguments, capabilities)
+        rows = _rows(plan, built)
     _print(context, rows, arguments.format, time.monotonic() - started)
     return 0
 
@@ -100,19 +108,65 @@ def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
     return json.dumps(rows, indent=2) if arguments.format == "json" else table(rows)
 
 
-def _bake(context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities") -> "Built":
+def _push(
+    context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities"
+) -> list[dict[str, Any]]:
+    """Push in two phases and leave the manifest of it."""
+    from bake import publish
+    from bake.registry import load_registry
+
+    wanted = publish.uploads(plan)
+    staging = publish.staging_tag(context.head.revision) if capabilities.driver == "docker" else ""
+    sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=capabilities.containerd)
+    built, release, moved = publish.publish(
+        load_registry(context.environment),
+        wanted,
+        lambda: _bake(context, plan, arguments, capabilities, sets),
+        release=_release(context, plan),
+        staging=staging,
+        wait=time.sleep,
+        warn=context.warn,
+    )
+    for file in (context.project.folder / FILE_NAME, arguments.release):
+        if file is not None:
+            write_release(file, release)
+    if moved.overtaken:
+        context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
+    references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
+    return [_row(i.image, references[i.image], plan, built, i.bytes) for i in release.images]
+
+
+def _release(context: Context, plan: "Plan") -> Release:
+    head = context.head
+    return Release(
+        project=plan.project,
+        revision=head.revision,
+        branch=head.branch,
+        version=head.version,
+        source=context.project.config.project.source or head.source,
+        created=plan.epoch,
+    )
+
+
+def _bake(
+    context: Context,
+    plan: "Plan",
+    arguments: argparse.Namespace,
+    capabilities: "Capabilities",
+    sets: Sequence[str] = (),
+) -> "Built":
+    """Run bake. sets: a push's outputs; BuildKit's live display keeps no errors to explain, so a push has lines."""
     from bake.engine import BuildOptions, StepFailedError, run_bake
     from bake.project import FOLDER
 
     options = BuildOptions(
         targets=plan.targets,
-        progress="tty" if context.terminal and context.volume == "normal" else "steps",
+        progress="tty" if context.terminal and context.volume == "normal" and not plan.push else "steps",
         load=not plan.push and capabilities.driver != "docker",
-        push=plan.push,
         cache=not arguments.no_cache,
         pull=arguments.pull,
         builder=arguments.builder,
-        sets=tuple(arguments.set),
+        sets=(*arguments.set, *sets),
     )
     show = StepLines(context)
     try:
@@ -188,7 +242,7 @@ def _hint(context: Context, package: str, lines: Sequence[str]) -> str:
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:
     from bake.engine import image_sizes
 
-    sizes = {} if plan.push else image_sizes({i.target: i.references[0] for i in plan.selected()})
+    sizes = image_sizes({i.target: i.references[0] for i in plan.selected()})
     rows = [_row(i.target, i.references, plan, built, sizes.get(i.target)) for i in plan.selected()]
     if plan.monolith and "monolith" in plan.targets:
         rows.append(_row("monolith", plan.monolith.references, plan, built, None))
