@@ -21,6 +21,7 @@ COMMANDS = {
     "lock": "record what the lockfile lacks, and base images' digests, in bake.lock",
     "print": "show the bake file, the Dockerfile or the plan",
     "schema": "print the JSON Schema of bake.toml",
+    "smoke": "start images as Kubernetes would, and see that they work and end well",
 }
 """Command -> one line of help. Each lives in the module of its name in bake/commands."""
 

@@ -177,6 +177,33 @@ class Monolith:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Something that processes need while `bake smoke` tries them, e.g. redis."""
+
+    image: ImageReference = _doc("Its image; processes reach it under the table's name.")
+    command: Words | None = _doc("Another command than the image's.", None)
+    env: Mapping[Variable, str] = _doc("Its environment.", {})
+    log: str | None = _doc("Text that its log contains once it is ready; without it, once it runs.", None)
+    timeout: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
+        "Seconds until it must be ready.", 60
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Smoke:
+    """How `bake smoke` tries images."""
+
+    memory: Annotated[str, Rule(words="a size like 512m or 1g", pattern="[1-9][0-9]*[kmg]")] = _doc(
+        "Memory limit of each container.", "512m"
+    )
+    grace: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
+        "Seconds a process has to end after SIGTERM (Kubernetes: terminationGracePeriodSeconds).", 30
+    )
+    env: Mapping[Variable, str] = _doc("Environment of every process, for the trial only.", {})
+    dependencies: Mapping[Slug, Dependency] = _doc("What to run beside them, by host name.", {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
     """How dependencies are spread over layers."""
 
@@ -203,6 +230,7 @@ class Config:
     secrets: Mapping[Slug, Secret] = _doc("Build secrets, by id.", {})
     labels: Mapping[str, str] = _doc("Labels of every image.", {})
     monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
+    smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
 
 
 def load_config(path: Path) -> Config:

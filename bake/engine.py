@@ -3,16 +3,20 @@
 import contextlib
 import dataclasses
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from bake.errors import BuildError, EngineError
 from bake.progress import Progress, Step, merge
+
+if TYPE_CHECKING:
+    import docker
 
 _INSTALL = "install Docker Engine 28 or later (docs.docker.com/engine/install), or run scripts/engine up"
 _CONTAINERD = (
@@ -260,15 +264,36 @@ def image_sizes(references: Mapping[str, str]) -> Mapping[str, int]:
     """Target -> bytes of its image in the local engine, as the engine counts them; without what it does not have."""
     from docker.errors import DockerException
 
-    import docker
-
     sizes: dict[str, int] = {}
-    try:
-        client = docker.from_env()
-    except DockerException:
-        return sizes
-    with contextlib.closing(client):
+    with contextlib.suppress(EngineError), connect() as client:
         for target, reference in references.items():
             with contextlib.suppress(DockerException):
                 sizes[target] = int(client.images.get(reference).attrs.get("Size", 0))
     return sizes
+
+
+@contextlib.contextmanager
+def connect() -> Iterator["docker.DockerClient"]:
+    """The docker SDK's client on the engine that the docker CLI uses: DOCKER_HOST, else the current context.
+
+    Raises EngineError when there is none.
+    """
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    import docker
+
+    try:
+        if "DOCKER_HOST" in os.environ:
+            client = docker.from_env()
+        else:
+            context = ContextAPI.get_current_context()
+            client = docker.DockerClient(
+                base_url=context.Host, tls=context.TLSConfig or False, use_ssh_client=True, version="auto"
+            )
+    except (DockerException, OSError) as error:
+        raise EngineError(
+            "docker engine", f"does not answer ({error})", "start it: scripts/engine up"
+        ) from None
+    with contextlib.closing(client):
+        yield client

@@ -1,0 +1,125 @@
+"""Start images as Kubernetes would: not as root, on a read-only root, without capabilities, in little memory.
+
+Each must get ready, run the process that bake.toml names as PID 1, and end well on SIGTERM.
+"""
+
+import argparse
+import json
+import sys
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+from bake.context import Context, add_plan_arguments
+from bake.errors import UsageError
+from bake.report import table
+from bake.smoke import Result, Trial, attempt, make_trial
+
+if TYPE_CHECKING:
+    from bake.containers import Containers
+    from bake.plan import Plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which images, from where, how many at once."""
+    add_plan_arguments(parser)
+    parser.add_argument("--pushed", action="store_true", help="pull from the registry what the last --push put there")
+    parser.add_argument("--jobs", type=int, default=4, metavar="N", help="containers at once (default: 4)")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Try them all; 1 when one fails."""
+    from bake.containers import containers
+
+    plan = context.plan(arguments)
+    _refuse(plan, arguments)
+    with containers(uuid.uuid4().hex[:12]) as engine:
+        trials = _trials(context, plan, engine.platform, pushed=arguments.pushed)
+        results = _attempt_all(context, trials, engine, max(1, arguments.jobs))
+    _print(context, results, arguments.format)
+    return 0 if all(r.ok for r in results) else 1
+
+
+def _refuse(plan: "Plan", arguments: argparse.Namespace) -> None:
+    if not plan.selected():
+        raise UsageError("bake smoke", "tries images of services only", "see `bake list`")
+    if arguments.pushed and not plan.registry:
+        raise UsageError("--pushed", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
+
+
+def _trials(context: Context, plan: "Plan", native: str, *, pushed: bool) -> tuple[Trial, ...]:
+    settings = context.project.config.smoke
+    return tuple(
+        make_trial(image, platform, settings, native=native, registry=plan.registry or "", pushed=pushed)
+        for platform in plan.platforms
+        for image in plan.selected()
+    )
+
+
+def _attempt_all(context: Context, trials: Sequence[Trial], engine: "Containers", jobs: int) -> tuple[Result, ...]:
+    """All results in the order of the trials; each is told as it comes."""
+    with ThreadPoolExecutor(jobs) as pool:
+        futures: list[Future[Result]] = [pool.submit(attempt, trial, engine) for trial in trials]
+        try:
+            for future in as_completed(futures):
+                context.say(_line(future.result()))
+        except BaseException:
+            # Waiting threads end by themselves; leaving the pool waits for them, then the engine is cleared.
+            engine.end()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return tuple(f.result() for f in futures)
+
+
+def _line(result: Result) -> str:
+    head = f"{result.target} ({result.platform})"
+    return f"{head}: well" if result.ok else f"{head}: " + "; ".join(f.what for f in result.findings)
+
+
+def _print(context: Context, results: Sequence[Result], form: str) -> None:
+    if form == "json":
+        print(json.dumps({"images": [_json(r) for r in results]}, indent=2))
+        return
+    print(table([_cells(r) for r in results]))
+    for result in results:
+        if not result.ok:
+            print(_explained(result), file=sys.stderr)
+    bad = sum(not r.ok for r in results)
+    context.say(f"{len(results)} tried, {bad} failed" if bad else f"{len(results)} tried, all well")
+
+
+def _cells(result: Result) -> dict[str, str]:
+    return {
+        "image": result.target,
+        "platform": result.platform.removeprefix("linux/"),
+        "result": "ok" if result.ok else "FAILED",
+        "ready": _seconds(result.ready),
+        "stopped": _seconds(result.stopped),
+        "exit": "" if result.exit_code is None else str(result.exit_code),
+        "process": result.process,
+    }
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
+
+
+def _explained(result: Result) -> str:
+    lines = [f"\n{result.target} ({result.platform})", *(f"  {f}" for f in result.findings)]
+    return "\n".join([*lines, *(f"    | {line}" for line in result.log)])
+
+
+def _json(result: Result) -> dict[str, Any]:
+    return {
+        "image": result.target,
+        "platform": result.platform,
+        "ok": result.ok,
+        "ready": None if result.ready is None else round(result.ready, 2),
+        "stopped": None if result.stopped is None else round(result.stopped, 2),
+        "exit": result.exit_code,
+        "process": result.process,
+        "findings": [{"check": f.check, "what": f.what, "remedy": f.remedy} for f in result.findings],
+        "log": list(result.log),
+    }
