@@ -288,6 +288,19 @@ def test_what_a_missing_package_needs_is_locked_for_its_platform_only() -> None:
     assert found[0].dependencies == {"loader": "^2.0.0"}
 
 
+def test_what_a_package_for_every_platform_may_need_is_locked_for_each() -> None:
+    made = {
+        "portable": manifest("portable", "1.0.0", os=[], cpu=[], optionalDependencies={"native": "1.0.0"}),
+        "native": manifest("native", "1.0.0"),
+    }
+    found = lock_missing(
+        {"node_modules/tool": {"version": "1.0.0", "optionalDependencies": {"portable": "1.0.0"}}},
+        Missing("node_modules/tool", "portable", "1.0.0"),
+        fetch=lambda specs: [made[name] for name, _ in specs],
+    )
+    assert [package.name for package in found] == ["native", "portable"]
+
+
 @pytest.mark.parametrize(
     ("resolved", "tarball"),
     [

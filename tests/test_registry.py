@@ -145,6 +145,15 @@ def test_a_manifest_that_cannot_be_trusted_is_refused(answer: Answer, message: s
         assert str(caught.value) == message.replace("HOST", server.host)
 
 
+def test_another_manifest_than_the_one_whose_digest_is_named_is_refused() -> None:
+    with scripted_server(in_turn(Answer(body=INDEX_BODY))) as server:
+        with pytest.raises(RegistryError) as caught:
+            Registry().manifest(f"{server.host}/node@{DIGEST}")
+        assert str(caught.value) == (
+            f"{server.host}/node@{DIGEST}: the registry sent other content than its digest says; try again"
+        )
+
+
 def test_a_blob_with_other_content_is_refused() -> None:
     with scripted_server(in_turn(Answer(body=b"other"))) as server:
         with pytest.raises(RegistryError) as caught:
