@@ -136,9 +136,7 @@ class NpmRegistry:
 
     def _get(self, url: str) -> Response:
         headers = {"Accept": "application/json", "User-Agent": "bake"}
-        return self._transport.request(
-            "GET", url, headers=headers, authorization=self._settings.authorization(url)
-        )
+        return self._transport.request("GET", url, headers=headers, authorization=self._settings.authorization(url))
 
     def _json(self, name: str, response: Response) -> Mapping[str, Any]:
         registry = self._settings.registry_of(name)
@@ -173,9 +171,7 @@ def _refusal(name: str, registry: str, status: int) -> RegistryError:
         remedy = f"log in with `npm login --registry={registry}` or set its _authToken in ~/.npmrc"
         return RegistryError(name, f"{registry} refuses access (status {status})", remedy)
     if status == 404:
-        return RegistryError(
-            name, f"{registry} does not have it", "check `registry` and its access in .npmrc"
-        )
+        return RegistryError(name, f"{registry} does not have it", "check `registry` and its access in .npmrc")
     if status == 429:
         return RegistryError(name, f"{registry} limits the rate of requests", "wait and try again")
     return RegistryError(name, f"{registry} failed with status {status}", "try again later")

@@ -51,9 +51,7 @@ class Network:
         words = (word.strip() for word in self.no_proxy.split(","))
         # "*" alone leaves "", which every name ends with.
         listed = [word.removeprefix("*").lstrip(".") for word in words if word]
-        return any(
-            not end or each == end or each.endswith(f".{end}") for end in listed for each in (host, name)
-        )
+        return any(not end or each == end or each.endswith(f".{end}") for end in listed for each in (host, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +165,7 @@ class Transport:
                 "name the CA bundle in SSL_CERT_FILE, or for npm in `cafile` of .npmrc",
             )
         if isinstance(reason, TimeoutError):
-            return UnreachableError(
-                host, f"no answer within {self._timeout:g} s", "check network and proxy settings"
-            )
+            return UnreachableError(host, f"no answer within {self._timeout:g} s", "check network and proxy settings")
         return UnreachableError(
             host, f"cannot be reached ({_said(reason)})", "check the name, network and proxy settings"
         )
@@ -191,9 +187,7 @@ def _either(env: Mapping[str, str], name: str) -> str:
 
 
 def _response(status: int, headers: Message, body: bytes) -> Response:
-    return Response(
-        status=status, headers={name.lower(): value for name, value in headers.items()}, body=body
-    )
+    return Response(status=status, headers={name.lower(): value for name, value in headers.items()}, body=body)
 
 
 def _retry_after(response: Response) -> float:
@@ -210,9 +204,7 @@ def _context(network: Network, host: str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cafile=file)
         except (OSError, ssl.SSLError) as error:
-            raise RegistryError(
-                str(file), f"is no readable CA bundle ({_said(error)})", "correct `cafile`"
-            ) from error
+            raise RegistryError(str(file), f"is no readable CA bundle ({_said(error)})", "correct `cafile`") from error
     if network.ca_text:
         context.load_verify_locations(cadata=network.ca_text)
     if host:

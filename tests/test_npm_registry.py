@@ -55,9 +55,7 @@ def test_the_nearest_setting_wins(
 def test_another_user_file_is_read_where_the_environment_names_it(tmp_path: Path) -> None:
     (tmp_path / "ci.npmrc").write_text("registry=https://ci.example/npm")
     env = {"NPM_CONFIG_USERCONFIG": str(tmp_path / "ci.npmrc")}
-    assert (
-        settings_of(tmp_path, env, user="registry=https://user.example").registry == "https://ci.example/npm/"
-    )
+    assert settings_of(tmp_path, env, user="registry=https://user.example").registry == "https://ci.example/npm/"
 
 
 def test_a_scope_has_a_registry_of_its_own(tmp_path: Path) -> None:
@@ -90,9 +88,7 @@ def test_certificates_and_proxies_come_from_npm_before_the_environment(tmp_path:
         ("//npm.example/:_authToken=t0", "https://npm.example:8443/x", ""),
     ],
 )
-def test_credentials_are_sent_to_the_address_they_are_for(
-    tmp_path: Path, text: str, url: str, header: str
-) -> None:
+def test_credentials_are_sent_to_the_address_they_are_for(tmp_path: Path, text: str, url: str, header: str) -> None:
     assert settings_of(tmp_path, {"NPM_TOKEN": "from-env"}, user=text).authorization(url) == header
 
 
@@ -154,9 +150,7 @@ def test_an_npmrc_is_read_as_npm_reads_it() -> None:
         console.log(JSON.stringify(values))"""
     node = shutil.which("node") or "node"
     env = {"SET": "from-env"}
-    asked = subprocess.run(
-        [node, "-e", script, str(ini), NPMRC], env=env, capture_output=True, text=True, check=True
-    )
+    asked = subprocess.run([node, "-e", script, str(ini), NPMRC], env=env, capture_output=True, text=True, check=True)
     ours = {key: list(values) for key, values in parse_npmrc(NPMRC, env).items()}
     assert ours == json.loads(asked.stdout)
 
@@ -199,9 +193,7 @@ def test_a_registry_without_version_addresses_is_asked_for_everything() -> None:
     [("^1.0.0", "1.2.0"), (">=1.0.0", "2.0.0"), ("next", "3.0.0-rc.1"), ("*", "2.0.0"), ("2.x", "2.1.0")],
 )
 def test_a_range_gets_the_version_that_npm_would_take(spec: str, version: str) -> None:
-    made = document(
-        "x", "1.0.0", "1.2.0", "1.3.0", "2.0.0", "2.1.0", "3.0.0-rc.1", latest="2.0.0", next="3.0.0-rc.1"
-    )
+    made = document("x", "1.0.0", "1.2.0", "1.3.0", "2.0.0", "2.1.0", "3.0.0-rc.1", latest="2.0.0", next="3.0.0-rc.1")
     made["versions"]["1.3.0"]["deprecated"] = "broken"
     made["dist-tags"]["latest"] = "2.1.0" if spec == "2.x" else "2.0.0"
     with scripted_server(serving({"/x": made})) as server:

@@ -57,8 +57,6 @@ def test_no_version_is_newest_when_none_fits() -> None:
     assert newest(("1.0.0",), "^2.0.0") is None
 
 
-@pytest.mark.parametrize(
-    ("text", "exact"), [("1.2.3", True), ("1.2.3-rc.1", True), ("^1.2.3", False), ("1.2", False)]
-)
+@pytest.mark.parametrize(("text", "exact"), [("1.2.3", True), ("1.2.3-rc.1", True), ("^1.2.3", False), ("1.2", False)])
 def test_an_exact_version_is_told_from_a_range(text: str, *, exact: bool) -> None:
     assert is_version(text) is exact

@@ -21,9 +21,7 @@ from tests.scripted_server import Answer, in_turn, scripted_server
         ((Answer(status=429, headers={"Retry-After": "7"}),), [7.0]),
     ],
 )
-def test_what_may_pass_is_tried_again_after_a_growing_pause(
-    first: tuple[Answer, ...], pauses: list[float]
-) -> None:
+def test_what_may_pass_is_tried_again_after_a_growing_pause(first: tuple[Answer, ...], pauses: list[float]) -> None:
     slept: list[float] = []
     with scripted_server(in_turn(*first, Answer(body=b"at last"))) as server:
         response = Transport(Network(), sleep=slept.append).request("GET", server.url)
@@ -127,9 +125,7 @@ def test_a_private_authority_is_trusted_when_it_is_named(certificate: tuple[Path
 def test_a_ca_bundle_that_is_not_there_is_reported() -> None:
     with pytest.raises(RegistryError) as caught:
         Transport(Network(ca_files=(Path("/absent.pem"),))).request("GET", "https://127.0.0.1:9/")
-    assert str(caught.value) == (
-        "/absent.pem: is no readable CA bundle (No such file or directory); correct `cafile`"
-    )
+    assert str(caught.value) == ("/absent.pem: is no readable CA bundle (No such file or directory); correct `cafile`")
 
 
 def test_a_proxy_is_asked_for_hosts_that_are_not_excepted() -> None:
