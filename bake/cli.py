@@ -20,6 +20,8 @@ COMMANDS = {
     "list": "show the images, or the packages",
     "lock": "record what the lockfile lacks, and base images' digests, in bake.lock",
     "print": "show the bake file, the Dockerfile or the plan",
+    "promote": "give the images of a push further tags, without building",
+    "rollback": "put tags back to what they were before a push",
     "schema": "print the JSON Schema of bake.toml",
     "smoke": "start images as Kubernetes would, and see that they work and end well",
 }

@@ -78,15 +78,17 @@ class Moved:
 
 
 class HalfMovedError(RegistryError):
-    """Tags could neither all be moved nor all be put back; `left` are those that stand on the new image."""
+    """Tags could neither all be moved nor all be put back.
 
-    def __init__(self, cause: BaseException, left: Sequence[Reference]) -> None:
-        where, what = (cause.where, cause.what) if isinstance(cause, BakeError) else ("tags", str(cause))
-        names = ", ".join(map(str, left))
-        super().__init__(
-            where, f"{what}; these tags had moved and could not be put back: {names}", "run `bake rollback`"
-        )
-        self.left = tuple(left)
+    left: the tags that stand on the new image -> the digest they had, "" for none. release: a manifest of just
+    these, which `rollback` takes.
+    """
+
+    def __init__(self, cause: BaseException, left: Mapping[Reference, str]) -> None:
+        where, what = (cause.where, cause.what) if isinstance(cause, BakeError) else ("tags", "interrupted")
+        super().__init__(where, f"{what}; tags that had moved could not be put back: {', '.join(map(str, left))}")
+        self.left = left
+        self.release = Release(project="")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -152,13 +154,76 @@ def publish(
     try:
         built = push(build, wanted, wait=wait)
         digests = {u.image: built.digest(u.image) for u in wanted}
-        images, manifests = find(registry, wanted, digests)
-        moves = [Move(tag=u.at(t), manifest=manifests[u.image]) for u in wanted for t in u.tags]
-        moved = move_tags(registry, moves, wait=wait)
+        pushed, moved = tag_all(registry, wanted, digests, release=release, wait=wait)
     finally:
         for tag in clean(registry, wanted, staging) if staging else ():
             warn(f"{tag}: the registry does not let it be deleted; nothing needs it any more")
-    return built, dataclasses.replace(release, images=tagged(images, wanted, moved)), moved
+    return built, pushed, moved
+
+
+def tag_all(
+    registry: Registry, wanted: Sequence[Upload], digests: Mapping[str, str], *, release: Release, wait: Wait
+) -> tuple[Release, Moved]:
+    """Move every tag to its image once all images are found in the registry. Raises as `publish` does."""
+    images, manifests = find(registry, wanted, digests)
+    moves = [Move(tag=u.at(t), manifest=manifests[u.image]) for u in wanted for t in u.tags]
+    try:
+        moved = move_tags(registry, moves, wait=wait)
+    except HalfMovedError as error:
+        error.release = dataclasses.replace(release, images=_unfinished(images, error.left))
+        raise
+    return dataclasses.replace(release, images=tagged(images, wanted, moved)), moved
+
+
+def _unfinished(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) -> tuple[ReleasedImage, ...]:
+    """The images that tags were left on, with these tags only."""
+    previous = {i.image: {t.tag: d for t, d in left.items() if t.name == i.repository} for i in images}
+    return tuple(
+        dataclasses.replace(i, tags=tuple(previous[i.image]), previous=previous[i.image])
+        for i in images
+        if previous[i.image]
+    )
+
+
+def promote(registry: Registry, release: Release, tags: Sequence[str], *, wait: Wait) -> tuple[Release, Moved]:
+    """Give more tags to the images of a push. Gives the promotion's own manifest. Raises as `publish` does."""
+    wanted = [Upload(image=i.image, repository=i.repository, tags=tuple(tags)) for i in release.images]
+    return tag_all(registry, wanted, {i.image: i.digest for i in release.images}, release=release, wait=wait)
+
+
+def rollback(
+    registry: Registry, release: Release, *, tags: Sequence[str] = (), force: bool = False, wait: Wait
+) -> tuple[tuple[Move, ...], tuple[Reference, ...], tuple[Reference, ...]]:
+    """Put the tags of a push back to what they were. tags: only these; () for all.
+
+    Gives the moves, the tags taken away because there were none before, and of these the ones that the registry
+    does not let go, which are empty now. Raises RegistryError before anything is done when a tag has moved on since.
+    """
+    chosen = [
+        (parse_reference(f"{i.repository}:{t}"), i.digest, i.previous.get(t, ""))
+        for i in release.images
+        for t in i.tags
+        if not tags or t in tags
+    ]
+    now = _each(chosen, lambda c: _digest(registry, c[0]))
+    there = [(c, digest) for c, digest in zip(chosen, now, strict=True) if digest != c[2]]
+    for (tag, digest, _), found in there:
+        if found != digest and not force:
+            what = f"has moved on since ({found[:19]})" if found else "has been deleted since"
+            raise RegistryError(str(tag), what, "name the manifest of the last push, or use --force")
+    old = [(tag, previous) for (tag, _, previous), _ in there if previous]
+    moves = _each(old, lambda o: Move(tag=o[0], manifest=_manifest(registry, *o)))
+    if moves:
+        move_tags(registry, moves, wait=wait)
+    gone = tuple(tag for (tag, _, previous), _ in there if not previous)
+    results = _attempts(gone, registry.untag)
+    kept = tuple(t for t, r in zip(gone, results, strict=True) if isinstance(r, BaseException))
+    return tuple(moves), gone, kept
+
+
+def _manifest(registry: Registry, tag: Reference, digest: str) -> Manifest:
+    """A manifest by digest, of the repository of a tag."""
+    return registry.manifest(dataclasses.replace(tag, tag="", digest=digest))
 
 
 def push(build: Callable[[], T], wanted: Sequence[Upload], *, wait: Wait) -> T:
@@ -285,7 +350,7 @@ def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Moved
         overtaken = _settle(registry, moves, wait=wait)
     except BaseException as error:
         if left := _put_back(registry, moves, old):
-            raise HalfMovedError(error, left) from error
+            raise HalfMovedError(error, {t: m.digest if (m := old[t]) else "" for t in left}) from error
         raise
     previous = {str(tag): manifest.digest if manifest else "" for tag, manifest in old.items()}
     return Moved(previous=previous, overtaken=overtaken)

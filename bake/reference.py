@@ -48,12 +48,15 @@ class Reference:
         return name == "localhost" or name.startswith("127.") or self.host.startswith("[::1]")
 
 
+def is_tag(text: str) -> bool:
+    """Whether it is a legal tag."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", text) is not None
+
+
 def parse_reference(text: str) -> Reference:
     """`node:24` -> docker.io/library/node:24. Raises ConfigError for what Docker would not take."""
     head, slash, rest = text.partition("/")
-    has_host = bool(slash) and (
-        not {".", ":"}.isdisjoint(head) or head == "localhost" or head != head.lower()
-    )
+    has_host = bool(slash) and (not {".", ":"}.isdisjoint(head) or head == "localhost" or head != head.lower())
     host, remainder = (head, rest) if has_host else (DOCKER_HUB, text)
     host = DOCKER_HUB if host in _HUB_ALIASES else host
     found = _REFERENCE.fullmatch(remainder)

@@ -15,6 +15,9 @@ from bake.schema import Complaints, Rule, read
 FILE_NAME = "release.json"
 """Its name below .bake/, where every push leaves it."""
 
+UNFINISHED = "release-unfinished.json"
+"""Its name when a push left tags that could be neither moved nor put back: those only."""
+
 FORMAT = 1
 
 Digest = Annotated[str, Rule(words="sha256:… with 64 hex digits", pattern=r"sha256:[0-9a-f]{64}")]

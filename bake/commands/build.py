@@ -1,11 +1,12 @@
 """Build images: TypeScript compiled once, every image with its own closure, all platforms in one BuildKit run."""
 
 import argparse
+import contextlib
 import json
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
 from bake.errors import BuildError, CheckError, UsageError
 from bake.generated import write_files
-from bake.release import FILE_NAME, Release, write_release
+from bake.release import FILE_NAME, UNFINISHED, Release, write_release
 from bake.report import size, table
 
 if TYPE_CHECKING:
@@ -118,15 +119,16 @@ def _push(
     wanted = publish.uploads(plan)
     staging = publish.staging_tag(context.head.revision) if capabilities.driver == "docker" else ""
     sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=capabilities.containerd)
-    built, release, moved = publish.publish(
-        load_registry(context.environment),
-        wanted,
-        lambda: _bake(context, plan, arguments, capabilities, sets),
-        release=_release(context, plan),
-        staging=staging,
-        wait=time.sleep,
-        warn=context.warn,
-    )
+    with keeping_unfinished(context, context.project.folder / UNFINISHED):
+        built, release, moved = publish.publish(
+            load_registry(context.environment),
+            wanted,
+            lambda: _bake(context, plan, arguments, capabilities, sets),
+            release=_release(context, plan),
+            staging=staging,
+            wait=time.sleep,
+            warn=context.warn,
+        )
     for file in (context.project.folder / FILE_NAME, arguments.release):
         if file is not None:
             write_release(file, release)
@@ -134,6 +136,19 @@ def _push(
         context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
     return [_row(i.image, references[i.image], plan, built, i.bytes) for i in release.images]
+
+
+@contextlib.contextmanager
+def keeping_unfinished(context: Context, file: Path) -> Iterator[None]:
+    """When tags are left half moved, leave the manifest that `bake rollback` needs to put them back."""
+    from bake.publish import HalfMovedError
+
+    try:
+        yield
+    except HalfMovedError as error:
+        write_release(file, error.release)
+        context.warn(f"`bake rollback {file}` puts these tags back once the registry answers")
+        raise
 
 
 def _release(context: Context, plan: "Plan") -> Release:

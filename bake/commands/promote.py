@@ -1,0 +1,58 @@
+"""Give the images of a push further tags, without building: `bake promote release.json --tag stable`."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from bake.commands.build import keeping_unfinished
+from bake.context import Context
+from bake.errors import ReleaseError, UsageError
+from bake.reference import is_tag
+from bake.release import UNFINISHED, Release, load_release, write_release
+from bake.report import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which push, which tags."""
+    parser.add_argument("manifest", metavar="MANIFEST", type=Path, help="the push's release.json or .toml")
+    parser.add_argument("--tag", action="append", required=True, metavar="TAG", help="tag to move; may be repeated")
+    parser.add_argument(
+        "--release", metavar="FILE", type=Path, help="where the promotion's own manifest goes (default: MANIFEST-TAG)"
+    )
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Check that everything is there, move the tags, leave what `bake rollback` needs."""
+    from bake.publish import promote
+    from bake.registry import load_registry
+
+    for tag in arguments.tag:
+        if not is_tag(tag):
+            raise UsageError("--tag", f"{tag!r} is no tag", "use letters, digits, `_`, `.` and `-`")
+    manifest: Path = arguments.manifest
+    release = load_release(manifest)
+    if not release.images:
+        raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
+    with keeping_unfinished(context, manifest.parent / UNFINISHED):
+        promoted, moved = promote(
+            load_registry(context.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=time.sleep
+        )
+    if moved.overtaken:
+        context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now")
+    file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")
+    write_release(file, promoted)
+    _print(promoted, arguments.format)
+    context.say(f"`bake rollback {file}` undoes this")
+    return 0
+
+
+def _print(release: Release, form: str) -> None:
+    rows = [
+        {"image": f"{i.repository}:{tag}", "digest": i.digest, "previous": i.previous[tag]}
+        for i in release.images
+        for tag in i.tags
+    ]
+    short = [{k: v[:19] if v.startswith("sha256:") else v for k, v in row.items()} for row in rows]
+    print(json.dumps(rows, indent=2) if form == "json" else table(short))
