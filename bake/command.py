@@ -99,9 +99,7 @@ readlink return rm rmdir sed set shift sleep sort source stat tail tar tee test 
 type ulimit umask uname uniq unset wait wc which xargs
 """
 _PRESENT: Final = frozenset(_PRESENT_WORDS.split())
-_KEYWORDS: Final = frozenset(
-    {"!", "do", "elif", "else", "if", "then", "until", "while", "{", "}", "fi", "done"}
-)
+_KEYWORDS: Final = frozenset({"!", "do", "elif", "else", "if", "then", "until", "while", "{", "}", "fi", "done"})
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.S)
 _SCRIPT: Final = re.compile(r"\.[cm]?[jt]sx?$")
 _IN_MODULES: Final = re.compile(r"(?:^|/)node_modules/((?:@[^/]+/)?[^/.][^/]*)/")
@@ -248,9 +246,7 @@ class _Reader:
 
     def _for(self, name_or_path: str) -> "_Reader":
         everyone = self.workspace.packages
-        found = next(
-            (one for one in everyone if name_or_path.removeprefix("./") in {one.name, one.path}), self.package
-        )
+        found = next((one for one in everyone if name_or_path.removeprefix("./") in {one.name, one.path}), self.package)
         other = _Reader(self.workspace, found)
         other.packages, other.unknown, other.tools = self.packages, self.unknown, self.tools
         other.files, other.depth = self.files, self.depth
@@ -316,8 +312,9 @@ class _Reader:
 
     def _bins(self, path: str) -> Sequence[str]:
         entry = self.workspace.lock.entries[path]
-        members = (one for one in self.workspace.packages if entry.link and one.path == entry.link)
-        return tuple(entry.bins) or next((tuple(one.bins) for one in members), ())
+        if entry.bins or not entry.link:
+            return tuple(entry.bins)
+        return next((tuple(one.bins) for one in self.workspace.packages if one.path == entry.link), ())
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import scandir
 from pathlib import Path
 from posixpath import dirname, isfile, normpath, splitext
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 from bake.command import Needs, command_binaries, command_needs
 from bake.scan import Found, package_name, scan
 from bake.sources import Scans, load_sources
-from bake.tsconfig import load_tsconfig
+from bake.tsconfig import TsConfigs
 from bake.workspace import Package, Workspace
 
 __all__ = [
@@ -135,25 +137,67 @@ def _candidates(path: str) -> Iterator[str]:
     yield from (f"{path}/index{suffix}" for suffix in _APPENDED)
 
 
+def _stem(path: str) -> str:
+    """Return what a file and every way to name it have in common: "x" for a/x.test.ts, ./x.test.js, x/index.ts."""
+    last = splitext(path)[0].removesuffix("/index").rpartition("/")[2]
+    return last.partition(".")[0] or "index"
+
+
 class _UnknownError(Exception):
     """What a process loads cannot be told."""
+
+
+class _Places:
+    """What all packages of a workspace share: where they are, their tsconfig files, which files exist."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.root = normpath(str(workspace.root.absolute()))
+        everyone = (workspace.root_package, *workspace.packages)
+        self.members = {normpath(f"{self.root}/{one.path}"): one.name for one in everyone}
+        self.directories = frozenset(self.members)
+        self.enclosing = frozenset(str(above) for one in self.members for above in Path(one).parents)
+        self.configs = TsConfigs(self.root, {name: directory for directory, name in self.members.items()})
+        self._names: dict[str, frozenset[str]] = {}
+
+    def member(self, path: str) -> str:
+        """Return the name of the workspace package that an absolute path is in, "" for none or the root."""
+        while len(path) > len(self.root):
+            if path in self.members:
+                return self.members[path]
+            path = dirname(path)
+        return ""
+
+    def has_script(self, path: str) -> bool:
+        """Return whether an absolute path in an import stands for a file that is there."""
+        directory, _, name = path.rpartition("/")
+        return name.partition(".")[0] in self._stems(directory) and any(map(isfile, _candidates(path)))
+
+    def _stems(self, directory: str) -> frozenset[str]:
+        """Return what the names in a directory begin with, up to a dot: most names lead nowhere."""
+        if directory not in self._names:
+            try:
+                names = [one.name for one in scandir(directory)]
+            except OSError:
+                names = []
+            self._names[directory] = frozenset(name.partition(".")[0] for name in names)
+        return self._names[directory]
+
+
+_places: WeakKeyDictionary[Workspace, _Places] = WeakKeyDictionary()
 
 
 class _Tree:
     """The files of one package, what each of them imports, and where that leads."""
 
     def __init__(self, workspace: Workspace, package: Package, cache: Path | None) -> None:
-        self.package = package
-        self.root = normpath(str(workspace.root.absolute()))
-        self.directory = normpath(f"{self.root}/{package.path}")
-        everyone = (workspace.root_package, *workspace.packages)
-        self.members = {normpath(f"{self.root}/{one.path}"): one.name for one in everyone}
-        self.files = load_sources(self.directory, frozenset(self.members))
+        self.package, self.lock = package, workspace.lock
+        self.places = _places.setdefault(workspace, _places.get(workspace) or _Places(workspace))
+        self.directory = normpath(f"{self.places.root}/{package.path}")
+        self.files = load_sources(self.directory, self.places.directories)
         self.scans = Scans(self.directory, cache)
-        directories = {name: directory for directory, name in self.members.items()}
-        self.config = load_tsconfig(Path(self.directory), Path(self.root), directories)
+        self.config = self.places.configs.load(self.directory)
+        self.is_leaf = self.directory not in self.places.enclosing  # "./x" leads to no other package
         self.declared = {**package.dependencies, **package.dev_dependencies}
-        self.lock = workspace.lock
         self.names: dict[tuple[str, str], str] = {}
 
     def imports(self, entries: tuple[str, ...]) -> tuple[Import, ...]:
@@ -161,20 +205,18 @@ class _Tree:
         found = [one for path, role in roles.items() for one in self._imports_of(path, build=role == "build")]
         self.scans.save()
         built = tuple(f"{self._place(output)}/" for output, _ in self.config.outputs)
-        return tuple(
-            sorted(found, key=lambda one: (one.file.startswith(built), one.file, one.line, one.name))
-        )
+        return tuple(sorted(found, key=lambda one: (one.file.startswith(built), one.file, one.line, one.name)))
 
     def _place(self, directory: str) -> str:
         """Return an absolute directory relative to the workspace root."""
-        return directory.removeprefix(f"{self.root}/")
+        return directory.removeprefix(f"{self.places.root}/")
 
     # --- which files count
 
     def _roles(self, entries: tuple[str, ...]) -> Mapping[str, str]:
         loaded = self._reached(entries)
         if loaded is None:
-            loaded = self._follow(path for path, file in self.files.items() if file.role == "source")
+            loaded = self._follow({path for path, file in self.files.items() if file.role == "source"})
         build = (path for path, file in self.files.items() if file.role == "build")
         return dict.fromkeys(build, "build") | dict.fromkeys(loaded, "source")
 
@@ -210,16 +252,18 @@ class _Tree:
         """Return a path relative to the package, "" for one outside."""
         return absolute[len(self.directory) + 1 :] if absolute.startswith(f"{self.directory}/") else ""
 
-    def _follow(self, start: "Iterator[str] | set[str]", *, exact: bool = False) -> frozenset[str]:
+    def _follow(self, start: set[str], *, exact: bool = False) -> frozenset[str]:
         """Return `start` and the files that they load. Raises _UnknownError if `exact` and unclear."""
         seen = set(start)
         pending = list(seen)
+        others = frozenset(_stem(path) for path in self.files if path not in seen)
         while pending:
             path = pending.pop()
-            found = (one for one in self.scans.of(self.files[path]) if one.kind not in {"type", "elided"})
-            new = {file for one in found for file in self._loaded(path, one, exact=exact)} - seen
-            seen |= new
-            pending += new
+            for found in self.scans.of(self.files[path]):
+                if found.kind not in {"type", "elided"} and (exact or _stem(found.specifier) in others):
+                    new = set(self._loaded(path, found, exact=exact)) - seen
+                    seen |= new
+                    pending += new
         return frozenset(seen)
 
     def _loaded(self, path: str, found: Found, *, exact: bool) -> Iterator[str]:
@@ -236,25 +280,23 @@ class _Tree:
 
     def _started(self, name: str) -> Iterator[str]:
         """Yield the files that a script's name in some string may mean: all that are called so."""
-        stem = splitext(name.rpartition("/")[2])[0]
         for file, source in self.files.items():
-            if source.role != "test" and splitext(file.rpartition("/")[2])[0] == stem:
+            if source.role != "test" and _stem(file) == _stem(name):
                 yield file
 
     def _under(self, path: str, start: str) -> Iterator[str]:
         if not start.startswith("."):
             raise _UnknownError
         above = normpath(f"{dirname(path)}/{start}x").removesuffix("x")
-        yield from (
-            file for file, source in self.files.items() if source.role != "test" and file.startswith(above)
-        )
+        yield from (file for file, source in self.files.items() if source.role != "test" and file.startswith(above))
 
     # --- what an import means
 
     def _imports_of(self, path: str, *, build: bool) -> Iterator[Import]:
         for found in self.scans.of(self.files[path]):
-            name = self._name(path, found.specifier) if found.kind not in {"computed", "file"} else ""
-            if name:
+            if found.kind in {"computed", "file"} or (found.specifier.startswith("./") and self.is_leaf):
+                continue
+            if name := self._name(path, found.specifier):
                 yield Import(
                     package=self.package.path,
                     file=self._place(f"{self.directory}/{path}"),
@@ -276,18 +318,10 @@ class _Tree:
         key = (dirname(path) if specifier.startswith(".") else "", specifier)
         if key not in self.names:
             targets = self._targets(path, specifier)
-            names = (self._member(target) for target in targets)
+            names = (self.places.member(target) for target in targets)
             name = next(filter(None, names), "") if targets else package_name(specifier)
             self.names[key] = "" if name == self.package.name else name
         return self.names[key]
-
-    def _member(self, target: str) -> str:
-        """Return the name of the workspace package that an absolute path is in, "" for none or the root."""
-        while len(target) > len(self.root):
-            if target in self.members:
-                return self.members[target]
-            target = dirname(target)
-        return ""
 
     def _targets(self, path: str, specifier: str) -> tuple[str, ...]:
         """Return the absolute paths that a specifier may stand for, () when it is the name of a package."""
@@ -295,23 +329,27 @@ class _Tree:
             return (normpath(f"{self.directory}/{dirname(path)}/{specifier.partition('?')[0]}"),)
         if specifier.startswith("#"):
             return tuple(self._internal(specifier))
-        for pattern, targets in self.config.paths:
-            hole = _match(pattern, specifier)
-            places = (
-                tuple(normpath(target.replace("*", hole)) for target in targets) if hole is not None else ()
-            )
-            if places and self._is_alias(pattern, specifier, places):
-                return places
+        for aliases in self.config.aliases:
+            for start, places in aliases.places(specifier):
+                if self._is_alias(start, specifier, places):
+                    return places
         place = f"{self.config.base_url}/{specifier}"
-        return (place,) if self.config.base_url and not self._is_package(specifier) and _exists(place) else ()
+        return (
+            (place,)
+            if self.config.base_url and not self._is_package(specifier) and self.places.has_script(place)
+            else ()
+        )
 
-    def _is_alias(self, pattern: str, specifier: str, places: tuple[str, ...]) -> bool:
+    def _is_alias(self, start: str, specifier: str, places: tuple[str, ...]) -> bool:
         # Types alone may be mapped: TypeScript reads those, Node the package.
         if any(place.endswith(".d.ts") or "/node_modules/" in place for place in places):
             return False
-        if any(self._member(place) not in {"", self.package.name} or _exists(place) for place in places):
+        if any(
+            self.places.member(place) not in {"", self.package.name} or self.places.has_script(place)
+            for place in places
+        ):
             return True
-        return not pattern.startswith("*") and not self._is_package(specifier)
+        return bool(start) and not self._is_package(specifier)
 
     def _is_package(self, specifier: str) -> bool:
         name = package_name(specifier)
@@ -334,10 +372,6 @@ def _match(pattern: str, specifier: str) -> str | None:
         return "" if pattern == specifier else None
     fits = specifier.startswith(head) and specifier.endswith(tail) and len(specifier) >= len(head) + len(tail)
     return specifier[len(head) : len(specifier) - len(tail)] if fits else None
-
-
-def _exists(place: str) -> bool:
-    return any(isfile(candidate) for candidate in _candidates(place))
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, isfile, normpath
@@ -11,41 +11,141 @@ from typing import Any, Final
 NAMES: Final = ("tsconfig.json", "jsconfig.json")
 
 
+class Aliases:
+    """The `paths` of one configuration: patterns with at most one "*" -> absolute targets."""
+
+    def __init__(self, paths: Mapping[str, Sequence[str]]) -> None:
+        self._exact = {pattern: tuple(targets) for pattern, targets in paths.items() if "*" not in pattern}
+        self._open: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        for pattern, targets in paths.items():
+            start, star, end = pattern.partition("*")
+            if star:
+                self._open.setdefault(start, []).append((end, tuple(targets)))
+        self._lengths = sorted({len(start) for start in self._open}, reverse=True)
+
+    def places(self, specifier: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield what stands before "*" in each pattern that fits, and the targets; TypeScript's choice first."""
+        if specifier in self._exact:
+            yield specifier, tuple(normpath(target) for target in self._exact[specifier])
+        for length in self._lengths:
+            start, rest = specifier[:length], specifier[length:]
+            for end, targets in self._open.get(start, ()) if len(start) == length else ():
+                if rest.endswith(end):
+                    hole = rest.removesuffix(end)
+                    yield start, tuple(normpath(target.replace("*", hole)) for target in targets)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TsConfig:
     """The options that decide where a name leads; every path is absolute and normal.
 
-    paths: (pattern with at most one "*", targets), the one that TypeScript prefers first.
     base_url: where other bare names are tried first, "" when not set.
     outputs: (outDir, rootDir) pairs of the configuration and of those it refers to inside the package.
     keeps_imports: imports of which only types are used stay in the output.
     """
 
-    paths: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    aliases: tuple[Aliases, ...] = ()
     base_url: str = ""
     outputs: tuple[tuple[str, str], ...] = ()
     keeps_imports: bool = False
 
 
-def load_tsconfig(directory: Path, root: Path, packages: Mapping[str, str]) -> TsConfig:
-    """Return the options that hold for `directory`: those of the nearest tsconfig.json or jsconfig.json.
+class TsConfigs:
+    """The tsconfig files of one workspace, each read once.
 
-    root: where the search upwards ends. packages: name of a workspace package -> its absolute directory, for
-    `extends: "@acme/tsconfig/base.json"`. What cannot be read is passed over: the build itself will complain.
+    root: absolute directory where the search upwards ends. packages: name of a workspace package -> its absolute
+    directory, for `extends: "@acme/tsconfig/base.json"`.
     """
-    file = _nearest(directory, root)
-    if not file:
-        return TsConfig()
-    options = [_options(file, packages), *_referenced(file, str(directory), packages)]
-    paths = [alias for option in options for alias in _aliases(option)]
-    return TsConfig(
-        paths=tuple(sorted(paths, key=lambda alias: (-_weight(alias[0]), alias[0]))),
-        base_url=next((option["baseUrl"] for option in options if option.get("baseUrl")), ""),
-        outputs=tuple(
-            (option["outDir"], option.get("rootDir", "")) for option in options if option.get("outDir")
-        ),
-        keeps_imports=any(_keeps_imports(option) for option in options),
-    )
+
+    def __init__(self, root: str, packages: Mapping[str, str]) -> None:
+        self._root, self._packages = root, packages
+        self._read: dict[str, Mapping[str, Any]] = {}
+        self._options: dict[str, Mapping[str, Any]] = {}
+        self._aliases: dict[int, Aliases] = {}
+
+    def load(self, directory: str) -> TsConfig:
+        """Return the options that hold for a directory: those of the nearest tsconfig.json or jsconfig.json.
+
+        What cannot be read is passed over: the build itself will complain.
+        """
+        file = self._nearest(directory)
+        if not file:
+            return TsConfig()
+        options = [self._placed(file), *map(self._placed, self._referenced(file, directory))]
+        return TsConfig(
+            aliases=tuple(self._index(option["paths"]) for option in options if option.get("paths")),
+            base_url=next((option["baseUrl"] for option in options if option.get("baseUrl")), ""),
+            outputs=tuple((one["outDir"], one.get("rootDir", "")) for one in options if one.get("outDir")),
+            keeps_imports=any(_keeps_imports(option) for option in options),
+        )
+
+    def _index(self, paths: Mapping[str, Sequence[str]]) -> Aliases:
+        # One base file has the paths of all packages, most often: the same object, as `_options` keeps it.
+        if id(paths) not in self._aliases:
+            self._aliases[id(paths)] = Aliases(paths)
+        return self._aliases[id(paths)]
+
+    def _nearest(self, directory: str) -> str:
+        while True:
+            found = next((f"{directory}/{name}" for name in NAMES if isfile(f"{directory}/{name}")), "")
+            if found or len(directory) <= len(self._root):
+                return found
+            directory = dirname(directory)
+
+    def _content(self, file: str) -> Mapping[str, Any]:
+        if file not in self._read:
+            try:
+                content = parse_jsonc(Path(file).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                content = {}
+            self._read[file] = content if isinstance(content, dict) else {}
+        return self._read[file]
+
+    def _placed(self, file: str) -> Mapping[str, Any]:
+        """Return a file's options with its directory for `${configDir}` (TypeScript 5.5), also inherited ones."""
+        options = self._inherited(file, frozenset())
+        if not options.get(_TEMPLATED):
+            return options
+        options = {key: _fill(value, dirname(file)) for key, value in options.items()}
+        return self._options.setdefault(f"{file} placed", options)
+
+    def _inherited(self, file: str, seen: frozenset[str]) -> Mapping[str, Any]:
+        if file in seen:
+            return {}
+        if file not in self._options:
+            self._options[file] = self._merged(file, seen | {file})
+        return self._options[file]
+
+    def _merged(self, file: str, seen: frozenset[str]) -> Mapping[str, Any]:
+        content, here = self._content(file), dirname(file)
+        options: dict[str, Any] = {}
+        extends = content.get("extends", [])
+        for base in extends if isinstance(extends, list) else [extends]:
+            found = self._extended(base, here) if isinstance(base, str) else ""
+            options |= self._inherited(found, seen) if found else {}
+        own = content.get("compilerOptions")
+        return options | (_absolute(own, here, options.get("baseUrl", "")) if isinstance(own, dict) else {})
+
+    def _extended(self, base: str, here: str) -> str:
+        """Return the file that `extends` names, "" when it is not there (a package that is not installed)."""
+        if base.startswith((".", "/")):
+            return _json_file(_join(here, base))
+        name = "/".join(base.split("/")[: 2 if base.startswith("@") else 1])
+        inside = base[len(name) + 1 :] or "tsconfig.json"
+        if name in self._packages:
+            return _json_file(f"{self._packages[name]}/{inside}")
+        parents = [here, *map(str, Path(here).parents)]
+        return next(filter(None, (_json_file(f"{parent}/node_modules/{name}/{inside}") for parent in parents)), "")
+
+    def _referenced(self, file: str, directory: str) -> Iterator[str]:
+        """Yield the files of `references` inside the package: a file that only refers is common (Vite)."""
+        here = dirname(file)
+        references = self._content(file).get("references", [])
+        for reference in references if isinstance(references, list) else []:
+            path = reference.get("path") if isinstance(reference, dict) else None
+            found = _json_file(_join(here, path)) if isinstance(path, str) else ""
+            if found and dirname(found) == directory == here and found != file:
+                yield found
 
 
 _TOKEN = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.S)
@@ -58,53 +158,12 @@ def parse_jsonc(text: str) -> Any:
     return json.loads(_COMMA.sub(lambda match: match[1] or "", plain))
 
 
-def _nearest(directory: Path, root: Path) -> str:
-    for parent in (directory, *directory.parents):
-        found = next((str(parent / name) for name in NAMES if (parent / name).is_file()), "")
-        if found or parent == root:
-            return found
-    return ""
-
-
-def _read(file: str) -> Mapping[str, Any]:
-    try:
-        content = parse_jsonc(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _options(file: str, packages: Mapping[str, str]) -> dict[str, Any]:
-    options = _inherited(file, packages, frozenset())
-    here = dirname(file)
-    return {key: _placed(value, here) for key, value in options.items()}
-
-
-def _placed(value: Any, here: str) -> Any:
-    """Put the directory of the outermost configuration in for `${configDir}` (TypeScript 5.5)."""
-    if isinstance(value, str):
-        return normpath(value.replace("${configDir}", here)) if "${configDir}" in value else value
-    if isinstance(value, dict):
-        return {key: [_placed(one, here) for one in many] for key, many in value.items()}
-    return value
-
-
-def _inherited(file: str, packages: Mapping[str, str], seen: frozenset[str]) -> dict[str, Any]:
-    if file in seen:
-        return {}
-    content, here, options = _read(file), dirname(file), {}
-    extends = content.get("extends", [])
-    for base in extends if isinstance(extends, list) else [extends]:
-        found = _extended(base, here, packages) if isinstance(base, str) else ""
-        options.update(_inherited(found, packages, seen | {file}) if found else {})
-    own = content.get("compilerOptions", {})
-    options.update(_absolute(own, here, options.get("baseUrl", "")) if isinstance(own, dict) else {})
-    return options
+_TEMPLATED: Final = " templated"  # no option of TypeScript's
 
 
 def _absolute(own: Mapping[str, Any], here: str, inherited: str) -> dict[str, Any]:
     """Make the paths among a file's own options absolute: relative to that file, `paths` to baseUrl."""
-    options = dict(own)
+    options = {key: value for key, value in own.items() if key not in _PATHS}
     for key in ("baseUrl", "outDir", "rootDir"):
         if isinstance(own.get(key), str):
             options[key] = _join(here, own[key])
@@ -116,53 +175,27 @@ def _absolute(own: Mapping[str, Any], here: str, inherited: str) -> dict[str, An
             for pattern, targets in paths.items()
             if isinstance(targets, list)
         }
-    return options
+    return options | ({_TEMPLATED: True} if "${configDir}" in str(own) else {})
+
+
+_PATHS: Final = frozenset({"baseUrl", "outDir", "paths", "rootDir"})
 
 
 def _join(base: str, path: str) -> str:
-    return (
-        path if path.startswith("${configDir}") else normpath(f"{base}/{path}" if path[:1] != "/" else path)
-    )
+    return path if path.startswith("${configDir}") else normpath(f"{base}/{path}" if path[:1] != "/" else path)
 
 
-def _extended(base: str, here: str, packages: Mapping[str, str]) -> str:
-    """Return the file that `extends` names, "" when it is not there (a package that is not installed)."""
-    if base.startswith((".", "/")):
-        return _json_file(_join(here, base))
-    name = "/".join(base.split("/")[: 2 if base.startswith("@") else 1])
-    inside = base[len(name) + 1 :] or "tsconfig.json"
-    if name in packages:
-        return _json_file(f"{packages[name]}/{inside}")
-    parents = [here, *map(str, Path(here).parents)]
-    return next(
-        filter(None, (_json_file(f"{parent}/node_modules/{name}/{inside}") for parent in parents)), ""
-    )
+def _fill(value: Any, here: str) -> Any:
+    if isinstance(value, str):
+        return normpath(value.replace("${configDir}", here)) if "${configDir}" in value else value
+    if isinstance(value, dict):
+        return {key: _fill(one, here) for key, one in value.items()}
+    return [_fill(one, here) for one in value] if isinstance(value, list) else value
 
 
 def _json_file(path: str) -> str:
     candidates = (path, f"{path}.json", f"{path}/tsconfig.json")
     return next((file for file in candidates if isfile(file)), "")
-
-
-def _referenced(file: str, directory: str, packages: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield the options of `references` inside the package: a file that only refers is common (Vite)."""
-    here = dirname(file)
-    references = _read(file).get("references", [])
-    for reference in references if isinstance(references, list) else []:
-        path = reference.get("path") if isinstance(reference, dict) else None
-        found = _json_file(_join(here, path)) if isinstance(path, str) else ""
-        if found and dirname(found) == directory == here and found != file:
-            yield _options(found, packages)
-
-
-def _aliases(options: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for pattern, targets in options.get("paths", {}).items():
-        yield pattern, tuple(targets)
-
-
-def _weight(pattern: str) -> int:
-    """Rank a pattern: a plain name before every pattern, then the longest part before the "*"."""
-    return len(pattern.partition("*")[0]) if "*" in pattern else 1_000_000
 
 
 def _keeps_imports(options: Mapping[str, Any]) -> bool:
