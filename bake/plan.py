@@ -12,6 +12,7 @@ from bake import schema
 from bake.closure import Closure, LayerClass, closure, layer_classes
 from bake.command import command_binaries
 from bake.errors import ConfigError, UsageError
+from bake.managers import Manager
 from bake.project import Project
 from bake.workspace import Package, Workspace
 
@@ -171,6 +172,9 @@ class Plan:
     """The image targets asked for, in the plan's order."""
     extra: Mapping[str, tuple[str, ...]]
     """Undeclared dependencies per package path."""
+    manager: Manager
+    production: bool
+    """Whether a production install has everything that the layers hold."""
     epoch: int | None
     push: bool
 
@@ -224,6 +228,10 @@ def make_plan(project: Project, request: Request) -> Plan:
         mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
         targets=select(config, request.targets),
         extra=extra,
+        manager=workspace.tool,
+        # npm's lockfile is changed where images need what it marks dev (`bake.closure.promote`).
+        production=workspace.manager == "npm"
+        or not any(workspace.lock.entries[e].dev for layer in layers for e in layer.entries),
         epoch=request.epoch,
         push=request.push,
     )

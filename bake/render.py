@@ -1,6 +1,7 @@
 """Plan -> the files of .bake/: docker-bake.hcl, Dockerfile, its .dockerignore and the named contexts. Pure."""
 
 import json
+import posixpath
 import re
 import shlex
 import unicodedata
@@ -15,6 +16,7 @@ from bake.closure import Entry, Lock, promote
 from bake.config import Health
 from bake.errors import BakeError
 from bake.ignore import NEVER_SENT
+from bake.managers import Manager, manifest_settings, staged_files
 from bake.plan import TREE, Image, Output, Plan
 from bake.project import FOLDER, Project
 
@@ -48,17 +50,16 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def render(project: Project, plan: Plan) -> Mapping[str, str]:
     """The text of every generated file, by its path below .bake/."""
-    lock, manifests = _manifests(project, plan)
     return {
         "docker-bake.hcl": render_bake_file(project, plan),
         "Dockerfile": render_dockerfile(project, plan),
         "Dockerfile.dockerignore": render_ignore(project, plan),
         "plan/layers.json": _json(_layers(project.workspace.lock, plan)),
         **{f"plan/packages/{o.name}.json": _json(_output(plan, o)) for o in plan.outputs},
-        "manifests/package-lock.json": lock,
-        **manifests,
+        **_manifests(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
         "tools/carve.mjs": template_text("docker/carve.mjs"),
+        **({} if plan.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),
     }
 
@@ -244,18 +245,19 @@ def _secret(project: Project, name: str) -> str:
 def _layers(lock: Lock, plan: Plan) -> Mapping[str, Any]:
     """What carve.mjs reads to carve node_modules."""
     layers = [
-        {"id": layer.id, "native": layer.native, "entries": [_entry(lock.entries[e]) for e in layer.entries]}
+        {"id": layer.id, "native": layer.native, "entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
         for layer in plan.layers
     ]
-    return {"trim": list(plan.trim), "layers": layers}
+    return {"trim": list(plan.trim), "hoisted": list(plan.manager.hoisted), "layers": layers}
 
 
-def _entry(entry: Entry) -> Mapping[str, Any]:
+def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
     limits = {"os": entry.os, "cpu": entry.cpu, "libc": entry.libc}
     return (
         {"path": entry.path}
         | ({"link": entry.link} if entry.link else {})
         | ({"optional": True} if entry.optional else {})
+        | ({"bundled": True} if entry.bundled and lock.manager != "npm" else {})
         | {k: list(v) for k, v in limits.items() if v}
     )
 
@@ -272,21 +274,32 @@ def _output(plan: Plan, output: Output) -> Mapping[str, Any]:
     }
 
 
-def _manifests(project: Project, plan: Plan) -> tuple[str, Mapping[str, str]]:
-    """The lockfile and every package.json, completed and reduced to what `npm ci` reads."""
+def _manifests(project: Project, plan: Plan) -> Mapping[str, str]:
+    """What an install reads: every package.json, reduced, the lockfile and the manager's own files."""
     workspace = project.workspace
-    raw, changes = promote(workspace.lock, plan.extra)
-    texts = {
-        f"manifests/{p.path}/package.json".replace("//", "/"): _json(
-            _skeleton(p.manifest) | dict(changes.get(p.path, {}))
+    files, changes = _locked(project, plan)
+    packages = (workspace.root_package, *workspace.packages)
+    skeletons = {
+        posixpath.join(p.path, "package.json"): _json(
+            _skeleton(p.manifest, plan.manager) | dict(changes.get(p.path, {}))
         )
-        for p in (workspace.root_package, *workspace.packages)
+        for p in packages
     }
-    return _json(raw), texts
+    return {f"manifests/{name}": text for name, text in (files | skeletons).items()}
 
 
-def _skeleton(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {field: manifest[field] for field in _MANIFEST_FIELDS if field in manifest}
+def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, Mapping[str, Any]]]:
+    """The lockfile and settings, and the fields of manifests that change with them."""
+    if plan.manager.name == "npm":
+        raw, changes = promote(project.workspace.lock, plan.extra)
+        return {"package-lock.json": _json(raw)}, changes
+    files = dict(staged_files(plan.manager, plan.platforms, plan.libc))
+    manifest = project.workspace.root_package.manifest
+    return files, {"": manifest_settings(plan.manager, manifest, plan.platforms, plan.libc)}
+
+
+def _skeleton(manifest: Mapping[str, Any], manager: Manager) -> dict[str, Any]:
+    return {field: manifest[field] for field in (*_MANIFEST_FIELDS, *manager.fields) if field in manifest}
 
 
 def _json(value: Any) -> str:

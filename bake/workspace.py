@@ -5,7 +5,7 @@ Only `load_workspace` and the private `_load_*` functions read files.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -13,19 +13,17 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
-from types import MappingProxyType
 from typing import Any
 
+from bake import pnpm
 from bake.closure import RELOCK, Lock, parse_bins, parse_lock
 from bake.errors import WorkspaceError
+from bake.managers import NPM, Manager, load_pnpm, parse_package_manager
 from bake.tsconfig import parse_jsonc
+from bake.yaml_text import parse_yaml
 
 LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
 """npm's lockfiles; npm prefers the shrinkwrap where both lie."""
-
-_OTHER_MANAGERS = MappingProxyType(
-    {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun", "bun.lockb": "bun"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ class Workspace:
     """The whole monorepo as one value.
 
     packages: members sorted by path, the root not among them. references: package path -> the package paths
-    that its tsconfig files name. lock_name: the lockfile's file name.
+    that its tsconfig files name. lock_name: the lockfile's file name. tool: the package manager in a build.
     """
 
     root: Path
@@ -81,6 +79,7 @@ class Workspace:
     lock: Lock
     references: Mapping[str, tuple[str, ...]]
     lock_name: str = "package-lock.json"
+    tool: Manager = NPM
 
     @cached_property
     def _by_path(self) -> Mapping[str, Package]:
@@ -184,20 +183,74 @@ def load_workspace(root: Path) -> Workspace:
     if not (root / "package.json").is_file():
         raise WorkspaceError("workspace", f"no package.json in {root}", "name the root of the monorepo")
     root_package = _load_package(root, "")
-    lock, lock_name = _load_lock(root)
-    paths = {*_load_members(root, root_package.manifest), *_linked(lock, lock_name)}
-    present = (path for path in sorted(paths) if (root / path / "package.json").is_file())
-    packages = tuple(_load_package(root, path) for path in present)
+    packages, lock, lock_name, tool = _LOADERS[_manager_of(root, root_package.manifest)](root, root_package)
     _refuse_duplicates(packages)
     return Workspace(
         root=root,
-        manager="npm",
+        manager=tool.name,
         packages=packages,
         root_package=root_package,
         lock=lock,
         references=_load_references(root, tuple(package.path for package in packages)),
         lock_name=lock_name,
+        tool=tool,
     )
+
+
+_Loaded = tuple[tuple[Package, ...], Lock, str, Manager]
+
+
+def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
+    """Whose lockfile is read: the manager's that package.json names, else the first that is there."""
+    there = [name for name, files in _LOCKFILES.items() if any((root / file).is_file() for file in files)]
+    named = parse_package_manager(manifest)[0]
+    if not there:
+        raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)
+    return named if named in there else there[0]
+
+
+def _load_npm(root: Path, root_package: Package) -> _Loaded:
+    lock, lock_name = _load_lock(root)
+    paths = {*_load_members(root, _patterns(root_package.manifest)), *_linked(lock, lock_name)}
+    return _load_packages(root, paths), lock, lock_name, NPM
+
+
+def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
+    file = root / pnpm.SETTINGS
+    settings = parse_yaml(file.read_text(encoding="utf-8"), pnpm.SETTINGS) if file.is_file() else {}
+    patterns = tuple(_strings(settings.get("packages")))
+    packages = _load_packages(root, _load_members(root, patterns))
+    manifests = {package.path: package.manifest for package in (root_package, *packages)}
+    graph = pnpm.parse_pnpm_lock((root / pnpm.LOCKFILE).read_text(encoding="utf-8"), manifests)
+    tool = load_pnpm(root, root_package.manifest, settings)
+    major = int(tool.setup.rpartition("@")[2].partition(".")[0])
+    return packages, pnpm.isolated(graph, major=major), pnpm.LOCKFILE, tool
+
+
+def _refuse_bun(_root: Path, _package: Package) -> _Loaded:
+    raise WorkspaceError("bun.lock", "bun workspaces are not supported", f"use npm: {RELOCK}")
+
+
+_LOCKFILES: Mapping[str, tuple[str, ...]] = {
+    "npm": LOCKFILES,
+    "pnpm": (pnpm.LOCKFILE,),
+    "yarn": ("yarn.lock",),
+    "bun": ("bun.lock", "bun.lockb"),
+}
+_LOADERS: Mapping[str, Callable[[Path, Package], _Loaded]] = {
+    "npm": _load_npm,
+    "pnpm": _load_pnpm,
+    "bun": _refuse_bun,
+}
+
+
+def _strings(value: object) -> Iterator[str]:
+    yield from (one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _load_packages(root: Path, paths: Iterable[str]) -> tuple[Package, ...]:
+    present = (path for path in sorted(paths) if (root / path / "package.json").is_file())
+    return tuple(_load_package(root, path) for path in present)
 
 
 def _load_lock(root: Path) -> tuple[Lock, str]:
@@ -207,9 +260,6 @@ def _load_lock(root: Path) -> tuple[Lock, str]:
                 return parse_lock((root / name).read_text(encoding="utf-8")), name
             except WorkspaceError as error:
                 raise WorkspaceError(error.where.replace("package-lock.json", name), error.what, error.remedy) from None
-    for name, manager in _OTHER_MANAGERS.items():
-        if (root / name).is_file():
-            raise WorkspaceError(name, f"{manager} workspaces are not supported yet", f"use npm: {RELOCK}")
     raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)
 
 
@@ -260,10 +310,10 @@ def _refuse_duplicates(packages: tuple[Package, ...]) -> None:
 # --- members -------------------------------------------------------------------------------------------
 
 
-def _load_members(root: Path, manifest: Mapping[str, Any]) -> set[str]:
-    """Return the package paths that package.json's `workspaces` names; later patterns win, as in npm."""
+def _load_members(root: Path, patterns: Iterable[str]) -> set[str]:
+    """Return the package paths that the patterns of a workspace name; later patterns win, as in npm."""
     found: set[str] = set()
-    for pattern in chain.from_iterable(_braces(one) for one in _patterns(manifest)):
+    for pattern in chain.from_iterable(_braces(one) for one in patterns):
         negated = pattern.startswith("!")
         segments = tuple(s for s in pattern.lstrip("!").split("/") if s not in ("", "."))
         matches = set(_load_matches(root, "", segments))

@@ -97,7 +97,8 @@ function carveLayers({ tree, plan: planFile, platform, libc, out }) {
   const layers = plan.layers.map((layer) => ({ ...layer, entries: entriesFor(layer.entries, wanted) }));
   const trimmed = trimmer(plan.trim ?? []);
   const choices = chooseFiles(tree, layers, { trimmed, wanted });
-  const bins = binLinks(tree, layers.flatMap((layer) => layer.entries));
+  const entries = layers.flatMap((layer) => layer.entries);
+  const bins = merged(binLinks(tree, entries), hoistedLinks(tree, plan.hoisted ?? [], entries));
   const uses = countUses(layers);
   const sizes = layers.map((layer) => [layer.id, carveLayer(layer, { tree, out: join(out, layer.id), choices, bins, uses })]);
   writeStamped(join(out, 'sizes.json'), `${JSON.stringify(sorted(sizes), null, 2)}\n`);
@@ -145,7 +146,7 @@ function chooseOf(entry, directory, { native, trimmed, wanted }) {
     return tolerated ? {} : { complaint: `${entry.path}: not installed for ${wanted.platform}; install again with this lockfile` };
   }
   const keeps = (path) => path === 'package.json' || !trimmed(entry.path, path);
-  const binaries = walk(directory, outsideNodeModules).filter(keeps).flatMap((path) => binary(directory, path));
+  const binaries = walk(directory, entering(entry)).filter(keeps).flatMap((path) => binary(directory, path));
   const foreign = binaries.filter((each) => !fits(each, wanted));
   if (foreign.length === binaries.length && foreign.some(({ linkable }) => linkable)) {
     return { complaint: complainOf(entry.path, foreign, wanted) };
@@ -187,29 +188,31 @@ function carveLayer(layer, { tree, out, choices, bins, uses }) {
   return summary(sizes);
 }
 
-function carveEntry({ path, link }, { tree, app, keeps, last }) {
+function carveEntry(entry, { tree, app, keeps, last }) {
+  const { path, link } = entry;
   if (link) return { bytes: 0, files: 0 };
   const [from, to] = [join(tree, path), join(app, path)];
-  const source = last && moved(from, to) ? to : from;
-  return carveDirectory({ tree, from: source, to, keeps, enters: outsideNodeModules, home: from });
+  const source = last && moved(from, to, entry) ? to : from;
+  return carveDirectory({ tree, from: source, to, keeps, enters: entering(entry), home: from });
 }
 
-/** Moves a package's directory without its nested node_modules; false when it lies on a lower overlay layer or elsewhere. */
-function moved(from, to) {
+/** Moves a package's directory without other entries' node_modules; false when it lies on a lower overlay layer or elsewhere. */
+function moved(from, to, { bundled }) {
   try {
     renameSync(from, to);
   } catch (error) {
     if (error.code === 'EXDEV' || error.code === 'EROFS' || error.code === 'EBUSY') return false;
     throw error;
   }
-  if (lstatSync(join(to, 'node_modules'), { throwIfNoEntry: false })) {
+  if (!bundled && lstatSync(join(to, 'node_modules'), { throwIfNoEntry: false })) {
     mkdirSync(from);
     renameSync(join(to, 'node_modules'), join(from, 'node_modules'));
   }
   return true;
 }
 
-const outsideNodeModules = (path) => path !== 'node_modules';
+/** Nested packages are entries of their own, but for those that came in a tarball whose lockfile does not list them. */
+const entering = ({ bundled }) => (path) => path !== (bundled ? 'node_modules/.bin' : 'node_modules');
 
 /**
  * A `trim` pattern is matched inside each package's directory; one that begins with node_modules/ names the package, at
@@ -221,22 +224,44 @@ function trimmer(patterns) {
   return (entry, path) => inside(path) || named(`${entry.slice(entry.lastIndexOf('node_modules/'))}/${path}`);
 }
 
-/** entry -> the node_modules/.bin links that the package manager made for it, on the entry's own level. */
+/** entry -> the node_modules/.bin links that the package manager made for it, and those its `bins` asks for. */
 function binLinks(tree, entries) {
-  const levels = new Set(entries.map(({ path }) => levelOf(path)));
+  const levels = new Map();
+  for (const entry of entries) {
+    const level = levelOf(entry.path);
+    levels.set(level, [...(levels.get(level) ?? []), entry]);
+  }
   const found = new Map();
-  for (const level of levels) {
-    for (const link of readBins(tree, join(level, '.bin'))) {
-      const owner = ownerOf(level, link.resolved);
+  for (const [level, members] of levels) {
+    for (const link of readLinks(tree, join(level, '.bin'))) {
+      // pnpm's lead past the dependency's link, into its store.
+      const through = members.find((member) => member.link && `${link.resolved}/`.startsWith(`${member.link}/`));
+      const owner = through?.path ?? ownerOf(level, link.resolved);
       found.set(owner, [...(found.get(owner) ?? []), link]);
     }
   }
   return (entry) => found.get(entry.path) ?? [];
 }
 
+/** entry -> links to it that the package manager made for those who do not declare what they use. */
+function hoistedLinks(tree, folders, entries) {
+  const known = new Set(entries.map(({ path }) => path));
+  const found = new Map();
+  for (const folder of folders) {
+    const scopes = list(join(tree, folder)).filter((each) => each.isDirectory() && each.name.startsWith('@'));
+    const links = [folder, ...scopes.map(({ name }) => join(folder, name))].flatMap((each) => readLinks(tree, each));
+    for (const link of links.filter(({ path }) => !known.has(path))) {
+      found.set(link.resolved, [...(found.get(link.resolved) ?? []), link]);
+    }
+  }
+  return (entry) => found.get(entry.path) ?? [];
+}
+
+const merged = (...tables) => (entry) => tables.flatMap((table) => table(entry));
+
 const levelOf = (path) => path.slice(0, path.lastIndexOf('node_modules') + 'node_modules'.length);
 
-function readBins(tree, directory) {
+function readLinks(tree, directory) {
   const links = list(join(tree, directory)).filter((each) => each.isSymbolicLink());
   return links.map(({ name }) => {
     const target = readlinkSync(join(tree, directory, name));

@@ -223,9 +223,8 @@ def test_a_workspace_without_what_is_needed_is_refused_with_a_remedy(tmp_path: P
     relock = "run `npm install --package-lock-only`"
     assert refused(tmp_path, {}) == f"workspace: no package.json in {tmp_path}; name the root of the monorepo"
     assert refused(tmp_path, {"package.json": {}}) == f"workspace: no package-lock.json in {tmp_path}; {relock}"
-    assert refused(tmp_path, {"pnpm-lock.yaml": ""}) == (
-        f"pnpm-lock.yaml: pnpm workspaces are not supported yet; use npm: {relock}"
-    )
+    bun = refused(tmp_path, {"bun.lock": ""})
+    assert bun == f"bun.lock: bun workspaces are not supported; use npm: {relock}"
 
 
 def test_the_shrinkwrap_is_preferred_and_named_in_messages(tmp_path: Path) -> None:

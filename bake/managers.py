@@ -1,0 +1,194 @@
+"""What differs between npm, pnpm and yarn in a build: commands, caches, files. Only `load_` functions read files.
+
+Sources: https://docs.npmjs.com/cli/commands/npm-ci, https://pnpm.io/cli/install, https://pnpm.io/settings,
+https://yarnpkg.com/cli/install, https://yarnpkg.com/configuration/yarnrc, https://classic.yarnpkg.com/docs/cli/install.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bake import pnpm
+from bake.closure import node_platform
+from bake.errors import WorkspaceError
+from bake.yaml_text import table
+
+Layout = Literal["places", "walk"]
+
+
+def _no_files() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manager:
+    """A package manager as the stages of a build use it; every command runs at the workspace's root.
+
+    setup: brings it into a base image that has only Node and npm; "" when it is there. install: everything.
+    production: without development packages, for $cpu (npm's word for the target's) where it names it.
+    run: words before a script's name. rebuild: words before the names of packages whose scripts shall run; ""
+    when bake runs these scripts itself. cache: the directory that installs share. files: what installs read
+    beside the manifests, path -> text. fields: what they read of a package.json beside what npm reads.
+    layout: "places" when the lockfile tells where packages will lie, "walk" when only the installed tree does.
+    hoisted: folders of links that the manager makes on its own account.
+    """
+
+    name: str
+    install: str
+    production: str
+    run: str
+    cache: str
+    setup: str = ""
+    rebuild: str = ""
+    files: Mapping[str, str] = field(default_factory=_no_files)
+    fields: tuple[str, ...] = ()
+    layout: Layout = "places"
+    hoisted: tuple[str, ...] = ()
+
+
+NPM = Manager(
+    name="npm",
+    install="npm ci --ignore-scripts --no-audit --no-fund",
+    production="npm ci --omit=dev --ignore-scripts --no-audit --no-fund --os=linux --cpu=$cpu",
+    run="npm run",
+    cache="/root/.npm",
+    rebuild="npm rebuild --ignore-scripts=false --foreground-scripts",
+)
+
+PNPM = "10"
+"""Which pnpm builds use when package.json's `packageManager` names none."""
+
+_PNPM_HOME = "/root/.pnpm"
+_PNPM_OPTIONS = " ".join(
+    (
+        "--ignore-scripts",
+        # Copies: the carved files' modes and times are changed, the store's must not be.
+        "--config.package-import-method=copy",
+        f"--config.store-dir={_PNPM_HOME}/store",
+        f"--config.cache-dir={_PNPM_HOME}/cache",
+        # The names that bake.pnpm expects, whatever the workspace's settings are.
+        "--config.virtual-store-dir=node_modules/.pnpm",
+        "--config.virtual-store-dir-max-length=120",
+        "--config.enable-global-virtual-store=false",
+        # Scripts in node_modules/.bin would name the build's paths.
+        "--config.prefer-symlinked-executables=true",
+        "--config.manage-package-manager-versions=false",
+        "--config.confirm-modules-purge=false",
+    )
+)
+
+
+def make_pnpm(version: str, *, files: Mapping[str, str], hoisted: bool) -> Manager:
+    """Return pnpm in a version (or range). hoisted: the workspace sets `node-linker=hoisted`."""
+    install = f"CI=true pnpm install --frozen-lockfile {_PNPM_OPTIONS}"
+    return Manager(
+        name="pnpm",
+        setup=f"npm install --global --no-audit --no-fund pnpm@{version}",
+        install=install,
+        production=f"{install} --prod",
+        run="pnpm --config.verify-deps-before-run=false run",
+        cache=_PNPM_HOME,
+        files=files,
+        fields=("pnpm", "resolutions", "dependenciesMeta", "devEngines"),
+        layout="walk" if hoisted else "places",
+        hoisted=() if hoisted else ("node_modules/.pnpm/node_modules", "node_modules"),
+    )
+
+
+def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Manager:
+    """Return the workspace's pnpm. settings: what pnpm-workspace.yaml holds.
+
+    Raises WorkspaceError for settings that bake does not support.
+    """
+    npmrc = _parse_npmrc(_load_text(root / ".npmrc") or "")
+
+    def setting(name: str) -> str:
+        camel = re.sub(r"-(.)", lambda match: match[1].upper(), name)
+        return str(settings.get(camel) or npmrc.get(name) or "")
+
+    linker = setting("node-linker")
+    if linker not in ("", "isolated", "hoisted"):
+        raise WorkspaceError("pnpm", f"node-linker={linker} is not supported", "set it to isolated or hoisted")
+    if setting("shared-workspace-lockfile") == "false":
+        what = "shared-workspace-lockfile=false is not supported"
+        raise WorkspaceError("pnpm", what, "remove the setting and run `pnpm install`")
+    patches = {**table(settings, "patchedDependencies"), **table(table(manifest, "pnpm"), "patchedDependencies")}
+    named = (pnpm.LOCKFILE, pnpm.SETTINGS, ".pnpmfile.cjs", ".pnpmfile.mjs", *map(str, patches.values()))
+    return make_pnpm(_pnpm_version(manifest), files=_load_files(root, named), hoisted=linker == "hoisted")
+
+
+def _pnpm_version(manifest: Mapping[str, Any]) -> str:
+    name, version = parse_package_manager(manifest)
+    if name != "pnpm" or not version:
+        return PNPM
+    if not re.match(r"\d+(\.|$)", version) or int(version.partition(".")[0]) < 9:
+        what = f"packageManager names pnpm {version}, bake supports pnpm 9 and newer"
+        raise WorkspaceError("package.json", what, "run `corepack use pnpm@latest-10`")
+    return version
+
+
+def _parse_npmrc(text: str) -> Mapping[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith(("#", ";")))
+    return {key.strip(): value.strip().strip("\"'") for key, equals, value in pairs if equals}
+
+
+def _load_files(root: Path, names: Iterable[str]) -> Mapping[str, str]:
+    texts = ((name, _load_text(root / name)) for name in names)
+    return {name: text for name, text in texts if text is not None}
+
+
+def _load_text(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def staged_files(manager: Manager, platforms: Iterable[str], libc: str) -> Mapping[str, str]:
+    """Return the files that installs read, path -> text, with every target platform among their settings."""
+    files = dict(manager.files)
+    settings = {"pnpm": "pnpm-workspace.yaml", "yarn": ".yarnrc.yml"}.get(manager.name)
+    if settings is not None and (manager.name == "pnpm" or settings in files):
+        files[settings] = _with_platforms(files.get(settings, ""), supported_platforms(platforms, libc))
+    return files
+
+
+def manifest_settings(
+    manager: Manager, manifest: Mapping[str, Any], platforms: Iterable[str], libc: str
+) -> Mapping[str, Any]:
+    """Return the fields of the root's package.json that hold settings of the manager, for every platform.
+
+    pnpm 9 reads supportedArchitectures there, pnpm 11 in pnpm-workspace.yaml only, pnpm 10 in both.
+    """
+    if manager.name != "pnpm":
+        return {}
+    supported = {key: list(words) for key, words in supported_platforms(platforms, libc).items()}
+    return {"pnpm": {**table(manifest, "pnpm"), "supportedArchitectures": supported}}
+
+
+def supported_platforms(platforms: Iterable[str], libc: str) -> Mapping[str, tuple[str, ...]]:
+    """Return `supportedArchitectures` of pnpm and yarn: the build's own platform and every target."""
+    pairs = [node_platform(platform) for platform in platforms]
+    return {
+        "os": tuple(dict.fromkeys(("current", *(system for system, _ in pairs)))),
+        "cpu": tuple(dict.fromkeys(("current", *(cpu for _, cpu in pairs)))),
+        "libc": tuple(dict.fromkeys(("current", libc))),
+    }
+
+
+def _with_platforms(text: str, supported: Mapping[str, Iterable[str]]) -> str:
+    """Put the setting into the text of a YAML file, instead of the one that it has."""
+    kept = re.sub(r"^supportedArchitectures:[^\n]*\n?(?:(?:[ \t]+[^\n]*|\s*)\n)*", "", f"{text.rstrip()}\n", flags=re.M)
+    lines = [f"  {key}: [{', '.join(words)}]" for key, words in supported.items()]
+    return "\n".join((*([kept.strip()] if kept.strip() else []), "supportedArchitectures:", *lines, ""))
+
+
+def parse_package_manager(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """Return (name, version) of package.json's `packageManager`; ("", "") when it names none.
+
+    Source: https://nodejs.org/api/packages.html#packagemanager; a hash may follow the version.
+    """
+    value = manifest.get("packageManager")
+    if not isinstance(value, str):
+        return "", ""
+    name, _, version = value.partition("@")
+    return name, version.partition("+")[0]
