@@ -73,6 +73,8 @@ class Output:
     sources: bool
     extra: tuple[str, ...]
     """Paths from the workspace's root that belong to it."""
+    imported: bool
+    """Whether other packages import it, so that its `main` has to be there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -546,7 +548,7 @@ def _outputs(
         for path in set(reach.packages) - {own}:
             users.setdefault(path, set()).add(service)
     by_package = {s.package: s for s in stages}
-    outputs = tuple(_output(project, by_package[p], images) for p in sorted(users))
+    outputs = tuple(_output(project, by_package[p], images, imported=bool(users[p])) for p in sorted(users))
     shared: dict[tuple[str, ...], list[str]] = {}
     for path in sorted(users):
         if users[path]:
@@ -559,7 +561,7 @@ def _group_name(services: tuple[str, ...]) -> str:
     return services[0] if len(services) == 1 else hashlib.sha256("\n".join(services).encode()).hexdigest()[:8]
 
 
-def _output(project: Project, stage: Stage, images: Sequence[Image]) -> Output:
+def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported: bool) -> Output:
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
     static = {s.static for s in project.config.services.values() if project.workspace.package(s.package) == package}
@@ -573,6 +575,7 @@ def _output(project: Project, stage: Stage, images: Sequence[Image]) -> Output:
         exclude=settings.exclude,
         sources=sources,
         extra=(*stage.outputs, *(project.tsconfigs if sources else ())),
+        imported=imported,
     )
 
 

@@ -269,6 +269,7 @@ def _output(plan: Plan, output: Output) -> Mapping[str, Any]:
         "exclude": list(output.exclude),
         "sources": output.sources,
         "extra": list(output.extra),
+        "main": output.imported,
         "platforms": list(plan.platforms),
         "libc": plan.libc,
     }
