@@ -71,7 +71,7 @@ def load_imports(
     lead to the package itself. Files that only builds load are in, with kind "build".
     cache_dir: where results per file are kept.
     entries: files that processes start with, relative to the package ("dist/server.js", "src/worker.ts").
-    When each is found and what they load can be told, only files that they reach count.
+    When each is found and what they load can be told, the sources that they do not reach are for builds only.
     """
     package = workspace.package(package_path)
     file = cache_dir / f"{package.path.replace('/', '+') or 'root'}.json" if cache_dir else None
@@ -217,7 +217,7 @@ class _Tree:
         loaded = self._reached(entries)
         if loaded is None:
             loaded = self._follow({path for path, file in self.files.items() if file.role == "source"})
-        build = (path for path, file in self.files.items() if file.role == "build")
+        build = (path for path, file in self.files.items() if file.role != "test")
         return dict.fromkeys(build, "build") | dict.fromkeys(loaded, "source")
 
     def _reached(self, entries: tuple[str, ...]) -> frozenset[str] | None:

@@ -34,11 +34,7 @@ def write(tmp_path: Path) -> Write:
         }
         manifests = {f"{path}/package.json": manifest for path, manifest in members.items()}
         links = {f"node_modules/{m['name']}": {"resolved": path, "link": True} for path, m in members.items()}
-        entries = {
-            path: entry
-            for path, entry in files.items()
-            if isinstance(entry, dict) and "node_modules/" in path
-        }
+        entries = {path: entry for path, entry in files.items() if isinstance(entry, dict) and "node_modules/" in path}
         lock = {"lockfileVersion": 3, "packages": {"": root, **members, **links, **entries}}
         others = {path: text for path, text in files.items() if path not in {*MEMBERS, *entries, ""}}
         for path, content in {"package.json": root, "package-lock.json": lock, **manifests, **others}.items():
@@ -103,9 +99,7 @@ def test_files_that_only_builds_load_are_of_kind_build(write: Write, file: str) 
     assert (one.name, one.kind) == ("c", "build")
 
 
-@pytest.mark.parametrize(
-    "file", ["src/scripts/x.ts", "dist/x.js", "index.cjs", "src/testing/x.ts", "src/x.vue"]
-)
+@pytest.mark.parametrize("file", ["src/scripts/x.ts", "dist/x.js", "index.cjs", "src/testing/x.ts", "src/x.vue"])
 def test_files_that_a_process_may_load_are_in(write: Write, file: str) -> None:
     text = '<script>import "c"</script>' if file.endswith(".vue") else 'import "c"'
     (one,) = load_imports(write({f"services/a/{file}": text}), "services/a")
@@ -196,9 +190,7 @@ def test_an_alias_that_leads_to_another_member_is_an_import_of_it(write: Write) 
 
 
 def test_a_relative_path_into_another_member_is_an_import_of_it(write: Write) -> None:
-    workspace = write(
-        {"services/a/src/x.ts": 'import "../../../packages/shared/src/y"; import "../../../tests/z"'}
-    )
+    workspace = write({"services/a/src/x.ts": 'import "../../../packages/shared/src/y"; import "../../../tests/z"'})
 
     assert names(workspace) == ["@w/shared"]
 
@@ -272,9 +264,7 @@ def test_options_come_from_a_package_of_the_workspace_and_from_references_inside
 
 
 def test_a_tsconfig_that_extends_itself_is_passed_over(write: Write) -> None:
-    workspace = write(
-        {"services/a/tsconfig.json": '{"extends": "./tsconfig.json"}', "services/a/x.ts": 'import "c"'}
-    )
+    workspace = write({"services/a/tsconfig.json": '{"extends": "./tsconfig.json"}', "services/a/x.ts": 'import "c"'})
 
     assert names(workspace) == ["c"]
 
@@ -308,9 +298,7 @@ def test_an_elided_import_is_a_type_unless_the_compiler_keeps_it(
 
 REACHED = {
     "services/a/tsconfig.json": '{"compilerOptions": {"outDir": "dist", "rootDir": "src"}}',
-    "services/a/src/server.ts": (
-        'import "./lib/db.js"; import "one"; new Worker(new URL("./w.js", import.meta.url))'
-    ),
+    "services/a/src/server.ts": ('import "./lib/db.js"; import "one"; new Worker(new URL("./w.js", import.meta.url))'),
     "services/a/src/lib/db.ts": 'export * from "./deep"; import "two"',
     "services/a/src/lib/deep/index.ts": 'import "three"; import type { T } from "../../other"',
     "services/a/src/w.ts": 'import "four"',
@@ -319,35 +307,54 @@ REACHED = {
 }
 
 
+def loaded(workspace: Workspace, *entries: str) -> list[str]:
+    """The names in files that processes load, sorted."""
+    found = load_imports(workspace, "services/a", entries=entries)
+    return sorted(one.name for one in found if one.kind != "build")
+
+
 @pytest.mark.parametrize("entry", ["dist/server.js", "src/server.ts", "./dist/server"])
 def test_only_what_the_entries_reach_counts(write: Write, entry: str) -> None:
-    found = sorted(names(write(REACHED), entries=(entry,)))
+    found = loaded(write(REACHED), entry)
 
-    assert found == ["four", "one", "six", "three", "two"]
+    assert found == ["four", "one", "three", "two"]
+
+
+def test_sources_that_no_entry_reaches_are_for_builds(write: Write) -> None:
+    found = load_imports(write(REACHED), "services/a", entries=("dist/w.js",))
+
+    assert sorted((one.name, one.kind) for one in found) == [
+        ("five", "build"),
+        ("four", "static"),
+        ("one", "build"),
+        ("six", "build"),
+        ("three", "build"),
+        ("two", "build"),
+    ]
 
 
 def test_two_entries_reach_what_each_reaches(write: Write) -> None:
-    found = sorted(names(write(REACHED), entries=("dist/w.js", "src/other.ts")))
+    found = loaded(write(REACHED), "dist/w.js", "src/other.ts")
 
-    assert found == ["five", "four", "six"]
+    assert found == ["five", "four"]
 
 
 @pytest.mark.parametrize("entries", [(), ("dist/missing.js",), ("dist/server.js", "bin/x")])
 def test_every_source_counts_when_an_entry_is_not_found(write: Write, entries: tuple[str, ...]) -> None:
-    assert sorted(names(write(REACHED), entries=entries)) == ["five", "four", "one", "six", "three", "two"]
+    assert loaded(write(REACHED), *entries) == ["five", "four", "one", "three", "two"]
 
 
 @pytest.mark.parametrize("text", ["require(name)", "import(`${x}/y`)", 'import "@w/a/other"'])
 def test_every_source_counts_when_it_is_unclear_what_is_loaded(write: Write, text: str) -> None:
     files = {**REACHED, "services/a/src/w.ts": f"import 'four'; {text}"}
 
-    assert "five" in names(write(files), entries=("dist/w.js",))
+    assert "five" in loaded(write(files), "dist/w.js")
 
 
 def test_a_template_reaches_the_files_that_begin_so(write: Write) -> None:
     files = {**REACHED, "services/a/src/w.ts": "import(`./lib/${x}.js`)"}
 
-    assert sorted(names(write(files), entries=("dist/w.js",))) == ["six", "three", "two"]
+    assert loaded(write(files), "dist/w.js") == ["three", "two"]
 
 
 def test_an_alias_and_an_internal_name_lead_on(write: Write) -> None:
@@ -360,13 +367,13 @@ def test_an_alias_and_an_internal_name_lead_on(write: Write) -> None:
         "services/a/src/three.ts": 'import "three"',
     }
 
-    assert sorted(names(write(files), entries=("src/server.ts",))) == ["one", "two"]
+    assert loaded(write(files), "src/server.ts") == ["one", "two"]
 
 
 def test_built_output_that_is_there_counts_beside_its_source(write: Write) -> None:
     files = {**REACHED, "services/a/dist/w.js": 'require("built")'}
 
-    assert sorted(names(write(files), entries=("dist/w.js",))) == ["built", "four", "six"]
+    assert loaded(write(files), "dist/w.js") == ["built", "four"]
 
 
 # --- undeclared
@@ -381,8 +388,7 @@ def test_an_import_that_the_root_provides_is_undeclared_and_names_its_provider(w
             "node_modules/dev": {"version": "1.0.0", "dev": True},
             "services/a/node_modules/nested": {"version": "1.0.0"},
             "services/a/src/x.ts": "".join(
-                f'import "{name}";\n'
-                for name in ("declared", "hoisted", "nested", "dev", "nothing", "@w/shared")
+                f'import "{name}";\n' for name in ("declared", "hoisted", "nested", "dev", "nothing", "@w/shared")
             ),
         }
     )
@@ -449,9 +455,7 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_a_second_run_parses_nothing_and_finds_the_same(
-    write: Write, tmp_path: Path, scanned: list[str]
-) -> None:
+def test_a_second_run_parses_nothing_and_finds_the_same(write: Write, tmp_path: Path, scanned: list[str]) -> None:
     workspace = write(REACHED)
     first = load_imports(workspace, "services/a", tmp_path / "cache")
     count = len(scanned)
@@ -498,9 +502,7 @@ def test_a_cache_that_is_old_is_trusted_by_its_stamps(
     cache = tmp_path / "cache/services+a.json"
     os.utime(cache, ns=(1 << 62, 1 << 62))
     read = Path.read_bytes
-    monkeypatch.setattr(
-        Path, "read_bytes", lambda path: read(path) if path == cache else pytest.fail(str(path))
-    )
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) if path == cache else pytest.fail(str(path)))
 
     assert names(workspace, cache_dir=tmp_path / "cache") == ["c"]
 
