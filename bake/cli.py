@@ -16,14 +16,20 @@ from bake.errors import BakeError, ConfigError
 
 COMMANDS = {
     "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
+    "builder": "make, look at or remove the builder of bake.toml",
     "check": "find what would go wrong, before a build does",
     "list": "show the images, or the packages",
     "lock": "record what the lockfile lacks, and base images' digests, in bake.lock",
+    "parity": "show what the old all-in-one image has that no image has, and the reverse",
+    "manifest": "write what deployments need: every image by digest; or check manifests against it",
+    "matrix": "print the build jobs for GitHub Actions, of all images or of those that changed",
+    "merge": "join what several runners pushed without tags, then move the tags",
     "print": "show the bake file, the Dockerfile or the plan",
     "promote": "give the images of a push further tags, without building",
     "rollback": "put tags back to what they were before a push",
     "schema": "print the JSON Schema of bake.toml",
     "smoke": "start images as Kubernetes would, and see that they work and end well",
+    "verify": "compare compiled files across all images and the old all-in-one image",
 }
 """Command -> one line of help. Each lives in the module of its name in bake/commands."""
 

@@ -31,6 +31,13 @@ ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za
 Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
 Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
 RelativePath = Annotated[str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")]
+Accepted = Annotated[
+    str,
+    Rule(
+        words="a kind and a name or pattern, like `env REDIS_URL` or `port 6379`",
+        pattern=r"([Cc]ommand|[Ff]ile|[Pp]ort|[Ee]nv|COMMAND|FILE|PORT|ENV) \S.*",
+    ),
+]
 Words = str | tuple[str, ...]
 
 
@@ -174,6 +181,9 @@ class Monolith:
     target: str | None = _doc("Its stage.", None)
     image: str | None = _doc("Its name; by default the project's.", None)
     args: Mapping[Variable, str | Arg] = _doc("Its build arguments.", {})
+    accept: tuple[Accepted, ...] = _doc(
+        "What it has and no other image needs: `bake parity` and `bake verify` do not count it as lost.", ()
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +227,41 @@ class Layers:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ci:
+    """How `bake matrix` spreads images over runners."""
+
+    runners: Mapping[Platform, Words] = _doc(
+        "Runner of each platform, a label or several; by default GitHub's `ubuntu-24.04` and `ubuntu-24.04-arm`.", {}
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderNode:
+    """One BuildKit of a builder."""
+
+    platforms: tuple[Platform, ...] = _doc("Platforms to build there rather than elsewhere.", ())
+    endpoint: str | None = _doc("Where it is: tcp://host:port, unix:///path, a docker context or a kubeconfig.", None)
+    options: Mapping[str, str | int | bool] = _doc("Driver options of this node, added to the builder's.", {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """The buildx builder that builds; `bake builder up` makes it."""
+
+    name: Annotated[str, Rule(words="a builder's name", pattern="[A-Za-z][A-Za-z0-9._-]*")] = _doc(
+        "Its name for `docker buildx`.", "bake"
+    )
+    driver: Literal["docker-container", "remote", "kubernetes"] | None = _doc(
+        "What runs BuildKit; without it the builder is made by others.", None
+    )
+    options: Mapping[str, str | int | bool] = _doc(
+        "Driver options of every node (docs.docker.com/build/builders/drivers), e.g. `namespace`.", {}
+    )
+    config: RelativePath | None = _doc("A buildkitd.toml for its nodes, relative to bake.toml.", None)
+    nodes: Mapping[Slug, BuilderNode] = _doc("Its BuildKits by name; without any there is one.", {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole of bake.toml."""
 
@@ -231,6 +276,8 @@ class Config:
     labels: Mapping[str, str] = _doc("Labels of every image.", {})
     monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
     smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
+    ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
+    builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
 
 
 def load_config(path: Path) -> Config:
@@ -287,12 +334,30 @@ def _check(config: Config, complaints: Complaints) -> None:
     for name, secret in config.secrets.items():
         if (secret.file is None) == (secret.env is None):
             complaints.add(f"secrets.{name}", "needs one of file, env")
+    if config.builder:
+        _check_builder(config.builder, complaints)
     if not config.services:
         complaints.add("services", "no service; add at least one [services.<name>] table")
     if not config.project.platforms:
         complaints.add("project.platforms", "no platform")
     for label in (k for t in _label_tables(config) for k in t if not k.strip() or k != k.strip()):
         complaints.add("labels", f"{label!r} is not a label's name")
+
+
+def _check_builder(builder: Builder, complaints: Complaints) -> None:
+    if builder.driver is None:
+        for key in ("options", "config", "nodes"):
+            if getattr(builder, key):
+                complaints.add(f"builder.{key}", "has no meaning without builder.driver")
+    if builder.driver != "remote":
+        return
+    if not builder.nodes:
+        complaints.add("builder.nodes", "a remote builder needs at least one node with an endpoint")
+    for name, node in builder.nodes.items():
+        if node.endpoint is None:
+            complaints.add(f"builder.nodes.{name}.endpoint", "missing; a remote builder is reached by it")
+    if builder.config:
+        complaints.add("builder.config", "a remote BuildKit has its own")
 
 
 def _label_tables(config: Config) -> list[Mapping[str, str]]:

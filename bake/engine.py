@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from bake.builder import Listed, parse_listed
 from bake.errors import BuildError, EngineError
 from bake.progress import Progress, Step, merge
 
@@ -37,6 +38,31 @@ class Capabilities:
     builder: str
     driver: str
     platforms: tuple[str, ...]
+
+    @property
+    def features(self) -> Mapping[str, str]:
+        """What a build can ask for -> why this engine cannot do it, "" where it can.
+
+        Docker's own driver does what its image store does; other drivers have all of it, but hand images to the
+        engine, whose store must take them. Source: docker/buildx, driver/docker/driver.go, Features.
+        """
+        store = "" if self.containerd else "the engine's image store is not containerd's"
+        own = store if self.driver == "docker" else ""
+        engine = "" if self.server else "there is no local engine"
+        return {
+            "multi-platform": own,
+            "load": engine,
+            "load several platforms": engine or store,
+            "push by digest": "docker's own driver always tags" if self.driver == "docker" else "",
+            "cache export": own,
+            "attestations": own,
+        }
+
+    @property
+    def native(self) -> str:
+        """The engine's own platform; "" where there is no local engine."""
+        names = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7"}
+        return f"linux/{names.get(self.architecture, self.architecture)}" if self.architecture else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,27 +94,74 @@ class Built:
 
 
 def probe(builder: str | None = None) -> Capabilities:
-    """Ask the engine what it is. Raises EngineError when docker, its daemon, buildx or the builder is missing."""
+    """Ask the engine what it is. Raises EngineError when docker, its daemon, buildx or the builder is missing.
+
+    A builder with its own BuildKit needs no local engine: `server` is "" then.
+    """
     if shutil.which("docker") is None:
         raise EngineError("docker", "is not installed", _INSTALL)
-    info = _info()
     buildx = _run(["docker", "buildx", "version"])
     if buildx.returncode != 0:
         raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
-    inspected = _run(["docker", "buildx", "inspect", *([builder] if builder else [])])
-    if inspected.returncode != 0:
-        raise EngineError(f"builder {builder or 'default'}", _last_line(inspected.stderr), "see `docker buildx ls`")
-    fields = re.findall(r"^(Name|Driver|Platforms):\s*(.*)$", inspected.stdout, re.M)
-    first = dict(reversed(fields))
+    inspected = _inspect(builder)
+    try:
+        info = _info()
+    except EngineError:
+        if inspected is None or inspected.driver == "docker":
+            raise
+        info = {}
+    if inspected is None:
+        raise EngineError(f"builder {builder}", "does not exist", "run `bake builder up`, or see `docker buildx ls`")
     return Capabilities(
         server=str(info.get("ServerVersion", "")),
         architecture=str(info.get("Architecture", "")),
         containerd=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
         buildx=" ".join(buildx.stdout.split()[1:2]),
-        builder=first.get("Name", ""),
-        driver=first.get("Driver", ""),
-        platforms=tuple(p.strip("* ") for p in first.get("Platforms", "").split(",") if p.strip()),
+        builder=inspected.name,
+        driver=inspected.driver,
+        platforms=tuple(dict.fromkeys(p for n in inspected.nodes for p in n.platforms)),
     )
+
+
+def find_builder(name: str | None) -> Listed | None:
+    """The builder as buildx shows it, None when there is none of the name; None asks for the current one."""
+    return _inspect(name)
+
+
+def create_builder(name: str, commands: Sequence[Sequence[str]]) -> None:
+    """Run the `docker buildx` commands that make a builder; a half-made one is removed. Raises EngineError."""
+    for words in commands:
+        done = _run(["docker", "buildx", *words])
+        if done.returncode != 0:
+            _run(["docker", "buildx", "rm", name])
+            raise EngineError(f"builder {name}", _last_line(done.stderr), "see [builder] in bake.toml")
+
+
+def start_builder(name: str) -> Listed:
+    """Start every node and wait for it. Raises EngineError with what a node says."""
+    started = _run(["docker", "buildx", "inspect", "--bootstrap", name])
+    listed = parse_listed(started.stdout)
+    if started.returncode != 0 or not listed.running:
+        said = next((n.error for n in listed.nodes if n.error), _last_line(started.stderr))
+        raise EngineError(f"builder {name}", f"does not start ({said})", "see [builder] in bake.toml")
+    return listed
+
+
+def remove_builder(name: str, *, keep_state: bool) -> None:
+    """Remove the builder, with its cache unless keep_state. Raises EngineError."""
+    done = _run(["docker", "buildx", "rm", *(["--keep-state"] if keep_state else []), name])
+    if done.returncode != 0:
+        raise EngineError(f"builder {name}", _last_line(done.stderr), "see `docker buildx ls`")
+
+
+def _inspect(name: str | None) -> Listed | None:
+    done = _run(["docker", "buildx", "inspect", *([name] if name else [])])
+    if done.returncode == 0:
+        return parse_listed(done.stdout)
+    if name and "no builder" in done.stderr:
+        return None
+    remedy = "start it: scripts/engine up" if "Cannot connect" in done.stderr else "see `docker buildx ls`"
+    raise EngineError(f"builder {name or 'default'}", _last_line(done.stderr), remedy)
 
 
 def mirrors() -> tuple[str, ...]:
@@ -100,11 +173,27 @@ def mirrors() -> tuple[str, ...]:
     return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
 
 
-def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool) -> None:
-    """Stop before the build when the engine cannot do what is asked. Raises EngineError."""
-    if capabilities.driver != "docker" and push:
-        return
-    if len(platforms) > 1 and not capabilities.containerd:
+def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool, emulated: Sequence[str] = ()) -> None:
+    """Stop before the build when the engine cannot do what is asked. Raises EngineError.
+
+    emulated: packages whose install scripts run on the target platform. Nothing else of a build does.
+    """
+    _check_store(capabilities, platforms, push=push)
+    foreign = [p for p in platforms if capabilities.platforms and p not in capabilities.platforms]
+    if foreign and emulated:
+        raise EngineError(
+            f"builder {capabilities.builder}",
+            f"cannot run {', '.join(foreign)}, which the install scripts of {', '.join(emulated)} need",
+            "install QEMU (docker run --privileged --rm tonistiigi/binfmt --install all), or add a node of it",
+        )
+
+
+def _check_store(capabilities: Capabilities, platforms: Sequence[str], *, push: bool) -> None:
+    can = capabilities.features
+    several = len(platforms) > 1
+    if not push and can["load"]:
+        raise EngineError("docker engine", can["load"], "push with --push, or start it: scripts/engine up")
+    if several and can["multi-platform" if push else "load several platforms"]:
         raise EngineError(
             "docker engine",
             f"its image store holds one platform per image, not {', '.join(platforms)}",
@@ -292,8 +381,6 @@ def connect() -> Iterator["docker.DockerClient"]:
                 base_url=context.Host, tls=context.TLSConfig or False, use_ssh_client=True, version="auto"
             )
     except (DockerException, OSError) as error:
-        raise EngineError(
-            "docker engine", f"does not answer ({error})", "start it: scripts/engine up"
-        ) from None
+        raise EngineError("docker engine", f"does not answer ({error})", "start it: scripts/engine up") from None
     with contextlib.closing(client):
         yield client

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import re
 import sys
@@ -34,8 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
     )
+    parser.add_argument("--no-tags", action="store_true", help="push by digest only; `bake merge` joins and tags")
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
-    parser.add_argument("--builder", metavar="NAME", help="buildx builder to use")
+    parser.add_argument(
+        "--builder", metavar="NAME", help="buildx builder to use (default: bake.toml's, else the current one)"
+    )
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
     parser.add_argument("--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake")
@@ -54,8 +58,10 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     from bake.engine import check as check_engine
     from bake.engine import probe
 
+    arguments.builder = arguments.builder or configured_builder(context)
     capabilities = probe(arguments.builder)
-    check_engine(capabilities, plan.platforms, push=plan.push)
+    plan = _adapted(context, plan, arguments, capabilities)
+    check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
     started = time.monotonic()
     if plan.push:
         rows = _push(context, plan, arguments, capabilities)
@@ -64,6 +70,25 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         rows = _rows(plan, built)
     _print(context, rows, arguments.format, time.monotonic() - started)
     return 0
+
+
+def configured_builder(context: Context) -> str | None:
+    """The builder of bake.toml; None for buildx's current one."""
+    builder = context.project.config.builder
+    return builder.name if builder else None
+
+
+def _adapted(context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities") -> "Plan":
+    """The plan for the engine's own platform alone, where the engine can keep no more and nobody asked for more."""
+    why = capabilities.features["load several platforms"]
+    native = capabilities.native
+    asked = plan.push or arguments.platform
+    if not why or not capabilities.server or asked or len(plan.platforms) < 2 or native not in plan.platforms:
+        return plan
+    context.warn(f"{why}: building {native} only; see `bake builder status`")
+    plan = context.plan(arguments, platforms=(native,))
+    write(context.project, plan)
+    return plan
 
 
 def write(project: "Project", plan: "Plan") -> None:
@@ -77,6 +102,8 @@ def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> No
     """What makes no sense, before anything is done; warnings for what is odd."""
     if plan.push and not (plan.registry or plan_image(plan)):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
+    if arguments.no_tags and not plan.push:
+        raise UsageError("--no-tags", "is about pushing", "add --push")
     if arguments.image and len(plan.targets) != 1:
         raise UsageError("--image", f"names one image, and {len(plan.targets)} are asked for", "name one target")
     services = {i.service for i in plan.selected()}
@@ -117,6 +144,8 @@ def _push(
     from bake.registry import load_registry
 
     wanted = publish.uploads(plan)
+    if arguments.no_tags:
+        wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
     staging = publish.staging_tag(context.head.revision) if capabilities.driver == "docker" else ""
     sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=capabilities.containerd)
     with keeping_unfinished(context, context.project.folder / UNFINISHED):
@@ -135,7 +164,7 @@ def _push(
     if moved.overtaken:
         context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
-    return [_row(i.image, references[i.image], plan, built, i.bytes) for i in release.images]
+    return [_row(i.image, references[i.image] or [i.reference], plan, built, i.bytes) for i in release.images]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,104 @@
+"""Make, look at or remove the buildx builder that bake.toml's [builder] describes."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from bake.context import Context
+from bake.errors import ConfigError, EngineError
+from bake.report import table
+
+if TYPE_CHECKING:
+    from bake.builder import Listed
+    from bake.config import Builder
+    from bake.engine import Capabilities
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do."""
+    parser.add_argument("action", choices=("up", "status", "down"), help="make it, look at it, remove it")
+    parser.add_argument("--keep-state", action="store_true", help="down: keep its build cache for the next one")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="form of `status` on stdout")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Status 1 when `status` finds it missing, different or not running."""
+    builder = context.project.config.builder
+    if arguments.action == "status":
+        return _status(context, builder, arguments)
+    if builder is None:
+        raise ConfigError(
+            "bake.toml", "there is no [builder]", 'add one, e.g. `[builder]` `driver = "docker-container"`'
+        )
+    if arguments.action == "up":
+        return _up(context, builder)
+    return _down(context, builder, keep_state=arguments.keep_state)
+
+
+def _up(context: Context, builder: "Builder") -> int:
+    """Create what is missing, start it, and see that it takes every platform of the project."""
+    from bake.builder import create_commands, differences, unbuildable
+    from bake.engine import create_builder, find_builder, start_builder
+
+    listed = find_builder(builder.name)
+    if listed is None:
+        if builder.driver is None:
+            remedy = "make it with `docker buildx create`, or set builder.driver"
+            raise EngineError(f"builder {builder.name}", "does not exist, and bake.toml has no driver for it", remedy)
+        create_builder(builder.name, create_commands(builder, context.project.file.parent))
+    elif found := differences(builder, listed):
+        raise EngineError(f"builder {builder.name}", "; ".join(found), "run `bake builder down`, then `up` again")
+    listed = start_builder(builder.name)
+    if absent := unbuildable(builder, listed, context.project.config.project.platforms):
+        context.warn(f"builder {builder.name} has no node for {', '.join(absent)}")
+    context.say(f"builder {builder.name} ({listed.driver}) is up: {len(listed.nodes)} node(s)")
+    return 0
+
+
+def _down(context: Context, builder: "Builder", *, keep_state: bool) -> int:
+    from bake.engine import find_builder, remove_builder
+
+    if builder.driver is None:
+        raise EngineError(f"builder {builder.name}", "was made by others", f"use `docker buildx rm {builder.name}`")
+    if find_builder(builder.name) is None:
+        context.say(f"builder {builder.name} does not exist")
+        return 0
+    remove_builder(builder.name, keep_state=keep_state)
+    context.say(f"builder {builder.name} is removed")
+    return 0
+
+
+def _status(context: Context, builder: "Builder | None", arguments: argparse.Namespace) -> int:
+    from bake.builder import differences
+    from bake.engine import find_builder, probe
+
+    name = builder.name if builder else None
+    listed = find_builder(name)
+    if listed is None:
+        raise EngineError(f"builder {name}", "does not exist", "run `bake builder up`")
+    found = differences(builder, listed) if builder else ()
+    for what in found:
+        context.warn(f"builder {listed.name}: {what}")
+    _print(listed, probe(name) if listed.running else None, arguments.format)
+    return 0 if listed.running and not found else 1
+
+
+def _print(listed: "Listed", capabilities: "Capabilities | None", form: str) -> None:
+    rows = [
+        {
+            "node": n.name,
+            "endpoint": n.endpoint,
+            "status": n.error or n.status or "stopped",
+            "buildkit": n.version,
+            "platforms": " ".join(n.platforms),
+        }
+        for n in listed.nodes
+    ]
+    features: dict[str, Any] = dict(capabilities.features) if capabilities else {}
+    if form == "json":
+        print(json.dumps({"name": listed.name, "driver": listed.driver, "nodes": rows, "can": features}, indent=2))
+        return
+    print(f"{listed.name} ({listed.driver})")
+    print(table(rows))
+    for what, why_not in features.items():
+        print(f"{what}: {'yes' if not why_not else f'no, {why_not}'}")

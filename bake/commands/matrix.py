@@ -1,0 +1,38 @@
+"""Print the matrix of build jobs for GitHub Actions, e.g. `bake matrix --by platform --since origin/main`."""
+
+import argparse
+from pathlib import Path
+
+from bake.context import Context, add_plan_arguments
+from bake.errors import UsageError
+from bake.matrix import make_matrix, render_matrix, render_outputs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to spread over jobs, and how."""
+    add_plan_arguments(parser)
+    parser.add_argument(
+        "--by", choices=("image", "service", "platform"), default="platform", help="a job for each (default: platform)"
+    )
+    parser.add_argument("--since", metavar="REV", help="only images that changes since the revision affect")
+    parser.add_argument(
+        "--format",
+        choices=("github", "json"),
+        default="github",
+        help="github: one line, and `matrix` and `any` into $GITHUB_OUTPUT; json: for reading",
+    )
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Print it; an empty one too."""
+    plan = context.plan(arguments)
+    within = None
+    if arguments.since:
+        raise UsageError("--since", "is not there yet", "leave it out")
+    jobs = make_matrix(plan, by=arguments.by, runners=context.project.config.ci.runners, within=within)
+    print(render_matrix(jobs, indent=2 if arguments.format == "json" else None))
+    output = context.environment.get("GITHUB_OUTPUT")
+    if output and arguments.format == "github":
+        with Path(output).open("a", encoding="utf-8") as file:
+            file.write(render_outputs(jobs))
+    return 0

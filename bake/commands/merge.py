@@ -1,0 +1,96 @@
+"""Join what runners pushed without tags (`bake build --push --no-tags --release FILE`), then move the tags."""
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake.commands.build import keeping_unfinished
+from bake.context import Context, platforms
+from bake.errors import UsageError
+from bake.release import FILE_NAME, UNFINISHED, Release, load_release, write_release
+from bake.report import table
+
+if TYPE_CHECKING:
+    from bake.merge import Joint
+    from bake.publish import Upload
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which shards, and what they must have."""
+    parser.add_argument("shards", nargs="+", metavar="FILE", type=Path, help="the shards' manifests, in any order")
+    parser.add_argument(
+        "--target",
+        action="append",
+        dest="targets",
+        metavar="T[ T]",
+        help="images that must be there (default: those that any shard has)",
+    )
+    parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms that every image must have")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")
+    parser.add_argument(
+        "--release", metavar="FILE", type=Path, help="write the manifest of the whole there too (.json or .toml)"
+    )
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Check the set, join each image, move all tags or none."""
+    from bake import merge
+    from bake.publish import tag_all
+    from bake.registry import load_registry
+
+    shards = [merge.Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
+    named = tuple(word for text in arguments.targets or () for word in text.split())
+    wanted_platforms = platforms(arguments.platform) or context.project.config.project.platforms
+    release, joints = merge.plan_merge(
+        shards, platforms=wanted_platforms, targets=_targets(context, named) if named else ()
+    )
+    wanted = _uploads(context, arguments, release, joints)
+    registry = load_registry(context.environment)
+    digests = {j.image: merge.join(registry, j) for j in joints}
+    with keeping_unfinished(context, context.project.folder / UNFINISHED):
+        merged, moved = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
+    for file in (context.project.folder / FILE_NAME, arguments.release):
+        if file is not None:
+            write_release(file, merged)
+    if moved.overtaken:
+        context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
+    _print(merged, arguments.format)
+    return 0
+
+
+def _targets(context: Context, words: tuple[str, ...]) -> tuple[str, ...]:
+    from bake.plan import select
+
+    return select(context.project.config, words)
+
+
+def _uploads(
+    context: Context, arguments: argparse.Namespace, release: Release, joints: "tuple[Joint, ...]"
+) -> "tuple[Upload, ...]":
+    """The images with the tags that a push from this checkout gives. Raises UsageError for another revision."""
+    from bake.publish import uploads
+
+    head = context.head.revision
+    if release.revision != head:
+        what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
+        raise UsageError("revision", what, "check out the commit that was built")
+    asked = argparse.Namespace(targets=[j.image for j in joints], platform=arguments.platform, tag=arguments.tag)
+    planned = {u.image: u for u in uploads(context.plan(asked, push=True))}
+    return tuple(dataclasses.replace(planned[j.image], repository=j.repository) for j in joints)
+
+
+def _print(release: Release, form: str) -> None:
+    rows = [
+        {"image": f"{i.repository}:{tag}", "platforms": [p.platform for p in i.platforms], "digest": i.digest}
+        for i in release.images
+        for tag in i.tags
+    ]
+    if form == "json":
+        print(json.dumps(rows, indent=2))
+    else:
+        cells = [{"image": r["image"], "platforms": " ".join(r["platforms"]), "digest": r["digest"][:19]} for r in rows]
+        print(table(cells))
