@@ -1,8 +1,11 @@
 """Containers of the engine, through the docker SDK: what `bake smoke` starts and watches."""
 
 import contextlib
+import hashlib
 import http.client
+import io
 import re
+import tarfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -10,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from bake.engine import connect
 from bake.errors import EngineError
+from bake.reference import parse_reference
 from bake.smoke import Configured, Launch, Process, State
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
     from docker.models.containers import Container
 
     import docker
@@ -24,6 +29,9 @@ _TMPFS = "rw,exec,nosuid,nodev,mode=1777"
 """As an emptyDir is: any user writes, programs may be started from it."""
 
 _HTTP_SECONDS = 5.0
+_CHUNK = 1 << 20
+_MOST_TEXT = 1 << 20
+"""Bytes of the largest file that is read as text."""
 
 
 class InterruptedRunError(EngineError):
@@ -38,7 +46,12 @@ def containers(run: str) -> Iterator["Containers"]:
         try:
             yield engine
         finally:
-            engine.clear()
+            try:
+                engine.clear()
+            except KeyboardInterrupt:
+                # An impatient second Ctrl-C: what is left must go all the same.
+                engine.clear()
+                raise
 
 
 class Containers:
@@ -49,6 +62,7 @@ class Containers:
         self._run = run
         self._ended = threading.Event()
         self._pulling = threading.Lock()
+        self._making = threading.Lock()
         self._network = ""
         version: Mapping[str, Any] = client.version()
         self._platform = f"{version.get('Os', 'linux')}/{version.get('Arch', '')}"
@@ -78,36 +92,35 @@ class Containers:
 
     def create(self, launch: Launch) -> "DockerBox":
         """A container that has not started. Raises EngineError when there is no such image."""
-        from docker.errors import DockerException, ImageNotFound
+        from docker.errors import DockerException, NotFound
 
-        if self._ended.is_set():
-            raise InterruptedRunError("bake smoke", "interrupted")
         try:
             for reference in launch.references:
-                with contextlib.suppress(ImageNotFound):
+                with contextlib.suppress(NotFound):
                     return self._create(reference, launch)
             return self._pulled(launch)
+        except NotFound:
+            raise _missing(launch) from None
         except DockerException as error:
             raise EngineError(_name(launch), _reason(error)) from None
 
     def _pulled(self, launch: Launch) -> "DockerBox":
-        from docker.errors import ImageNotFound
-
-        missing = EngineError(
-            _name(launch),
-            f"is not there for {launch.platform}",
-            f"build it: `bake … --platform {launch.platform}`",
-        )
         if not launch.pull:
-            raise missing
+            raise _missing(launch)
         # An engine without the containerd store keeps one platform per name: nobody may pull in between.
         with self._pulling:
-            repository, _, tag = launch.pull.rpartition(":")
-            try:
-                self._client.api.pull(repository, tag=tag, platform=launch.platform)
-                return self._create(launch.pull, launch)
-            except ImageNotFound:
-                raise missing from None
+            ref = parse_reference(launch.pull)
+            for event in self._client.api.pull(
+                ref.name, tag=ref.target, platform=launch.platform or None, stream=True, decode=True
+            ):
+                self._go_on()
+                if error := event.get("error"):
+                    raise _refused(launch, str(error))
+            return self._create(launch.pull, launch)
+
+    def _go_on(self) -> None:
+        if self._ended.is_set():
+            raise InterruptedRunError("bake smoke", "interrupted")
 
     def _create(self, reference: str, launch: Launch) -> "DockerBox":
         hardened: dict[str, Any] = {
@@ -124,16 +137,19 @@ class Containers:
             network_mode=self._network or None,
             **(hardened if launch.hardened else {}),
         )
-        made = api.create_container(
-            reference,
-            command=list(launch.command) or None,
-            environment=dict(launch.env),
-            ports=[launch.port] if launch.port else None,
-            host_config=settings,
-            networking_config=self._joined(launch.alias),
-            labels={LABEL: self._run},
-            platform=launch.platform or None,
-        )
+        # Under the lock, so that nothing is made after `clear` looked for what there is.
+        with self._making:
+            self._go_on()
+            made = api.create_container(
+                reference,
+                command=list(launch.command) or None,
+                environment=dict(launch.env),
+                ports=[launch.port] if launch.port else None,
+                host_config=settings,
+                networking_config=self._joined(launch.alias),
+                labels={LABEL: self._run},
+                platform=launch.platform or None,
+            )
         return DockerBox(self._client, self._client.containers.get(made["Id"]), launch.port)
 
     def _joined(self, alias: str) -> Any:
@@ -148,6 +164,8 @@ class Containers:
         from docker.errors import DockerException
 
         self.end()
+        with self._making:
+            pass
         mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self._run}"}
         for container in self._client.containers.list(all=True, filters=mine, ignore_removed=True):
             with contextlib.suppress(DockerException):
@@ -173,7 +191,50 @@ class DockerBox:
             user=config.get("User") or "",
             command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
             stop=config.get("StopSignal") or "SIGTERM",
+            directory=config.get("WorkingDir") or "/",
+            env=dict(e.partition("=")[::2] for e in config.get("Env") or ()),
+            ports=tuple(sorted(config.get("ExposedPorts") or ())),
         )
+
+    def files(self, folder: str) -> Mapping[str, str]:
+        """The files below a folder, by their path in it, with the sha256 of their content; no node_modules.
+
+        A symbolic link is "-> target". Nothing for a folder that is not there. The container need not run.
+        """
+        return dict(self._digests(folder))
+
+    def _digests(self, folder: str) -> Iterator[tuple[str, str]]:
+        with self._archive(folder) as archive:
+            for member in archive or ():
+                path = member.name.partition("/")[2]
+                if not path or "node_modules" in path.split("/"):
+                    continue
+                if member.issym():
+                    yield path, f"-> {member.linkname}"
+                elif archive and (file := archive.extractfile(member)):
+                    yield path, hashlib.sha256(file.read()).hexdigest()
+
+    def texts(self, path: str) -> Mapping[str, str]:
+        """The text of a file, or of each file below a folder, by absolute path; nothing when it is not there."""
+        found: dict[str, str] = {}
+        with self._archive(path) as archive:
+            for member in archive or ():
+                if archive and member.size <= _MOST_TEXT and (file := archive.extractfile(member)):
+                    rest = member.name.partition("/")[2]
+                    found[f"{path}/{rest}" if rest else path] = file.read().decode(errors="replace")
+        return found
+
+    @contextlib.contextmanager
+    def _archive(self, path: str) -> Iterator[tarfile.TarFile | None]:
+        from docker.errors import DockerException
+
+        try:
+            chunks, _ = self._container.get_archive(path)
+        except DockerException:
+            yield None
+            return
+        with tarfile.open(fileobj=io.BufferedReader(_Stream(iter(chunks)), _CHUNK), mode="r|") as archive:
+            yield archive
 
     def start(self) -> None:
         """Start it. Raises EngineError when its process cannot be started at all."""
@@ -253,6 +314,30 @@ class DockerBox:
             self._container.remove(force=True, v=True)
 
 
+class _Stream(io.RawIOBase):
+    """Chunks of bytes as a file, so that an archive is read while it arrives."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """The next bytes that are there, 0 at the end."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = memoryview(chunk)
+        view = memoryview(buffer)
+        count = min(len(view), len(self._rest))
+        view[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+
 def parse_listeners(table: str) -> tuple[str, ...]:
     """`host:port` of every listening socket in /proc/net/tcp and tcp6. Source: proc_net_tcp(5), state 0A."""
     found = re.findall(r"^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ 0A ", table, re.M)
@@ -269,6 +354,18 @@ def _host(address: str) -> str:
 
 def _name(launch: Launch) -> str:
     return (*launch.references, launch.pull)[0]
+
+
+def _missing(launch: Launch) -> EngineError:
+    option = f" --platform {launch.platform}" if launch.platform else ""
+    what = f"is not there{f' for {launch.platform}' if launch.platform else ''}"
+    return EngineError(_name(launch), what, f"build it first: `bake …{option}`")
+
+
+def _refused(launch: Launch, error: str) -> EngineError:
+    if "not found" in error or "no match for platform" in error:
+        return _missing(launch)
+    return EngineError(launch.pull, f"cannot be pulled ({error})")
 
 
 def _reason(error: Exception) -> str:

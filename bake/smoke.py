@@ -11,8 +11,8 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from bake.config import Health, Smoke
-from bake.errors import BakeError
+from bake.config import Dependency, Health, Smoke, words
+from bake.errors import BakeError, EngineError
 from bake.plan import Image
 
 EMULATED = 6
@@ -48,7 +48,7 @@ class Launch:
     writable: tuple[str, ...] = ()
     alias: str = ""
     hardened: bool = True
-    """Read-only root, no capabilities, no new privileges."""
+    """Read-only root, no capabilities, no new privileges, memory limited."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +71,14 @@ class Process:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """What the image itself says. command: entrypoint and command. stop: its STOPSIGNAL."""
+    """What the image itself says. command: entrypoint and command. stop: its STOPSIGNAL. ports: as EXPOSE, `80/tcp`."""
 
     user: str
     command: tuple[str, ...]
     stop: str = "SIGTERM"
+    directory: str = "/"
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ports: tuple[str, ...] = ()
 
 
 class Box(Protocol):
@@ -203,6 +206,41 @@ def make_trial(
         poll=_POLL * scale,
         grace=settings.grace * scale,
     )
+
+
+def start_dependencies(dependencies: Mapping[str, Dependency], engine: Engine) -> None:
+    """Start what the processes need and wait until each is ready. Raises EngineError when one is not."""
+    for name, dependency in dependencies.items():
+        box = engine.create(
+            Launch(
+                references=(dependency.image,),
+                platform="",
+                pull=dependency.image,
+                env=dependency.env,
+                command=words(dependency.command) if dependency.command else (),
+                alias=name,
+                hardened=False,
+            )
+        )
+        box.start()
+        _wait_dependency(name, dependency, box, engine)
+
+
+def _wait_dependency(name: str, dependency: Dependency, box: Box, engine: Engine) -> None:
+    where, begun = f"smoke.dependencies.{name}", engine.now()
+    while True:
+        state, log = box.state(), box.log()
+        last = log.rstrip().rpartition("\n")[2]
+        if not state.running:
+            raise EngineError(
+                where, f"{dependency.image} ended with code {state.exit_code} ({last})", "give it the env it needs"
+            )
+        if dependency.log is None or dependency.log in log:
+            return
+        if engine.now() - begun > dependency.timeout:
+            what = f"{dependency.image} did not log {dependency.log!r} within {dependency.timeout} s ({last})"
+            raise EngineError(where, what, "correct its `log`, or raise its `timeout`")
+        engine.pause(_POLL)
 
 
 def attempt(trial: Trial, engine: Engine) -> Result:
@@ -351,16 +389,16 @@ def _judge_process(trial: Trial, seen: Observed) -> list[Finding]:
     return [Finding(check="process", what=f"PID 1 is `{seen.process.line}`, not `{wanted}`")]
 
 
-def same_command(line: str, words: Sequence[str]) -> bool:
+def same_command(line: str, command: Sequence[str]) -> bool:
     """Whether a process's command line is that command, maybe behind an interpreter or an emulator.
 
     `#!` puts `node` before `/app/node_modules/.bin/tsx`, QEMU's and Rosetta's user mode put themselves and the
     program's path before it.
     """
-    if not words:
+    if not command:
         return True
-    rest = " ".join(words[1:])
-    name = posixpath.basename(words[0])
+    rest = " ".join(command[1:])
+    name = posixpath.basename(command[0])
     parts = line.split(" ")
     return any(posixpath.basename(p) == name and " ".join(parts[i + 1 :]) == rest for i, p in enumerate(parts))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bake.context import Context, add_plan_arguments
 from bake.errors import UsageError
 from bake.report import table
-from bake.smoke import Result, Trial, attempt, make_trial
+from bake.smoke import Result, Trial, attempt, make_trial, start_dependencies
 
 if TYPE_CHECKING:
     from bake.containers import Containers
@@ -36,10 +36,20 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     plan = context.plan(arguments)
     _refuse(plan, arguments)
     with containers(uuid.uuid4().hex[:12]) as engine:
+        start_beside(context, engine)
         trials = _trials(context, plan, engine.platform, pushed=arguments.pushed)
         results = _attempt_all(context, trials, engine, max(1, arguments.jobs))
     _print(context, results, arguments.format)
     return 0 if all(r.ok for r in results) else 1
+
+
+def start_beside(context: Context, engine: "Containers") -> None:
+    """Start smoke.dependencies, in a network that the trials join."""
+    dependencies = context.project.config.smoke.dependencies
+    if dependencies:
+        engine.join()
+        context.say(f"starting {', '.join(dependencies)}")
+        start_dependencies(dependencies, engine)
 
 
 def _refuse(plan: "Plan", arguments: argparse.Namespace) -> None:

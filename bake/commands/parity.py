@@ -1,0 +1,172 @@
+"""What the old all-in-one image has that no image per process has, and the reverse.
+
+Processes, packages' files, ports and environment. Nothing is started. Status 1 when something is lost that
+bake.toml's `monolith.accept` does not name.
+"""
+
+import argparse
+import json
+import posixpath
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bake.commands import verify
+from bake.context import Context, add_plan_arguments
+from bake.parity import Inventory, Item, Parity, Program, compare, identity, merge, parse_programs, variables
+from bake.plan import TREE
+from bake.report import table
+from bake.verify import part
+
+if TYPE_CHECKING:
+    from bake.containers import Containers, DockerBox
+    from bake.plan import Image, Plan
+    from bake.smoke import Configured
+
+_SHOWN = 20
+"""Files of either side that the table names; JSON has them all."""
+
+_KNOWN = (
+    "/etc/supervisord.conf",
+    "/etc/supervisor/supervisord.conf",
+    "/etc/supervisor/conf.d",
+    "/etc/supervisord.d",
+)
+"""Where supervisord looks. Sources: supervisord.org/configuration.html; Debian's supervisor package."""
+
+_AT_ROOT = ("supervisord.conf", "Procfile", "ecosystem.config.js", "ecosystem.config.cjs")
+_SUPERVISORS = ("supervisord", "pm2-runtime", "pm2", "foreman", "overmind", "honcho")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which images, and the old one."""
+    add_plan_arguments(parser)
+    verify.add_reading_arguments(parser)
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Take stock of both sides, compare, report."""
+    from bake.containers import containers
+
+    plan = context.plan(arguments)
+    verify.refuse(plan, arguments)
+    scripts = _scripts(context)
+    with containers(uuid.uuid4().hex[:12]) as engine:
+        old = _old(plan, engine, arguments, scripts)
+        new = _new(plan, engine, scripts, pushed=arguments.pushed)
+    monolith = context.project.config.monolith
+    result = compare(old, new, monolith.accept if monolith else ())
+    _print(context, result, arguments.format)
+    return 0 if result.ok else 1
+
+
+def _scripts(context: Context) -> Mapping[str, Mapping[str, str]]:
+    """Package path and name -> npm scripts."""
+    packages = context.project.workspace.packages
+    by_path = {p.path: p.scripts for p in packages}
+    return by_path | {p.name: by_path[p.path] for p in packages}
+
+
+def _new(plan: "Plan", engine: "Containers", scripts: Mapping[str, Mapping[str, str]], *, pushed: bool) -> Inventory:
+    """The fleet, on the first platform asked for."""
+    platform = engine.platform if engine.platform in plan.platforms else plan.platforms[0]
+    return merge(_image(plan, engine, i, platform, scripts, pushed=pushed) for i in plan.selected())
+
+
+def _image(
+    plan: "Plan",
+    engine: "Containers",
+    image: "Image",
+    platform: str,
+    scripts: Mapping[str, Mapping[str, str]],
+    *,
+    pushed: bool,
+) -> Inventory:
+    box = verify.open_image(plan, engine, image.references, platform, pushed=pushed)
+    try:
+        configured = box.configured
+        program = Program(name=image.target, words=configured.command, directory=configured.directory)
+        files = verify.read_files(box, TREE, verify.packages_of(plan, image.service))
+        return _inventory(plan, configured, (program,), frozenset(files), TREE, scripts)
+    finally:
+        box.remove()
+
+
+def _old(
+    plan: "Plan",
+    engine: "Containers",
+    arguments: argparse.Namespace,
+    scripts: Mapping[str, Mapping[str, str]],
+) -> Inventory:
+    box, configured = verify.open_monolith(plan, engine, arguments)
+    keeps = verify.keepers(plan)
+    files = verify.read_files(box, configured.directory, keeps)
+    kept = frozenset(
+        posixpath.join(package, path) for package, keep in keeps.items() for path in part(files, package) if keep(path)
+    )
+    return _inventory(plan, configured, _programs(box, configured), kept, configured.directory, scripts)
+
+
+def _inventory(
+    plan: "Plan",
+    configured: "Configured",
+    programs: Sequence[Program],
+    files: frozenset[str],
+    root: str,
+    scripts: Mapping[str, Mapping[str, str]],
+) -> Inventory:
+    packages = [o.package for o in plan.outputs]
+    return Inventory(
+        commands={identity(p, root, packages, scripts): _said(p) for p in programs},
+        files=files,
+        ports=frozenset(p.removesuffix("/tcp") for p in configured.ports),
+        env=variables(configured.env),
+    )
+
+
+def _said(program: Program) -> str:
+    line = " ".join(program.words)
+    return f"{program.name}: {line}" if program.name else line
+
+
+def _programs(box: "DockerBox", configured: "Configured") -> tuple[Program, ...]:
+    """What the image's own command starts: the programs in the files that it names, else itself."""
+    own = Program(name="", words=configured.command, directory=configured.directory)
+    paths = [posixpath.join(configured.directory, w) for w in configured.command if not w.startswith("-")]
+    if any(posixpath.basename(w) in _SUPERVISORS for w in configured.command):
+        paths += [*_KNOWN, *(posixpath.join(configured.directory, name) for name in _AT_ROOT)]
+    texts = {path: text for place in dict.fromkeys(paths) for path, text in box.texts(place).items()}
+    found = [p for path, text in texts.items() for p in parse_programs(path, text, configured.directory)]
+    return tuple(found) or (own,)
+
+
+def _print(context: Context, parity: Parity, form: str) -> None:
+    if form == "json":
+        print(
+            json.dumps({"lost": [_json(i) for i in parity.lost], "gained": [_json(i) for i in parity.gained]}, indent=2)
+        )
+        return
+    rows = [*_rows("lost", parity.lost), *_rows("gained", parity.gained)]
+    if rows:
+        print(table(rows))
+    lost = sum(not i.accepted for i in parity.lost)
+    known = sum(i.accepted for i in parity.lost)
+    tail = f" ({known} accepted)" if known else ""
+    remedy = "; accept what is meant in monolith.accept of bake.toml" if lost else ""
+    context.say(f"{lost or 'nothing'} lost{tail}, {len(parity.gained)} gained{remedy}")
+
+
+def _rows(side: str, items: Sequence[Item]) -> list[dict[str, object]]:
+    files = [i for i in items if i.kind == "file"]
+    shown = [i for i in items if i.kind != "file" or i in files[:_SHOWN]]
+    rows: list[dict[str, object]] = [
+        {"only": f"{side}{' (accepted)' if i.accepted else ''}", "kind": i.kind, "name": i.name, "detail": i.detail}
+        for i in shown
+    ]
+    if len(files) > _SHOWN:
+        rows.append({"only": side, "kind": "file", "name": f"and {len(files) - _SHOWN} more", "detail": ""})
+    return rows
+
+
+def _json(item: Item) -> dict[str, Any]:
+    return {"kind": item.kind, "name": item.name, "detail": item.detail, "accepted": item.accepted}
