@@ -1,0 +1,74 @@
+"""Hand a push over to Kubernetes: `bake manifest --format kustomize`; or `bake manifest --check deploy/`."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bake.context import Context
+from bake.errors import BakeError, CheckError, UsageError
+from bake.manifest import Document, check_manifests, join_releases, parse_documents, render_manifest, used_images
+from bake.release import FILE_NAME, Release, load_release
+
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which push, and what to do with it."""
+    parser.add_argument(
+        "--release",
+        action="append",
+        metavar="FILE",
+        type=Path,
+        help="the push's manifest (default: the last push's); several: the last that has an image counts",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("kustomize", "helm", "env", "json"),
+        default="kustomize",
+        help="a kustomize component, values for Helm, variables for a shell, or JSON",
+    )
+    parser.add_argument(
+        "--check", metavar="DIR", help="a folder, a file, or - for stdin: fail when it uses what was not built"
+    )
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Print the images by digest, or check manifests."""
+    release = join_releases([load_release(f) for f in arguments.release or [context.project.folder / FILE_NAME]])
+    if arguments.check:
+        return _check(context, arguments.check, release)
+    print(render_manifest(release, arguments.format), end="")
+    return 0
+
+
+def _check(context: Context, place: str, release: Release) -> int:
+    """Status 1 when something does not fit."""
+    documents = tuple(_documents(context, place))
+    found = check_manifests(documents, release)
+    for mismatch in found:
+        print(mismatch)
+    if found:
+        raise CheckError("manifests", f"{len(found)} do{'es' * (len(found) == 1)} not fit the push", "see above")
+    used = used_images(documents, release)
+    if not used:
+        context.warn(f"{place}: no container uses an image of {release.project}")
+    context.say(f"{used} container{'s' * (used != 1)} of {len(documents)} documents fit the push")
+    return 0
+
+
+def _documents(context: Context, place: str) -> Iterator[Document]:
+    if place == "-":
+        yield from parse_documents(sys.stdin.read(), "stdin")
+        return
+    path = context.directory / place
+    if not path.exists():
+        raise UsageError("--check", f"there is no {place}", "name a folder with manifests")
+    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix in _SUFFIXES and f.is_file())
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else place
+        try:
+            yield from parse_documents(file.read_text(encoding="utf-8"), name)
+        except BakeError as error:
+            # Other tools' files lie among manifests, Helm's templates for one.
+            context.warn(f"{error}; left out")
