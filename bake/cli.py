@@ -15,6 +15,7 @@ from bake.context import Context
 from bake.errors import BakeError, ConfigError
 
 COMMANDS = {
+    "affected": "show which images a change affects, and by what",
     "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
     "builder": "make, look at or remove the builder of bake.toml",
     "check": "find what would go wrong, before a build does",
@@ -30,6 +31,7 @@ COMMANDS = {
     "schema": "print the JSON Schema of bake.toml",
     "smoke": "start images as Kubernetes would, and see that they work and end well",
     "verify": "compare compiled files across all images and the old all-in-one image",
+    "why": "tell why an image is built again",
 }
 """Command -> one line of help. Each lives in the module of its name in bake/commands."""
 

@@ -1,9 +1,11 @@
-"""What git says about the workspace; every answer is empty where there is no git or no commit."""
+"""What git says about the workspace: its commit, what changed, files of old."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from bake.errors import UsageError, WorkspaceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,10 @@ class Head:
 
 
 def read_head(root: Path, environment: Mapping[str, str]) -> Head:
-    """Describe HEAD. CI checks out commits without a branch; its variables name it then."""
+    """Describe HEAD; empty where there is no git or no commit.
+
+    CI checks out commits without a branch; its variables name it then.
+    """
     revision = git(root, "rev-parse", "HEAD")
     if not revision:
         return Head()
@@ -37,9 +42,7 @@ def read_head(root: Path, environment: Mapping[str, str]) -> Head:
 def git(root: Path, *words: str) -> str:
     """Output of a git command, stripped; "" when it fails."""
     try:
-        done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, errors="replace", check=False
-        )
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, errors="replace", check=False)
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -64,3 +67,146 @@ def _url(remote: str) -> str:
         return ""
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}".removesuffix(".git")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What differs between a revision and the working tree.
+
+    base: the commit compared with. paths: sorted, relative to the workspace's root, deleted and untracked files
+    among them; a renamed file is there under both names, a submodule by its folder. outside: the other changed
+    paths of the repository, absolute.
+    """
+
+    base: str
+    paths: tuple[str, ...]
+    outside: tuple[str, ...] = ()
+
+
+def read_changes(root: Path, since: str, *, direct: bool = False) -> Changes:
+    """What the working tree below `root` changes since it left `since`.
+
+    The comparison is with the merge base of `since` and HEAD, so what others did on `since` in the meantime does
+    not count; with `direct`, or where histories are unrelated, with `since` itself. Raises UsageError for a
+    revision that is not there and WorkspaceError without git, or where a shallow clone lacks the history.
+    """
+    base = _commit(root, since) if direct else _merge_base(root, since)
+    top = Path(_required(root, "rev-parse", "--show-toplevel"))
+    # A rename counts for the place it left and the place it came to.
+    changed = _listed(root, "diff", "--name-only", "-z", "--no-renames", "--no-relative", "--no-ext-diff", base)
+    untracked = _listed(root, "ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", str(top))
+    prefix = _required(root, "rev-parse", "--show-prefix")
+    paths = sorted({*changed, *untracked})
+    return Changes(
+        base=base,
+        paths=tuple(p.removeprefix(prefix) for p in paths if p.startswith(prefix)),
+        outside=tuple(str(top / p) for p in paths if not p.startswith(prefix)),
+    )
+
+
+def read_dirty(root: Path) -> tuple[str, ...]:
+    """Paths below `root` that differ from HEAD, untracked ones among them; () without a commit."""
+    if not (head := git(root, "rev-parse", "--verify", "-q", "HEAD")):
+        return ()
+    return read_changes(root, head, direct=True).paths
+
+
+def list_files(root: Path) -> tuple[str, ...]:
+    """Every file below `root` that git tracks, relative to it; () without git."""
+    return tuple(p for p in git(root, "ls-files", "-z").split("\0") if p)
+
+
+def read_files(root: Path, revision: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+    """The files below `root` at a revision whose path (relative to it) is wanted, those of submodules among them.
+
+    A submodule that is not checked out, or lacks its commit, gives none. Raises WorkspaceError without git.
+    """
+    files: dict[str, bytes] = {}
+    blobs: dict[str, str] = {}
+    prefix = _required(root, "rev-parse", "--show-prefix").rstrip("/")
+    tree = git(root, "rev-parse", "-q", "--verify", f"{revision}:{prefix}")
+    for line in _listed(root, "ls-tree", "-r", "-z", "--full-tree", tree) if tree else ():
+        about, _, path = line.partition("\t")
+        _mode, kind, name = about.split()
+        if kind == "blob" and wanted(path):
+            blobs[path] = name
+        elif kind == "commit" and git(root / path, "rev-parse", "-q", "--verify", f"{name}^{{commit}}"):
+            files |= _read_submodule(root, path, name, wanted)
+    return files | dict(zip(blobs, _blobs(root, tuple(blobs.values())), strict=True))
+
+
+def _read_submodule(root: Path, folder: str, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+    files = read_files(root / folder, commit, lambda path: wanted(f"{folder}/{path}"))
+    return {f"{folder}/{path}": data for path, data in files.items()}
+
+
+def _blobs(root: Path, names: Sequence[str]) -> Iterator[bytes]:
+    """The blobs of these names, by one process. Source: git-cat-file(1), batch output."""
+    if not names:
+        return
+    done = subprocess.run(
+        ["git", "cat-file", "--batch"], cwd=root, input="".join(f"{n}\n" for n in names).encode(),
+        capture_output=True, check=True,
+    )  # fmt: skip
+    rest = done.stdout
+    for _name in names:
+        head, _, rest = rest.partition(b"\n")
+        size = int(head.split()[2])
+        yield rest[:size]
+        rest = rest[size + 1 :]
+
+
+def _merge_base(root: Path, since: str) -> str:
+    commit = _commit(root, since)
+    if base := git(root, "merge-base", commit, "HEAD"):
+        return base
+    if _is_shallow(root):
+        raise WorkspaceError(
+            since, "this clone is shallow and ends before the commit where HEAD left it", _deepen(since)
+        )
+    return commit
+
+
+def _commit(root: Path, since: str) -> str:
+    """The full name of a revision's commit."""
+    _required(root, "rev-parse", "--show-toplevel")
+    if since.startswith("-") or not (
+        commit := git(root, "rev-parse", "--verify", "-q", "--end-of-options", f"{since}^{{commit}}")
+    ):
+        what = "no such revision in this clone"
+        if _is_shallow(root):
+            raise WorkspaceError(since, f"{what}, which is shallow", _deepen(since))
+        if remote := git(root, "rev-parse", "--verify", "-q", "--end-of-options", f"origin/{since}"):
+            raise UsageError(since, what, f"origin/{since} is there ({remote[:12]})")
+        raise UsageError(since, what, "fetch it, or name another one")
+    return commit
+
+
+def _deepen(since: str) -> str:
+    """How to get the history: the checkout step in GitHub Actions is where it is usually cut."""
+    name = since.removeprefix("origin/")
+    fetch = f"git fetch --unshallow origin {name}" if name and not name.startswith("HEAD") else "git fetch --unshallow"
+    return f"run `{fetch}` (actions/checkout: `fetch-depth: 0`; GitLab: `GIT_DEPTH: 0`)"
+
+
+def _is_shallow(root: Path) -> bool:
+    return git(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def _required(root: Path, *words: str) -> str:
+    """Output of a git command that fails only where there is no repository."""
+    try:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError:
+        raise WorkspaceError("git", "is not installed", "install it: what changed is known by git") from None
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines()[-1:] or ["gave no reason"]
+        raise WorkspaceError(
+            str(root), f"git cannot say what changed ({reason[0].removeprefix('fatal: ')})", "build without --since"
+        )
+    return done.stdout.rstrip("\n")
+
+
+def _listed(root: Path, *words: str) -> tuple[str, ...]:
+    """The parts of a git command's output that `-z` ends with NUL."""
+    return tuple(part for part in _required(root, *words).split("\0") if part)

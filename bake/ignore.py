@@ -1,6 +1,7 @@
 """Which files are sources: what git ignores is not, nor are results of builds and secrets."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 NEVER_SENT = (
@@ -37,9 +38,7 @@ def _folders(path: str) -> Iterator[str]:
 
 def _load(root: Path, folder: str) -> tuple[str, ...]:
     try:
-        return parse_gitignore(
-            (root / folder / ".gitignore").read_text(encoding="utf-8", errors="replace"), folder
-        )
+        return parse_gitignore((root / folder / ".gitignore").read_text(encoding="utf-8", errors="replace"), folder)
     except OSError:
         return ()
 
@@ -60,3 +59,36 @@ def _pattern(line: str, folder: str) -> str:
     anchored = "/" in body
     body = body.lstrip("/") if anchored else f"**/{body}"
     return mark + (f"{folder}/{body}" if folder else body)
+
+
+def parse_dockerignore(text: str) -> Callable[[str], bool]:
+    """A test for paths relative to the context: whether the patterns of a .dockerignore keep that file out.
+
+    The last pattern that matches the path or a folder above it decides. Source: moby/patternmatcher,
+    MatchesOrParentMatches; docs.docker.com/build/concepts/context.
+    """
+    lines = (line.strip() for line in text.splitlines() if not line.startswith("#"))
+    rules = [(line.startswith("!"), _expression(line.removeprefix("!"))) for line in lines if line]
+    rules.reverse()
+
+    def ignores(path: str) -> bool:
+        return next((not kept for kept, matches in rules if matches(path)), False)
+
+    return ignores
+
+
+_WORDS = re.compile(r"\*\*/?|\*|\?|\\.|\[[^]]+\]|.", re.S)
+
+
+def _expression(pattern: str) -> Callable[[str], object]:
+    """A pattern as a regular expression that also matches everything below what the pattern names."""
+    words = _WORDS.findall(pattern.strip().strip("/").removeprefix("./"))
+    return re.compile("".join(map(_word, words)) + r"(/.*)?\Z", re.S).match
+
+
+def _word(word: str) -> str:
+    if word.startswith("**"):
+        return "(.*/)?" if word.endswith("/") else ".*"
+    if word.startswith("["):
+        return "[" + word[1:-1].replace("\\", "\\\\") + "]"
+    return {"*": "[^/]*", "?": "[^/]"}.get(word) or re.escape(word[-1])

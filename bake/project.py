@@ -116,8 +116,8 @@ class Project:
         return command_needs(self.workspace, package_path, words).files if words else ()
 
 
-def load_project(file: Path, environment: Mapping[str, str]) -> Project:
-    """Read everything. Raises ConfigError and WorkspaceError."""
+def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping[str, str] | None = None) -> Project:
+    """Read everything. secrets: where they are, instead of looking. Raises ConfigError and WorkspaceError."""
     config = cfg.load_config(file)
     root = (file.parent / config.workspace.root).resolve()
     original = load_workspace(root)
@@ -135,7 +135,7 @@ def load_project(file: Path, environment: Mapping[str, str]) -> Project:
         tsconfigs=tsconfigs,
         ignored=load_git_ignored(root, (p.path for p in original.packages)),
         npmrc=_text(root / ".npmrc"),
-        secrets=_secrets(config, file.parent, environment),
+        secrets=_secrets(config, file.parent, environment) if secrets is None else secrets,
         ejected={name: text for name in TEMPLATES if (text := _text(root / EJECTED / name))},
     )
 

@@ -1,0 +1,400 @@
+"""Which images a change affects, and by what: two plans and the changed files -> reasons. Pure."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from bake.closure import Closure, Entry, Lock, closure
+from bake.ignore import parse_dockerignore
+from bake.plan import Image, Plan, Stage
+from bake.project import Project
+from bake.render import render_ignore
+
+Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
+
+_KINDS: tuple[Kind, ...] = ("template", "base", "config", "argument", "dependency", "source", "unknown")
+
+_GIT_LABELS = frozenset(f"org.opencontainers.image.{name}" for name in ("revision", "version", "source"))
+"""Labels that tell where an image comes from: a commit that changes nothing else builds no image."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why an image is affected.
+
+    what: a file (relative to the workspace's root), a lock entry with its versions, a key with its values.
+    via: the packages and lock entries from the image's package to it, both ends included; () where there is no way
+    because everything is affected.
+    """
+
+    kind: Kind
+    what: str
+    via: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Side:
+    """A workspace at one time, with its plan of every image."""
+
+    project: Project
+    plan: Plan
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """What a person edited: changed files, and those that there are.
+
+    paths: relative to the workspace's root, of deleted files and submodules too. tracked: every file that git has
+    there, to see which of them a changed ignore rule concerns. templates: the changed ones of bake's own templates.
+    """
+
+    paths: tuple[str, ...]
+    tracked: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+
+
+def affected(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[Reason, ...]]:
+    """Reasons per image of the new plan, in its order; () for an image that would come out the same.
+
+    An image that the old plan has not is affected by that alone.
+    """
+    common = tuple(_common(old, new, edits))
+    sources = _sources(old, new, edits)
+    entries = _changed_entries(old.project.workspace.lock, new.project.workspace.lock)
+    tools = _Tools(old, new, frozenset(entries))
+    before = {i.target: i for i in old.plan.images}
+    result: dict[str, tuple[Reason, ...]] = {}
+    for image in new.plan.images:
+        found = [*common, *_own(before.get(image.target), image, old.plan, new.plan)]
+        if image.target in before:
+            now, was = _ways(new.plan, image), _ways(old.plan, image)
+            ways = {**{p: way for p, way in was.items() if p in sources}, **now}
+            found += _packages(old.plan, new.plan, was, now)
+            found += _dependencies(old.plan, new.plan, image, entries, tools, ways)
+            found += [Reason(kind="source", what=f, via=ways[p]) for p in ways for f in sources.get(p, ())]
+        result[image.target] = _sorted(found)
+    return result
+
+
+def everything(plan: Plan, what: str) -> Mapping[str, tuple[Reason, ...]]:
+    """Every image is affected by something that says nothing about which."""
+    return {i.target: (Reason(kind="unknown", what=what),) for i in plan.images}
+
+
+def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    unique: dict[tuple[str, str], Reason] = {}
+    for reason in reasons:
+        known = unique.get((reason.kind, reason.what))
+        if known is None or len(reason.via) < len(known.via):
+            unique[reason.kind, reason.what] = reason
+    return tuple(sorted(unique.values(), key=lambda r: (_KINDS.index(r.kind), len(r.via), r.what)))
+
+
+# --- what every image shares ---------------------------------------------------------------------------
+
+
+def _common(old: Side, new: Side, edits: Edits) -> Iterator[Reason]:
+    for name in sorted({*edits.templates, *_differing(old.project.ejected, new.project.ejected)}):
+        yield Reason(kind="template", what=name)
+    yield from _compare("base", {"base.build": old.plan.build_base}, {"base.build": new.plan.build_base})
+    yield from _compare("config", _settings(old), _settings(new))
+    yield from _compare(
+        "argument",
+        _keyed("workspace.environment", old.plan.environment),
+        _keyed("workspace.environment", new.plan.environment),
+    )
+    yield from _root_files(old, new, edits)
+
+
+def _settings(side: Side) -> Mapping[str, object]:
+    """What every stage of the Dockerfile depends on, by the key that says it."""
+    plan, project = side.plan, side.project
+    return {
+        "project.platforms": plan.platforms,
+        "base.libc": plan.libc,
+        "workspace.build": "whole" if plan.whole else "split",
+        "install.build-scripts": plan.build_scripts,
+        "layers.trim": plan.trim,
+        "layers.most": project.config.layers.most,
+        "secrets": tuple(m.option for m in plan.mounts),
+        "package manager": _Manager(plan),
+        "package.json: type": project.workspace.root_package.manifest.get("type"),
+        ".npmrc": project.npmrc,
+    }
+
+
+class _Manager:
+    """How packages are installed; shown by name."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.value = plan.manager
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Manager) and self.value == other.value
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return self.value.name
+
+
+def _root_files(old: Side, new: Side, edits: Edits) -> Iterator[Reason]:
+    """Changed files of the context that belong to no package: builds of every package have them."""
+    known, folders = {*old.project.root_files, *new.project.root_files}, _folders(old, new)
+    for path in _visible(old, new, edits):
+        if not any(_holds(f, path) or _holds(path, f) for f in folders) and not _inputs(new, path):
+            yield Reason(kind="config" if path in known else "unknown", what=path)
+
+
+# --- files ---------------------------------------------------------------------------------------------
+
+
+def _visible(old: Side, new: Side, edits: Edits) -> tuple[str, ...]:
+    """The changed files that a build of before or of now sees, and those that only one of them sees."""
+    was, now = _context(old), _context(new)
+    paths = {p for p in edits.paths if not (was(p) and now(p))}
+    paths |= {p for p in edits.paths if any(_holds(p, f) for f in _folders(old, new))}
+    return tuple(sorted(paths | {p for p in edits.tracked if was(p) != now(p)}))
+
+
+def _context(side: Side) -> Callable[[str], bool]:
+    return parse_dockerignore(render_ignore(side.project, side.plan))
+
+
+def _folders(old: Side, new: Side) -> tuple[str, ...]:
+    return tuple({s.package: None for side in (old, new) for s in side.plan.stages})
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _inputs(side: Side, path: str) -> tuple[str, ...]:
+    """The packages that read a file outside their folder."""
+    return tuple(s.package for s in side.plan.stages if s.inputs and parse_dockerignore("\n".join(s.inputs))(path))
+
+
+def _sources(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[str, ...]]:
+    """Package path -> the changed files that its build reads. A changed submodule stands for all it holds."""
+    found: dict[str, list[str]] = {}
+    folders = _folders(old, new)
+    for path in _visible(old, new, edits):
+        inside = max((f for f in folders if _holds(f, path)), key=len, default="")
+        below = [f for f in folders if _holds(path, f)]
+        for folder in {*([inside] if inside else []), *below, *_inputs(old, path), *_inputs(new, path)}:
+            found.setdefault(folder, []).append(path)
+    return {folder: tuple(paths) for folder, paths in found.items()}
+
+
+# --- packages ------------------------------------------------------------------------------------------
+
+
+def _ways(plan: Plan, image: Image) -> Mapping[str, tuple[str, ...]]:
+    """Package path -> the way to it, for every package whose build the image contains or follows."""
+    stages = {s.package: s for s in plan.stages}
+    service = next((s for s in plan.services if s.service == image.service), None)
+    if service is None:
+        return {}
+    if plan.whole:
+        return {p: (service.package, p) if p != service.package else (p,) for p in stages}
+    ways: dict[str, tuple[str, ...]] = {service.package: (service.package,)}
+    queue = [service.package]
+    while queue:
+        path = queue.pop(0)
+        reached = [p for p in service.closure.packages if service.closure.via.get(p) == path]
+        links = [p for p in service.closure.packages if _owner(service.closure, p) == path]
+        for need in (*_direct(stages, path), *reached, *links):
+            if need not in ways:
+                ways[need] = (*ways[path], need)
+                queue.append(need)
+    rest = {p: (service.package, p) for p in service.closure.packages if p not in ways}
+    return ways | rest
+
+
+def _owner(reach: Closure, package: str) -> str:
+    """The package whose dependency a workspace link is: the link lies between them."""
+    return reach.via.get(reach.via.get(package, ""), "")
+
+
+def _direct(stages: Mapping[str, Stage], path: str) -> tuple[str, ...]:
+    """The needs of a package that are not needs of another need of it."""
+    needs = stages[path].needs if path in stages else ()
+    indirect = {n for need in needs if need in stages for n in stages[need].needs}
+    return tuple(n for n in needs if n not in indirect)
+
+
+def _packages(
+    old: Plan, new: Plan, was: Mapping[str, tuple[str, ...]], now: Mapping[str, tuple[str, ...]]
+) -> Iterator[Reason]:
+    """Which packages make the image, and how they are built."""
+    for path, way in now.items():
+        if path not in was:
+            yield Reason(kind="config", what=f"{path} is needed now", via=way)
+            continue
+        before, after = _stage(old, path), _stage(new, path)
+        reasons = (*_compare("config", before[0], after[0]), *_compare("argument", before[1], after[1]))
+        yield from (dataclasses.replace(reason, via=way) for reason in reasons)
+    for path in sorted(was.keys() - now.keys()):
+        yield Reason(kind="config", what=f"{path} is no longer needed", via=was[path])
+
+
+def _stage(plan: Plan, path: str) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    stage = next((s for s in plan.stages if s.package == path), None)
+    output = next((o for o in plan.outputs if o.package == path), None)
+    key = f'packages."{path}"'
+    settings: dict[str, object] = {}
+    if stage:
+        settings |= {f"{key}.build": stage.script, f"{key}.inputs": stage.inputs, f"{key}.outputs": stage.outputs}
+        settings[f"{key}.needs"] = tuple(sorted(stage.needs))
+    if output:
+        settings |= {f"{key}.files": output.files, f"{key}.exclude": output.exclude, f"{key}.sources": output.sources}
+    return settings, _keyed(f"{key}.args", stage.args if stage else {})
+
+
+# --- third-party packages ------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Moved:
+    """A place of the lockfile that is not what it was."""
+
+    old: Entry | None
+    new: Entry | None
+
+    def __str__(self) -> str:
+        if self.old is None or self.new is None:
+            there = [f"{one.name} {one.version}" for one in (self.old, self.new) if one]
+            return f"{there[0]} ({'new' if self.new else 'gone'})"
+        name = self.new.name
+        if self.old.version == self.new.version:
+            return f"{name} {self.new.version} (other content)"
+        return f"{name} {self.old.version} -> {self.new.version}"
+
+
+def _changed_entries(old: Lock, new: Lock) -> Mapping[str, _Moved]:
+    paths = {*old.entries, *new.entries}
+    pairs = {p: _Moved(old.entries.get(p), new.entries.get(p)) for p in paths}
+    return {p: pair for p, pair in pairs.items() if _identity(pair.old) != _identity(pair.new)}
+
+
+def _identity(entry: Entry | None) -> tuple[str, ...]:
+    """What decides an entry's files. Where it comes from does not count when its content is known."""
+    if entry is None:
+        return ()
+    return (entry.name, entry.version, entry.link, entry.integrity or entry.resolved)
+
+
+class _Tools:
+    """The lock entries that builds can use: of a package, and of the root for all of them."""
+
+    def __init__(self, old: Side, new: Side, changed: frozenset[str]) -> None:
+        self._sides = (new, old) if changed else ()
+        self._changed = changed
+        self._known: dict[str, Mapping[str, tuple[str, ...]]] = {}
+
+    def of(self, package: str) -> Mapping[str, tuple[str, ...]]:
+        """Changed entry -> the way to it from the package, its devDependencies among the first steps."""
+        if package not in self._known:
+            ways: dict[str, tuple[str, ...]] = {}
+            for side in self._sides:
+                reach = _development(side, package)
+                ways |= {e: reach.chain(e) for e in reach.entries if e in self._changed and e not in ways}
+            self._known[package] = ways
+        return self._known[package]
+
+
+def _development(side: Side, package: str) -> Closure:
+    workspace = side.project.workspace
+    lock = workspace.lock
+    if package not in lock.packages:
+        return Closure(entries=(), packages=(), via={})
+    names = workspace.package(package).dev_dependencies
+    there = tuple(n for n in names if lock.resolve(package, n))
+    return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: there})
+
+
+def _dependencies(
+    old: Plan,
+    new: Plan,
+    image: Image,
+    changed: Mapping[str, _Moved],
+    tools: _Tools,
+    ways: Mapping[str, tuple[str, ...]],
+) -> Iterator[Reason]:
+    """Changed lock entries that the image holds, or that a build of its packages can use."""
+    for plan in (new, old):
+        service = next((s for s in plan.services if s.service == image.service), None)
+        for path in service.closure.entries if service else ():
+            if path in changed and service:
+                yield Reason(kind="dependency", what=str(changed[path]), via=service.closure.chain(path))
+    for package, way in ways.items():
+        for path, chain in tools.of(package).items():
+            yield Reason(kind="dependency", what=str(changed[path]), via=(*way, *chain[1:]))
+    for path, chain in tools.of("").items():
+        yield Reason(kind="dependency", what=str(changed[path]), via=("package.json", *chain[1:]))
+
+
+# --- the image itself ----------------------------------------------------------------------------------
+
+
+def _own(before: Image | None, image: Image, old: Plan, new: Plan) -> Iterator[Reason]:
+    if before is None:
+        yield Reason(kind="config", what="new image")
+        return
+    yield from _compare("config", _image(old, before), _image(new, image))
+    yield from _compare("base", _base(old, before), _base(new, image))
+
+
+def _base(plan: Plan, image: Image) -> Mapping[str, object]:
+    return {"base.runtime": next(s.base for s in plan.services if s.service == image.service)}
+
+
+def _image(plan: Plan, image: Image) -> Mapping[str, object]:
+    service = next(s for s in plan.services if s.service == image.service)
+    key = f"services.{image.service}" + (f".roles.{image.role}" if image.role else "")
+    held = {p.rpartition("node_modules/")[2] for p in service.closure.entries}
+    return {
+        f"{key}.package": image.package,
+        f"{key}.entrypoint": image.entrypoint,
+        f"{key}.command": image.command,
+        f"{key}.port": image.port,
+        f"{key}.user": image.user,
+        f"{key}.static": image.static,
+        f"{key}.healthcheck": image.health if image.healthcheck else None,
+        **_keyed(f"{key}.env", image.env),
+        **_keyed(f"{key}.labels", {k: v for k, v in image.labels.items() if k not in _GIT_LABELS}),
+        "install.scripts": tuple(s for s in plan.install_scripts if s in held),
+    }
+
+
+# --- comparing -----------------------------------------------------------------------------------------
+
+
+def _compare(kind: Kind, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Reason]:
+    for key in _differing(old, new):
+        yield Reason(kind=kind, what=f"{key}: {_shown(old.get(key))} -> {_shown(new.get(key))}")
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(k for k in {**old, **new} if (k in old, old.get(k)) != (k in new, new.get(k)))
+
+
+def _keyed(prefix: str, table: Mapping[str, object]) -> Mapping[str, object]:
+    return {f"{prefix}.{key}": value for key, value in table.items()}
+
+
+def _shown(value: object) -> str:
+    """A value as a person reads it, on one line and not too long."""
+    if value is None or value in ("", ()):
+        return "(none)"
+    words = [str(v) for v in value] if isinstance(value, tuple) else [str(value)]
+    text = " ".join(" ".join(words).split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def first(reasons: Sequence[Reason]) -> str:
+    """One line for a table: the weightiest reason and how many more there are."""
+    if not reasons:
+        return ""
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"{reasons[0].what}{more}"

@@ -1,0 +1,80 @@
+"""Tell why an image is built again: the file, lock entry, base image or argument, and the first step that ran."""
+
+import argparse
+import dataclasses
+import json
+
+from bake.affected import Reason
+from bake.commands.affected import load_reasons, since_state
+from bake.context import Context
+from bake.errors import UsageError
+from bake.record import FirstStep, LastBuild, load_record
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The image and what to compare with."""
+    parser.add_argument("image", metavar="IMAGE", help="an image, or a service")
+    parser.add_argument("--since", metavar="REV", help="a commit, branch or tag (default: the last build here)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="form of the result on stdout")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Print the reasons of each image that is meant."""
+    arguments.targets = [arguments.image]
+    plan = context.plan(arguments)
+    targets = [t for t in plan.targets if t != "monolith"]
+    if not targets:
+        raise UsageError(arguments.image, "has no plan that bake could compare", "name an image of `bake list`")
+    reasons = load_reasons(context, arguments, plan)
+    record = {} if arguments.since else load_record(context.project.folder)
+    answers = [_answer(context, arguments, t, reasons[t], record.get(t)) for t in targets]
+    if arguments.format == "json":
+        print(json.dumps([dataclasses.asdict(a) for a in answers], indent=2))
+    else:
+        print("\n\n".join(_text(a, arguments.since) for a in answers))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Why an image changes. step: of its last build, what ran first; because: why, where nothing changed since."""
+
+    image: str
+    reasons: tuple[Reason, ...]
+    built: bool = False
+    step: FirstStep | None = None
+    because: tuple[Reason, ...] = ()
+
+
+def _answer(
+    context: Context, arguments: argparse.Namespace, target: str, reasons: tuple[Reason, ...], last: LastBuild | None
+) -> Answer:
+    if last is None:
+        return Answer(image=target, reasons=reasons)
+    because = _because(context, arguments, target, last) if last.step and not reasons else ()
+    return Answer(image=target, reasons=reasons, built=True, step=last.step, because=because)
+
+
+def _because(context: Context, arguments: argparse.Namespace, target: str, last: LastBuild) -> tuple[Reason, ...]:
+    """What the last build had to build: nothing has changed since, so today's plan is that build's."""
+    if last.before is None:
+        return (Reason(kind="unknown", what="it was the first build here"),)
+    request = context.request(arguments, platforms=last.state.platforms)
+    return since_state(context, request, last.before).get(target, ())
+
+
+def _text(answer: Answer, since: str | None) -> str:
+    head = f"{'changed' if answer.reasons else 'nothing has changed'} since {since or 'its last build'}"
+    lines = [f"{answer.image}: {head}", *map(_line, answer.reasons)]
+    if answer.step:
+        where = f"{answer.step.stage} ({answer.step.platform})" if answer.step.platform else answer.step.stage
+        lines += [f"  its last build first ran {where}: {answer.step.what}", *map(_line, answer.because)]
+    elif answer.built:
+        lines.append("  its last build took every step from the cache")
+    return "\n".join(lines)
+
+
+def _line(reason: Reason) -> str:
+    """One reason; its way is shown where it has more than the image's own package."""
+    way = f"  ({' > '.join(reason.via)})" if len(reason.via) > 1 else ""
+    return f"  {reason.kind}: {reason.what}{way}"
