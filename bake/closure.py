@@ -472,15 +472,21 @@ def _declaring(lock: Lock, path: str, name: str) -> str:
 # --- layer classes -------------------------------------------------------------------------------------
 
 
-def layer_classes(closures: Mapping[str, Closure], lock: Lock, *, most: int) -> tuple[LayerClass, ...]:
+def layer_classes(
+    closures: Mapping[str, Closure], lock: Lock, *, most: int, own: bool = False
+) -> tuple[LayerClass, ...]:
     """Cut the closures (service -> Closure) into classes: the entries that exactly the same services need.
 
     An image gets at most `most` classes (or its own two, if `most` is smaller). Past that, the shared classes
     that save the fewest copies are given up: their entries go into kept classes of some of the same services,
     and into the own classes of the rest. So an entry may lie in several layers, but every image still holds
-    exactly its closure. Sorted: most shared first, then by id.
+    exactly its closure. Sorted: most shared first, then by id. own: every service has its own two classes, empty
+    or not, for what only the installed tree tells.
     """
     groups = _limit(_groups(closures, lock), most=most)
+    for service in closures if own else ():
+        groups.setdefault(((service,), False), set())
+        groups.setdefault(((service,), True), set())
     names = _ids(groups)
     classes = (
         LayerClass(id=names[key], services=key[0], native=key[1], entries=tuple(sorted(entries)))

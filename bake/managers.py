@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bake import pnpm
+from bake import pnpm, yarn
 from bake.closure import node_platform
 from bake.errors import WorkspaceError
-from bake.yaml_text import table
+from bake.yaml_text import parse_yaml, table
 
 Layout = Literal["places", "walk"]
 
@@ -60,6 +60,13 @@ NPM = Manager(
 PNPM = "10"
 """Which pnpm builds use when package.json's `packageManager` names none."""
 
+BERRY = "4"
+CLASSIC = "1.22.22"
+"""Which yarn builds use, likewise."""
+
+BUILD_ROOT = "/app"
+"""Where the workspace lies in build stages (bake.plan.TREE)."""
+
 _PNPM_HOME = "/root/.pnpm"
 _PNPM_OPTIONS = " ".join(
     (
@@ -95,6 +102,104 @@ def make_pnpm(version: str, *, files: Mapping[str, str], hoisted: bool) -> Manag
         layout="walk" if hoisted else "places",
         hoisted=() if hoisted else ("node_modules/.pnpm/node_modules", "node_modules"),
     )
+
+
+_YARN_HOME = "/root/.yarn-bake"
+_BERRY = " ".join(
+    (
+        f"YARN_GLOBAL_FOLDER={_YARN_HOME}",
+        "YARN_ENABLE_GLOBAL_CACHE=true",
+        "YARN_ENABLE_TELEMETRY=false",
+        "YARN_ENABLE_PROGRESS_BARS=false",
+        # Copies: hard links into the shared cache would change with the carved files.
+        "YARN_NM_MODE=classic",
+    )
+)
+
+
+def make_berry(version: str, *, release: str, files: Mapping[str, str]) -> Manager:
+    """Return yarn 3 or newer. release: the committed file that `yarnPath` names; "" to install that version."""
+    command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
+    install = f"{_BERRY} {command} install --immutable --mode=skip-build"
+    return Manager(
+        name="yarn",
+        # Official Node images have a yarn 1 in the place of the command.
+        setup="" if release else f"npm install --global --force --no-audit --no-fund @yarnpkg/cli-dist@{version}",
+        install=install,
+        production=install,
+        run=f"{command} run",
+        cache=_YARN_HOME,
+        files=files,
+        fields=_YARN_FIELDS,
+        layout="walk",
+    )
+
+
+def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Manager:
+    """Return yarn 1. release: the committed file that `yarn-path` names; "" to install that version."""
+    command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
+    options = f"--frozen-lockfile --ignore-scripts --ignore-engines --non-interactive --cache-folder {_YARN_HOME}"
+    # Packages of every platform: yarn 1 cannot be told another platform than its own.
+    install = f"{command} install {options} --ignore-platform"
+    return Manager(
+        name="yarn",
+        setup="" if release else f"npm install --global --force --no-audit --no-fund yarn@{version}",
+        install=install,
+        production=install,
+        run=f"{command} run",
+        cache=_YARN_HOME,
+        files=files,
+        fields=_YARN_FIELDS,
+        layout="walk",
+    )
+
+
+_YARN_FIELDS = ("resolutions", "dependenciesMeta", "installConfig", "devEngines")
+
+
+def load_yarn(root: Path, manifest: Mapping[str, Any], text: str) -> Manager:
+    """Return the workspace's yarn. text: its yarn.lock. Raises WorkspaceError for settings not supported."""
+    return _load_classic(root, manifest) if yarn.is_classic(text) else _load_berry(root, manifest)
+
+
+def _load_berry(root: Path, manifest: Mapping[str, Any]) -> Manager:
+    text = _load_text(root / yarn.SETTINGS) or ""
+    settings = parse_yaml(text, yarn.SETTINGS)
+    linker = str(settings.get("nodeLinker") or "pnp")
+    if linker != "node-modules":
+        what = "Plug'n'Play is not supported" if linker == "pnp" else f"nodeLinker: {linker} is not supported"
+        raise WorkspaceError(yarn.SETTINGS, what, "set `nodeLinker: node-modules` and run `yarn install`")
+    release = _inside(str(settings.get("yarnPath") or ""))
+    plugins = (one.get("path", "") if isinstance(one, dict) else one for one in settings.get("plugins") or ())
+    patches = sorted(path.relative_to(root).as_posix() for path in (root / ".yarn/patches").glob("*"))
+    files = _load_files(root, (yarn.LOCKFILE, release, *map(_inside, plugins), *patches))
+    name, version = parse_package_manager(manifest)
+    known = version if name == "yarn" and not version.startswith("1.") else ""
+    return make_berry(
+        known or BERRY,
+        release=release if release in files else "",
+        files={**files, yarn.SETTINGS: strip_yarn_credentials(text)},
+    )
+
+
+def _load_classic(root: Path, manifest: Mapping[str, Any]) -> Manager:
+    text = _load_text(root / ".yarnrc") or ""
+    named = re.search(r'^\s*yarn-path\s+"?([^"\n]+)"?', text, re.M)
+    release = _inside(named[1]) if named else ""
+    files = _load_files(root, (yarn.LOCKFILE, release))
+    name, version = parse_package_manager(manifest)
+    known = version if name == "yarn" and version.startswith("1.") else CLASSIC
+    # .yarnrc names folders of the developer's machine as often as a release: only the release is taken over.
+    return make_classic(known, release=release if release in files else "", files=files)
+
+
+def _inside(path: str) -> str:
+    return path.removeprefix("./")
+
+
+def strip_yarn_credentials(text: str) -> str:
+    """Return the text of a .yarnrc.yml without tokens and passwords."""
+    return re.sub(r"^[ \t]*[\"']?(?:npmAuthToken|npmAuthIdent)[\"']?[ \t]*:[^\n]*\n?", "", text, flags=re.M)
 
 
 def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Manager:

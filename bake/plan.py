@@ -174,6 +174,8 @@ class Plan:
     """The image targets asked for, in the plan's order."""
     extra: Mapping[str, tuple[str, ...]]
     """Undeclared dependencies per package path."""
+    exclude: Mapping[str, tuple[str, ...]]
+    """Dependencies that bake.toml leaves out, per package path."""
     manager: Manager
     production: bool
     """Whether a production install has everything that the layers hold."""
@@ -205,6 +207,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         {s: c for s, c in closures.items() if config.services[s].static is None},
         workspace.lock,
         most=config.layers.most,
+        own=workspace.tool.layout == "walk",
     )
     stages = _stages(project, request, closures)
     outputs, groups = _outputs(project, images, closures, stages)
@@ -230,6 +233,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
         targets=select(config, request.targets),
         extra=extra,
+        exclude=_exclude(project),
         manager=workspace.tool,
         # npm's lockfile is changed where images need what it marks dev (`bake.closure.promote`).
         production=workspace.manager == "npm"
@@ -449,7 +453,6 @@ def _closures(
     project: Project, extra: Mapping[str, tuple[str, ...]], platforms: tuple[str, ...], libc: str
 ) -> Mapping[str, Closure]:
     """The closure of each service that runs on Node; a static service has none."""
-    ignore = {p.path: project.settings(p).ignore for p in project.workspace.packages}
     empty = Closure(entries=(), packages=(), via={})
     return {
         name: closure(
@@ -458,12 +461,17 @@ def _closures(
             platforms=platforms,
             libc=libc,
             extra=extra,
-            exclude={p: names for p, names in ignore.items() if names},
+            exclude=_exclude(project),
         )
         if service.static is None
         else empty
         for name, service in project.config.services.items()
     }
+
+
+def _exclude(project: Project) -> Mapping[str, tuple[str, ...]]:
+    ignore = {p.path: project.settings(p).ignore for p in project.workspace.packages}
+    return {path: names for path, names in ignore.items() if names}
 
 
 def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:

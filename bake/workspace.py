@@ -15,10 +15,11 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from typing import Any
 
-from bake import pnpm
+from bake import pnpm, yarn
 from bake.closure import RELOCK, Lock, parse_bins, parse_lock
 from bake.errors import WorkspaceError
-from bake.managers import NPM, Manager, load_pnpm, parse_package_manager
+from bake.hoist import hoisted
+from bake.managers import NPM, Manager, load_pnpm, load_yarn, parse_package_manager
 from bake.tsconfig import parse_jsonc
 from bake.yaml_text import parse_yaml
 
@@ -223,8 +224,19 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
     graph = pnpm.parse_pnpm_lock((root / pnpm.LOCKFILE).read_text(encoding="utf-8"), manifests)
     tool = load_pnpm(root, root_package.manifest, settings)
+    if tool.layout == "walk":
+        return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool
     major = int(tool.setup.rpartition("@")[2].partition(".")[0])
     return packages, pnpm.isolated(graph, major=major), pnpm.LOCKFILE, tool
+
+
+def _load_yarn(root: Path, root_package: Package) -> _Loaded:
+    text = (root / yarn.LOCKFILE).read_text(encoding="utf-8")
+    packages = _load_packages(root, _load_members(root, _patterns(root_package.manifest)))
+    tool = load_yarn(root, root_package.manifest, text)
+    manifests = {package.path: package.manifest for package in (root_package, *packages)}
+    graph = yarn.parse_yarn_lock(text, manifests)
+    return packages, hoisted(graph, manager="yarn", file=yarn.LOCKFILE), yarn.LOCKFILE, tool
 
 
 def _refuse_bun(_root: Path, _package: Package) -> _Loaded:
@@ -234,12 +246,13 @@ def _refuse_bun(_root: Path, _package: Package) -> _Loaded:
 _LOCKFILES: Mapping[str, tuple[str, ...]] = {
     "npm": LOCKFILES,
     "pnpm": (pnpm.LOCKFILE,),
-    "yarn": ("yarn.lock",),
+    "yarn": (yarn.LOCKFILE,),
     "bun": ("bun.lock", "bun.lockb"),
 }
 _LOADERS: Mapping[str, Callable[[Path, Package], _Loaded]] = {
     "npm": _load_npm,
     "pnpm": _load_pnpm,
+    "yarn": _load_yarn,
     "bun": _refuse_bun,
 }
 
