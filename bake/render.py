@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from bake.carved import glob
 from bake.closure import Entry, Lock, promote
 from bake.config import Health
 from bake.errors import BakeError
@@ -117,9 +118,21 @@ def render_ignore(project: Project, plan: Plan) -> str:
     built = [s.package for s in plan.stages if s.script]
     lines += ["# Results and secrets are never sources.", *NEVER_SENT]
     lines += [f"{path}/{folder}" for path in built for folder in ("dist", "coverage")]
+    lines += _documents(plan)
     if project.config.workspace.ignore:
         lines += ["# bake.toml: workspace.ignore", *project.config.workspace.ignore]
     return "\n".join(lines) + "\n"
+
+
+def _documents(plan: Plan) -> list[str]:
+    """Patterns of the documents that no image holds, so that an edit in one builds nothing again."""
+    kept = {o.package: glob(o.files or ()) for o in plan.outputs}
+    return [
+        f"{stage.package}/{name}"
+        for stage in plan.stages
+        for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+        if not (stage.package in kept and kept[stage.package](name))
+    ]
 
 
 def hcl(value: Any) -> str:
