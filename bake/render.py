@@ -55,7 +55,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         "docker-bake.hcl": render_bake_file(project, plan),
         "Dockerfile": render_dockerfile(project, plan),
         "Dockerfile.dockerignore": render_ignore(project, plan),
-        "plan/layers.json": _json(_layers(project.workspace.lock, plan)),
+        "plan/layers.json": _json(_layers(project, plan)),
         **{f"plan/packages/{o.name}.json": _json(_output(plan, o)) for o in plan.outputs},
         **_manifests(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
@@ -255,13 +255,31 @@ def _secret(project: Project, name: str) -> str:
     return f"id={name}," + project.secrets[name]
 
 
-def _layers(lock: Lock, plan: Plan) -> Mapping[str, Any]:
+def _layers(project: Project, plan: Plan) -> Mapping[str, Any]:
     """What carve.mjs reads to carve node_modules."""
+    lock, walks = project.workspace.lock, plan.manager.layout == "walk"
     layers = [
-        {"id": layer.id, "native": layer.native, "entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
+        {"id": layer.id, "native": layer.native}
+        | (
+            {"services": list(layer.services)}
+            if walks
+            else {"entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
+        )
         for layer in plan.layers
     ]
-    return {"trim": list(plan.trim), "hoisted": list(plan.manager.hoisted), "layers": layers}
+    walk = {"walk": _walk(project, plan)} if walks else {}
+    return {"trim": list(plan.trim), "hoisted": list(plan.manager.hoisted)} | walk | {"layers": layers}
+
+
+def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
+    """Where carve.mjs starts when only the installed tree tells where packages lie."""
+    packages = ("", *(package.path for package in project.workspace.packages))
+    return {
+        "packages": packages,
+        "services": {s.service: s.package for s in plan.services if not s.static},
+        "extra": plan.extra,
+        "exclude": plan.exclude,
+    }
 
 
 def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
