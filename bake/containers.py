@@ -289,15 +289,18 @@ class DockerBox:
         row = next((r for r in rows if r[0].strip() == first), None)
         return Process(line=row[2].strip(), user=int(row[1])) if row and row[1].strip().isdigit() else None
 
-    def listening(self) -> tuple[str, ...]:
+    def listening(self) -> tuple[str, ...] | None:
         """Where it listens, from the kernel's table: needs a `cat` in the image."""
         from docker.errors import DockerException
 
         try:
             done = self._container.exec_run(["cat", "/proc/net/tcp", "/proc/net/tcp6"], stderr=False)
         except DockerException:
-            return ()
-        return parse_listeners(done.output.decode(errors="replace")) if isinstance(done.output, bytes) else ()
+            return None
+        text = done.output.decode(errors="replace") if isinstance(done.output, bytes) else ""
+        # 127.0.0.11 is the engine's own DNS, in every container of a network.
+        own = tuple(a for a in parse_listeners(text) if not a.startswith("127.0.0.11:"))
+        return own if "local_address" in text else None
 
     def signal(self, name: str) -> None:
         """Send a signal to PID 1; nothing when it has just ended."""
@@ -357,9 +360,8 @@ def _name(launch: Launch) -> str:
 
 
 def _missing(launch: Launch) -> EngineError:
-    option = f" --platform {launch.platform}" if launch.platform else ""
     what = f"is not there{f' for {launch.platform}' if launch.platform else ''}"
-    return EngineError(_name(launch), what, f"build it first: `bake …{option}`")
+    return EngineError(_name(launch), what, launch.remedy)
 
 
 def _refused(launch: Launch, error: str) -> EngineError:

@@ -49,6 +49,8 @@ class Launch:
     alias: str = ""
     hardened: bool = True
     """Read-only root, no capabilities, no new privileges, memory limited."""
+    remedy: str = ""
+    """What to do when the image is nowhere."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,8 @@ class Box(Protocol):
         ...
 
     def process(self) -> Process | None: ...
-    def listening(self) -> tuple[str, ...]:
-        """Addresses (`127.0.0.1:4000`) that its processes listen on; empty when that cannot be told."""
+    def listening(self) -> tuple[str, ...] | None:
+        """Addresses (`127.0.0.1:4000`) that its processes listen on; None when that cannot be told."""
         ...
 
     def signal(self, name: str) -> None: ...
@@ -140,7 +142,7 @@ class Observed:
     early: State
     """When waiting for readiness was over."""
     process: Process | None = None
-    listening: tuple[str, ...] = ()
+    listening: tuple[str, ...] | None = None
     stopped: float | None = None
     late: State | None = None
     """After the signal; None when none was sent."""
@@ -198,6 +200,7 @@ def make_trial(
             memory=settings.memory,
             port=port,
             writable=image.writable,
+            remedy=build_first(image.target, platform),
         ),
         command=(*image.entrypoint, *image.command),
         health=health,
@@ -206,6 +209,11 @@ def make_trial(
         poll=_POLL * scale,
         grace=settings.grace * scale,
     )
+
+
+def build_first(target: str, platform: str) -> str:
+    """The command that makes the image, as a remedy."""
+    return f"build it first: `bake {target}{f' --platform {platform}' if platform else ''}`"
 
 
 def start_dependencies(dependencies: Mapping[str, Dependency], engine: Engine) -> None:
@@ -220,6 +228,7 @@ def start_dependencies(dependencies: Mapping[str, Dependency], engine: Engine) -
                 command=words(dependency.command) if dependency.command else (),
                 alias=name,
                 hardened=False,
+                remedy=f"correct smoke.dependencies.{name}.image",
             )
         )
         box.start()
@@ -230,17 +239,20 @@ def _wait_dependency(name: str, dependency: Dependency, box: Box, engine: Engine
     where, begun = f"smoke.dependencies.{name}", engine.now()
     while True:
         state, log = box.state(), box.log()
-        last = log.rstrip().rpartition("\n")[2]
         if not state.running:
-            raise EngineError(
-                where, f"{dependency.image} ended with code {state.exit_code} ({last})", "give it the env it needs"
-            )
+            what = f"{dependency.image} ended with code {state.exit_code}{_last(log)}"
+            raise EngineError(where, what, "give it the command and environment it needs")
         if dependency.log is None or dependency.log in log:
             return
         if engine.now() - begun > dependency.timeout:
-            what = f"{dependency.image} did not log {dependency.log!r} within {dependency.timeout} s ({last})"
+            what = f"{dependency.image} did not log {dependency.log!r} within {dependency.timeout} s{_last(log)}"
             raise EngineError(where, what, "correct its `log`, or raise its `timeout`")
         engine.pause(_POLL)
+
+
+def _last(log: str) -> str:
+    line = log.rstrip().rpartition("\n")[2]
+    return f" ({line})" if line else ""
 
 
 def attempt(trial: Trial, engine: Engine) -> Result:
@@ -272,7 +284,7 @@ def observe(trial: Trial, box: Box, engine: Engine) -> Observed:
         answer=answer,
         early=early,
         process=box.process() if early.running else None,
-        listening=box.listening() if early.running and not up else (),
+        listening=box.listening() if early.running and not up else None,
         log=box.log(),
     )
     return _stopped(trial, box, engine, seen) if early.running else seen
@@ -419,7 +431,8 @@ def _judge_stop(trial: Trial, seen: Observed) -> list[Finding]:
         remedy = "handle SIGTERM in the program: as PID 1 it has no default handler"
         return [Finding(check="stop", what=what, remedy=remedy)]
     if seen.late.exit_code not in (0, 143):
-        return [Finding(check="stop", what=f"ended with code {seen.late.exit_code} on {stop}")]
+        what = f"ended with code {seen.late.exit_code} on {stop}"
+        return [Finding(check="stop", what=what, remedy="let it end with 0: anything else counts as a failure")]
     return []
 
 
@@ -486,8 +499,10 @@ def _hint_refused(_trial: Trial, seen: Observed) -> str:
 def _hint_address(trial: Trial, seen: Observed) -> str:
     """Only a process that listens on every address can be reached from outside its container."""
     port = trial.launch.port
-    if not seen.listening or port is None:
+    if seen.listening is None or port is None:
         return ""
+    if not seen.listening:
+        return "it listens on no port: its log is below"
     hosts = [a.rpartition(":")[0] for a in seen.listening if a.endswith(f":{port}")]
     if hosts and all(h.startswith("127.") or h == "[::1]" for h in hosts):
         return f"it listens on {hosts[0]} only: make it listen on 0.0.0.0"

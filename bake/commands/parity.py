@@ -82,7 +82,7 @@ def _image(
     *,
     pushed: bool,
 ) -> Inventory:
-    box = verify.open_image(plan, engine, image.references, platform, pushed=pushed)
+    box = verify.open_image(plan, engine, image.target, image.references, platform, pushed=pushed)
     try:
         configured = box.configured
         program = Program(name=image.target, words=configured.command, directory=configured.directory)

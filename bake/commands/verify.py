@@ -19,7 +19,7 @@ from bake.parity import Item, accepted
 from bake.plan import TREE
 from bake.render import template_text
 from bake.report import table
-from bake.smoke import Configured, Launch
+from bake.smoke import Configured, Launch, build_first
 from bake.verify import Content, Tally, compare
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def read_fleet(plan: "Plan", engine: "Containers", *, pushed: bool) -> tuple[Con
 
 def _content(plan: "Plan", engine: "Containers", image: "Image", platform: str, *, pushed: bool) -> Content:
     packages = packages_of(plan, image.service)
-    box = open_image(plan, engine, image.references, platform, pushed=pushed)
+    box = open_image(plan, engine, image.target, image.references, platform, pushed=pushed)
     try:
         return Content(name=f"{image.target} ({platform})", packages=packages, files=read_files(box, TREE, packages))
     finally:
@@ -111,7 +111,7 @@ def packages_of(plan: "Plan", service: str) -> tuple[str, ...]:
 
 
 def open_image(
-    plan: "Plan", engine: "Containers", references: Sequence[str], platform: str, *, pushed: bool
+    plan: "Plan", engine: "Containers", target: str, references: Sequence[str], platform: str, *, pushed: bool
 ) -> "DockerBox":
     """A container of the image that is never started. Raises EngineError when it is not there."""
     remote = tuple(f"{plan.registry}/{r}" for r in references) if plan.registry else ()
@@ -121,6 +121,7 @@ def open_image(
             pull=remote[0] if remote else "",
             platform=platform,
             hardened=False,
+            remedy=build_first(target, platform),
         )
     )
 
@@ -161,7 +162,7 @@ def open_monolith(plan: "Plan", engine: "Containers", arguments: argparse.Namesp
     platforms = sorted(plan.platforms, key=lambda p: p != engine.platform)
     for platform in platforms:
         try:
-            box = open_image(plan, engine, plan.monolith.references, platform, pushed=arguments.pushed)
+            box = open_image(plan, engine, "monolith", plan.monolith.references, platform, pushed=arguments.pushed)
         except EngineError:
             if platform == platforms[-1]:
                 raise
