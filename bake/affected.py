@@ -76,9 +76,24 @@ def affected(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[Reason, .
     return result
 
 
+def monolith(old: Plan, new: Plan, paths: Iterable[str], ignore: str) -> tuple[Reason, ...]:
+    """Why the old all-in-one image is affected: it copies its whole context.
+
+    paths: changed ones, relative to the workspace's root. ignore: its .dockerignore's text.
+    """
+    if new.monolith is None:
+        return ()
+    ignores, folder = parse_dockerignore(ignore), new.monolith.context.removeprefix("./").strip("/.")
+    inside = [p for p in paths if not folder or _holds(folder, p)]
+    found = [Reason(kind="source", what=p) for p in inside if not ignores(p[len(folder) :].lstrip("/"))]
+    found += [Reason(kind="template", what=p) for p in paths if p == new.monolith.dockerfile.removeprefix("./")]
+    before, after = (_keyed("monolith.args", p.monolith.args if p.monolith else {}) for p in (old, new))
+    return _sorted([*found, *_compare("argument", before, after)])
+
+
 def everything(plan: Plan, what: str) -> Mapping[str, tuple[Reason, ...]]:
     """Every image is affected by something that says nothing about which."""
-    return {i.target: (Reason(kind="unknown", what=what),) for i in plan.images}
+    return {t: (Reason(kind="unknown", what=what),) for t in (*(i.target for i in plan.images), "monolith")}
 
 
 def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -161,9 +161,7 @@ def _merge_base(root: Path, since: str) -> str:
     if base := git(root, "merge-base", commit, "HEAD"):
         return base
     if _is_shallow(root):
-        raise WorkspaceError(
-            since, "this clone is shallow and ends before the commit where HEAD left it", _deepen(since)
-        )
+        raise WorkspaceError(since, "this clone is shallow and ends before the commit where HEAD left it", _DEEPEN)
     return commit
 
 
@@ -175,18 +173,14 @@ def _commit(root: Path, since: str) -> str:
     ):
         what = "no such revision in this clone"
         if _is_shallow(root):
-            raise WorkspaceError(since, f"{what}, which is shallow", _deepen(since))
+            raise WorkspaceError(since, f"{what}, which is shallow", _DEEPEN)
         if remote := git(root, "rev-parse", "--verify", "-q", "--end-of-options", f"origin/{since}"):
             raise UsageError(since, what, f"origin/{since} is there ({remote[:12]})")
         raise UsageError(since, what, "fetch it, or name another one")
     return commit
 
 
-def _deepen(since: str) -> str:
-    """How to get the history: the checkout step in GitHub Actions is where it is usually cut."""
-    name = since.removeprefix("origin/")
-    fetch = f"git fetch --unshallow origin {name}" if name and not name.startswith("HEAD") else "git fetch --unshallow"
-    return f"run `{fetch}` (actions/checkout: `fetch-depth: 0`; GitLab: `GIT_DEPTH: 0`)"
+_DEEPEN = "run `git fetch --unshallow` (actions/checkout: `fetch-depth: 0`; GitLab: `GIT_DEPTH: 0`)"
 
 
 def _is_shallow(root: Path) -> bool:

@@ -4,10 +4,10 @@ import argparse
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from bake.affected import Edits, Reason, Side, affected, everything, first
+from bake.affected import Edits, Reason, Side, affected, everything, first, monolith
 from bake.context import Context, add_plan_arguments
 from bake.errors import ConfigError, WorkspaceError
 from bake.git import Changes, list_files, read_changes
@@ -50,7 +50,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def load_reasons(context: Context, arguments: argparse.Namespace, plan: "Plan") -> Reasons:
-    """Why each image of the plan is affected since --since, or since its last build here.
+    """Why each image asked for is affected since --since, or since its last build here.
 
     Raises UsageError and WorkspaceError where git cannot tell.
     """
@@ -59,14 +59,14 @@ def load_reasons(context: Context, arguments: argparse.Namespace, plan: "Plan") 
     record = load_record(context.project.folder)
     known: dict[str, Reasons] = {}
     result: dict[str, tuple[Reason, ...]] = {}
-    for image in plan.images:
-        last = record.get(image.target)
+    for target in plan.targets:
+        last = record.get(target)
         if last is None:
-            result[image.target] = (Reason(kind="unknown", what="never built here"),)
+            result[target] = (Reason(kind="unknown", what="never built here"),)
             continue
         if last.state.id not in known:
             known[last.state.id] = since_state(context, context.request(arguments), last.state)
-        result[image.target] = known[last.state.id][image.target]
+        result[target] = known[last.state.id].get(target, ())
     return result
 
 
@@ -118,4 +118,13 @@ def _compared(context: Context, request: "Request", new: Side, past: Past, chang
         tracked=list_files(root),
         templates=changed_templates(changes, home),
     )
-    return affected(Side(project=past, plan=old), new, edits)
+    found = affected(Side(project=past, plan=old), new, edits)
+    return {**found, "monolith": monolith(old, new.plan, edits.paths, _dockerignore(root, new.plan))}
+
+
+def _dockerignore(root: Path, plan: "Plan") -> str:
+    """The monolith's .dockerignore: the one of its Dockerfile goes before that of its context."""
+    if plan.monolith is None:
+        return ""
+    files = (root / f"{plan.monolith.dockerfile}.dockerignore", root / plan.monolith.context / ".dockerignore")
+    return next((f.read_text(encoding="utf-8", errors="replace") for f in files if f.is_file()), "")

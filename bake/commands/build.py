@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bake.plan import Plan
     from bake.progress import Step
     from bake.project import Project
+    from bake.record import State
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--builder", metavar="NAME", help="buildx builder to use (default: bake.toml's, else the current one)"
     )
+    parser.add_argument("--since", metavar="REV", help="of these, only images that changes since REV affect")
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
     parser.add_argument("--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake")
@@ -50,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Plan, render, build, report."""
     plan = context.plan(arguments)
+    if arguments.since and not (plan := _narrowed(context, plan, arguments)).targets:
+        print('{"images": [], "seconds": 0.0}' if arguments.format == "json" else "", end="")
+        context.say(f"no image is affected since {arguments.since}: nothing to build")
+        return 0
     _refuse(context, plan, arguments)
     write(context.project, plan)
     if arguments.dry_run:
@@ -70,6 +76,16 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         rows = _rows(plan, built)
     _print(context, rows, arguments.format, time.monotonic() - started)
     return 0
+
+
+def _narrowed(context: Context, plan: "Plan", arguments: argparse.Namespace) -> "Plan":
+    """The plan for the targets that are affected, which `arguments` names from then on."""
+    from bake.commands.affected import since_revision
+
+    found = since_revision(context, context.request(arguments), plan, arguments.since)
+    targets = tuple(t for t in plan.targets if found.get(t))
+    arguments.targets = list(targets)
+    return dataclasses.replace(plan, targets=targets)
 
 
 def configured_builder(context: Context) -> str | None:
@@ -213,10 +229,38 @@ def _bake(
         sets=(*arguments.set, *sets),
     )
     show = StepLines(context)
+    state = _state(context, plan)
     try:
-        return run_bake(context.project.root, f"{FOLDER}/docker-bake.hcl", options, show.show)
+        built = run_bake(context.project.root, f"{FOLDER}/docker-bake.hcl", options, show.show)
     except StepFailedError as error:
         raise _explained(context, plan, error.step) from None
+    _record(context, plan, state, built)
+    return built
+
+
+def _state(context: Context, plan: "Plan") -> "State":
+    """The workspace as this build finds it, for `bake why`."""
+    from bake.past import wanted
+    from bake.record import load_state
+
+    config, environment = context.project.config, context.environment
+    values = [v for p in config.packages.values() for v in p.args.values() if not isinstance(v, str)]
+    state = load_state(context.project.file.parent, context.head.revision, wanted(context.project))
+    return dataclasses.replace(
+        state,
+        platforms=plan.platforms,
+        environment={v.env: environment[v.env] for v in values if v.env in environment},
+    )
+
+
+def _record(context: Context, plan: "Plan", state: "State", built: "Built") -> None:
+    """Leave what `bake why` needs; a build does not fail by it."""
+    from bake.record import add, first_step, load_record, write_record
+
+    folder = context.project.folder
+    steps = {target: first_step(built.progress, target) for target in plan.targets}
+    with contextlib.suppress(OSError):
+        write_record(folder, add(load_record(folder), state, steps))
 
 
 class StepLines:

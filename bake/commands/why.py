@@ -7,7 +7,6 @@ import json
 from bake.affected import Reason
 from bake.commands.affected import load_reasons, since_state
 from bake.context import Context
-from bake.errors import UsageError
 from bake.record import FirstStep, LastBuild, load_record
 
 
@@ -22,12 +21,9 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     """Print the reasons of each image that is meant."""
     arguments.targets = [arguments.image]
     plan = context.plan(arguments)
-    targets = [t for t in plan.targets if t != "monolith"]
-    if not targets:
-        raise UsageError(arguments.image, "has no plan that bake could compare", "name an image of `bake list`")
     reasons = load_reasons(context, arguments, plan)
     record = {} if arguments.since else load_record(context.project.folder)
-    answers = [_answer(context, arguments, t, reasons[t], record.get(t)) for t in targets]
+    answers = [_answer(context, arguments, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
     if arguments.format == "json":
         print(json.dumps([dataclasses.asdict(a) for a in answers], indent=2))
     else:

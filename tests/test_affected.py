@@ -1,0 +1,343 @@
+"""Which images a change affects: a real git repository, the real planning of both sides."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bake.errors import UsageError, WorkspaceError
+from tests.git_workspace import GitWorkspace, make_git_workspace
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_git_workspace(tmp_path_factory.mktemp("template")).root
+
+
+@pytest.fixture
+def shop(template: Path, tmp_path: Path) -> GitWorkspace:
+    return GitWorkspace(Path(shutil.copytree(template, tmp_path / "shop")))
+
+
+def test_nothing_changed_affects_nothing(shop: GitWorkspace) -> None:
+    assert shop.reasons() == {}
+
+
+def test_a_source_file_affects_the_images_of_its_package(shop: GitWorkspace) -> None:
+    shop.write("services/web/src/index.ts", "export const x = 1;\n")
+    assert shop.reasons() == {"web": ["source services/web/src/index.ts"]}
+
+
+def test_a_library_affects_the_images_whose_closure_has_it(shop: GitWorkspace) -> None:
+    shop.write("packages/lib/src/index.ts", "export const x = 1;\n")
+    assert shop.reasons() == {"api": ["source packages/lib/src/index.ts (services/api > packages/lib)"]}
+
+
+def test_a_package_that_only_a_build_needs_affects_the_image(shop: GitWorkspace) -> None:
+    shop.write("packages/types/src/index.ts", "export type X = 1;\n")
+    assert shop.reasons() == {"api": ["source packages/types/src/index.ts (services/api > packages/types)"]}
+
+
+def test_a_staged_a_committed_and_an_untracked_file_count_alike(shop: GitWorkspace) -> None:
+    base = shop.git("rev-parse", "HEAD")
+    shop.write("services/web/src/committed.ts", "")
+    shop.commit()
+    shop.write("services/web/src/staged.ts", "")
+    shop.git("add", "-A")
+    shop.write("services/web/src/untracked.ts", "")
+    files = ("committed", "staged", "untracked")
+    assert shop.reasons(base) == {"web": [f"source services/web/src/{name}.ts" for name in files]}
+
+
+def test_a_deleted_file_affects_the_image(shop: GitWorkspace) -> None:
+    (shop.root / "services/web/src/index.ts").unlink()
+    assert shop.reasons() == {"web": ["source services/web/src/index.ts"]}
+
+
+def test_a_file_renamed_into_another_package_affects_both(shop: GitWorkspace) -> None:
+    shop.write("services/web/src/long.ts", "export const text = 'a file long enough to be found again';\n" * 9)
+    base = shop.commit()
+    shop.git("mv", "services/web/src/long.ts", "packages/lib/src/long.ts")
+    assert shop.reasons(base) == {
+        "api": ["source packages/lib/src/long.ts (services/api > packages/lib)"],
+        "web": ["source services/web/src/long.ts"],
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "README.md",
+        "services/api/README.md",
+        "docs/guide.md",
+        ".github/workflows/ci.yml",
+        "services/api/.env",
+        "services/api/dist/server.js",
+        "scripts/release.sh",
+    ],
+)
+def test_a_file_that_no_build_sees_affects_none(shop: GitWorkspace, path: str) -> None:
+    shop.write(path, "changed\n")
+    shop.git("add", "-A", "-f")
+    assert shop.reasons() == {}
+
+
+def test_a_readme_that_an_image_holds_affects_it(shop: GitWorkspace) -> None:
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text()}\n[packages.'services/api']\nfiles = ['*.md']\n")
+    base = shop.commit()
+    shop.write("services/api/README.md", "changed\n")
+    assert shop.reasons(base) == {"api": ["source services/api/README.md"]}
+
+
+def test_the_root_tsconfig_affects_all(shop: GitWorkspace) -> None:
+    shop.write("tsconfig.base.json", '{"compilerOptions": {}}')
+    assert shop.reasons() == {image: ["config tsconfig.base.json"] for image in ("api", "web")}
+
+
+def test_a_root_file_that_is_gone_affects_all(shop: GitWorkspace) -> None:
+    shop.write("babel.config.json", "{}")
+    base = shop.commit()
+    (shop.root / "babel.config.json").unlink()
+    assert shop.reasons(base) == {image: ["config babel.config.json"] for image in ("api", "web")}
+
+
+def test_a_file_of_the_context_that_belongs_to_nobody_affects_all(shop: GitWorkspace) -> None:
+    shop.replace("bake.toml", "[services.api]", "[workspace]\nignore = ['!vendor']\n\n[services.api]")
+    base = shop.commit()
+    shop.write("vendor/tool.js", "")
+    assert shop.reasons(base) == {image: ["unknown vendor/tool.js"] for image in ("api", "web")}
+
+
+def test_an_ejected_dockerfile_affects_all(shop: GitWorkspace) -> None:
+    shop.write(".bake-templates/docker/Dockerfile", "FROM scratch\n")
+    assert shop.reasons() == {image: ["template docker/Dockerfile"] for image in ("api", "web")}
+
+
+def test_an_input_affects_the_package_that_reads_it(shop: GitWorkspace) -> None:
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text()}\n[packages.'services/api']\ninputs = ['proto']\n")
+    shop.write("proto/api.proto", "one")
+    base = shop.commit()
+    shop.write("proto/api.proto", "two")
+    assert shop.reasons(base) == {"api": ["source proto/api.proto"]}
+
+
+def test_a_version_bump_affects_the_image_that_reaches_the_package(shop: GitWorkspace) -> None:
+    shop.lock({"left": "1.1.0"})
+    assert shop.reasons() == {"api": ["dependency left 1.0.0 -> 1.1.0 (services/api > node_modules/left)"]}
+
+
+def test_a_version_bump_deep_down_names_the_shortest_way(shop: GitWorkspace) -> None:
+    shop.lock({"deep": "1.0.1"})
+    assert shop.reasons() == {
+        "api": ["dependency deep 1.0.0 -> 1.0.1 (services/api > node_modules/left > node_modules/deep)"],
+        "web": ["dependency deep 1.0.0 -> 1.0.1 (services/web > node_modules/bundler > node_modules/deep)"],
+    }
+
+
+def test_a_tool_of_the_root_affects_all(shop: GitWorkspace) -> None:
+    shop.lock({"tsc-like": "2.0.0"})
+    reason = "dependency tsc-like 1.0.0 -> 2.0.0 (package.json > node_modules/tsc-like)"
+    assert shop.reasons() == {"api": [reason], "web": [reason]}
+
+
+def test_the_place_where_a_package_comes_from_does_not_count(shop: GitWorkspace) -> None:
+    shop.replace(
+        "package-lock.json", '"integrity": "sha512-left', '"resolved": "https://a/b.tgz", "integrity": "sha512-left'
+    )
+    assert shop.reasons() == {}
+
+
+def test_a_package_with_other_content_and_the_same_version_counts(shop: GitWorkspace) -> None:
+    shop.replace("package-lock.json", "sha512-left-1.0.0", "sha512-other")
+    assert shop.reasons() == {"api": ["dependency left 1.0.0 (other content) (services/api > node_modules/left)"]}
+
+
+def test_a_package_that_is_gone_affects_the_image_that_had_it(shop: GitWorkspace) -> None:
+    shop.replace("services/api/package.json", '"left": "^1.0.0"', '"right": "^1.0.0"')
+    shop.replace("package-lock.json", '"left": "^1.0.0"', '"right": "^1.0.0"')
+    shop.replace("package-lock.json", '"node_modules/left"', '"node_modules/unused"')
+    found = shop.reasons()
+    assert found.keys() == {"api"}
+    assert "dependency left 1.0.0 (gone) (services/api > node_modules/left)" in found["api"]
+    assert "source services/api/package.json" in found["api"]
+
+
+def test_a_base_digest_affects_all(shop: GitWorkspace) -> None:
+    digests = {name: f"sha256:{name[0] * 64}" for name in ("a", "b")}
+    text = 'version = 1\n\n[images."docker.io/library/node:24-slim"]\ndigest = "{}"\nplatforms = ["linux/amd64"]\n'
+    shop.write("bake.lock", text.format(digests["a"]))
+    base = shop.commit()
+    shop.write("bake.lock", text.format(digests["b"]))
+    reason = f"base base.runtime: node:24-slim@{digests['a']} -> node:24-slim@{digests['b']}"
+    found = shop.reasons(base)
+    assert {image: [r[:90] for r in reasons] for image, reasons in found.items()} == {
+        image: [reason[:90]] for image in ("api", "web")
+    }
+
+
+def test_a_command_affects_its_image(shop: GitWorkspace) -> None:
+    shop.replace("bake.toml", "node dist/server.js", "node dist/main.js")
+    assert shop.reasons() == {"api": ["config services.api.command: node dist/server.js -> node dist/main.js"]}
+
+
+def test_a_build_argument_affects_the_images_of_its_package(shop: GitWorkspace) -> None:
+    shop.replace("bake.toml", 'default = "local"', 'default = "shop.example"')
+    assert shop.reasons() == {"web": ['argument packages."services/web".args.SITE: local -> shop.example']}
+
+
+def test_a_variable_of_every_build_affects_all(shop: GitWorkspace) -> None:
+    shop.replace("bake.toml", "[services.api]", "[workspace.environment]\nTZ = 'UTC'\n\n[services.api]")
+    assert shop.reasons() == {image: ["argument workspace.environment.TZ: (none) -> UTC"] for image in ("api", "web")}
+
+
+def test_what_is_trimmed_affects_all(shop: GitWorkspace) -> None:
+    shop.replace("bake.toml", "[services.api]", "[layers]\ntrim = ['**/*.map']\n\n[services.api]")
+    reason = "config layers.trim: **/*.d.ts **/*.d.mts **/*.d.cts -> **/*.map"
+    assert shop.reasons() == {"api": [reason], "web": [reason]}
+
+
+def test_a_key_that_no_image_depends_on_affects_none(shop: GitWorkspace) -> None:
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text()}\n[smoke]\ngrace = 5\n")
+    assert shop.reasons() == {}
+
+
+def test_a_new_image_is_affected_and_the_others_are_not(shop: GitWorkspace) -> None:
+    role = '[services.api.roles]\napi = { command = "node a.js" }\nworker = { command = "node w.js" }\n'
+    shop.replace("bake.toml", 'command = "node dist/server.js"\n', role)
+    assert shop.reasons() == {"api-api": ["config new image"], "api-worker": ["config new image"]}
+
+
+def test_an_ignore_rule_affects_the_images_whose_files_it_hides(shop: GitWorkspace) -> None:
+    shop.write("services/web/fixtures/a.json", "{}")
+    base = shop.commit()
+    shop.write(".gitignore", "dist\nnode_modules\n.bake\nfixtures\n")
+    assert shop.reasons(base) == {"web": ["source services/web/fixtures/a.json"]}
+
+
+def test_a_revision_without_bake_toml_affects_all(shop: GitWorkspace) -> None:
+    (shop.root / "bake.toml").unlink()
+    base = shop.commit()
+    shop.git("checkout", "-q", "HEAD~1", "--", "bake.toml")
+    found = shop.reasons(base)
+    assert found.keys() == {"api", "web", "monolith"}
+    assert found["api"][0].startswith(f"unknown there is no plan of {base} (")
+
+
+def test_a_lockfile_of_old_that_cannot_be_read_affects_all(shop: GitWorkspace) -> None:
+    shop.write("package-lock.json", "{")
+    base = shop.commit()
+    shop.lock()
+    assert shop.reasons(base)["web"] == [
+        f"unknown there is no plan of {base} (package-lock.json:1: not JSON: "
+        "Expecting property name enclosed in double quotes)"
+    ]
+
+
+def test_what_others_did_on_the_branch_in_the_meantime_does_not_count(shop: GitWorkspace) -> None:
+    shop.git("checkout", "-q", "-b", "feature")
+    shop.write("services/web/src/index.ts", "export const mine = 1;\n")
+    shop.commit()
+    shop.git("checkout", "-q", "main")
+    shop.write("packages/lib/src/index.ts", "export const theirs = 1;\n")
+    shop.commit()
+    shop.git("checkout", "-q", "feature")
+    assert shop.reasons("main") == {"web": ["source services/web/src/index.ts"]}
+
+
+def test_unrelated_histories_are_compared_as_they_are(shop: GitWorkspace) -> None:
+    shop.git("checkout", "-q", "--orphan", "other")
+    shop.write("services/web/src/index.ts", "export const x = 1;\n")
+    shop.commit()
+    assert shop.reasons("main") == {"web": ["source services/web/src/index.ts"]}
+
+
+def test_a_workspace_below_the_repository_ignores_what_lies_beside_it(tmp_path: Path) -> None:
+    outer = GitWorkspace(tmp_path)
+    outer.git("init", "-q", "-b", "main")
+    shop = make_git_workspace(tmp_path / "apps" / "shop")
+    shutil.rmtree(shop.root / ".git")
+    base = outer.commit()
+    outer.write("elsewhere/services/api/src/index.ts", "x")
+    shop.write("services/web/src/index.ts", "x")
+    assert shop.reasons(base) == {"web": ["source services/web/src/index.ts"]}
+
+
+def test_an_unknown_revision_is_said_with_the_remote_one(shop: GitWorkspace) -> None:
+    with pytest.raises(UsageError) as error:
+        shop.reasons("nonsense")
+    assert str(error.value) == "nonsense: no such revision in this clone; fetch it, or name another one"
+    shop.git("update-ref", "refs/remotes/origin/release", "HEAD")
+    with pytest.raises(UsageError) as error:
+        shop.reasons("release")
+    assert str(error.value).startswith("release: no such revision in this clone; origin/release is there (")
+
+
+def test_a_revision_is_never_an_option(shop: GitWorkspace) -> None:
+    with pytest.raises(UsageError) as error:
+        shop.reasons("--output=x")
+    assert str(error.value) == "--output=x: no such revision in this clone; fetch it, or name another one"
+
+
+def test_a_shallow_clone_says_how_to_get_the_history(shop: GitWorkspace, tmp_path: Path) -> None:
+    base = shop.git("rev-parse", "HEAD")
+    shop.write("services/web/src/index.ts", "x")
+    shop.commit()
+    shop.git("clone", "-q", "--depth", "1", f"file://{shop.root}", str(tmp_path / "clone"))
+    with pytest.raises(WorkspaceError) as error:
+        GitWorkspace(tmp_path / "clone").reasons(base)
+    assert str(error.value) == (
+        f"{base}: no such revision in this clone, which is shallow; run `git fetch --unshallow` "
+        "(actions/checkout: `fetch-depth: 0`; GitLab: `GIT_DEPTH: 0`)"
+    )
+
+
+def test_a_shallow_clone_without_the_merge_base_says_so(shop: GitWorkspace, tmp_path: Path) -> None:
+    shop.git("checkout", "-q", "-b", "feature")
+    shop.commit()
+    shop.git("checkout", "-q", "main")
+    shop.write("services/web/src/index.ts", "x")
+    shop.commit()
+    words = ("--depth", "1", "--no-single-branch", "--branch", "feature")
+    shop.git("clone", "-q", *words, f"file://{shop.root}", str(tmp_path / "clone"))
+    with pytest.raises(WorkspaceError) as error:
+        GitWorkspace(tmp_path / "clone").reasons("origin/main")
+    assert str(error.value) == (
+        "origin/main: this clone is shallow and ends before the commit where HEAD left it; "
+        "run `git fetch --unshallow` (actions/checkout: `fetch-depth: 0`; GitLab: `GIT_DEPTH: 0`)"
+    )
+
+
+def test_a_workspace_without_git_cannot_be_compared(shop: GitWorkspace) -> None:
+    shutil.rmtree(shop.root / ".git")
+    with pytest.raises(WorkspaceError, match="git cannot say what changed"):
+        shop.reasons()
+
+
+def test_a_moved_submodule_affects_the_packages_in_it(shop: GitWorkspace, tmp_path: Path) -> None:
+    library = GitWorkspace(tmp_path / "library")
+    library.root.mkdir()
+    library.git("init", "-q", "-b", "main")
+    for name in ("package.json", "tsconfig.json", "src/index.ts"):
+        library.write(name, (shop.root / "packages/lib" / name).read_text())
+    library.commit()
+    shop.git("rm", "-r", "-q", "packages/lib")
+    shop.git("submodule", "--quiet", "add", str(library.root), "packages/lib")
+    base = shop.commit()
+    assert shop.reasons(base) == {}
+    inside = GitWorkspace(shop.root / "packages/lib")
+    inside.write("src/index.ts", "export const x = 1;\n")
+    assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    inside.commit()
+    shop.commit()
+    assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
+
+
+def test_the_monolith_is_affected_by_all_of_its_context(shop: GitWorkspace) -> None:
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text()}\n[monolith]\n")
+    shop.write("Dockerfile", "FROM scratch\n")
+    shop.write(".dockerignore", "docs\n")
+    base = shop.commit()
+    shop.write("docs/guide.md", "x")
+    assert shop.reasons(base) == {}
+    shop.write("README.md", "x")
+    assert shop.reasons(base) == {"monolith": ["source README.md"]}
