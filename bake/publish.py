@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bake.errors import BakeError, BuildError, RegistryError
 from bake.reference import Reference, parse_reference
-from bake.registry import Manifest, NotFoundError, Registry, platform_name, refusal
+from bake.registry import (
+    DeniedError,
+    Manifest,
+    NotFoundError,
+    QuotaError,
+    Registry,
+    UnauthorizedError,
+    platform_name,
+    refusal,
+)
 from bake.release import Release, ReleasedImage, ReleasedPlatform
 from bake.transport import Response, UnreachableError
 
@@ -32,15 +41,28 @@ _ROUNDS = 8
 _YIELD = 2.0
 """Seconds that the push of the older commit leaves to the newer one: longer than a round of writing and reading."""
 _INSIST = 0.2
-_PUSHES = 4
+_PUSHES = 3
 """How often one push is started at most; BuildKit sends only the blobs that the registry lacks."""
-_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 _STATUS = re.compile(r"unexpected status(?: from \w+ request to \S+)?(?: code)?:? (?:\[?\S+\]?: )?(\d{3})\b")
 _BROKEN = re.compile(
     r"\bEOF\b|connection reset|broken pipe|timeout|timed out|connection refused|server misbehaving|GOAWAY|"
     r"use of closed network connection|transport connection broken",
     re.I,
 )
+_SETTINGS = (
+    (
+        "HTTP response to HTTPS client",
+        "speaks plain HTTP, and the builder expects HTTPS",
+        'add "{host}" to insecure-registries in /etc/docker/daemon.json (or to buildkitd.toml with http = true)',
+    ),
+    (
+        "x509: ",
+        "its certificate is not trusted by the builder",
+        "put the CA into /etc/docker/certs.d/{host}/ca.crt (or into buildkitd.toml)",
+    ),
+    ("no such host", "its name is not known to the builder", "check the name and the builder's DNS"),
+)
+"""Words of Go's net/http and crypto/x509 -> what is the matter, what to do."""
 _UNKNOWN_LOGIN = re.compile(r"unauthorized|authentication required|no basic auth credentials|failed to authorize", re.I)
 _DENIED = re.compile(r"denied|insufficient_scope|forbidden", re.I)
 
@@ -89,6 +111,13 @@ class HalfMovedError(RegistryError):
         super().__init__(where, f"{what}; tags that had moved could not be put back: {', '.join(map(str, left))}")
         self.left = left
         self.release = Release(project="")
+
+
+class BuilderSettingsError(RegistryError):
+    """The builder cannot talk to the registry the way it is set up."""
+
+
+_PERMANENT = (UnauthorizedError, DeniedError, NotFoundError, QuotaError, BuilderSettingsError)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -152,13 +181,23 @@ def publish(
     """
     _each(wanted, lambda u: registry.check_push(u.at("latest")))
     try:
-        built = push(build, wanted, wait=wait)
+        built = push(build, wanted, probe=lambda u: _probe(registry, u.at(staging or "bake-probe")), wait=wait)
         digests = {u.image: built.digest(u.image) for u in wanted}
         pushed, moved = tag_all(registry, wanted, digests, release=release, wait=wait)
     finally:
         for tag in clean(registry, wanted, staging) if staging else ():
             warn(f"{tag}: the registry does not let it be deleted; nothing needs it any more")
     return built, pushed, moved
+
+
+def _probe(registry: Registry, tag: Reference) -> None:
+    """Push the smallest blob and manifest that there are; raises what the registry says to that."""
+    registry.put_blob(tag, b"{}")
+    try:
+        registry.untag(tag)
+    except RegistryError as error:
+        if isinstance(error, _PERMANENT) or not registry.has_manifest(tag):
+            raise
 
 
 def tag_all(
@@ -226,14 +265,22 @@ def _manifest(registry: Registry, tag: Reference, digest: str) -> Manifest:
     return registry.manifest(dataclasses.replace(tag, tag="", digest=digest))
 
 
-def push(build: Callable[[], T], wanted: Sequence[Upload], *, wait: Wait) -> T:
-    """Build and push; again when the registry or the way to it failed for a moment. Raises the failure in clear."""
+def push(build: Callable[[], T], wanted: Sequence[Upload], *, probe: Callable[[Upload], None], wait: Wait) -> T:
+    """Build and push; again when the registry or the way to it failed for a moment. Raises the failure in clear.
+
+    probe: pushes something tiny to the repository of the image that failed, and raises what the registry says.
+    BuildKit repeats requests by itself, and shows of a refusal neither status nor code: only the registry can tell.
+    """
     for attempt in range(1, _PUSHES):
         try:
             return build()
         except BuildError as error:
-            if not is_transient(error.what) or not _is_push(error.what):
-                raise push_failure(error, wanted) from None
+            if not _is_push(error.what):
+                raise
+            failure = push_failure(error, wanted)
+            if isinstance(failure, _PERMANENT):
+                raise failure from None
+            probe(_failed(error.what, wanted))
         wait(2.0 ** (attempt - 1))
     try:
         return build()
@@ -241,16 +288,13 @@ def push(build: Callable[[], T], wanted: Sequence[Upload], *, wait: Wait) -> T:
         raise push_failure(error, wanted) from None
 
 
-def is_transient(message: str) -> bool:
-    """Whether BuildKit's words tell of something that passes: a server's error, a broken connection, a limit."""
-    status = _STATUS.search(message)
-    if status:
-        return int(status[1]) in _TRANSIENT
-    return bool(_BROKEN.search(message) or "toomanyrequests" in message.lower())
-
-
 def _is_push(message: str) -> bool:
-    return "failed to push" in message or "pushing" in message
+    return "failed to push" in message
+
+
+def _failed(message: str, wanted: Sequence[Upload]) -> Upload:
+    """The image whose push failed."""
+    return next((u for u in wanted if f"failed to push {u.repository}:" in message), wanted[0])
 
 
 def push_failure(error: BuildError, wanted: Sequence[Upload]) -> BakeError:
@@ -258,21 +302,22 @@ def push_failure(error: BuildError, wanted: Sequence[Upload]) -> BakeError:
     message = error.what
     if not _is_push(message):
         return error
-    where = next((u for u in wanted if f"{u.repository}:" in message or f"{u.repository} " in message), wanted[0])
-    ref = parse_reference(where.repository)
-    shown = dataclasses.replace(ref, tag="")
-    said = message[message.index("failed to push") :] if "failed to push" in message else message
+    ref = dataclasses.replace(parse_reference(_failed(message, wanted).repository), tag="")
+    said = message[message.index("failed to push") :]
+    for sign, what, remedy in _SETTINGS:
+        if sign in said:
+            return BuilderSettingsError(ref.host, what, remedy.format(host=ref.host))
     if status := _status_of(said):
         body = json.dumps({"errors": [{"message": _words(said)}]}).encode()
-        return refusal(shown, "PUT", Response(status=status, headers={}, body=body))
+        return refusal(ref, "PUT", Response(status=status, headers={}, body=body))
     if _BROKEN.search(said):
         return UnreachableError(ref.host, f"the push broke off ({_words(said)})", "try again; what was sent is kept")
-    return RegistryError(str(shown), _words(said), "")
+    return RegistryError(str(ref), f"the push failed ({_words(said)})", "try again; what was sent is kept")
 
 
 def _status_of(message: str) -> int:
     """The HTTP status that the words tell of, 0 when none."""
-    if "toomanyrequests" in message.lower():
+    if "toomanyrequests" in message:
         return 429
     if found := _STATUS.search(message):
         return int(found[1])

@@ -243,11 +243,30 @@ class Registry:
     def check_push(self, reference: Reference | str) -> None:
         """Raise RegistryError when these credentials cannot push there: an upload is begun and given up."""
         ref = _reference(reference)
-        started = self._call("POST", ref, "blobs/uploads/")
-        if place := started.headers.get("location"):
-            url = urllib.parse.urljoin(f"{self._endpoint(ref)}/", place)
-            key = (ref.host, f"repository:{ref.repository}:{_ACTIONS['POST']}")
-            self._transport.request("DELETE", url, authorization=self._tokens.get(key, ""))
+        if place := self._upload(ref):
+            self._transport.request("DELETE", place, authorization=self._token(ref, "POST"))
+
+    def put_blob(self, reference: Reference | str, body: bytes) -> str:
+        """Store a blob in the reference's repository. Gives its digest."""
+        ref = _reference(reference)
+        digest = _sha256(body)
+        place = self._upload(ref)
+        url = f"{place}{'&' if '?' in place else '?'}digest={urllib.parse.quote(digest)}"
+        headers = {"Content-Type": "application/octet-stream"}
+        authorization = self._token(ref, "POST")
+        response = self._transport.request("PUT", url, headers=headers, authorization=authorization, body=body)
+        if response.status >= 400:
+            raise refusal(ref, "PUT", response)
+        return digest
+
+    def _upload(self, ref: Reference) -> str:
+        """Begin an upload; gives the URL that it goes to."""
+        place = self._call("POST", ref, "blobs/uploads/").headers.get("location", "")
+        return urllib.parse.urljoin(f"{self._endpoint(ref)}/", place)
+
+    def _token(self, ref: Reference, method: str) -> str:
+        """The authorization that requests of this kind have, once one was answered."""
+        return self._tokens.get((ref.host, f"repository:{ref.repository}:{_ACTIONS.get(method, 'pull')}"), "")
 
     def _exists(self, ref: Reference, path: str) -> bool:
         accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
@@ -431,7 +450,7 @@ def refusal(ref: Reference, method: str, response: Response) -> RegistryError:
     code, message = _error_of(response)
     said = f" ({message or code})" if message or code else ""
     login = "docker login" if ref.host == DOCKER_HUB else f"docker login {ref.host}"
-    if "quota" in f"{code} {message}".lower() or response.status in (413, 507):
+    if re.search("quota|no space left", f"{code} {message}", re.I) or response.status in (413, 507):
         return QuotaError(str(ref), f"{ref.host} has no room left{said}", "delete old tags or raise the quota")
     if response.status == 401:
         return UnauthorizedError(str(ref), f"{ref.host} wants a login{said}", f"run `{login}`")

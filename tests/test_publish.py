@@ -343,8 +343,51 @@ PUSH = "target api: failed to solve: failed to push 127.0.0.1:5000/acme/api:stag
 REQUEST = "unexpected status from PUT request to http://127.0.0.1:5000/v2/acme/api/blobs/uploads/x: "
 
 
+def well(_: Upload) -> None:
+    """What a registry says that answers again."""
+
+
+def test_a_refusal_without_a_reason_is_told_in_the_registrys_own_words() -> None:
+    calls: list[str] = []
+
+    def build() -> str:
+        raise BuildError("docker buildx bake", PUSH + "unknown: unknown error")
+
+    def full(upload: Upload) -> None:
+        calls.append(upload.image)
+        raise QuotaError("acme/api", "no room left")
+
+    with pytest.raises(QuotaError, match="acme/api: no room left"):
+        push(build, [IMAGE], probe=full, wait=lambda _: pytest.fail("it waited"))
+    assert calls == ["api"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            'failed to do request: Head "https://registry:5000/v2/": http: server gave HTTP response to HTTPS client',
+            '127.0.0.1:5000: speaks plain HTTP, and the builder expects HTTPS; add "127.0.0.1:5000" to '
+            "insecure-registries in /etc/docker/daemon.json (or to buildkitd.toml with http = true)",
+        ),
+        (
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "127.0.0.1:5000: its certificate is not trusted by the builder; put the CA into "
+            "/etc/docker/certs.d/127.0.0.1:5000/ca.crt (or into buildkitd.toml)",
+        ),
+    ],
+)
+def test_a_builder_that_is_set_up_for_another_registry_is_told_how(words: str, message: str) -> None:
+    def build() -> str:
+        raise BuildError("docker buildx bake", PUSH + words)
+
+    with pytest.raises(RegistryError) as raised:
+        push(build, [IMAGE], probe=well, wait=lambda _: pytest.fail("it waited"))
+    assert str(raised.value) == message
+
+
 def test_a_push_that_breaks_off_is_started_again_with_growing_pauses() -> None:
-    failures = [PUSH + "EOF", PUSH + REQUEST + "503 Service Unavailable", PUSH + "read: connection reset by peer"]
+    failures = [PUSH + REQUEST + "503 Service Unavailable", PUSH + "read: connection reset by peer"]
     pauses: list[float] = []
 
     def build() -> str:
@@ -352,8 +395,8 @@ def test_a_push_that_breaks_off_is_started_again_with_growing_pauses() -> None:
             raise BuildError("docker buildx bake", failures.pop())
         return "built"
 
-    assert push(build, [IMAGE], wait=pauses.append) == "built"
-    assert pauses == [1.0, 2.0, 4.0]
+    assert push(build, [IMAGE], probe=well, wait=pauses.append) == "built"
+    assert pauses == [1.0, 2.0]
 
 
 def test_a_push_that_keeps_breaking_off_says_so_in_the_end() -> None:
@@ -361,7 +404,7 @@ def test_a_push_that_keeps_breaking_off_says_so_in_the_end() -> None:
         raise BuildError("docker buildx bake", PUSH + "write: broken pipe")
 
     with pytest.raises(RegistryError) as raised:
-        push(build, [IMAGE], wait=lambda _: None)
+        push(build, [IMAGE], probe=well, wait=lambda _: None)
     assert str(raised.value) == ("127.0.0.1:5000: the push broke off (broken pipe); try again; what was sent is kept")
 
 
@@ -405,7 +448,7 @@ def test_a_permanent_failure_is_not_repeated_and_says_what_to_do(
         raise BuildError("docker buildx bake", PUSH + words)
 
     with pytest.raises(kind) as raised:
-        push(build, [IMAGE], wait=lambda _: None)
+        push(build, [IMAGE], probe=well, wait=lambda _: None)
     assert str(raised.value) == message
     assert len(calls) == 1
 
@@ -415,7 +458,7 @@ def test_a_registry_that_limits_the_rate_to_the_end_says_so() -> None:
         raise BuildError("docker buildx bake", PUSH + REQUEST + "429 Too Many Requests")
 
     with pytest.raises(RateLimitError):
-        push(build, [IMAGE], wait=lambda _: None)
+        push(build, [IMAGE], probe=well, wait=lambda _: None)
 
 
 def test_a_build_that_fails_is_neither_repeated_nor_renamed() -> None:
@@ -425,7 +468,7 @@ def test_a_build_that_fails_is_neither_repeated_nor_renamed() -> None:
         raise error
 
     with pytest.raises(BakeError) as raised:
-        push(build, [IMAGE], wait=lambda _: pytest.fail("it waited"))
+        push(build, [IMAGE], probe=well, wait=lambda _: pytest.fail("it waited"))
     assert raised.value is error
 
 
