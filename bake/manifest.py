@@ -208,11 +208,14 @@ def _is_ours(text: str, reference: Reference, release: Release) -> bool:
 
 
 def _remedy(text: str, release: Release) -> str:
-    names = {_short(i): i for i in release.images}
+    own = {_short(i): i for i in release.images}
     name = re.split(r"[:@]", text.rpartition("/")[2])[0]
-    if name in names:
-        return f"use {names[name].reference}"
-    return suggestion(name, names) or "build and push it, or take it out"
+    if name in own:
+        return f"use {own[name].reference}"
+    # The common prefix would make every name look alike.
+    prefix = f"{release.project}-"
+    nearest = suggestion(name.removeprefix(prefix), [n.removeprefix(prefix) for n in own])
+    return nearest.replace("`", f"`{prefix}", 1) or "build and push it, or take it out"
 
 
 def _check_transformer(document: Document, release: Release) -> Iterator[Mismatch]:

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from bake.context import Context, add_plan_arguments
-from bake.errors import UsageError
 from bake.matrix import make_matrix, render_matrix, render_outputs
 
 
@@ -28,7 +27,10 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     plan = context.plan(arguments)
     within = None
     if arguments.since:
-        raise UsageError("--since", "is not there yet", "leave it out")
+        from bake.commands.affected import since_revision
+
+        found = since_revision(context, context.request(arguments), plan, arguments.since)
+        within = [target for target, reasons in found.items() if reasons]
     jobs = make_matrix(plan, by=arguments.by, runners=context.project.config.ci.runners, within=within)
     print(render_matrix(jobs, indent=2 if arguments.format == "json" else None))
     output = context.environment.get("GITHUB_OUTPUT")
