@@ -58,8 +58,9 @@ def affected(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[Reason, .
 
     An image that the old plan has not is affected by that alone.
     """
-    common = tuple(_common(old, new, edits))
-    sources = _sources(old, new, edits)
+    files = _visible(old, new, edits)
+    common = tuple(_common(old, new, edits, files))
+    sources = _sources(old, new, files)
     entries = _changed_entries(old.project.workspace.lock, new.project.workspace.lock)
     tools = _Tools(old, new, frozenset(entries))
     before = {i.target: i for i in old.plan.images}
@@ -108,7 +109,7 @@ def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 # --- what every image shares ---------------------------------------------------------------------------
 
 
-def _common(old: Side, new: Side, edits: Edits) -> Iterator[Reason]:
+def _common(old: Side, new: Side, edits: Edits, files: Sequence[str]) -> Iterator[Reason]:
     for name in sorted({*edits.templates, *_differing(old.project.ejected, new.project.ejected)}):
         yield Reason(kind="template", what=name)
     yield from _compare("base", {"base.build": old.plan.build_base}, {"base.build": new.plan.build_base})
@@ -118,7 +119,7 @@ def _common(old: Side, new: Side, edits: Edits) -> Iterator[Reason]:
         _keyed("workspace.environment", old.plan.environment),
         _keyed("workspace.environment", new.plan.environment),
     )
-    yield from _root_files(old, new, edits)
+    yield from _root_files(old, new, files)
 
 
 def _settings(side: Side) -> Mapping[str, object]:
@@ -153,10 +154,10 @@ class _Manager:
         return self.value.name
 
 
-def _root_files(old: Side, new: Side, edits: Edits) -> Iterator[Reason]:
+def _root_files(old: Side, new: Side, files: Sequence[str]) -> Iterator[Reason]:
     """Changed files of the context that belong to no package: builds of every package have them."""
     known, folders = {*old.project.root_files, *new.project.root_files}, _folders(old, new)
-    for path in _visible(old, new, edits):
+    for path in files:
         if not any(_holds(f, path) or _holds(path, f) for f in folders) and not _inputs(new, path):
             yield Reason(kind="config" if path in known else "unknown", what=path)
 
@@ -189,11 +190,11 @@ def _inputs(side: Side, path: str) -> tuple[str, ...]:
     return tuple(s.package for s in side.plan.stages if s.inputs and parse_dockerignore("\n".join(s.inputs))(path))
 
 
-def _sources(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[str, ...]]:
+def _sources(old: Side, new: Side, files: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Package path -> the changed files that its build reads. A changed submodule stands for all it holds."""
     found: dict[str, list[str]] = {}
     folders = _folders(old, new)
-    for path in _visible(old, new, edits):
+    for path in files:
         inside = max((f for f in folders if _holds(f, path)), key=len, default="")
         below = [f for f in folders if _holds(path, f)]
         for folder in {*([inside] if inside else []), *below, *_inputs(old, path), *_inputs(new, path)}:

@@ -1,7 +1,7 @@
 """What the last build here was made of: per image the state of the workspace, and its first step that ran.
 
 The file is `.bake/last-build.json`. A state is a commit plus what was not committed: the text of files that plans
-are made of, the SHA-256 of other files ("" for one that was deleted).
+are made of, the SHA-256 of all files ("" for one that was deleted).
 """
 
 import dataclasses
@@ -65,11 +65,10 @@ Record = Mapping[str, LastBuild]
 def load_state(root: Path, revision: str, planned: Callable[[str], bool]) -> State:
     """The workspace below `root` as it is now. planned: whether planning reads a path."""
     dirty = read_dirty(root) if revision else ()
-    bodies = {path: _load(root / path) for path in dirty}
     return State(
         revision=revision,
-        hashes={path: _hash(body) for path, body in bodies.items()},
-        texts={p: b.decode(errors="replace") for p, b in bodies.items() if b is not None and planned(p)},
+        hashes={path: _hash(root / path) for path in dirty},
+        texts={p: (root / p).read_text(errors="replace") for p in dirty if planned(p) and (root / p).is_file()},
     )
 
 
@@ -79,19 +78,23 @@ def load_changes(root: Path, state: State) -> Changes:
     paths = {*changes.paths, *state.hashes}
     return dataclasses.replace(
         changes,
-        paths=tuple(sorted(p for p in paths if p not in state.hashes or _hash(_load(root / p)) != state.hashes[p])),
+        paths=tuple(sorted(p for p in paths if p not in state.hashes or _hash(root / p) != state.hashes[p])),
     )
 
 
-def _load(file: Path) -> bytes | None:
+_LARGE = 10_000_000
+"""Bytes from which on a file is known by its size and time: data that somebody left there is not read at each build."""
+
+
+def _hash(file: Path) -> str:
+    """The SHA-256 of a file; "" for one that is not there."""
     try:
-        return file.read_bytes() if file.is_file() else None
+        about = file.stat()
+        if about.st_size < _LARGE and file.is_file():
+            return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
-        return None
-
-
-def _hash(body: bytes | None) -> str:
-    return "" if body is None else hashlib.sha256(body).hexdigest()
+        return ""
+    return f"{about.st_size} bytes at {about.st_mtime_ns}"
 
 
 def first_step(progress: Progress, target: str) -> FirstStep | None:
