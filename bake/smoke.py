@@ -27,7 +27,7 @@ _SETTLE = 3.0
 _POLL = 0.1
 """Seconds between looks at a container; scaled like every other time, for the looks cost the machine too."""
 
-_SHELLS = frozenset({"sh", "bash", "dash", "ash", "npm", "npx", "yarn", "pnpm", "tini", "dumb-init"})
+_WRAPPERS = frozenset({"sh", "bash", "dash", "ash", "npm", "npx", "yarn", "pnpm", "tini", "dumb-init"})
 _LOG_LINES = 20
 
 
@@ -396,7 +396,7 @@ def _judge_process(trial: Trial, seen: Observed) -> list[Finding]:
         return []
     first = posixpath.basename(seen.process.line.split(" ")[0])
     # The image runs the right words; another line means that the program set its own title.
-    if first.rstrip(":") not in _SHELLS:
+    if first.rstrip(":") not in _WRAPPERS:
         return []
     return [Finding(check="process", what=f"PID 1 is `{seen.process.line}`, not `{wanted}`")]
 
@@ -412,6 +412,9 @@ def same_command(line: str, command: Sequence[str]) -> bool:
     rest = " ".join(command[1:])
     name = posixpath.basename(command[0])
     parts = line.split(" ")
+    first = posixpath.basename(parts[0])
+    if first in _WRAPPERS and first != name:
+        return False
     return any(posixpath.basename(p) == name and " ".join(parts[i + 1 :]) == rest for i, p in enumerate(parts))
 
 
