@@ -55,8 +55,9 @@ def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any]) ->
         raise WorkspaceError(LOCKFILE, f"has a snapshot of {key} and no package {plain}", _RELOCK)
     name, version = _split(plain)
     resolution = table(about, "resolution")
-    peers, given = table(about, "peerDependencies"), table(snapshot, "dependencies")
-    optional_peers = _optional_peers(about) & peers.keys()
+    given, optional = table(snapshot, "dependencies"), table(snapshot, "optionalDependencies")
+    # The snapshot names resolved peers like any dependency, optional ones sometimes as optional dependencies.
+    optional_peers = _optional_peers(about) & table(about, "peerDependencies").keys()
     entry = Entry(
         path="",
         name=name,
@@ -68,8 +69,8 @@ def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any]) ->
         resolved=str(resolution.get("tarball") or ""),
         integrity=str(resolution.get("integrity") or ""),
         dependencies={n: v for n, v in given.items() if n not in optional_peers},
-        optional_dependencies=table(snapshot, "optionalDependencies"),
-        peer_dependencies={n: v for n, v in given.items() if n in optional_peers},
+        optional_dependencies={n: v for n, v in optional.items() if n not in optional_peers},
+        peer_dependencies={n: v for n, v in {**optional, **given}.items() if n in optional_peers},
         peer_optional=frozenset(optional_peers),
         bundled=words(about.get("bundledDependencies")),
         # The lockfile says that there are commands, not which: most packages name theirs after themselves.

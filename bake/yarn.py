@@ -240,12 +240,23 @@ class _Reader:
         found: dict[str, Entry] = {}
         for block in self.blocks:
             for name, wanted in block.node.optional_dependencies.items():
-                said, target = parse_platform_name(name), self.by_key.get(f"{name}@{wanted}")
-                if said and target and target.member is None and not target.node.os:
-                    libc = (said.libc,) if said.libc else ()
-                    limits = replace(target.node, optional=True, os=(said.system,), cpu=(said.cpu,), libc=libc)
-                    found[target.keys[0]] = limits
+                target = self.by_key.get(f"{name}@{wanted}")
+                if target is not None and target.member is None:
+                    found[target.keys[0]] = _limited(target.node, name)
         return found
+
+
+def _limited(entry: Entry, name: str) -> Entry:
+    """The entry with the platform that its name states, when nothing else states one."""
+    said = parse_platform_name(name)
+    if entry.os or entry.cpu or entry.libc:
+        return entry
+    if said is not None:
+        libc = (said.libc,) if said.libc else ()
+        return replace(entry, optional=True, os=(said.system,), cpu=(said.cpu,), libc=libc)
+    if "wasm32" in re.split(r"[-/]", name):
+        return replace(entry, optional=True, cpu=("wasm32",))
+    return entry
 
 
 def _overrides(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
