@@ -394,7 +394,7 @@ def _judge_process(trial: Trial, seen: Observed) -> list[Finding]:
         return [Finding(check="process", what=f"the image runs `{given}`, not `{wanted}`", remedy=remedy)]
     if seen.process is None or same_command(seen.process.line, trial.command):
         return []
-    first = posixpath.basename(seen.process.line.split(" ")[0])
+    first = posixpath.basename(_shown(seen.process.line).split(" ")[0])
     # The image runs the right words; another line means that the program set its own title.
     if first.rstrip(":") not in _WRAPPERS:
         return []
@@ -411,7 +411,7 @@ def same_command(line: str, command: Sequence[str]) -> bool:
         return True
     rest = " ".join(command[1:])
     name = posixpath.basename(command[0])
-    parts = line.split(" ")
+    parts = _shown(line).split(" ")
     first = posixpath.basename(parts[0])
     if first in _WRAPPERS and first != name:
         return False

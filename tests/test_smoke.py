@@ -47,7 +47,7 @@ IMAGE = Image(
 
 @dataclasses.dataclass
 class FakeBox:
-    """A container by script. dies: when it ends by itself. well: from when its endpoint is; before: its answer till then."""
+    """A container by script. dies: when it ends by itself. well: from when its endpoint is. before: its answer then."""
 
     engine: "FakeEngine"
     configured: Configured = dataclasses.field(default_factory=lambda: Configured(user="1000", command=COMMAND))
@@ -249,6 +249,7 @@ def test_a_program_may_set_its_own_title() -> None:
         ("node dist/worker.js", COMMAND, False),
         ("node --inspect dist/server.js", COMMAND, False),
         ("sh -c node dist/server.js", COMMAND, False),
+        ("/usr/bin/qemu-aarch64 /bin/sh sh -c node dist/server.js", COMMAND, False),
         ("tini -- node dist/server.js", COMMAND, False),
         ("tini -- node dist/server.js", ("tini", "--", *COMMAND), True),
     ],
