@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.registry import MANIFEST_TYPES, Registry
+from bake.registry import INDEX_TYPES, MANIFEST_TYPES, Registry
 
 REGISTRY = os.environ.get("BAKE_TEST_REGISTRY", "127.0.0.1:5000")
 ROOT = Path(__file__).parents[2]
@@ -150,7 +150,7 @@ package = "services/worker"
 
 @pytest.fixture(scope="session")
 def tiny_base() -> str:
-    """A base image with one small file, in the registry: pushes of images on it take no time."""
+    """A base image with one small file, for both platforms, in the registry: pushes of images on it take no time."""
     name = "bake-test/tiny-base"
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -160,19 +160,26 @@ def tiny_base() -> str:
         tar.addfile(entry, io.BytesIO(content))
     layer = gzip.compress(packed.getvalue(), mtime=0)
     difference = f"sha256:{hashlib.sha256(packed.getvalue()).hexdigest()}"
-    config = json.dumps(
-        {"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": [difference]}, "config": {}}
-    ).encode()
-    media = "application/vnd.oci.image"
+    described = _upload(name, layer) | {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"}
+    parts = [_tiny_manifest(name, architecture, described, difference) for architecture in ("amd64", "arm64")]
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": parts}).encode()
+    return f"{REGISTRY}/{name}@{Registry().put_manifest(f'{REGISTRY}/{name}:1', index, INDEX_TYPES[0])}"
+
+
+def _tiny_manifest(name: str, architecture: str, layer: Mapping[str, object], difference: str) -> dict[str, object]:
+    """Put an image of the one layer into the registry; gives what an index says of it."""
+    rootfs = {"type": "layers", "diff_ids": [difference]}
+    config = json.dumps({"os": "linux", "architecture": architecture, "rootfs": rootfs, "config": {}}).encode()
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPES[0],
-        "config": _upload(name, config) | {"mediaType": f"{media}.config.v1+json"},
-        "layers": [_upload(name, layer) | {"mediaType": f"{media}.layer.v1.tar+gzip"}],
+        "config": _upload(name, config) | {"mediaType": "application/vnd.oci.image.config.v1+json"},
+        "layers": [layer],
     }
-    reference = f"{REGISTRY}/{name}:1"
-    digest = Registry().put_manifest(reference, json.dumps(manifest).encode(), MANIFEST_TYPES[0])
-    return f"{REGISTRY}/{name}@{digest}"
+    body = json.dumps(manifest).encode()
+    digest = Registry().put_manifest(f"{REGISTRY}/{name}:{architecture}", body, MANIFEST_TYPES[0])
+    platform = {"os": "linux", "architecture": architecture}
+    return {"mediaType": MANIFEST_TYPES[0], "digest": digest, "size": len(body), "platform": platform}
 
 
 def _upload(name: str, blob: bytes) -> dict[str, object]:
