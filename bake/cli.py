@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from bake import __version__
 from bake.context import Context
@@ -76,17 +77,26 @@ def _run(words: list[str]) -> int:
         parser.print_help()
         return 2 if not options else 0
     name = rest.pop(0) if rest[0] in COMMANDS else "build"
-    module = importlib.import_module(f"bake.commands.{name.replace('-', '_')}")
-    command = argparse.ArgumentParser(prog=f"bake {name}", description=module.__doc__, parents=[_common()])
-    module.add_arguments(command)
-    parsed = command.parse_args(rest, namespace=arguments)
+    parsed = command_parser(name).parse_args(rest, namespace=arguments)
     context = Context(
         environment=dict(os.environ),
         directory=Path.cwd(),
         file=Path(parsed.file).resolve() if parsed.file else None,
         volume=parsed.volume,
     )
-    return int(module.run(context, parsed))
+    return int(_module(name).run(context, parsed))
+
+
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """The arguments of one command of COMMANDS; the reference in docs/ is made from them."""
+    module = _module(name)
+    parser = argparse.ArgumentParser(prog=f"bake {name}", description=module.__doc__, parents=[_common()])
+    module.add_arguments(parser)
+    return parser
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"bake.commands.{name.replace('-', '_')}")
 
 
 def _command_at(words: Sequence[str]) -> int:
