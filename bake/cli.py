@@ -90,7 +90,7 @@ def _run(words: list[str]) -> int:
 def command_parser(name: str) -> argparse.ArgumentParser:
     """The arguments of one command of COMMANDS; the reference in docs/ is made from them."""
     module = _module(name)
-    parser = argparse.ArgumentParser(prog=f"bake {name}", description=module.__doc__, parents=[_common()])
+    parser = argparse.ArgumentParser(prog=f"bake {name}", description=module.__doc__, parents=[common_parser()])
     module.add_arguments(parser)
     return parser
 
@@ -116,13 +116,14 @@ def _parser() -> argparse.ArgumentParser:
         usage="bake [COMMAND] [TARGET ...] [OPTIONS]",
         epilog=f"commands:\n{lines}\n\n`bake COMMAND --help` tells more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[_common()],
+        parents=[common_parser()],
     )
     parser.add_argument("--version", action="version", version=f"bake {__version__}")
     return parser
 
 
-def _common() -> argparse.ArgumentParser:
+def common_parser() -> argparse.ArgumentParser:
+    """The options that every command takes, as a parent for its parser."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("-f", "--file", metavar="FILE", help="another bake.toml than the nearest one")
     common.set_defaults(file=None, volume="normal")

@@ -52,7 +52,7 @@ def read(cls: type[T], table: Mapping[str, Any], path: str, complaints: Complain
     A wrong optional value is complained of and left at its default, so that rules between keys can still be
     checked. Keys in TOML are the field names with `-` for `_`; metadata `key` overrides that.
     """
-    fields = {_key(f): f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    fields = {toml_key(f): f for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
             complaints.add(_join(path, key), f"unknown key{_suggest(key, fields)}")
@@ -176,7 +176,8 @@ def _is_mapping(hint: Any) -> bool:
     return typing.get_origin(hint) is Mapping
 
 
-def _key(field: "dataclasses.Field[Any]") -> str:
+def toml_key(field: "dataclasses.Field[Any]") -> str:
+    """A field's key in TOML: its name with `-` for `_`, or what metadata `key` says."""
     return str(field.metadata.get("key", field.name.replace("_", "-")))
 
 
@@ -212,8 +213,8 @@ def _object_schema(cls: type[Any], defs: dict[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for field in dataclasses.fields(cls):
         if field.init:
-            properties[_key(field)] = _described(field, _schema(hints[field.name], defs))
-    required = [_key(f) for f in dataclasses.fields(cls) if f.init and _required(f)]
+            properties[toml_key(field)] = _described(field, _schema(hints[field.name], defs))
+    required = [toml_key(f) for f in dataclasses.fields(cls) if f.init and _required(f)]
     body: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
     return body | ({"required": required} if required else {})
 
