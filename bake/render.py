@@ -44,7 +44,10 @@ _MANIFEST_FIELDS = (
 )
 """What `npm ci` reads of a package.json. Source: @npmcli/arborist, lib/node.js and lib/shrinkwrap.js."""
 
-_CREDENTIAL = re.compile(r"^\s*(//|_|.*(_auth|_password|username|email|certfile|keyfile|[^a-z](cert|key))\s*=)", re.I)
+_CREDENTIALS = frozenset(
+    {"_auth", "_authtoken", "_password", "username", "email", "cert", "key", "certfile", "keyfile"}
+)
+"""Keys of an .npmrc that are, or lead to, a credential. Source: docs.npmjs.com, npmrc, "Auth related configuration"."""
 _HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -97,9 +100,16 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         tree=TREE,
         stages={s.package: s for s in plan.stages},
         root_files=project.root_files,
-        trusts_ca=any(m.id == "ca" for m in plan.mounts),
+        ca=_ca(plan),
         healthcheck=_healthcheck,
     )
+
+
+def _ca(plan: Plan) -> str:
+    """Where steps find the CA bundle of [secrets.ca]; "" without one, or when it is a variable."""
+    options = [m.option.split(",") for m in plan.mounts if m.id == "ca"]
+    places = [o.removeprefix("target=") for each in options for o in each if o.startswith("target=")]
+    return places[0] if places else ""
 
 
 def render_ignore(project: Project, plan: Plan) -> str:
@@ -200,8 +210,14 @@ def template_text(name: str) -> str:
 
 def strip_credentials(npmrc: str) -> str:
     """The settings of an .npmrc without anything that is, or leads to, a credential."""
-    kept = [line for line in npmrc.splitlines() if line.strip() and not _CREDENTIAL.match(line)]
+    kept = [line for line in npmrc.splitlines() if line.strip() and not _is_credential(line)]
     return "".join(f"{line}\n" for line in kept)
+
+
+def _is_credential(line: str) -> bool:
+    key, _, value = (part.strip() for part in line.partition("="))
+    per_registry = key.startswith("//")
+    return per_registry or key.lower().removesuffix("[]") in _CREDENTIALS or re.search(r"://[^/]*@", value) is not None
 
 
 def _template(project: Project, name: str) -> str:
