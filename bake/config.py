@@ -38,6 +38,7 @@ Accepted = Annotated[
         pattern=r"([Cc]ommand|[Ff]ile|[Pp]ort|[Ee]nv|COMMAND|FILE|PORT|ENV) \S.*",
     ),
 ]
+Weight = Annotated[str, Rule(words="a size like 40 MB", pattern=r"[0-9]+(\.[0-9]+)? ?(kB|MB|GB)")]
 Words = str | tuple[str, ...]
 
 
@@ -125,6 +126,9 @@ class Role:
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
     writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
+    budget: Weight | None = _doc(
+        "What the image may weigh at most, compressed and above its base image: `bake size` fails past it.", None
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +265,45 @@ class Builder:
     nodes: Mapping[Slug, BuilderNode] = _doc("Its BuildKits by name; without any there is one.", {})
 
 
+Bytes = Annotated[str, Rule(words="a size like 500MB or 20GB", pattern=r"[1-9][0-9]*(\.[0-9]+)?(MB|GB|TB)")]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """The build cache outside the engine, for runners that start cold."""
+
+    type: Literal["registry", "gha", "local", "inline", "none"] = _doc(
+        "Where it is: a registry, GitHub's cache, a folder, or inside the images (their layers alone).", "registry"
+    )
+    ref: (
+        Annotated[str, Rule(words="a repository without a tag, a folder or a scope", pattern=r"[A-Za-z0-9._][^\s,]*")]
+        | None
+    ) = _doc(
+        "The repository, by default `<registry>/<project>/buildcache`; a folder (local), a prefix of scopes (gha).",
+        None,
+    )
+    default_branch: str = _doc("Every branch reads its cache, after its own; only this branch writes it.", "main")
+    read: Literal["auto", "always", "never"] = _doc("`auto`: in CI ($CI), and where it is written.", "auto")
+    write: Literal["auto", "always", "never"] = _doc(
+        "`auto`: in CI and with --cache-to; never for a fork or a tag.", "auto"
+    )
+    compression: Literal["gzip", "zstd", "estargz", "uncompressed"] | None = _doc(
+        "How its layers are packed; best as those of the images, or they are packed twice.", None
+    )
+    together: bool = _doc(
+        "Build all images at once while importing, for engines without moby/buildkit#4674.", default=False
+    )
+    budget: Bytes | None = _doc("Size of the engine's cache on disk from which a build warns, e.g. `20GB`.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What images may weigh, compressed and above their base images: `bake size` fails past it."""
+
+    image: Weight | None = _doc("Each image on each platform, unless its own table says otherwise.", None)
+    fleet: Weight | None = _doc("All images on all platforms together, a layer that several have counted once.", None)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole of bake.toml."""
@@ -270,12 +313,14 @@ class Config:
     base: Base = _doc("Base images.", Base())
     install: Install = _doc("How third-party packages are installed.", Install())
     layers: Layers = _doc("How dependencies are spread over layers.", Layers())
+    cache: CacheSettings = _doc("The build cache outside the engine.", CacheSettings())
     services: Mapping[Slug, Service] = _doc("The services, by name.")
     packages: Mapping[str, PackageSettings] = _doc("Settings of packages, by path or name.", {})
     secrets: Mapping[Slug, Secret] = _doc("Build secrets, by id.", {})
     labels: Mapping[str, str] = _doc("Labels of every image.", {})
     monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
     smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
+    budget: Budget = _doc("What images may weigh.", Budget())
     ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
     builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
 
@@ -299,8 +344,10 @@ def parse_config(text: str, *, name: str = FILE_NAME) -> Config:
         raise ConfigError(name, f"not TOML ({error})", "correct the syntax") from None
     complaints = Complaints()
     config = schema.read(Config, document, "", complaints)
-    if config is not None:
-        _check(config, complaints)
+    # A [project] that is wrong must not hide what is wrong between the other keys.
+    readable = config or schema.read(Config, document | {"project": {"name": "x"}}, "", Complaints())
+    if readable is not None:
+        _check(readable, complaints)
     if complaints or config is None:
         lines = tuple(f"{name}: {line}" for line in complaints)
         raise ConfigError(name, f"{len(lines)} complaint{'s' * (len(lines) > 1)}", complaints=lines)

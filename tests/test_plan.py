@@ -1,0 +1,167 @@
+"""The plan of the example workspace: images, stages, closures, tags."""
+
+import dataclasses
+
+import pytest
+
+from bake.config import Project as ProjectSettings
+from bake.errors import ConfigError, UsageError
+from bake.plan import Plan, Request, make_plan, select, stage_name
+from bake.project import Project
+
+
+def changed(project: Project, /, **tables: object) -> Project:
+    return dataclasses.replace(project, config=dataclasses.replace(project.config, **tables))  # type: ignore[arg-type]
+
+
+def test_every_role_is_an_image_with_its_own_command(example_plan: Plan) -> None:
+    commands = {i.target: i.command for i in example_plan.images if i.service == "catalog"}
+    assert commands == {
+        "catalog-api": ("node", "dist/server.js"),
+        "catalog-worker": ("tsx", "src/worker.ts"),
+        "catalog-build-worker": ("node", "dist/build-worker.js"),
+        "catalog-launch-worker": ("node", "dist/launch-worker.js"),
+        "catalog-scheduler": ("node", "dist/scheduler.js"),
+    }
+
+
+def test_a_package_is_built_after_what_it_needs_even_through_references_alone(example_plan: Plan) -> None:
+    order = [s.package for s in example_plan.stages]
+    catalog = next(s for s in example_plan.stages if s.package == "services/catalog")
+    assert "packages/filestore-client" in catalog.needs
+    assert all(order.index(n) < order.index(s.package) for s in example_plan.stages for n in s.needs)
+
+
+def test_a_binary_that_only_the_root_has_for_development_is_in_the_closure(example_plan: Plan) -> None:
+    catalog = next(s for s in example_plan.services if s.service == "catalog")
+    assert "node_modules/tsx" in catalog.closure.entries
+    assert example_plan.extra["services/catalog"] == ("@apphub/filestore-client", "tsx")
+    assert catalog.path
+
+
+def test_a_static_service_has_no_closure(example_plan: Plan) -> None:
+    frontend = next(s for s in example_plan.services if s.service == "frontend")
+    assert frontend.layers == ()
+    assert frontend.closure.entries == ()
+
+
+def test_a_service_that_runs_sources_keeps_them_and_what_its_tsconfig_extends(example_plan: Plan) -> None:
+    outputs = {o.package: o for o in example_plan.outputs}
+    assert outputs["services/catalog"].sources
+    assert outputs["services/catalog"].extra == ("tsconfig.base.json",)
+    assert not outputs["services/metastore"].sources
+
+
+def test_only_the_user_facing_port_is_exposed(example_plan: Plan) -> None:
+    ports = {i.target: i.port for i in example_plan.images if i.port}
+    assert ports == {
+        "catalog-api": 4000,
+        "metastore": 4100,
+        "filestore-api": 4300,
+        "timestore-api": 4200,
+        "frontend": 8080,
+    }
+
+
+def test_a_port_less_role_does_not_inherit_an_http_health_check(example_plan: Plan) -> None:
+    health = {i.target: i.health for i in example_plan.images}
+    assert (h := health["catalog-api"]) is not None
+    assert h.path == "/healthz"
+    assert (h := health["catalog-worker"]) is not None
+    assert (h.path, h.log) == (None, "ready")
+
+
+def test_images_carry_labels_without_a_clock(example_plan: Plan) -> None:
+    assert example_plan.image("metastore").labels == {
+        "org.opencontainers.image.title": "apphub-metastore",
+        "org.opencontainers.image.source": "https://github.com/benediktbwimmer/apphub",
+        "org.opencontainers.image.revision": "0123456789abcdef",
+        "org.opencontainers.image.version": "0.1.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (("metastore",), ("metastore",)),
+        (("catalog-worker", "catalog-worker"), ("catalog-worker",)),
+        (("filestore",), ("filestore-api", "filestore-reconciliation-worker")),
+        (("*-api",), ("catalog-api", "filestore-api", "timestore-api")),
+        (("monolith", "cli"), ("cli", "monolith")),
+    ],
+)
+def test_targets_are_images_services_and_patterns(
+    example_project: Project, wanted: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert select(example_project.config, wanted) == expected
+
+
+def test_all_is_every_image_but_the_monolith(example_project: Project) -> None:
+    chosen = select(example_project.config, ("all",))
+    assert len(chosen) == 13
+    assert "monolith" not in chosen
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("catalog-wroker", "catalog-wroker: no such image or service; did you mean `catalog-worker`?"),
+        ("zzz", "zzz: no such image or service; see `bake list`"),
+        ("x*", "x*: no such image or service; see `bake list`"),
+    ],
+)
+def test_an_unknown_target_is_answered_with_a_suggestion(example_project: Project, word: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        select(example_project.config, (word,))
+    assert str(caught.value) == message
+    assert caught.value.status == 2
+
+
+def tags(project: Project, tag: str | tuple[str, ...], **request: str) -> tuple[str, ...]:
+    settings = dataclasses.replace(project.config.project, tag=tag)
+    assert isinstance(settings, ProjectSettings)
+    plan = make_plan(changed(project, project=settings), Request(**request))  # type: ignore[arg-type]
+    return plan.image("cli").references
+
+
+def test_tags_are_filled_in_and_made_legal(example_project: Project) -> None:
+    found = tags(example_project, ("{sha}", "{branch}", "v{version}"), revision="a" * 40, branch="feat/Ünïcode #1")
+    assert found == ("apphub-cli:aaaaaaaaaaaa", "apphub-cli:feat-n-code-1")
+
+
+def test_without_git_the_tag_is_dev(example_project: Project) -> None:
+    assert tags(example_project, "{sha}") == ("apphub-cli:dev",)
+
+
+def test_references_name_the_registry_only_in_a_push(example_project: Project) -> None:
+    request = Request(registry="ghcr.io/acme", tags=("1",))
+    assert make_plan(example_project, request).image("cli").references == ("apphub-cli:1",)
+    pushed = make_plan(example_project, dataclasses.replace(request, push=True))
+    assert pushed.image("cli").references == ("ghcr.io/acme/apphub-cli:1",)
+
+
+def test_packages_that_do_not_exist_are_complained_of_together(example_project: Project) -> None:
+    services = dict(example_project.config.services)
+    services["cli"] = dataclasses.replace(services["cli"], package="apps/clj")
+    services["frontend"] = dataclasses.replace(services["frontend"], package="zzzzzz")
+    with pytest.raises(ConfigError) as caught:
+        make_plan(changed(example_project, services=services), Request())
+    assert caught.value.complaints == (
+        "bake.toml: services.frontend.package: no package 'zzzzzz' in the workspace; see `bake list --packages`",
+        "bake.toml: services.cli.package: no package 'apps/clj' in the workspace; did you mean `apps/cli`?",
+    )
+
+
+@pytest.mark.parametrize("path", ["a/b-c", "a-b/c", "A/b", "a/b", "a_b", "é"])
+def test_stage_names_are_legal_and_differ(path: str) -> None:
+    names = {p: stage_name(p) for p in ("a/b-c", "a-b/c", "A/b", "a/b", "a_b", "é")}
+    assert len(set(names.values())) == len(names)
+    assert names[path].replace("-", "").isalnum()
+    assert names[path].islower()
+
+
+def test_the_plan_is_a_value(example_project: Project, example_plan: Plan) -> None:
+    again = make_plan(example_project, Request(revision="0123456789abcdef", epoch=1_700_000_000))
+    assert again == example_plan
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        again.project = "x"  # type: ignore[misc]
