@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import functools
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,6 +79,7 @@ class Context:
             revision=head.revision,
             branch=head.branch,
             version=head.version,
+            pull_request=pull_request(self.environment),
             source=head.source,
             epoch=head.epoch,
         )
@@ -85,9 +87,19 @@ class Context:
 
     def plan(self, arguments: argparse.Namespace, **changes: object) -> "Plan":
         """The plan for the common arguments."""
-        from bake.plan import make_plan
+        from bake.plan import content_patterns, make_plan, retagged
 
-        return make_plan(self.project, self.request(arguments, **changes))
+        request = self.request(arguments, **changes)
+        plan = make_plan(self.project, request)
+        if not content_patterns(self.project, request):
+            return plan
+        return retagged(self.project, plan, self.with_content(plan, request))
+
+    def with_content(self, plan: "Plan", request: "Request") -> "Request":
+        """The request with the hash of every image's inputs, which only the plan can tell."""
+        from bake.content import load_contents
+
+        return dataclasses.replace(request, content=load_contents(self.project, plan))
 
 
 def find_config(directory: Path) -> Path:
@@ -96,6 +108,15 @@ def find_config(directory: Path) -> Path:
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
     raise ConfigError(FILE_NAME, f"none in {directory} or above", "write one with `bake init`, or name it with --file")
+
+
+def pull_request(environment: Mapping[str, str]) -> str:
+    """Number of the pull or merge request that CI builds, "" when it builds none.
+
+    Sources: docs.github.com, default environment variables; docs.gitlab.com, predefined CI/CD variables.
+    """
+    found = re.fullmatch(r"refs/pull/(\d+)/(merge|head)", environment.get("GITHUB_REF", ""))
+    return found[1] if found else environment.get("CI_MERGE_REQUEST_IID", "")
 
 
 def platforms(words: Sequence[str] | None) -> tuple[str, ...]:

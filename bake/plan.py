@@ -14,6 +14,7 @@ from bake.command import command_binaries
 from bake.errors import ConfigError, UsageError
 from bake.managers import Manager
 from bake.project import Project
+from bake.tags import make_tags, names
 from bake.workspace import Package, Workspace
 
 TREE = "/app"
@@ -42,6 +43,8 @@ class Request:
     """Commit time in seconds since 1970, for the images' `created`."""
     registry: str = ""
     """Where to push instead of bake.toml's `project.registry`."""
+    content: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Target -> hash of what its image is made of, where tags ask for it."""
     image: str | None = None
     """Another name for the one image asked for (the monolith's old contract)."""
 
@@ -315,7 +318,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         role=role_name,
         package=package.path,
         repository=repository,
-        references=_references(config, request, repository),
+        references=_references(config, request, repository, target),
         entrypoint=process.entrypoint,
         command=process.command,
         env={"NODE_ENV": "production"} | dict(process.env) | dict(service.env) | dict(role.env),
@@ -389,34 +392,57 @@ def _leading_assignments(parts: Sequence[str]) -> list[str]:
     return found
 
 
-def _references(config: cfg.Config, request: Request, repository: str) -> tuple[str, ...]:
+def _references(config: cfg.Config, request: Request, repository: str, target: str) -> tuple[str, ...]:
+    return tuple(
+        f"{_name(config, request, repository)}:{tag}" for tag in _tags(request, target, _patterns(config, request))
+    )
+
+
+def _name(config: cfg.Config, request: Request, repository: str) -> str:
     registry = request.registry or config.project.registry
-    name = request.image or (f"{registry}/{repository}" if request.push and registry else repository)
-    return tuple(f"{name}:{tag}" for tag in _tags(config, request))
+    return request.image or (f"{registry}/{repository}" if request.push and registry else repository)
 
 
-def _tags(config: cfg.Config, request: Request) -> tuple[str, ...]:
-    patterns = request.tags or cfg.words(config.project.tag)
+def _patterns(config: cfg.Config, request: Request) -> tuple[str, ...]:
+    return request.tags or cfg.words(config.project.tag)
+
+
+def _tags(request: Request, target: str, patterns: Sequence[str]) -> tuple[str, ...]:
     values = {
         "sha": request.revision[:12],
         "branch": request.branch,
         "version": request.version,
         "pr": request.pull_request,
+        "content": request.content.get(target, ""),
     }
-    tags = [_tag(p, values) for p in patterns]
-    return tuple(dict.fromkeys(t for t in tags if t)) or ("dev",)
+    return make_tags(patterns, values)
 
 
-def _tag(pattern: str, values: Mapping[str, str]) -> str:
-    """A legal tag, or "" when a placeholder has no value here. Source: OCI distribution spec, tag grammar."""
-    fields = re.findall(r"\{(\w+)\}", pattern)
-    for field in fields:
-        if field not in values:
-            raise UsageError("tag", f"{{{field}}} is not known", f"use one of {', '.join(values)}")
-        if not values[field]:
-            return ""
-    tag = re.sub(r"\{(\w+)\}", lambda m: values[m[1]], pattern)
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", tag).lstrip(".-")[:128]
+def content_patterns(project: Project, request: Request) -> tuple[str, ...]:
+    """The request's tag patterns that hold {content}."""
+    return tuple(p for p in _patterns(project.config, request) if names(p, "content"))
+
+
+def content_references(project: Project, request: Request) -> Mapping[str, str]:
+    """Target -> the reference that stands for its inputs; nothing when no tag pattern holds {content}."""
+    patterns = content_patterns(project, request)[:1]
+    name, monolith = project.config.project.name, project.config.monolith
+    named = {t: f"{name}-{t}" for t in cfg.image_names(project.config)}
+    named |= {"monolith": monolith.image or name} if monolith else {}
+    return {
+        target: f"{_name(project.config, request, repository)}:{_tags(request, target, patterns)[0]}"
+        for target, repository in named.items()
+        if patterns and request.content.get(target)
+    }
+
+
+def retagged(project: Project, plan: Plan, request: Request) -> Plan:
+    """The plan with the tags of another request for the same images."""
+    images = tuple(
+        dataclasses.replace(i, references=_references(project.config, request, i.repository, i.target))
+        for i in plan.images
+    )
+    return dataclasses.replace(plan, images=images, monolith=_monolith(project, request))
 
 
 def _labels(project: Project, request: Request, target: str, *tables: Mapping[str, str]) -> Mapping[str, str]:
@@ -649,7 +675,7 @@ def _monolith(project: Project, request: Request) -> MonolithTarget | None:
         dockerfile=settings.dockerfile,
         context=settings.context,
         target=settings.target,
-        references=_references(project.config, request, settings.image or project.config.project.name),
+        references=_references(project.config, request, settings.image or project.config.project.name, "monolith"),
         args={k: _arg(v, request.environment) for k, v in settings.args.items()},
         labels=_labels(project, request, "monolith"),
     )

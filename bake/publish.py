@@ -35,6 +35,7 @@ T = TypeVar("T")
 Wait = Callable[[float], None]
 """Sleeps for so many seconds."""
 
+NOTHING: Mapping[str, str] = {}
 _THREADS = 8
 _ROUNDS = 8
 """How often a push writes tags that another push keeps taking."""
@@ -173,16 +174,18 @@ def publish(
     staging: str,
     wait: Wait,
     warn: Callable[[str], None],
+    there: Mapping[str, str] = NOTHING,
 ) -> tuple["Built", Release, Moved]:
     """Push all, then move all tags. Gives what was built, the manifest and what the tags were.
 
     build: runs bake with `push_settings`. release: what is known of the push already. staging: see push_settings.
+    there: image -> digest of those that are in the registry already; they get their tags like the others.
     Raises RegistryError when nothing moved (or all was put back), HalfMovedError when not, BuildError.
     """
     _each(wanted, lambda u: registry.check_push(u.at("latest")))
     try:
         built = push(build, wanted, probe=lambda u: _probe(registry, u.at(staging or "bake-probe")), wait=wait)
-        digests = {u.image: built.digest(u.image) for u in wanted}
+        digests = {u.image: there.get(u.image) or built.digest(u.image) for u in wanted}
         pushed, moved = tag_all(registry, wanted, digests, release=release, wait=wait)
     finally:
         for tag in clean(registry, wanted, staging) if staging else ():
@@ -329,6 +332,19 @@ def _status_of(message: str) -> int:
 def _words(message: str) -> str:
     """The end of a chain of causes: what the registry itself said."""
     return message.strip().rpartition(": ")[2]
+
+
+def existing(registry: Registry, references: Mapping[str, str], platforms: Sequence[str]) -> Mapping[str, str]:
+    """Image -> digest of those references that the registry has for all these platforms."""
+    found = _each(references.values(), lambda r: _existing(registry, r, platforms))
+    return {image: digest for image, digest in zip(references, found, strict=True) if digest}
+
+
+def _existing(registry: Registry, reference: str, platforms: Sequence[str]) -> str:
+    manifest = current(registry, parse_reference(reference))
+    if manifest is None or not set(platforms) <= set(registry.platforms(reference)):
+        return ""
+    return manifest.digest
 
 
 def find(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bake.progress import Step
     from bake.project import Project
     from bake.record import State
+    from bake.registry import Registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     goal.add_argument("--load", action="store_true", help="keep in the local engine (the default)")
     parser.add_argument(
         "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
+    )
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="with --push: do not build images whose {content} tag is there"
     )
     parser.add_argument("--no-tags", action="store_true", help="push by digest only; `bake merge` joins and tags")
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
@@ -118,6 +122,8 @@ def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> No
     """What makes no sense, before anything is done; warnings for what is odd."""
     if plan.push and not (plan.registry or plan_image(plan)):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
+    if arguments.skip_existing and not plan.push:
+        raise UsageError("--skip-existing", "is about pushing", "add --push")
     if arguments.no_tags and not plan.push:
         raise UsageError("--no-tags", "is about pushing", "add --push")
     if arguments.image and len(plan.targets) != 1:
@@ -157,18 +163,27 @@ def _push(
 ) -> list[dict[str, Any]]:
     """Push in two phases and leave the manifest of it."""
     from bake import publish
+    from bake.engine import Built
+    from bake.progress import Progress
     from bake.registry import load_registry
 
+    registry = load_registry(context.environment)
     wanted = publish.uploads(plan)
+    there = _existing(context, plan, arguments, registry) if arguments.skip_existing else {}
+    plan = dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t not in there))
+    nothing = Built(metadata={}, progress=Progress())
+    if context.head.dirty:
+        context.warn("the workspace has changes that are not committed: its images are not those of the commit")
     if arguments.no_tags:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
     staging = publish.staging_tag(context.head.revision) if capabilities.driver == "docker" else ""
     sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=capabilities.containerd)
     with keeping_unfinished(context, context.project.folder / UNFINISHED):
         built, release, moved = publish.publish(
-            load_registry(context.environment),
+            registry,
             wanted,
-            lambda: _bake(context, plan, arguments, capabilities, sets),
+            lambda: _bake(context, plan, arguments, capabilities, sets) if plan.targets else nothing,
+            there=there,
             release=_release(context, plan),
             staging=staging,
             wait=time.sleep,
@@ -180,7 +195,23 @@ def _push(
     if moved.overtaken:
         context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
-    return [_row(i.image, references[i.image] or [i.reference], plan, built, i.bytes) for i in release.images]
+    rows = [_row(i.image, references[i.image] or [i.reference], plan, built, i.bytes) for i in release.images]
+    return [row | {"digest": i.digest} for row, i in zip(rows, release.images, strict=True)]
+
+
+def _existing(context: Context, plan: "Plan", arguments: argparse.Namespace, registry: "Registry") -> Mapping[str, str]:
+    """Target -> digest of each image whose {content} tag is in the registry."""
+    from bake.plan import content_references
+    from bake.publish import existing
+
+    references = content_references(context.project, context.with_content(plan, context.request(arguments)))
+    if not references:
+        what, remedy = "needs a tag that tells the content", 'add "{content}" to project.tag, or --tag {content}'
+        raise UsageError("--skip-existing", what, remedy)
+    found = existing(registry, {t: r for t, r in references.items() if t in plan.targets}, plan.platforms)
+    for target in found:
+        context.say(f"{target}: {references[target]} is there already")
+    return found
 
 
 @contextlib.contextmanager

@@ -1,0 +1,203 @@
+"""What an image is made of, as one hash: equal hashes, equal images. For the tag {content} and --skip-existing.
+
+The hash follows the rendered Dockerfile from the image's stage to every stage that it is made from, and takes up what
+these stages read: sources, carving specifications, lock entries with their integrity. What differs between equal
+images does not count: git's labels, tags, the commit's time.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bake.closure import closure
+from bake.ignore import parse_dockerignore
+from bake.plan import Image, MonolithTarget, Plan
+from bake.project import Project
+from bake.render import render
+
+_GIT_LABELS = frozenset(f"org.opencontainers.image.{name}" for name in ("revision", "version", "source"))
+_STAGE = re.compile(r"^FROM\s+(?:--platform=\S+\s+)?(?P<base>\S+)\s+AS\s+(?P<name>\S+)", re.I | re.M)
+_FROM = re.compile(r"(?:--from=|\bfrom=)([^\s,]+)")
+_SOURCE = re.compile(r"^COPY\s+(?:--\S+\s+)*--from=source\s+(?:--\S+\s+)*(?P<words>.+)$", re.M)
+_SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
+_LENGTH = 16
+
+
+def load_contents(project: Project, plan: Plan) -> Mapping[str, str]:
+    """Target -> hash of its inputs (16 hex digits), for every image of the plan and the monolith."""
+    ignores = parse_dockerignore(render(project, plan)["Dockerfile.dockerignore"])
+    known: dict[str, str] = {}
+
+    def hash_of(path: str) -> str:
+        if path not in known:
+            known[path] = load_hash(project.root, path, ignores)
+        return known[path]
+
+    found = dict(contents(project, plan, hash_of))
+    if plan.monolith:
+        found["monolith"] = _load_monolith(project, plan, plan.monolith)
+    return found
+
+
+def contents(project: Project, plan: Plan, hash_of: Callable[[str], str]) -> Mapping[str, str]:
+    """Target -> hash of its inputs. hash_of: that of a file or folder of the build context. Pure."""
+    files = render(project, plan)
+    stages = _stages(files["Dockerfile"])
+    return {i.target: _digest(_inputs(project, plan, i, files, stages, hash_of)) for i in plan.images}
+
+
+def _inputs(
+    project: Project,
+    plan: Plan,
+    image: Image,
+    files: Mapping[str, str],
+    stages: Mapping[str, str],
+    hash_of: Callable[[str], str],
+) -> Mapping[str, Any]:
+    reached = {name: stages[name] for name in _reached(stages, image.target)}
+    text = "\n".join(reached.values())
+    compiled = [s for s in plan.stages if plan.whole or s.name in reached]
+    return {
+        "stages": reached,
+        "platforms": plan.platforms,
+        "labels": {k: v for k, v in image.labels.items() if k not in _GIT_LABELS},
+        "multiline": {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
+        "arguments": [s.args for s in compiled],
+        "tools": {k: v for k, v in files.items() if k.startswith("tools/") and Path(k).name in text},
+        "specifications": {k: files[f"plan/{k}"] for k in _SPECIFICATION.findall(text) if k != "layers.json"},
+        "layers": _layers(project, plan, image, files["plan/layers.json"]),
+        "installed": _installed(project, plan, [s.package for s in compiled]),
+        "manifests": _manifests(files, [s.package for s in compiled]),
+        "sources": {path: hash_of(path) for path in _sources(text)},
+    }
+
+
+def _stages(dockerfile: str) -> Mapping[str, str]:
+    """Stage -> its text without comments."""
+    text = re.sub(r"^\s*#.*\n", "", dockerfile, flags=re.M)
+    starts = [(m["name"], m.start()) for m in _STAGE.finditer(text)]
+    ends = [start for _, start in starts[1:]] + [len(text)]
+    return {name: text[start:end].strip() for (name, start), end in zip(starts, ends, strict=True)}
+
+
+def _reached(stages: Mapping[str, str], target: str) -> list[str]:
+    """The stages that a stage is made from, itself included, sorted."""
+    found: set[str] = set()
+    queue = [target]
+    while queue:
+        name = queue.pop()
+        if name in stages and name not in found:
+            found.add(name)
+            start = _STAGE.match(stages[name])
+            queue += [*_FROM.findall(stages[name]), *([start["base"]] if start else [])]
+    return sorted(found)
+
+
+def _sources(text: str) -> list[str]:
+    """Paths of the build context that COPY lines name, sorted."""
+    found: set[str] = set()
+    for match in _SOURCE.finditer(text):
+        line = match["words"].strip()
+        words = json.loads(line) if line.startswith("[") else shlex.split(line)
+        found.update(_plain(word) for word in words[:-1])
+    return sorted(found)
+
+
+def _plain(word: str) -> str:
+    """A path without the escapes that keep COPY from reading wildcards and variables in it."""
+    return re.sub(r"\[([\[*?])\]|\\([\\$])", lambda m: m[1] or m[2], word).strip("/")
+
+
+def _layers(project: Project, plan: Plan, image: Image, text: str) -> Any:
+    """The dependency layers of the image: their entries with what decides their files, and what carving removes."""
+    service = next(s for s in plan.services if s.service == image.service)
+    table = json.loads(text)
+    mine = [layer for layer in table.pop("layers") if layer["id"] in service.layers]
+    paths = [entry["path"] for layer in mine for entry in layer["entries"]]
+    return [table, mine, _identities(project, paths)]
+
+
+def _installed(project: Project, plan: Plan, packages: Iterable[str]) -> Any:
+    """Lock entries that the builds of these packages can use: their own, dev ones too, and the root's."""
+    paths: set[str] = set()
+    for path in ("", *packages) if packages else ():
+        if path in project.workspace.lock.packages:
+            paths.update(_development(project, plan, path))
+    return _identities(project, paths)
+
+
+def _development(project: Project, plan: Plan, path: str) -> Iterable[str]:
+    workspace = project.workspace
+    names = workspace.package(path).dev_dependencies if path else workspace.root_package.dev_dependencies
+    there = tuple(n for n in (*names, *plan.extra.get(path, ())) if workspace.lock.resolve(path, n))
+    extra = {**plan.extra, path: there}
+    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.libc, extra=extra).entries
+
+
+def _identities(project: Project, paths: Iterable[str]) -> list[tuple[str, ...]]:
+    """Where an entry comes from does not count when its content is known."""
+    entries = (project.workspace.lock.entries[p] for p in sorted(paths))
+    return [(e.path, e.name, e.version, e.link, e.integrity or e.resolved) for e in entries]
+
+
+def _manifests(files: Mapping[str, str], packages: Iterable[str]) -> Any:
+    """Manifests of what is compiled; of the root only what no lock entry tells, for all packages share it."""
+    shared = json.loads(files["manifests/package.json"])
+    told = [k for k in shared if k.lower().endswith("dependencies")] + ["version", "workspaces"]
+    own = {p: files.get(f"manifests/{p}/package.json", "") for p in packages}
+    return [{k: v for k, v in shared.items() if k not in told}, files.get("manifests/.npmrc", ""), own]
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=_as_data)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
+
+
+def _as_data(value: Any) -> Any:
+    is_value = dataclasses.is_dataclass(value) and not isinstance(value, type)
+    return dataclasses.asdict(value) if is_value else dict(value)
+
+
+def load_hash(root: Path, path: str, ignores: Callable[[str], bool]) -> str:
+    """Hash of a file, or of all files of a folder that the patterns let through: paths, modes and contents."""
+    whole = hashlib.sha256()
+    for name in sorted(_files(root, path, ignores)):
+        whole.update(f"{name}\0{_load_file(root / name)}\n".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
+
+
+def _files(root: Path, path: str, ignores: Callable[[str], bool]) -> Iterator[str]:
+    place = root / path
+    if place.is_symlink() or not place.is_dir():
+        if os.path.lexists(place) and not ignores(path):
+            yield path
+        return
+    for child in os.scandir(place):
+        if child.name not in {".git", "node_modules"}:
+            yield from _files(root, f"{path}/{child.name}".lstrip("/"), ignores)
+
+
+def _load_file(file: Path) -> str:
+    """Kind and content; of the mode only what BuildKit's sender and git agree on: whether it can be executed."""
+    if file.is_symlink():
+        return f"link {file.readlink()}"
+    executable = bool(file.stat().st_mode & 0o100)
+    return f"{'x' if executable else '-'} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+def _load_monolith(project: Project, plan: Plan, monolith: MonolithTarget) -> str:
+    """The old image copies its whole context, so all of it counts."""
+    context = project.root / monolith.context
+    own = project.root / f"{monolith.dockerfile}.dockerignore"
+    listed = own if own.is_file() else context / ".dockerignore"
+    text = listed.read_text(encoding="utf-8") if listed.is_file() else ""
+    dockerfile = _load_file(project.root / monolith.dockerfile)
+    tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
+    labels = {k: v for k, v in monolith.labels.items() if k not in _GIT_LABELS}
+    return _digest([dockerfile, tree, monolith.args, monolith.target, labels, plan.platforms])
