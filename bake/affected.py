@@ -287,6 +287,11 @@ class _Moved:
         return f"{name} {self.old.version} -> {self.new.version}"
 
 
+def changed_packages(old: Lock, new: Lock) -> Mapping[str, str]:
+    """Lock entry -> what became of it, in words, for every entry that is not what it was."""
+    return {path: str(moved) for path, moved in _changed_entries(old, new).items()}
+
+
 def _changed_entries(old: Lock, new: Lock) -> Mapping[str, _Moved]:
     paths = {*old.entries, *new.entries}
     pairs = {p: _Moved(old.entries.get(p), new.entries.get(p)) for p in paths}
@@ -406,6 +411,11 @@ def _shown(value: object) -> str:
     words = [str(v) for v in value] if isinstance(value, tuple) else [str(value)]
     text = " ".join(" ".join(words).split())
     return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def way(via: Sequence[str]) -> str:
+    """A chain of packages and lock entries by their names."""
+    return " > ".join(path.rpartition("node_modules/")[2] for path in via)
 
 
 def first(reasons: Sequence[Reason]) -> str:

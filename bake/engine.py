@@ -361,6 +361,25 @@ def image_sizes(references: Mapping[str, str]) -> Mapping[str, int]:
     return sizes
 
 
+def image_ids(references: Mapping[str, str]) -> Mapping[str, str]:
+    """Target -> the id of its image in the local engine; without what it does not have. Raises EngineError."""
+    from docker.errors import ImageNotFound
+
+    found: dict[str, str] = {}
+    with connect() as client:
+        for target, reference in references.items():
+            with contextlib.suppress(ImageNotFound):
+                found[target] = str(client.images.get(reference).id)
+    return found
+
+
+def save_images(references: Sequence[str], file: Path) -> None:
+    """Write the engine's images into a tar file as an OCI layout, a blob that several have once. Raises EngineError."""
+    done = _run(["docker", "image", "save", "--output", str(file), *references])
+    if done.returncode != 0:
+        raise EngineError("docker image save", _last_line(done.stderr), "build the images first")
+
+
 @contextlib.contextmanager
 def connect() -> Iterator["docker.DockerClient"]:
     """The docker SDK's client on the engine that the docker CLI uses: DOCKER_HOST, else the current context.

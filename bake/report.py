@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-_NUMERIC = frozenset({"size", "seconds", "bytes", "packages", "files"})
+_NUMERIC = frozenset(
+    {"size", "seconds", "bytes", "packages", "files", "base", "shared", "own", "unpacked", "change", "blobs"}
+)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
@@ -37,7 +39,5 @@ def size(count: int | float) -> str:
 
 
 def _line(cells: Sequence[str], heads: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (
-        c.rjust(w) if h in _NUMERIC else c.ljust(w) for c, h, w in zip(cells, heads, widths, strict=True)
-    )
+    padded = (c.rjust(w) if h in _NUMERIC else c.ljust(w) for c, h, w in zip(cells, heads, widths, strict=True))
     return "  ".join(padded).rstrip()

@@ -136,7 +136,7 @@ def test_taking_an_edit_back_is_a_change(shop: GitWorkspace, capsys: pytest.Capt
     shop.git("checkout", "-q", ".")
     assert why(capsys, "web").splitlines()[:3] == [
         "web: changed since its last build",
-        "  dependency: right 1.2.0 -> 1.0.0  (services/web > node_modules/right)",
+        "  dependency: right 1.2.0 -> 1.0.0  (services/web > right)",
         "  source: services/web/src/index.ts",
     ]
 

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 
-from bake.affected import Reason
+from bake.affected import Reason, way
 from bake.commands.affected import load_reasons, since_state
 from bake.context import Context
 from bake.record import FirstStep, LastBuild, load_record
@@ -12,14 +12,14 @@ from bake.record import FirstStep, LastBuild, load_record
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The image and what to compare with."""
-    parser.add_argument("image", metavar="IMAGE", help="an image, or a service")
+    parser.add_argument("name", metavar="IMAGE", help="an image, or a service")
     parser.add_argument("--since", metavar="REV", help="a commit, branch or tag (default: the last build here)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="form of the result on stdout")
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Print the reasons of each image that is meant."""
-    arguments.targets = [arguments.image]
+    arguments.targets = [arguments.name]
     plan = context.plan(arguments)
     reasons = load_reasons(context, arguments, plan)
     record = {} if arguments.since else load_record(context.project.folder)
@@ -47,14 +47,14 @@ def _answer(
 ) -> Answer:
     if last is None:
         return Answer(image=target, reasons=reasons)
-    because = _because(context, arguments, target, last) if last.step and not reasons else ()
+    because = _because(context, arguments, target, last) if not reasons else ()
     return Answer(image=target, reasons=reasons, built=True, step=last.step, because=because)
 
 
 def _because(context: Context, arguments: argparse.Namespace, target: str, last: LastBuild) -> tuple[Reason, ...]:
     """What the last build had to build: nothing has changed since, so today's plan is that build's."""
     if last.before is None:
-        return (Reason(kind="unknown", what="it was the first build here"),)
+        return (Reason(kind="unknown", what="it was the first build here"),) if last.step else ()
     request = context.request(arguments, platforms=last.state.platforms)
     return since_state(context, request, last.before).get(target, ())
 
@@ -66,11 +66,11 @@ def _text(answer: Answer, since: str | None) -> str:
         where = f"{answer.step.stage} ({answer.step.platform})" if answer.step.platform else answer.step.stage
         lines += [f"  its last build first ran {where}: {answer.step.what}", *map(_line, answer.because)]
     elif answer.built:
-        lines.append("  its last build took every step from the cache")
+        lines += ["  its last build took every step from the cache", *map(_line, answer.because)]
     return "\n".join(lines)
 
 
 def _line(reason: Reason) -> str:
     """One reason; its way is shown where it has more than the image's own package."""
-    way = f"  ({' > '.join(reason.via)})" if len(reason.via) > 1 else ""
-    return f"  {reason.kind}: {reason.what}{way}"
+    brought = f"  ({way(reason.via)})" if len(reason.via) > 1 else ""
+    return f"  {reason.kind}: {reason.what}{brought}"

@@ -1,0 +1,145 @@
+"""Show what is in an image and why: its process, layers, and each package with the dependencies that bring it."""
+
+import argparse
+import dataclasses
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bake.affected import way
+from bake.commands.size import add_source_arguments, load_images
+from bake.context import Context
+from bake.errors import UsageError
+from bake.report import size, table
+
+if TYPE_CHECKING:
+    from bake.closure import Lock
+    from bake.images import Images
+    from bake.plan import ServiceStage
+    from bake.stored import Stored
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The image, and how much to show."""
+    parser.add_argument("name", metavar="IMAGE", help="an image")
+    parser.add_argument("package", nargs="?", metavar="PACKAGE", help="tell only why this package is there")
+    parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms (default: bake.toml's)")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's")
+    add_source_arguments(parser)
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Print it."""
+    arguments.targets = [arguments.name]
+    plan = context.plan(arguments)
+    if len(plan.targets) != 1 or plan.targets == ("monolith",):
+        raise UsageError(arguments.name, f"means {', '.join(plan.targets)}", "name one image")
+    images = load_images(context, plan, plan.targets, pushed=arguments.pushed)
+    service = next(s for s in plan.services if s.service == plan.image(plan.targets[0]).service)
+    packages = _packages(service, images, context.project.workspace.lock)
+    if arguments.package:
+        packages = _named(packages, arguments.package, arguments.name)
+    if arguments.format == "json":
+        print(json.dumps(_json(images, packages), indent=2))
+    else:
+        _print(images, packages, brief=bool(arguments.package))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A lock entry or package that the image holds. bytes: unpacked. via: from the service to it, both included."""
+
+    path: str
+    version: str
+    bytes: int
+    via: tuple[str, ...]
+
+
+def _packages(service: "ServiceStage", images: "Images", lock: "Lock") -> tuple[Held, ...]:
+    """Everything in the image, the largest first; of several platforms, the largest counts."""
+    sizes: dict[str, int] = {}
+    for stored in images.stored:
+        held: dict[str, int] = {}
+        for layer in stored.layers:
+            contents = images.contents.get(layer.digest)
+            for path, count in contents.holders.items() if contents and layer.origin != "base" else ():
+                held[path] = held.get(path, 0) + count
+        sizes |= {path: max(count, sizes.get(path, 0)) for path, count in held.items()}
+    found = (
+        Held(
+            path=path,
+            version=entry.version if (entry := lock.at(path)) else "",
+            bytes=count,
+            via=service.closure.chain(path) or ((service.package,) if path == service.package else ()),
+        )
+        for path, count in sizes.items()
+    )
+    return tuple(sorted(found, key=lambda h: (-h.bytes, h.path)))
+
+
+def _named(packages: Sequence[Held], name: str, image: str) -> tuple[Held, ...]:
+    found = tuple(h for h in packages if name in (h.path, h.path.rpartition("node_modules/")[2]))
+    if not found:
+        raise UsageError(name, f"is not in {image}", f"`bake inspect {image}` lists what is")
+    return found
+
+
+def _print(images: "Images", packages: Sequence[Held], *, brief: bool) -> None:
+    if not brief:
+        for stored in images.stored:
+            print("\n".join(f"{key:<12}{value}" for key, value in _about(stored).items()))
+            print(f"\n{table([_layer(images, n) for n in _layers(stored)])}\n")
+    print(table([_cells(h) for h in packages]))
+
+
+def _about(stored: "Stored") -> Mapping[str, str]:
+    config: Mapping[str, Any] = stored.config.get("config") or {}
+    about = {
+        "image": stored.image,
+        "platform": stored.platform,
+        "digest": stored.digest,
+        "user": str(config.get("User", "")) or "root",
+        "entrypoint": shlex.join(config.get("Entrypoint") or ()),
+        "command": shlex.join(config.get("Cmd") or ()),
+        "directory": str(config.get("WorkingDir", "")),
+        "ports": " ".join(config.get("ExposedPorts") or ()),
+        "environment": " ".join(config.get("Env") or ()),
+    }
+    return {key: value for key, value in about.items() if value}
+
+
+def _layers(stored: "Stored") -> Sequence[Mapping[str, Any]]:
+    return [dataclasses.asdict(layer) for layer in stored.layers]
+
+
+def _layer(images: "Images", layer: Mapping[str, Any]) -> Mapping[str, str]:
+    known = images.contents.get(layer["digest"])
+    return {
+        "layer": layer["name"] or layer["origin"],
+        "digest": layer["digest"][7:19],
+        "bytes": size(layer["bytes"]),
+        "unpacked": size(known.unpacked) if known else "",
+        "files": str(known.files) if known and layer["origin"] != "base" else "",
+    }
+
+
+def _cells(held: Held) -> Mapping[str, str]:
+    return {
+        "package": held.path,
+        "version": held.version,
+        "size": size(held.bytes),
+        "brought by": way(held.via),
+    }
+
+
+def _json(images: "Images", packages: Sequence[Held]) -> Mapping[str, Any]:
+    return {
+        "platforms": [
+            {**_about(s), "labels": (s.config.get("config") or {}).get("Labels") or {}, "layers": _layers(s)}
+            for s in images.stored
+        ],
+        "packages": [dataclasses.asdict(h) for h in packages],
+    }

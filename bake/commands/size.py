@@ -1,0 +1,247 @@
+"""Tell what images weigh, what grew and which package brought it; status 1 when something is over its budget.
+
+Sizes are those of the local engine's images, or with --pushed of the registry's. Of all images together, a layer
+that several have counts once.
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bake.affected import changed_packages, way
+from bake.context import Context, add_plan_arguments
+from bake.errors import ConfigError, UsageError, WorkspaceError
+from bake.git import read_changes
+from bake.past import load_past
+from bake.release import FILE_NAME, Release, load_release
+from bake.report import markdown, table
+from bake.report import size as shown
+from bake.sizes import (
+    Excess,
+    FleetSize,
+    Growth,
+    ImageSize,
+    Size,
+    changed,
+    grown,
+    measure,
+    measure_fleet,
+    over_budget,
+    parse_size,
+)
+
+if TYPE_CHECKING:
+    from bake.images import Images
+    from bake.plan import Plan
+
+_SHOWN = 15
+"""Packages that the table of growth names; JSON has them all."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which images and what to compare with."""
+    add_plan_arguments(parser)
+    add_source_arguments(parser)
+    parser.add_argument("--against", metavar="FILE", type=Path, help="manifest of an earlier push: show what grew")
+    parser.add_argument("--since", metavar="REV", help="show which third-party packages changed since the revision")
+    parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where images are read from."""
+    parser.add_argument("--pushed", action="store_true", help="read what the last --push put into the registry")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """All that the command tells."""
+
+    sizes: tuple[ImageSize, ...]
+    fleet: FleetSize
+    before: Mapping[tuple[str, str], ImageSize]
+    growth: tuple[Growth, ...]
+    excess: tuple[Excess, ...]
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Measure, compare, judge."""
+    plan = context.plan(arguments)
+    report = make_report(context, arguments, plan)
+    if arguments.format == "json":
+        print(json.dumps(_table(report), indent=2))
+    else:
+        print(_text(report, markdown if arguments.format == "markdown" else table))
+    for excess in report.excess:
+        over = shown(excess.bytes - excess.budget)
+        context.say(f"bake: error: {excess.what}: {shown(excess.bytes)} is {over} over {excess.where}")
+    return 1 if report.excess else 0
+
+
+def make_report(context: Context, arguments: argparse.Namespace, plan: "Plan") -> Report:
+    """Measure the images asked for. Raises EngineError or RegistryError for one that is not there."""
+    services = {i.target: i.service for i in plan.images}
+    # What an image shares is told by all that are there, asked for or not.
+    now = load_images(context, plan, tuple(services), pushed=arguments.pushed)
+    old = _previous(context, plan, arguments.against) if arguments.against else None
+    asked = tuple(s for s in now.stored if s.image in plan.targets)
+    sizes, fleet = measure(now.stored, services, now.contents), measure_fleet(asked, now.stored, services, now.contents)
+    sizes = tuple(s for s in sizes if s.image in plan.targets)
+    if arguments.since:
+        growth = _since(context, arguments.since, dataclasses.replace(now, stored=asked))
+    else:
+        growth = grown(old.stored, asked, {**old.contents, **now.contents}) if old else ()
+    most = context.project.config.budget.fleet
+    return Report(
+        sizes=sizes,
+        fleet=fleet,
+        before={(s.image, s.platform): s for s in measure(old.stored, services, old.contents)} if old else {},
+        growth=tuple(dataclasses.replace(g, via=way_to(plan, g.holder, g.images)) for g in growth),
+        excess=over_budget(sizes, fleet, _budgets(context, plan), parse_size(most) if most else None),
+    )
+
+
+def load_images(context: Context, plan: "Plan", targets: Sequence[str], *, pushed: bool) -> "Images":
+    """These images, on the platforms asked for. Raises EngineError for one that was asked for and is not there."""
+    from bake.images import load_engine_images, load_registry_images
+    from bake.registry import load_registry
+
+    folder = context.project.folder
+    if not plan.selected():
+        raise UsageError("targets", "name no image of a service", "see `bake list`")
+    if not pushed:
+        names = {i.target: i.references[0] for i in plan.images if i.target in targets}
+        found = load_engine_images(names, [i.target for i in plan.selected()], folder / "cache")
+    else:
+        names = dict(_released(load_release(folder / FILE_NAME), targets))
+        if absent := [i.target for i in plan.selected() if i.target not in names]:
+            raise UsageError(absent[0], "was not in the last push", "leave --pushed out, or push it")
+        found = load_registry_images(load_registry(context.environment), names, folder / "cache")
+    return dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in plan.platforms))
+
+
+def _previous(context: Context, plan: "Plan", file: Path) -> "Images":
+    """The same images as an earlier push left them, those that it had."""
+    from bake.images import load_registry_images
+    from bake.registry import load_registry
+
+    names = _released(load_release(file), [i.target for i in plan.selected()])
+    found = load_registry_images(load_registry(context.environment), names, context.project.folder / "cache")
+    return dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in plan.platforms))
+
+
+def _released(release: Release, targets: Sequence[str]) -> Mapping[str, str]:
+    return {t: image.reference for t in targets if (image := release.image(t))}
+
+
+def _since(context: Context, since: str, now: "Images") -> tuple[Growth, ...]:
+    """What changed in the lockfile since a revision, with the bytes it has now: of old ones git knows none."""
+    changes = read_changes(context.project.file.parent, since)
+    try:
+        past = load_past(context.project, changes.base)
+    except (ConfigError, WorkspaceError) as error:
+        raise UsageError(since, f"cannot be planned ({error.where}: {error.what})", "name another") from None
+    return changed(now.stored, now.contents, changed_packages(past.workspace.lock, context.project.workspace.lock))
+
+
+def way_to(plan: "Plan", holder: str, images: Sequence[str]) -> tuple[str, ...]:
+    """The dependencies that bring a lock entry or package into the first of the images that has it."""
+    services = {i.target: i.service for i in plan.images}
+    closures = {s.service: s.closure for s in plan.services}
+    chains = (closures[services[i]].chain(holder) for i in images if i in services)
+    return min((c for c in chains if c), key=len, default=())
+
+
+def _budgets(context: Context, plan: "Plan") -> Mapping[str, tuple[str, int]]:
+    """Target -> the key of its budget and its bytes."""
+    config = context.project.config
+    found: dict[str, tuple[str, int]] = {}
+    for image in plan.images:
+        service = config.services[image.service]
+        role = service.roles.get(image.role)
+        choices = (
+            (f"services.{image.service}.roles.{image.role}.budget", role.budget if role else None),
+            (f"services.{image.service}.budget", service.budget),
+            ("budget.image", config.budget.image),
+        )
+        given = next(((key, text) for key, text in choices if text), None)
+        if given:
+            found[image.target] = (given[0], parse_size(given[1]))
+    return found
+
+
+# --- showing -------------------------------------------------------------------------------------------
+
+
+def _text(report: Report, form: Any) -> str:
+    parts = [form([_row(s, report) for s in report.sizes]), form([_fleet(report.fleet)])]
+    if report.growth:
+        parts.append(form([_growth(g) for g in report.growth[:_SHOWN]]))
+    left = len(report.growth) - _SHOWN
+    if left > 0:
+        parts.append(f"{left} more; see --format json")
+    return "\n\n".join(parts)
+
+
+def _row(size: ImageSize, report: Report) -> Mapping[str, str]:
+    row = {
+        "image": size.image,
+        "platform": size.platform.removeprefix("linux/"),
+        "base": shown(size.base.stored),
+        "shared": shown(size.shared.stored),
+        "own": shown(size.own.stored),
+        "size": shown(size.total.stored),
+        "unpacked": _unpacked(size.total),
+    }
+    old = report.before.get((size.image, size.platform))
+    if not report.before:
+        return row
+    return {**row, "change": _signed(size.above.stored - old.above.stored) if old else "new"}
+
+
+def _fleet(fleet: FleetSize) -> Mapping[str, str]:
+    return {
+        "all images, each layer once": str(fleet.images),
+        "base": shown(fleet.base.stored),
+        "shared": shown(fleet.shared.stored),
+        "own": shown(fleet.own.stored),
+        "size": shown(fleet.total.stored),
+        "unpacked": _unpacked(fleet.total),
+    }
+
+
+def _growth(growth: Growth) -> Mapping[str, str]:
+    images = growth.images
+    return {
+        "package": growth.said or growth.holder,
+        "unpacked": shown(growth.after),
+        "change": "" if growth.bytes is None else _signed(growth.bytes),
+        "images": images[0] if len(images) == 1 else f"{images[0]} and {len(images) - 1} more",
+        "brought by": way(growth.via),
+    }
+
+
+def _unpacked(size: Size) -> str:
+    return "" if size.unpacked is None else shown(size.unpacked)
+
+
+def _signed(count: int) -> str:
+    return f"{'+' if count > 0 else '-' if count < 0 else ''}{shown(abs(count))}"
+
+
+def _table(report: Report) -> Mapping[str, Any]:
+    return {
+        "images": [
+            {**dataclasses.asdict(s), "total": dataclasses.asdict(s.total), **_change(s, report)} for s in report.sizes
+        ],
+        "fleet": dataclasses.asdict(report.fleet) | {"total": dataclasses.asdict(report.fleet.total)},
+        "growth": [dataclasses.asdict(g) | {"bytes": g.bytes} for g in report.growth],
+        "over": [dataclasses.asdict(e) for e in report.excess],
+    }
+
+
+def _change(size: ImageSize, report: Report) -> Mapping[str, int]:
+    old = report.before.get((size.image, size.platform))
+    return {"change": size.above.stored - old.above.stored} if old else {}
