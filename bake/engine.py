@@ -107,7 +107,7 @@ def probe(builder: str | None = None) -> Capabilities:
     try:
         info = _info()
     except EngineError:
-        if inspected is None or inspected.driver == "docker":
+        if inspected is None or inspected.driver in {"", "docker"}:  # buildx names no driver of a dead engine
             raise
         info = {}
     if inspected is None:
@@ -257,8 +257,10 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
             stream_logs=not live,
         )
         if not live:
+            # Steps' names say their target only where there are several.
+            target = options.targets[0] if len(options.targets) == 1 else ""
             for line in _lines(cast("Iterator[str]", logs)):
-                for step in progress.feed(line):
+                for step in progress.feed(line, target=target):
                     report(step)
     except (DockerException, UnicodeDecodeError):
         raise _failure(progress, live=live) from None

@@ -1,0 +1,146 @@
+"""One clear line for each mistake, the right status, nothing left behind."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "apphub"
+
+
+def bake(*words: str, cwd: Path = EXAMPLE, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "bake", *words],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    ignore = shutil.ignore_patterns("node_modules", ".bake", "dist")
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "apphub", ignore=ignore))
+
+
+def test_an_unknown_target_is_usage_with_a_suggestion() -> None:
+    done = bake("catalog-wroker")
+    assert done.stderr == ("bake: error: catalog-wroker: no such image or service; did you mean `catalog-worker`?\n")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_bad_config_is_answered_with_every_complaint(copy: Path) -> None:
+    (copy / "bake.toml").write_text('[project]\nnmae = "x"\n[services.a]\npackage = "a"\nport = "80"\n')
+    done = bake("list", cwd=copy)
+    assert done.stderr.splitlines() == [
+        "bake: error: bake.toml: project.nmae: unknown key, did you mean `name`?",
+        "bake: error: bake.toml: project.name: missing",
+        "bake: error: bake.toml: services.a.port: expected int, got str",
+    ]
+    assert done.returncode == 3
+
+
+def test_a_directory_without_bake_toml_is_told_how_to_get_one(tmp_path: Path) -> None:
+    done = bake("all", cwd=tmp_path)
+    assert done.stderr == (
+        f"bake: error: bake.toml: none in {tmp_path} or above; write one with `bake init`, or name it with --file\n"
+    )
+    assert done.returncode == 3
+
+
+def test_a_missing_lockfile_stops_before_anything_is_written(copy: Path) -> None:
+    (copy / "package-lock.json").unlink()
+    done = bake("all", cwd=copy)
+    assert done.returncode == 3
+    assert done.stderr.startswith("bake: error: workspace: no lockfile") or "no package-lock.json" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (copy / ".bake").exists()
+
+
+def test_an_engine_that_is_down_is_one_line_and_status_4(tmp_path: Path) -> None:
+    socket = f"unix://{tmp_path}/no.sock"
+    done = bake("metastore", "--platform", "linux/amd64", DOCKER_HOST=socket)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("bake: error: docker engine: does not answer (")
+    assert last.endswith("; start it: scripts/engine up")
+    assert done.returncode == 4
+
+
+def test_docker_that_is_not_installed_is_one_line_and_status_4(tmp_path: Path) -> None:
+    (tmp_path / "git").symlink_to(shutil.which("git") or "git")
+    done = bake("metastore", PATH=str(tmp_path))
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("bake: error: docker: is not installed; install Docker Engine 28 or later")
+    assert done.returncode == 4
+
+
+def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy: Path) -> None:
+    file = copy / "services/metastore/src/server.ts"
+    file.write_text('import "left-pad-nowhere";\n' + file.read_text())
+    done = bake("metastore", cwd=copy)
+    assert (
+        "bake: error: services/metastore/src/server.ts:1: imports left-pad-nowhere, which nothing provides "
+        "(in metastore); `npm install left-pad-nowhere` there, or add it to "
+        'packages."services/metastore".ignore'
+    ) in done.stderr.splitlines()
+    assert done.stderr.splitlines()[-1] == "bake: error: check: 1 error stop the build; see above"
+    assert done.returncode == 1
+
+
+def test_a_manifest_that_changed_without_the_lockfile_is_found(copy: Path) -> None:
+    file = copy / "services/metastore/package.json"
+    file.write_text(file.read_text().replace('"fastify": "^5', '"fastify": "^4'))
+    done = bake("check", cwd=copy)
+    assert (
+        "bake: error: services/metastore/package.json: fastify differs from package-lock.json; run `npm install`"
+    ) in done.stderr.splitlines()
+    assert done.returncode == 1
+
+
+def test_a_bare_target_means_build() -> None:
+    done = bake("metastore", "--dry-run", "--tag", "1", "--platform", "linux/arm64,linux/amd64")
+    assert done.stdout.splitlines()[-1].split() == ["metastore", "linux/arm64,linux/amd64", "apphub-metastore:1"]
+    assert done.returncode == 0
+
+
+def test_help_names_every_command_and_imports_no_docker() -> None:
+    code = "import sys, bake.cli; bake.cli.main(['--help'])"
+    program = f"try:\n  {code}\nexcept SystemExit: pass\nprint(sorted({{'docker', 'python_on_whales', 'jinja2'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{program}"], capture_output=True, text=True, check=True)
+    from bake.cli import COMMANDS
+
+    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_list_imports_no_docker() -> None:
+    code = "import sys, bake.cli; bake.cli.main(['list']); print({'docker', 'python_on_whales'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=EXAMPLE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_push_without_a_registry_is_usage() -> None:
+    done = bake("metastore", "--push", BAKE_REGISTRY="")
+    assert done.stderr == (
+        "bake: error: --push: there is no registry; set project.registry in bake.toml or BAKE_REGISTRY\n"
+    )
+    assert done.returncode == 2
+
+
+def test_options_may_stand_before_the_command() -> None:
+    done = bake("-q", "--file", str(EXAMPLE / "bake.toml"), "list", "metastore", cwd=Path("/"))
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1].split()[0] == "metastore"
