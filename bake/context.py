@@ -65,6 +65,7 @@ class Context:
 
     def request(self, arguments: argparse.Namespace, **changes: object) -> "Request":
         """The request that the common arguments, git and the environment make."""
+        from bake.ci import read_run
         from bake.plan import Request
 
         head = self.head
@@ -75,6 +76,8 @@ class Context:
             push=bool(getattr(arguments, "push", False)),
             registry=self.environment.get("BAKE_REGISTRY", ""),
             image=getattr(arguments, "image", None),
+            run=read_run(self.environment),
+            cache_to=bool(getattr(arguments, "cache_to", False)),
             environment=self.environment,
             revision=head.revision,
             branch=head.branch,

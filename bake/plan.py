@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bake import config as cfg
 from bake import schema
+from bake.cache import Cache, make_cache
+from bake.ci import Run
 from bake.closure import Closure, LayerClass, closure, layer_classes
 from bake.command import command_binaries
 from bake.errors import ConfigError, UsageError
@@ -47,6 +49,9 @@ class Request:
     """Target -> hash of what its image is made of, where tags ask for it."""
     image: str | None = None
     """Another name for the one image asked for (the monolith's old contract)."""
+    run: Run = dataclasses.field(default_factory=Run)
+    cache_to: bool = False
+    """Whether this run writes the cache even where `cache.write` would not."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +189,7 @@ class Plan:
     """Whether a production install has everything that the layers hold."""
     epoch: int | None
     push: bool
+    cache: Cache
 
     def image(self, target: str) -> Image:
         """The image of that target; KeyError when there is none."""
@@ -204,6 +210,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     platforms = request.platforms or config.project.platforms
     libc = config.base.libc or ("musl" if "alpine" in config.base.runtime else "glibc")
     images = _images(project, request)
+    targets = select(config, request.targets)
     extra = _extra(project, images)
     closures = _closures(project, extra, platforms, libc)
     layers = layer_classes(
@@ -234,7 +241,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         images=images,
         monolith=_monolith(project, request),
         mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
-        targets=select(config, request.targets),
+        targets=targets,
         extra=extra,
         exclude=_exclude(project),
         manager=workspace.tool,
@@ -243,6 +250,16 @@ def make_plan(project: Project, request: Request) -> Plan:
         or not any(workspace.lock.entries[e].dev for layer in layers for e in layer.entries),
         epoch=request.epoch,
         push=request.push,
+        cache=make_cache(
+            config.cache,
+            project=config.project.name,
+            registry=request.registry or config.project.registry,
+            run=request.run,
+            branch=request.branch,
+            services={i.target: i.service for i in images} | ({"monolith": "monolith"} if config.monolith else {}),
+            selected=targets,
+            asked=request.cache_to,
+        ),
     )
 
 

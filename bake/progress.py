@@ -17,7 +17,8 @@ _PLATFORM = re.compile(r"linux/[a-z0-9]+(/v\d+)?(->[a-z0-9/]+)?$")
 class Step:
     """One vertex of the build graph; several targets may share it.
 
-    stage: the Dockerfile stage, "" for internal steps. seconds: time it ran, 0 when cached. error: BuildKit's words.
+    stage: the Dockerfile stage, "" for internal steps. intervals: start -> end, in seconds since 1970; BuildKit tells
+    each target its own start of the same execution, so they overlap. error: BuildKit's words.
     """
 
     digest: str
@@ -35,8 +36,8 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """Time spent, over all intervals."""
-        return 0.0 if self.cached else sum(end - start for start, end in self.intervals.items())
+        """Wall-clock seconds during which it ran, 0 when cached."""
+        return 0.0 if self.cached else union(self.intervals.items())
 
     @property
     def done(self) -> bool:
@@ -47,6 +48,11 @@ class Step:
     def runs(self) -> bool:
         """Whether it is an instruction of the Dockerfile that runs a command."""
         return self.what.startswith("RUN ")
+
+    @property
+    def works(self) -> bool:
+        """Whether it is an instruction that makes something; FROM waits for a pull."""
+        return bool(self.stage) and not self.what.startswith("FROM ")
 
 
 class Progress:
@@ -78,6 +84,30 @@ class Progress:
         """The Dockerfile's steps of one target."""
         return tuple(s for s in self.steps.values() if target in s.targets and s.stage)
 
+    def seconds(self, target: str) -> float:
+        """Wall-clock seconds during which at least one instruction of the target ran; pulls and contexts do not count.
+
+        Steps that targets share count for each of them, so images' seconds do not add up to the build's.
+        """
+        return worked(self.of(target))
+
+    def stages(self, target: str) -> tuple["StageTime", ...]:
+        """The target's stages, in the order of their first step."""
+        found: dict[tuple[str, str], list[Step]] = {}
+        for step in sorted(self.of(target), key=lambda s: s.started or 0.0):
+            found.setdefault((step.stage, step.platform), []).append(step)
+        return tuple(
+            StageTime(
+                stage=stage,
+                platform=platform,
+                seconds=worked(steps),
+                steps=len(steps),
+                cached=sum(s.cached for s in steps),
+                ran=sum(s.runs and not s.cached and bool(s.intervals) for s in steps),
+            )
+            for (stage, platform), steps in found.items()
+        )
+
     def failed(self) -> Step | None:
         """The step that failed first; steps that were cancelled with it do not count."""
         broken = [s for s in self.steps.values() if s.error and "context canceled" not in s.error]
@@ -101,6 +131,32 @@ class Progress:
             step.intervals[start] = end
             step.completed = max(end, step.completed or end)
         return step if step.done and not before else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """What a stage took for one image. steps: its instructions; cached: those of them; ran: RUN steps executed."""
+
+    stage: str
+    platform: str
+    seconds: float
+    steps: int
+    cached: int
+    ran: int
+
+
+def union(intervals: Iterable[tuple[float, float]]) -> float:
+    """Length of what the intervals cover together."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+def worked(steps: Iterable[Step]) -> float:
+    """Wall-clock seconds during which at least one of the steps ran."""
+    return union(i for s in steps if s.works and not s.cached for i in s.intervals.items())
 
 
 def _take_name(step: Step, name: str, target: str) -> None:
@@ -133,14 +189,15 @@ def _text(data: str) -> str:
 
 
 def merge(runs: Iterable[Progress]) -> Progress:
-    """Several runs as one; a step that several saw counts once, with every target."""
+    """Several runs as one; a step that several saw counts once, with every target, and as run when one ran it."""
     whole = Progress()
     for run in runs:
         for digest, step in run.steps.items():
-            if digest in whole.steps:
-                whole.steps[digest].targets |= step.targets
-            else:
+            known = whole.steps.get(digest)
+            if known is None or (known.cached and not step.cached):
                 whole.steps[digest] = step
+            if known is not None:
+                whole.steps[digest].targets |= known.targets | step.targets
         whole.other += run.other
         whole.warnings += run.warnings
     return whole

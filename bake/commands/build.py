@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--since", metavar="REV", help="of these, only images that changes since REV affect")
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
+    parser.add_argument("--cache-to", action="store_true", help="write the cache of bake.toml here too, as in CI")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
     parser.add_argument("--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake")
     parser.add_argument("--dry-run", action="store_true", help="write .bake/ and show what would be built, no more")
@@ -71,6 +72,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     arguments.builder = arguments.builder or configured_builder(context)
     capabilities = probe(arguments.builder)
     plan = _adapted(context, plan, arguments, capabilities)
+    plan = _cached(context, plan, capabilities)
     check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
     started = time.monotonic()
     if plan.push:
@@ -107,6 +109,21 @@ def _adapted(context: Context, plan: "Plan", arguments: argparse.Namespace, capa
         return plan
     context.warn(f"{why}: building {native} only; see `bake builder status`")
     plan = context.plan(arguments, platforms=(native,))
+    write(context.project, plan)
+    return plan
+
+
+def _cached(context: Context, plan: "Plan", capabilities: "Capabilities") -> "Plan":
+    """The plan with the cache that there is and can be written."""
+    from bake.phased import settle
+    from bake.registry import load_registry
+
+    if plan.cache.note:
+        context.say(plan.cache.note)
+    cache = settle(plan.cache, capabilities, load_registry(context.environment), context.warn)
+    if cache == plan.cache:
+        return plan
+    plan = dataclasses.replace(plan, cache=cache)
     write(context.project, plan)
     return plan
 
@@ -248,6 +265,7 @@ def _bake(
 ) -> "Built":
     """Run bake. sets: a push's outputs; BuildKit's live display keeps no errors to explain, so a push has lines."""
     from bake.engine import BuildOptions, StepFailedError, run_bake
+    from bake.phased import run_phases
     from bake.project import FOLDER
 
     options = BuildOptions(
@@ -262,7 +280,8 @@ def _bake(
     show = StepLines(context)
     state = _state(context, plan)
     try:
-        built = run_bake(context.project.root, f"{FOLDER}/docker-bake.hcl", options, show.show)
+        file = f"{FOLDER}/docker-bake.hcl"
+        built = run_phases(plan, options, lambda each: run_bake(context.project.root, file, each, show.show))
     except StepFailedError as error:
         raise _explained(context, plan, error.step) from None
     _record(context, plan, state, built)
@@ -375,9 +394,11 @@ def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", b
         "platforms": list(plan.platforms),
         "digest": built.digest(target),
         "bytes": bytes_,
-        "seconds": round(sum(s.seconds for s in steps), 1),
+        "seconds": round(built.progress.seconds(target), 1),
         "steps": len(steps),
         "cached": sum(s.cached for s in steps),
+        "ran": sum(target in s.targets for s in built.progress.ran()),
+        "stages": [dataclasses.asdict(s) | {"seconds": round(s.seconds, 2)} for s in built.progress.stages(target)],
         "references": list(references),
     }
 

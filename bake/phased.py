@@ -1,0 +1,68 @@
+"""A build as the bakes that its cache asks for, one after the other."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from bake.cache import WORKSPACE, Cache
+from bake.engine import BuildOptions, Built, Capabilities
+from bake.errors import RegistryError
+from bake.plan import Plan
+from bake.progress import merge
+from bake.registry import Registry
+
+
+def settle(cache: Cache, capabilities: Capabilities, registry: Registry, warn: Callable[[str], None]) -> Cache:
+    """The cache without references that are not there yet, and without exports that would fail; a word about those."""
+    if cache.exports and (why := capabilities.features["cache export"]):
+        warn(f"no cache is written: {why}")
+        cache = cache.without_exports(why)
+    if not cache.repository:
+        return cache
+    if cache.imports:
+        cache = _there(cache, registry)
+    if cache.exports:
+        try:
+            registry.check_push(cache.repository)
+        except RegistryError as error:
+            warn(f"no cache is written: {error}")
+            cache = cache.without_exports(str(error))
+    return cache
+
+
+def _there(cache: Cache, registry: Registry) -> Cache:
+    try:
+        tags = registry.tags(cache.repository)
+    except RegistryError:
+        # Some registries list no tags. BuildKit passes over a reference that is not there.
+        return cache
+    return cache.importing(lambda entry: entry.rpartition(":")[2] in tags)
+
+
+def run_phases(plan: Plan, options: BuildOptions, run: Callable[[BuildOptions], Built]) -> Built:
+    """Build what the options name, in as many bakes as the plan's cache needs."""
+    phases = plan.cache.phases(services_of(plan, options.targets))
+    return _joined([run(_options(plan.cache, options, targets, phases)) for targets in phases])
+
+
+def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
+    """Target -> its service, in the order given; `monolith` is its own."""
+    services = {i.target: i.service for i in plan.images}
+    return {t: services.get(t, t) for t in targets}
+
+
+def _options(
+    cache: Cache, options: BuildOptions, targets: tuple[str, ...], phases: Sequence[tuple[str, ...]]
+) -> BuildOptions:
+    options = dataclasses.replace(options, targets=targets)
+    if targets == (WORKSPACE,):
+        sets = (*options.sets, f"{WORKSPACE}.output=type=cacheonly")
+        return dataclasses.replace(options, load=False, push=False, sets=sets)
+    if cache.alone and len(targets) > 1 and targets != phases[0]:
+        # All that these need is in the engine since their services' first images.
+        return dataclasses.replace(options, sets=(*options.sets, "*.cache-from="))
+    return options
+
+
+def _joined(runs: Sequence[Built]) -> Built:
+    metadata = {name: value for run in runs for name, value in run.metadata.items()}
+    return Built(metadata=metadata, progress=merge(run.progress for run in runs))
