@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
     parser.add_argument("--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake")
     parser.add_argument("--dry-run", action="store_true", help="write .bake/ and show what would be built, no more")
+    parser.add_argument("--timeline", metavar="FILE", type=Path, help="draw the build's steps over time (.svg)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
@@ -285,7 +286,19 @@ def _bake(
     except StepFailedError as error:
         raise _explained(context, plan, error.step) from None
     _record(context, plan, state, built)
+    if arguments.timeline is not None:
+        _draw(context, plan, arguments.timeline, built)
     return built
+
+
+def _draw(context: Context, plan: "Plan", file: Path, built: "Built") -> None:
+    """Write the timeline; a build does not fail by it."""
+    from bake.timeline import timeline
+
+    try:
+        file.write_text(timeline(built.progress, title=f"{plan.project}: {len(plan.targets)} images"), encoding="utf-8")
+    except OSError as error:
+        context.warn(f"{file}: cannot be written ({error.strerror})")
 
 
 def _state(context: Context, plan: "Plan") -> "State":
