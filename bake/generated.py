@@ -1,5 +1,6 @@
 """The folder of generated files: written so that unchanged files stay as they are and strangers disappear."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -7,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _EPOCH = 946684800
-"""2000-01-01: one time for every generated file, so that copies in images do not depend on when bake ran."""
+"""2000-01-01: files' times count from here, so that copies in images do not depend on when bake ran."""
 
 _OWNED = ("manifests", "plan", "tools")
 
@@ -33,7 +34,17 @@ def _write(path: Path, text: str) -> None:
             file.write(data)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    os.utime(path, (_EPOCH, _EPOCH))
+    time = _time(data)
+    os.utime(path, (time, time))
+
+
+def _time(data: bytes) -> int:
+    """A time in seconds that only this content has.
+
+    BuildKit sends a file again when its size or time changed (tonistiigi/fsutil, diff by stat) and takes folders
+    of one name for one folder: with one time for all, a lockfile of the same length would not arrive.
+    """
+    return _EPOCH + (int.from_bytes(hashlib.sha256(data).digest()[:4], "big") >> 4)
 
 
 def _remove_strangers(folder: Path, path: Path, keep: set[str]) -> None:
