@@ -10,6 +10,7 @@ from bake.imports import Undeclared
 from bake.plan import Plan
 from bake.project import Project
 from bake.semver import satisfies
+from bake.workspace import Workspace
 
 Level = Literal["error", "warning"]
 
@@ -60,9 +61,10 @@ def _users(plan: Plan, path: str) -> tuple[str, ...]:
 
 def _manifests(project: Project) -> Iterator[Finding]:
     """package.json files that changed without the lockfile, and members that npm would take from the registry."""
-    if project.workspace.manager != "npm":
-        return
     workspace = project.workspace
+    if workspace.manager != "npm":
+        yield from _unlocked(workspace)
+        return
     for package in (workspace.root_package, *workspace.packages):
         locked = project.original.lock.raw["packages"].get(package.path)
         file = f"{package.path}/package.json".lstrip("/")
@@ -73,6 +75,21 @@ def _manifests(project: Project) -> Iterator[Finding]:
             what = f"{name} differs from package-lock.json"
             yield _error("lock", file, what, "run `npm install`", file=file)
     yield from _ranges(project)
+
+
+def _unlocked(workspace: Workspace) -> Iterator[Finding]:
+    """Packages and dependencies that another manager's lockfile does not know; ranges its own frozen install checks."""
+    lock, remedy = workspace.lock, f"run `{workspace.manager} install`"
+    for package in (workspace.root_package, *workspace.packages):
+        file = f"{package.path}/package.json".lstrip("/")
+        locked = lock.packages.get(package.path)
+        if locked is None:
+            yield _error("lock", file, f"is not in {lock.file}", remedy, file=file)
+            continue
+        known = {**locked.dependencies, **locked.optional_dependencies, **locked.dev_dependencies}
+        for field in ("dependencies", "optionalDependencies", "devDependencies"):
+            for name in sorted(_table(package.manifest, field).keys() - known.keys()):
+                yield _error("lock", file, f"{name} is not in {lock.file}", remedy, file=file)
 
 
 def _changed(manifest: Mapping[str, object], locked: Mapping[str, object]) -> Iterator[str]:
@@ -109,7 +126,8 @@ def _gaps(plan: Plan) -> Iterator[Finding]:
     for service in plan.services:
         for path, name in service.closure.missing:
             what = f"depends on {name}, which the lockfile does not hold"
-            yield _error("lock", path or "package.json", what, "run `npm install`", services=(service.service,))
+            remedy = f"run `{plan.manager.name} install`"
+            yield _error("lock", path or "package.json", what, remedy, services=(service.service,))
 
 
 def _platforms(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -16,11 +16,12 @@ from bake.graph import LINK, Graph
 
 def hoisted(graph: Graph, *, manager: str, file: str) -> Lock:
     """Return the Lock of the expected tree. manager, file: whose lockfile it was, and its name."""
-    slots = _place(graph)
+    # pnpm links workspace packages beside who asks for them.
+    slots = _place(graph, members_at_root=manager != "pnpm")
     return Lock(
         entries={path: _entry(graph, path, target) for path, target in slots.items()},
         packages={path: member.entry for path, member in graph.members.items()},
-        raw={},
+        raw={"packages": {}},
         manager=manager,
         file=file,
     )
@@ -34,9 +35,13 @@ def _entry(graph: Graph, path: str, target: str) -> Entry:
     return replace(node.entry, path=path)
 
 
-def _place(graph: Graph) -> Mapping[str, str]:
+def _place(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
     """Return entry path -> target, root's places first."""
-    slots = {f"node_modules/{name}": target for name, target in _favourites(graph).items()}
+    slots = {
+        f"node_modules/{name}": target
+        for name, target in _favourites(graph).items()
+        if members_at_root or not target.startswith(LINK)
+    }
     queue = deque([*graph.members.items(), *((path, graph.at(target)) for path, target in slots.items())])
     while queue:
         path, node = queue.popleft()

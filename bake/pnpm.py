@@ -184,7 +184,7 @@ def isolated(graph: Graph, *, major: int) -> Lock:
     return Lock(
         entries=entries,
         packages={path: member.entry for path, member in graph.members.items()},
-        raw={},
+        raw={"packages": {}},
         manager="pnpm",
         file=LOCKFILE,
     )

@@ -220,12 +220,12 @@ def test_a_hoisted_tree_is_expected_where_the_workspace_asks_for_one(tmp_path: P
     reach = closure(workspace.lock, "services/worker", platforms=AMD64, libc="glibc")
     assert workspace.tool.layout == "walk"
     assert reach.entries == (
-        "node_modules/@shelf/lib",
         "node_modules/JSONStream",
         "node_modules/debug",
         "node_modules/jsonparse",
         "node_modules/ms",
         "node_modules/through",
+        "services/worker/node_modules/@shelf/lib",
         "services/worker/node_modules/ms",
     )
 
