@@ -302,6 +302,16 @@ class DockerBox:
         own = tuple(a for a in parse_listeners(text) if not a.startswith("127.0.0.11:"))
         return own if "local_address" in text else None
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it used so far; 0 when the engine does not tell."""
+        from docker.errors import DockerException
+
+        try:
+            stats: Any = self._client.api.stats(str(self._container.id), stream=False, one_shot=True)
+            return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+        except (DockerException, LookupError):
+            return 0.0
+
     def signal(self, name: str) -> None:
         """Send a signal to PID 1; nothing when it has just ended."""
         from docker.errors import DockerException

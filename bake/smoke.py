@@ -22,7 +22,10 @@ _TIMEOUT = 30
 """Seconds for a process without a `health` table of its own."""
 
 _SETTLE = 3.0
-"""Seconds after which a process without any sign of readiness counts as running."""
+"""Seconds that a process without any sign of readiness must at least run."""
+
+_CALM = 0.02
+"""Share of a processor below which it does not look like a program that is still starting."""
 
 _POLL = 0.1
 """Seconds between looks at a container; scaled like every other time, for the looks cost the machine too."""
@@ -100,6 +103,10 @@ class Box(Protocol):
         """Addresses (`127.0.0.1:4000`) that its processes listen on; None when that cannot be told."""
         ...
 
+    def cpu(self) -> float:
+        """Seconds of processor time that it used so far."""
+        ...
+
     def signal(self, name: str) -> None: ...
     def remove(self) -> None: ...
 
@@ -120,6 +127,7 @@ class Trial:
 
     target: str
     platform: str
+    package: str
     key: str
     """The image's table in bake.toml, for remedies."""
     launch: Launch
@@ -191,6 +199,7 @@ def make_trial(
     return Trial(
         target=image.target,
         platform=platform,
+        package=image.package,
         key=f"services.{image.service}" + (f".roles.{image.role}" if image.role else ""),
         launch=Launch(
             references=() if pushed else (*image.references, *remote),
@@ -292,25 +301,45 @@ def observe(trial: Trial, box: Box, engine: Engine) -> Observed:
 
 def _wait_ready(trial: Trial, box: Box, engine: Engine) -> tuple[bool, str]:
     """Whether it got ready, and the last answer of its health endpoint."""
-    begun, answer = engine.now(), ""
+    begun, answer, silent = engine.now(), "", not (trial.health and (trial.health.path or trial.health.log))
+    calm = _Calm(box, engine)
     while True:
-        running = box.state().running
-        up, answer = _sign(trial, box, answer, running=running, seconds=engine.now() - begun)
-        if up or not running or engine.now() - begun > trial.timeout:
+        state, seconds = box.state(), engine.now() - begun
+        if silent:
+            up = (calm() and seconds >= trial.settle) if state.running else state.exit_code == 0
+        else:
+            up, answer = _sign(trial, box, answer, running=state.running)
+        if up or not state.running:
             return up, answer
+        if seconds > trial.timeout:
+            # One that never comes to rest without a sign of readiness is at work.
+            return silent, answer
         engine.pause(trial.poll)
 
 
-def _sign(trial: Trial, box: Box, answer: str, *, running: bool, seconds: float) -> tuple[bool, str]:
+class _Calm:
+    """Whether a process has come to rest: a start uses the processor, waiting for work does not."""
+
+    def __init__(self, box: Box, engine: Engine) -> None:
+        self._box, self._engine = box, engine
+        self._time, self._used, self._calm = engine.now(), 0.0, False
+
+    def __call__(self) -> bool:
+        """What the last full second says."""
+        if (passed := self._engine.now() - self._time) >= 1:
+            used = self._box.cpu()
+            self._calm = used - self._used < _CALM * passed
+            self._time, self._used = self._engine.now(), used
+        return self._calm
+
+
+def _sign(trial: Trial, box: Box, answer: str, *, running: bool) -> tuple[bool, str]:
     health = trial.health
     if health and health.path:
         given = box.get(health.path) if running else answer
         return (isinstance(given, int) and 200 <= given < 300), _said(given)
-    if health and health.log:
-        return (running and any(health.log in line for line in box.log().splitlines())), ""
-    if running:
-        return seconds >= trial.settle, ""
-    return box.state().exit_code == 0, ""
+    wanted = health.log if health and health.log else ""
+    return (running and any(wanted in line for line in box.log().splitlines())), ""
 
 
 def _said(answer: int | str) -> str:
@@ -446,7 +475,12 @@ _READ_ONLY = (
     re.compile(rf"(?P<call>cannot create)(?: directory)? {_PATH}.*Read-only file system"),
     re.compile(rf"(?P<call>Read-only file system):? {_PATH}"),
 )
-_MODULE = re.compile(r"Cannot find (?:module|package) '([^'./][^']*)'")
+_MODULE = re.compile(r"Cannot find (?:module|package) '((?:@[^'/]+/)?[^'./@][^'/]*)")
+_VARIABLE = re.compile(
+    r"^(?=.*(?:\b[Ss]et\b|\b[Mm]ust\b|\b[Mm]issing\b|[Rr]equire[sd]|not (?:set|defined)))"
+    r"\w*Error: .*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
+    re.M,
+)
 _REFUSED = re.compile(r"ECONNREFUSED[ :]*(\S+)|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (\S+)")
 
 
@@ -456,6 +490,7 @@ def _hint(trial: Trial, seen: Observed) -> str:
         _hint_platform,
         _hint_writable,
         _hint_module,
+        _hint_variable,
         _hint_refused,
         _hint_address,
     )
@@ -487,9 +522,14 @@ def _folder(path: str, *, made: bool) -> str:
     return path if made else posixpath.dirname(path)
 
 
-def _hint_module(_trial: Trial, seen: Observed) -> str:
+def _hint_module(trial: Trial, seen: Observed) -> str:
     found = _MODULE.search(seen.log)
-    return f'{found[1]} is not in the image: add it to packages."<path>".dependencies' if found else ""
+    return f'{found[1]} is not in the image: add it to packages."{trial.package}".dependencies' if found else ""
+
+
+def _hint_variable(_trial: Trial, seen: Observed) -> str:
+    found = _VARIABLE.search(seen.log)
+    return f"it wants {found[1]}: set it in smoke.env" if found else ""
 
 
 def _hint_refused(_trial: Trial, seen: Observed) -> str:

@@ -47,7 +47,11 @@ IMAGE = Image(
 
 @dataclasses.dataclass
 class FakeBox:
-    """A container by script. dies: when it ends by itself. well: from when its endpoint is. before: its answer then."""
+    """A container by script: seconds at which things happen to it.
+
+    dies: it ends by itself. well: its endpoint is (before: its answer until then). busy: it stops using a processor.
+    stops: how long after a signal it ends.
+    """
 
     engine: "FakeEngine"
     configured: Configured = dataclasses.field(default_factory=lambda: Configured(user="1000", command=COMMAND))
@@ -59,6 +63,7 @@ class FakeBox:
     stops: float | None = 0.2
     stop_code: int = 0
     pid1: Process | None = dataclasses.field(default_factory=lambda: Process(line="node dist/server.js", user=1000))
+    busy: float = 0
     written: str = ""
     sockets: tuple[str, ...] | None = None
     refuses: str = ""
@@ -88,6 +93,9 @@ class FakeBox:
 
     def listening(self) -> tuple[str, ...] | None:
         return self.sockets
+
+    def cpu(self) -> float:
+        return min(self.engine.time, self.busy)
 
     def signal(self, name: str) -> None:
         self.engine.signals.append(name)
@@ -173,6 +181,21 @@ def test_a_line_of_the_log_is_a_sign_of_readiness_too() -> None:
 
 def test_a_process_without_a_sign_only_has_to_go_on_running() -> None:
     assert tried(trial(health=None)).ready == pytest.approx(3, abs=0.11)
+
+
+def test_a_process_without_a_sign_is_given_time_while_it_is_busy() -> None:
+    assert tried(trial(health=None), busy=8, dies=12).ready == pytest.approx(9, abs=1.1)
+
+
+def test_a_process_without_a_sign_that_is_always_busy_is_at_work() -> None:
+    result = tried(trial(health=None), busy=999)
+    assert result.ok
+    assert result.ready == pytest.approx(30, abs=0.2)
+
+
+def test_a_busy_process_without_a_sign_that_fails_late_failed_to_start() -> None:
+    result = tried(trial(health=None), busy=9, dies=9, code=1)
+    assert said(result) == ["start: ended with code 1 before it was ready; its log is below"]
 
 
 def test_a_process_without_a_sign_may_end_with_0() -> None:
@@ -278,7 +301,17 @@ def test_a_directory_that_must_be_writable_is_read_from_the_log(log: str, folder
 @pytest.mark.parametrize(
     ("log", "remedy"),
     [
-        ("Error: Cannot find module 'zod'", 'zod is not in the image: add it to packages."<path>".dependencies'),
+        (
+            "Error: Cannot find module 'zod'",
+            'zod is not in the image: add it to packages."services/catalog".dependencies',
+        ),
+        (
+            "Error: Cannot find module '@acme/bundler/lib/bundle'",
+            '@acme/bundler is not in the image: add it to packages."services/catalog".dependencies',
+        ),
+        ("Error: Set REDIS_URL to a redis:// connection string", "it wants REDIS_URL: set it in smoke.env"),
+        ("TypeError: DATABASE_URL is required", "it wants DATABASE_URL: set it in smoke.env"),
+        ("Error: it must be so\n  code: 'MODULE_NOT_FOUND'", "its log is below"),
         (
             "Error: connect ECONNREFUSED 127.0.0.1:6379",
             "it needs 127.0.0.1:6379: add it as smoke.dependencies.<name> and name it in smoke.env",
