@@ -1,0 +1,151 @@
+"""Write a first bake.toml for the workspace around; where one is, show what it lacks as a diff."""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake.config import FILE_NAME, parse_config
+from bake.context import Context
+from bake.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from bake.init import Guess, Service
+    from bake.workspace import Workspace
+
+WORKFLOW = ".github/workflows/images.yml"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to write."""
+    parser.add_argument("--dry-run", action="store_true", help="print bake.toml, write nothing")
+    parser.add_argument("--force", action="store_true", help="write over the bake.toml that is there")
+    parser.add_argument(
+        "--npm-scripts", action="store_true", help="add docker:build and docker:push to the root's package.json"
+    )
+    parser.add_argument("--workflow", action="store_true", help=f"write {WORKFLOW} for GitHub Actions")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Write, print or propose."""
+    from bake.facts import load_facts
+    from bake.init import guess
+    from bake.workspace import load_workspace
+
+    workspace = load_workspace(_root(context))
+    if not workspace.packages:
+        raise WorkspaceError("package.json", "names no workspaces", "bake makes images of a monorepo's packages")
+    found = guess(load_facts(workspace))
+    file = context.file or workspace.root / FILE_NAME
+    status = _write(context, arguments, file, found, workspace)
+    if arguments.npm_scripts and not arguments.dry_run:
+        _write_scripts(context, workspace.root / "package.json")
+    if arguments.workflow and not arguments.dry_run:
+        _write_workflow(context, workspace.root / WORKFLOW, force=arguments.force)
+    return status
+
+
+def _root(context: Context) -> Path:
+    """The nearest directory above whose package.json has workspaces, or that pnpm calls one; else this one."""
+    folder = context.file.parent if context.file else context.directory
+    for place in (folder, *folder.parents):
+        manifest = place / "package.json"
+        if (place / "pnpm-workspace.yaml").is_file() or (
+            manifest.is_file() and '"workspaces"' in manifest.read_text(encoding="utf-8", errors="replace")
+        ):
+            return place
+    return folder
+
+
+def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "Guess", workspace: "Workspace") -> int:
+    from bake.draft import amend, difference, render_config
+
+    if file.is_file() and not arguments.force:
+        old = file.read_text(encoding="utf-8")
+        new = amend(old, parse_config(old, name=file.name), found, [p.path for p in workspace.packages])
+        print(difference(old, new, file.name), end="")
+        context.say(
+            f"{file.name} is there: above is what the workspace suggests to change (`bake init | patch` takes it over; "
+            "--force starts afresh)"
+            if new != old
+            else f"{file.name} is there and names everything that the workspace has"
+        )
+        return 0
+    text = render_config(found)
+    if arguments.dry_run:
+        print(text, end="")
+    elif found.services:
+        file.write_text(text, encoding="utf-8")
+    for line in _told(found):
+        context.say(line)
+    return _concluded(context, file, found, dry=arguments.dry_run)
+
+
+def _concluded(context: Context, file: Path, found: "Guess", *, dry: bool) -> int:
+    if not found.services:
+        context.warn(f"no package was found that runs; nothing written, write {file.name} by hand (`bake schema`)")
+        return 1
+    if not dry:
+        context.say(
+            f"{file.name} written. Look it over, then `bake check`; .bake/ needs no ignore file, it has its own"
+        )
+    return 0
+
+
+def _told(found: "Guess") -> Iterator[str]:
+    """What was guessed, and what could not be."""
+    for service in found.services:
+        yield from _service_lines(service)
+    for path, reason in found.left_out:
+        yield f"  - {path}: left out, {reason}"
+    if found.libraries:
+        yield f"  - libraries: {', '.join(found.libraries)}"
+    if found.scripts.unknown:
+        yield f"  ? install scripts of {', '.join(found.scripts.unknown)}: needed or not?"
+    yield from (f"  ? {note}" for note in found.notes)
+
+
+def _service_lines(service: "Service") -> Iterator[str]:
+    if service.static:
+        yield f"  {service.name}: serves {service.package}/{service.static} ({service.source})"
+    for process in service.processes:
+        name = f"{service.name}-{process.role}" if process.role else service.name
+        port = f", port {process.port}" if process.port else ""
+        yield f"  {name}: {' '.join(process.words)}{port} ({process.source})"
+    for key in service.unknown:
+        yield f"  ? {service.name}: no {key} found"
+
+
+def _write_scripts(context: Context, file: Path) -> None:
+    """Add scripts that are not there yet; the file's indent is kept."""
+    text = file.read_text(encoding="utf-8")
+    manifest = json.loads(text)
+    wanted: Mapping[str, str] = {
+        "docker:build": "python3 -m bake build",
+        "docker:build:all": "python3 -m bake build all",
+        "docker:push:all": "python3 -m bake build all --push",
+    }
+    missing = {k: v for k, v in wanted.items() if k not in manifest.get("scripts", {})}
+    if missing:
+        manifest["scripts"] = {**manifest.get("scripts", {}), **missing}
+        file.write_text(json.dumps(manifest, indent=_indent(text), ensure_ascii=False) + "\n", encoding="utf-8")
+    context.say(f"package.json: {', '.join(missing) or 'no script'} added")
+
+
+def _indent(text: str) -> int | str:
+    second = text.split("\n", 2)[1:2]
+    space = second[0][: len(second[0]) - len(second[0].lstrip())] if second else ""
+    return "\t" if "\t" in space else len(space) or 2
+
+
+def _write_workflow(context: Context, file: Path, *, force: bool) -> None:
+    from bake.render import template_text
+
+    if file.exists() and not force:
+        context.warn(f"{WORKFLOW} is there; --force writes over it")
+        return
+    text = template_text(WORKFLOW)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    context.say(f"{WORKFLOW} written")

@@ -1,0 +1,148 @@
+"""What lies in a workspace that tells how its packages run: read once, for `bake init` to judge."""
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from bake.workspace import Package, Workspace
+
+_SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")
+_NOT_SOURCES = ("*.d.ts", "*.test.*", "*.spec.*", "*.stories.*", "*.min.js")
+_SKIPPED = frozenset(
+    {
+        *("node_modules", "dist", "build", "out", "coverage", "test", "tests", "__tests__", "__mocks__", "e2e"),
+        *("public", "static", "assets", "migrations", "generated", "vendor", "ios", "android", "stories"),
+    }
+)
+_TOLD = (
+    *(
+        "Dockerfile",
+        "Dockerfile.*",
+        "*.Dockerfile",
+        "Procfile",
+        "Procfile.*",
+        "supervisord*.conf",
+        "ecosystem.config.*",
+    ),
+    *("pm2.config.*", "docker-compose*.y*ml", "compose*.y*ml", ".env.example", ".env.sample", "index.html"),
+    *("angular.json", "nest-cli.json", "*.config.js", "*.config.ts", "*.config.mjs", "*.config.mts", "*.config.cjs"),
+)
+_TOLD_AT_ROOT = (*_TOLD, ".nvmrc", ".node-version", ".tool-versions", ".npmrc")
+_SHARED_FOLDERS = ("docker", "deploy", "infra", "infra/docker", ".docker", "config", "scripts", "ops")
+_MOST_FILES = 400
+_MOST_BYTES = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageFacts:
+    """One package. names: of what lies in its folder. texts: of files that tell how it is built and run, by
+    name. sources: of source files, by path in the package, likely entry points first."""
+
+    package: Package
+    names: frozenset[str] = frozenset()
+    texts: Mapping[str, str]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceFacts:
+    """The whole workspace. texts: of files at the root and in its usual folders for containers, by path.
+
+    outside: existing paths outside packages that packages' scripts and configuration name, by package path.
+    """
+
+    name: str
+    workspace: Workspace
+    packages: tuple[PackageFacts, ...]
+    texts: Mapping[str, str]
+    outside: Mapping[str, tuple[str, ...]]
+
+
+def load_facts(workspace: Workspace) -> WorkspaceFacts:
+    """Read the files; what is no text or too long is left out."""
+    root = workspace.root
+    nested = frozenset(p.path for p in workspace.packages)
+    packages = tuple(_load_package(root, p, nested) for p in workspace.packages)
+    named = {f.package.path: outside_paths(f, nested) for f in packages}
+    return WorkspaceFacts(
+        name=str(workspace.root_package.manifest.get("name") or root.resolve().name),
+        workspace=workspace,
+        packages=packages,
+        texts=_load_root(root),
+        outside={path: found for path, names in named.items() if (found := _existing(root, names))},
+    )
+
+
+def _existing(root: Path, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(n for n in names if (root / n).exists())
+
+
+def _load_package(root: Path, package: Package, nested: frozenset[str]) -> PackageFacts:
+    folder = root / package.path
+    told = (f for f in sorted(folder.iterdir()) if f.is_file() and _matches(f.name, _TOLD))
+    paths = sorted(_walk(folder, package.path, nested), key=_rank)[:_MOST_FILES]
+    return PackageFacts(
+        package=package,
+        names=frozenset(f.name for f in folder.iterdir()),
+        texts={f.name: text for f in told if (text := _text(f))},
+        sources={path: text for path in paths if (text := _text(folder / path))},
+    )
+
+
+def _load_root(root: Path) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for folder in ("", *_SHARED_FOLDERS):
+        place = root / folder
+        for file in sorted(place.iterdir()) if place.is_dir() else ():
+            wanted = _TOLD_AT_ROOT if not folder else (*_TOLD, "*.conf", "*.mjs", "*.js", "*.cjs", "*.sh")
+            if file.is_file() and _matches(file.name, wanted) and (text := _text(file)):
+                found[file.relative_to(root).as_posix()] = text
+    return found
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _walk(folder: Path, path: str, nested: frozenset[str]) -> Iterator[str]:
+    """Paths of the package's source files, without tests and other packages."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place).relative_to(folder).as_posix()
+        folders[:] = [
+            f
+            for f in sorted(folders)
+            if f not in _SKIPPED and not f.startswith(".") and PurePosixPath(path, here, f).as_posix() not in nested
+        ]
+        for name in files:
+            if name.endswith(_SOURCES) and not _matches(name, (*_NOT_SOURCES, *_TOLD)):
+                yield PurePosixPath(here, name).as_posix()
+
+
+def _rank(path: str) -> tuple[bool, int, str]:
+    stem = PurePosixPath(path).name.partition(".")[0].lower()
+    return stem not in {"index", "server", "main", "app", "config", "env", "www", "http"}, path.count("/"), path
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8") if file.stat().st_size <= _MOST_BYTES else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def outside_paths(facts: PackageFacts, members: frozenset[str]) -> tuple[str, ...]:
+    """Paths from the root that scripts and configuration files of a package name and no package holds."""
+    path = facts.package.path
+    configs = [t for n, t in facts.texts.items() if re.search(r"\.config\.[cm]?[jt]s$", n)]
+    texts = [s for n, s in facts.package.scripts.items() if _builds(n)] + configs
+    found = (posixpath.normpath(posixpath.join(path, m)) for t in texts for m in re.findall(r"(?:\.\./)+[\w./@-]+", t))
+    inside = (f for f in found if not f.startswith(("..", "node_modules")) and "node_modules" not in f and f != ".")
+    return tuple(sorted({f for f in inside if not any(f == m or f.startswith(f"{m}/") for m in members) and "." in f}))
+
+
+def _builds(name: str) -> bool:
+    return bool(re.match(r"(pre|post)?(build|compile|generate|codegen|prepare)", name))

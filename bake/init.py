@@ -1,0 +1,548 @@
+"""Guess what bake.toml should say about a workspace that has none. Pure: facts -> Guess."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bake.facts import PackageFacts, WorkspaceFacts
+from bake.frontends import Frontend, find_frontend
+from bake.parity import parse_programs
+from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, start_of
+from bake.scripts import ScriptAdvice, advise
+from bake.semver import satisfies
+from bake.workspace import Package
+
+DEFAULT_NODE = 24
+_LTS = (24, 22, 20, 18, 16, 14)
+_LTS_NAMES = {"krypton": 24, "jod": 22, "iron": 20, "hydrogen": 18, "gallium": 16, "*": DEFAULT_NODE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One process. source: where it was found. before: what its script ran first, which an image does not."""
+
+    role: str
+    words: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    entrypoint: bool = False
+    port: int | None = None
+    port_source: str = ""
+    health: str = ""
+    health_source: str = ""
+    health_certain: bool = False
+    writable: tuple[str, ...] = ()
+    source: str
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A package that runs. unknown: what a person has to fill in."""
+
+    name: str
+    package: str
+    static: str = ""
+    source: str = ""
+    processes: tuple[Process, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageGuess:
+    """Settings of a package. variables: names of build arguments that its sources read."""
+
+    path: str
+    build: str | bool = True
+    files: tuple[str, ...] | None = None
+    inputs: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether bake.toml need not name the package."""
+        return self.build is True and self.files is None and not self.inputs and not self.variables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """All that `bake init` would write. left_out: (package path, why) of packages that could run and do not.
+
+    notes: what a person should know, one sentence each.
+    """
+
+    name: str
+    node: int
+    node_source: str
+    alpine: bool = False
+    whole: str = ""
+    """Why the workspace cannot be split, "" when it can."""
+    services: tuple[Service, ...]
+    packages: tuple[PackageGuess, ...]
+    left_out: tuple[tuple[str, str], ...]
+    libraries: tuple[str, ...]
+    scripts: ScriptAdvice
+    npmrc: bool = False
+    """Whether .npmrc names a registry that needs credentials."""
+    notes: tuple[str, ...] = ()
+
+
+def guess(facts: WorkspaceFacts) -> Guess:
+    """What the facts suggest; deterministic."""
+    tested = {f.package.path: _beside(f.package) for f in facts.packages}
+    if all(tested.values()):
+        tested = dict.fromkeys(tested, "")
+    judged = tuple(_judge(f, facts) for f in facts.packages if not tested[f.package.path])
+    services = _named(tuple(j for j in judged if isinstance(j, Service)))
+    refused = tuple((j.path, j.reason) for j in judged if isinstance(j, _Refused))
+    beside = tuple((path, reason) for path, reason in tested.items() if reason)
+    node, source = _node(facts)
+    return Guess(
+        name=slug(facts.name) or "workspace",
+        node=node,
+        node_source=source,
+        alpine=any(d.alpine for _, d in _dockerfiles(facts)),
+        whole=_whole(facts),
+        services=services,
+        packages=tuple(p for f in facts.packages if not (p := _package(f, facts, services)).is_empty),
+        left_out=tuple(sorted((*beside, *((p, r) for p, r in refused if r)))),
+        libraries=tuple(p for p, reason in refused if not reason),
+        scripts=advise(facts.workspace, [s.package for s in services if not s.static]),
+        npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
+        notes=tuple(_notes(facts)),
+    )
+
+
+def slug(name: str) -> str:
+    """A name as bake.toml's names are: lower-case letters, digits, single dashes; a scope is dropped."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.rpartition("/")[2])
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+
+
+# --- one package ----------------------------------------------------------------------------------------
+
+_BESIDE = frozenset(
+    {
+        *("test", "tests", "e2e", "example", "examples", "docs", "doc", "demo", "demos", "fixtures", "playground"),
+        *("storybook", "benchmark", "benchmarks", "bench", "cypress", "playwright", "sandbox", "testing", "templates"),
+    }
+)
+_DESKTOP = {"expo": "a mobile app", "react-native": "a mobile app", "electron": "a desktop app"}
+_DESKTOP |= {"plasmo": "a browser extension", "wxt": "a browser extension", "@tauri-apps/api": "a desktop app"}
+_DESKTOP |= {"vscode": "an editor's extension", "@capacitor/core": "a mobile app"}
+_HTTP = frozenset(
+    {
+        *("express", "fastify", "fastify-cli", "koa", "hono", "@hono/node-server", "@hapi/hapi", "restify", "polka"),
+        *("@nestjs/platform-express", "@nestjs/platform-fastify", "@loopback/rest", "@apollo/server", "apollo-server"),
+        *("next", "nuxt", "@strapi/strapi", "graphql-yoga", "@adonisjs/core", "@feathersjs/express", "h3", "ws"),
+        *("socket.io", "@trpc/server", "elysia", "connect", "micro", "@remix-run/serve", "@react-router/serve"),
+    }
+)
+_MAIN_SCRIPTS = ("start:prod", "start:production", "prod", "serve:prod", "production", "start", "serve", "server")
+_PROCESS_WORDS = frozenset(
+    {
+        *("worker", "workers", "queue", "queues", "cron", "scheduler", "schedule", "jobs", "job", "consumer"),
+        *("consumers", "processor", "processors", "poller", "daemon", "listener", "subscriber", "runner", "relay"),
+    }
+)
+_NOT_PROCESSES = frozenset(
+    {
+        *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
+        *("lint", "format", "db", "migrate", "seed", "inspect", "type", "types", "typecheck", "check", "clean", "host"),
+        *("install", "deploy", "publish", "generate", "env", "staging", "swa", "swc", "hmr", "e2e", "dashboard"),
+        *("kill", "stop", "logs", "down", "emulators", "storybook", "docs", "preview", "stage", "development", "all"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refused:
+    """A package that does not run; reason "" for a plain library."""
+
+    path: str
+    reason: str
+
+
+def _beside(package: Package) -> str:
+    """Why a package is beside the product, judged by its place and name."""
+    words = re.split(r"[/_.-]+", f"{package.path}/{package.name.rpartition('/')[2]}".lower())
+    return next((f"`{w}` in its name" for w in words if w in _BESIDE), "")
+
+
+def _judge(facts: PackageFacts, everything: WorkspaceFacts) -> Service | _Refused:
+    package = facts.package
+    declared = {**package.dependencies, **package.dev_dependencies}
+    kind = next((text for name, text in _DESKTOP.items() if name in declared), "")
+    if kind:
+        return _Refused(path=package.path, reason=kind)
+    frontend = find_frontend(facts, everything.texts)
+    if frontend is not None and frontend.static and not _serves(facts, everything):
+        source = f"{frontend.tool}, {frontend.source}"
+        return Service(name="", package=package.path, static=frontend.static, source=source)
+    return _running(facts, everything, frontend)
+
+
+def _serves(facts: PackageFacts, everything: WorkspaceFacts) -> bool:
+    """Whether a package with a frontend in it starts a server of its own."""
+    start, _ = _main_start(facts, everything)
+    http = _HTTP & {*facts.package.dependencies} - {"next", "nuxt", "ws", "connect"}
+    return bool(start.words) and not start.static and bool(http)
+
+
+def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend | None) -> Service | _Refused:
+    package = facts.package
+    start, source = _main_start(facts, everything)
+    if frontend is not None and frontend.command and not (start.words and not start.static):
+        start, source = Start(words=frontend.command), frontend.source
+    extra = _extra(facts, everything, start)
+    if (start.static or not start.words) and not extra:
+        return _Refused(path=package.path, reason=_why_not(package, start, everything))
+    processes = (*_main(facts, everything, start, source, frontend), *extra)
+    return Service(
+        name="", package=package.path, processes=_roles(processes, facts), unknown=_unknown(facts, processes)
+    )
+
+
+def _why_not(package: Package, start: Start, everything: WorkspaceFacts) -> str:
+    """Why a package that may be meant to run does not; "" for a library."""
+    if start.static:
+        return f"`{' '.join(start.words)}` serves files that bake does not know"
+    used = any(package.path in everything.workspace.needs(p.path) for p in everything.workspace.packages)
+    return "" if used or "start" not in package.scripts else start.reason
+
+
+def _main_start(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[Start, str]:
+    """The package's own process and where it was found; a Start with a reason when there is none."""
+    package, members = facts.package, everything.workspace.packages
+    reasons: list[Start] = []
+    for words, source in _main_candidates(facts, everything):
+        start = start_of(words, package, members)
+        start = replace(start, words=_relative(start.words, package.path))
+        if start.words:
+            return start, source
+        reasons.append(start)
+    return (reasons or [Start(reason="no script, binary or Dockerfile starts it")])[0], ""
+
+
+def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str | Sequence[str], str]]:
+    """Commands in the order in which they are believed, with their sources."""
+    package = facts.package
+    file = f"{package.path}/package.json"
+    scripts = [(package.scripts[n], f"{file}: scripts.{n}") for n in _MAIN_SCRIPTS if n in package.scripts]
+    docker = [
+        (parse_dockerfile(text).words, f"{package.path}/{name}")
+        for name, text in facts.texts.items()
+        if "ockerfile" in name and ".dev" not in name.lower() and parse_dockerfile(text).words
+    ]
+    yield from scripts[:1] if scripts and "prod" in scripts[0][1].rpartition(".")[2] else ()
+    yield from docker
+    yield from scripts
+    yield from ((words, source) for words, source in _composed(package, everything) if words)
+    yield from _binaries(package, everything)
+    if docker or _HTTP & {*package.dependencies}:
+        main = str(package.manifest.get("main") or "")
+        if re.search(r"\.[cm]?js$", main) and not _is_used(package, everything):
+            yield ("node", main), f"{file}: main"
+
+
+def _binaries(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[Sequence[str], str]]:
+    """A single command line tool that nobody else uses."""
+    if len(package.bins) == 1 and not _is_used(package, everything):
+        yield ("node", posixpath.normpath(next(iter(package.bins.values())))), f"{package.path}/package.json: bin"
+
+
+def _is_used(package: Package, everything: WorkspaceFacts) -> bool:
+    return any(package.name in {*p.dependencies, *p.dev_dependencies} for p in everything.workspace.packages)
+
+
+def _composed(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[tuple[str, ...], str]]:
+    for path, text in everything.texts.items():
+        if "compose" in posixpath.basename(path):
+            for service in parse_compose(text, posixpath.dirname(path)):
+                if service.folder == package.path:
+                    yield service.words, f"{path}: {service.name}"
+
+
+def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """Words that name files from the root or from an image's /app, as the package itself names them."""
+    cut = re.compile(rf"^(?:/[\w./-]*?)?/?{re.escape(path)}/(?=[^/])")
+    home = re.compile(r"^/(?:usr/src/)?(?:app|home/node/app|workspace|srv)/(?=[\w.-])")
+    return tuple(home.sub("", cut.sub("", w)) for w in words)
+
+
+def _main(
+    facts: PackageFacts, everything: WorkspaceFacts, start: Start, source: str, frontend: Frontend | None
+) -> tuple[Process, ...]:
+    if not start.words or start.static:
+        return ()
+    port, port_source = _port(facts, everything, start.words, frontend)
+    health, health_source, certain = _health(facts) if port else ("", "", False)
+    writable = tuple(f"/app/{facts.package.path}/{w}" for w in (frontend.writable if frontend else ()))
+    process = Process(
+        role="",
+        words=start.words,
+        env=start.env,
+        entrypoint=source.endswith(": bin"),
+        port=port,
+        port_source=port_source,
+        health=health,
+        health_source=health_source,
+        health_certain=certain,
+        writable=writable,
+        source=source,
+        before=start.before,
+    )
+    return (process,)
+
+
+def _roles(processes: tuple[Process, ...], facts: PackageFacts) -> tuple[Process, ...]:
+    """Name the main process beside others; alone it needs no name."""
+    if len(processes) == 1:
+        return (replace(processes[0], role=""),)
+    http = processes[0].port is not None or bool(_HTTP & {*facts.package.dependencies})
+    taken = {p.role for p in processes}
+    name = next(n for n in (("api", "server", "main") if http else ("main", "server", "process")) if n not in taken)
+    return tuple(replace(p, role=p.role or name) for p in processes)
+
+
+def _unknown(facts: PackageFacts, processes: Sequence[Process]) -> tuple[str, ...]:
+    main = processes[0]
+    http = _HTTP & {*facts.package.dependencies}
+    return ("port",) if http and main.port is None and not main.entrypoint else ()
+
+
+# --- further processes ----------------------------------------------------------------------------------
+
+
+def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tuple[Process, ...]:
+    """Processes beside the main one, from scripts, compose files and supervisors; each command once."""
+    found: dict[tuple[str, ...], Process] = {}
+    seen = {main.words, _resolved(main.words)}
+    for role, words, source in (*_scripted(facts), *_supervised(facts, everything)):
+        start = start_of(words, facts.package, everything.workspace.packages)
+        plain = _relative(start.words, facts.package.path)
+        if plain and not start.static and plain not in seen and _resolved(plain) not in seen and role:
+            seen |= {plain, _resolved(plain)}
+            taken = {p.role for p in found.values()}
+            name = role if role not in taken else f"{role}-{len(taken)}"
+            found[plain] = Process(role=name, words=plain, env=start.env, source=source, before=start.before)
+    return tuple(found.values())
+
+
+def _resolved(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`node dist/x` and `node dist/x.js` are one."""
+    return tuple(re.sub(r"\.[cm]?js$", "", w) for w in words)
+
+
+def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
+    for name, text in facts.package.scripts.items():
+        words = [w.lower() for w in re.split(r"[:_.\s-]+", name) if w]
+        kept = [w for w in words if w not in {"start", "run", "serve", "prod", "production"}]
+        started = words[0] == "start" and len(kept) == 1
+        paths = re.split(r"[/.\s:_-]+", text.lower())
+        known = bool(_PROCESS_WORDS & {*kept, *paths})
+        if kept and not _NOT_PROCESSES & set(kept) and not name.startswith(("pre", "post")) and (known or started):
+            yield slug("-".join(kept)), text, f"{facts.package.path}/package.json: scripts.{name}"
+
+
+def _supervised(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str, Sequence[str], str]]:
+    """Programs of supervisor files, Procfiles and compose files that run this package."""
+    path = facts.package.path
+    own = {f"{path}/{name}": text for name, text in facts.texts.items()}
+    for file, text in (*own.items(), *everything.texts.items()):
+        folder = f"/{path}" if file in own else "/"
+        name = posixpath.basename(file)
+        if not _SUPERVISORS.search(name):
+            continue
+        for program in parse_programs(file, text, folder):
+            words = program.words
+            inside = program.directory.strip("/").endswith(path) or any(path + "/" in w for w in words)
+            if inside and program.name:
+                yield _without(slug(program.name), path), words, f"{file}: {program.name}"
+    for words, source in _composed(facts.package, everything):
+        if words:
+            yield _without(slug(source.rpartition(": ")[2]), path), words, source
+
+
+_SUPERVISORS = re.compile(r"^Procfile|\.conf$|^(?:ecosystem|pm2)\.config\.|^(?!.*\.config\.).*\.(?:[cm]?js|sh)$")
+
+
+def _without(role: str, path: str) -> str:
+    """A role's name without the service's in front: `catalog-worker` of services/catalog is `worker`."""
+    service = slug(posixpath.basename(path))
+    return role.removeprefix(f"{service}-") or role
+
+
+# --- ports and health -----------------------------------------------------------------------------------
+
+_PORT_NAME = (
+    r"(?!(?:DB|DATABASE|REDIS|SMTP|MAIL|EMAIL|POSTGRES|PG|MYSQL|MONGO|KAFKA|RABBIT\w*|ELASTIC|VITE|METRICS|DEBUG)_)"
+)
+_PORTS = (
+    rf"process\.env(?:\.|\[['\"]){_PORT_NAME}(?:[A-Z]+_)*PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{{2,5}})",
+    rf"\b{_PORT_NAME}(?:HTTP_|SERVER_|API_|APP_|WEB_)?PORT['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
+    r"\.listen\(\s*(?:\{[^}]{0,80}?port:\s*)?(\d{2,5})\b",
+    r"\bget(?:<\w+>)?\(\s*['\"]PORT['\"]\s*\)?\s*(?:,|\|\||\?\?)\s*['\"]?(\d{2,5})",
+    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?\b(\d{4,5})\b",
+)
+_OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
+_HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
+_ROUTE = re.compile(
+    rf"\b(?:app|server|fastify|instance|api|http)\s*\.\s*(?:get|all|route|use)\s*(?:<[^>(]*>)?\(\s*{_HEALTH}"
+)
+_ROUTE_MAYBE = re.compile(rf"(?:\.\s*(?:get|all|route)\s*\(|(?:url|path|pathname)['\"]?\s*(?:===?|:)|case)\s*{_HEALTH}")
+
+
+def _port(
+    facts: PackageFacts, everything: WorkspaceFacts, words: Sequence[str], frontend: Frontend | None
+) -> tuple[int | None, str]:
+    """The port and the file that tells it."""
+    line = " ".join(words)
+    if option := _OPTION.search(line):
+        return int(option[1]), "its command"
+    for name, text in facts.texts.items():
+        if "ockerfile" in name and (port := parse_dockerfile(text).port):
+            return port, f"{facts.package.path}/{name}: EXPOSE"
+    for path, text in everything.texts.items():
+        if "compose" in posixpath.basename(path):
+            for service in parse_compose(text, posixpath.dirname(path)):
+                if service.folder == facts.package.path and service.port:
+                    return service.port, f"{path}: {service.name}"
+    found = _source_port(facts)
+    if found[0] is None and frontend is not None and frontend.port and frontend.command:
+        return frontend.port, f"{frontend.tool}'s own"
+    return found if found[0] is not None or words[:1] != ("fastify",) else (3000, "fastify-cli's own")
+
+
+def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
+    for pattern in _PORTS:
+        for path, text in facts.sources.items():
+            if found := re.search(pattern, text):
+                return int(found[1]), f"{facts.package.path}/{path}"
+    for name in (".env.example", ".env.sample"):
+        if found := re.search(r"^PORT=[\"']?(\d{2,5})", facts.texts.get(name, ""), re.M):
+            return int(found[1]), f"{facts.package.path}/{name}"
+    return None, ""
+
+
+def _health(facts: PackageFacts) -> tuple[str, str, bool]:
+    """The path, its file, and whether it is served under that very path."""
+    for certain, pattern in ((True, _ROUTE), (False, _ROUTE_MAYBE)):
+        for path, text in facts.sources.items():
+            if found := pattern.search(text):
+                return found[1], f"{facts.package.path}/{path}", certain
+    return "", "", False
+
+
+# --- the whole ------------------------------------------------------------------------------------------
+
+
+def _named(services: tuple[Service, ...]) -> tuple[Service, ...]:
+    """Names: the package's folder; with its parent's where two would be called the same."""
+    short = {s.package: slug(posixpath.basename(s.package)) for s in services}
+    names: dict[str, str] = {}
+    for path, name in short.items():
+        clash = list(short.values()).count(name) > 1 or name in {"all", "default", "workspace", "monolith", ""}
+        names[path] = slug(path.replace("/", "-")) if clash else name
+    return tuple(replace(s, name=names[s.package]) for s in services)
+
+
+def _dockerfiles(facts: WorkspaceFacts) -> Iterator[tuple[str, Dockerfile]]:
+    texts = {f"{f.package.path}/{name}": text for f in facts.packages for name, text in f.texts.items()}
+    for path, text in {**facts.texts, **texts}.items():
+        if "ockerfile" in posixpath.basename(path):
+            yield path, parse_dockerfile(text)
+
+
+def _node(facts: WorkspaceFacts) -> tuple[int, str]:
+    """The major version of Node and the file that says it; ("", default) when none does."""
+    manifest = facts.workspace.root_package.manifest
+    volta = manifest.get("volta")
+    tools = re.search(r"^nodejs\s+(\S+)", facts.texts.get(".tool-versions", ""), re.M)
+    stated = (
+        (facts.texts.get(".nvmrc", ""), ".nvmrc"),
+        (facts.texts.get(".node-version", ""), ".node-version"),
+        (str(volta.get("node", "")) if isinstance(volta, dict) else "", "package.json: volta"),
+        (tools[1] if tools else "", ".tool-versions"),
+    )
+    for text, source in stated:
+        if major := _major(text.strip()):
+            return major, source
+    majors = [(d.node, f) for f, d in _dockerfiles(facts) if d.node]
+    if majors:
+        return max(majors)
+    engines = manifest.get("engines")
+    wanted = str(engines.get("node", "")) if isinstance(engines, dict) else ""
+    return (_fitting(wanted), f"package.json: engines.node {wanted}") if wanted else (DEFAULT_NODE, "")
+
+
+def _major(text: str) -> int:
+    named = text.lower().removeprefix("lts/")
+    if named in _LTS_NAMES:
+        return _LTS_NAMES[named]
+    found = re.match(r"v?(\d+)", text)
+    return int(found[1]) if found else 0
+
+
+def _fitting(wanted: str) -> int:
+    """The newest long-term version that a range allows, else the first number in it."""
+    fits = (major for major in _LTS if satisfies(f"{major}.99.0", wanted))
+    number = re.search(r"\d+", wanted)
+    return next(fits, int(number[0]) if number else DEFAULT_NODE)
+
+
+def _whole(facts: WorkspaceFacts) -> str:
+    from bake.errors import WorkspaceError
+
+    try:
+        facts.workspace.build_order([p.path for p in facts.workspace.packages])
+    except WorkspaceError as error:
+        return error.what
+    return ""
+
+
+def _package(facts: PackageFacts, everything: WorkspaceFacts, services: Iterable[Service]) -> PackageGuess:
+    package = facts.package
+    mine = next((s for s in services if s.package == package.path), None)
+    frontend = find_frontend(facts, everything.texts) if mine else None
+    build, source = _build(facts, mine)
+    return PackageGuess(
+        path=package.path,
+        build=build,
+        source=source,
+        files=frontend.files if frontend and mine and not mine.static and frontend.files else None,
+        inputs=everything.outside.get(package.path, ()),
+        variables=_variables(facts) if frontend else (),
+    )
+
+
+def _build(facts: PackageFacts, service: Service | None) -> tuple[str | bool, str]:
+    """The script that builds a package without a `build`, when something has to be built."""
+    scripts = facts.package.scripts
+    if "build" in scripts:
+        return True, ""
+    words = [w for p in service.processes for w in p.words] if service else []
+    main = str(facts.package.manifest.get("main") or "")
+    if not any(re.match(r"\.?/?(dist|build|lib|out)/", w) for w in (*words, main, service.static if service else "")):
+        return True, ""
+    name = next((n for n in ("build:prod", "build:ts", "compile", "bundle", "tsc", "prepare") if n in scripts), "")
+    return (name, f"it has no script `build`, but `{name}`") if name else (True, "")
+
+
+def _variables(facts: PackageFacts) -> tuple[str, ...]:
+    """Public variables that a bundler puts into the output."""
+    pattern = r"(?:import\.meta\.env|process\.env)\.((?:VITE|NEXT_PUBLIC|REACT_APP|PUBLIC|NUXT_PUBLIC)_\w+)"
+    return tuple(sorted({name for text in facts.sources.values() for name in re.findall(pattern, text)}))
+
+
+def _notes(facts: WorkspaceFacts) -> Iterator[str]:
+    scripts = facts.workspace.root_package.scripts
+    for name in ("preinstall", "install", "postinstall", "prepare"):
+        text = scripts.get(name, "")
+        if text and not re.search(r"husky|lefthook|simple-git-hooks|only-allow|lint-staged|patch-package", text):
+            yield f"the root's `{name}` script does not run in images: {text}"
+    if any("patch-package" in s for s in scripts.values()):
+        yield "patch-package does not run: images have the packages as published"
+    if "start" in scripts and not facts.packages:
+        yield "the root package itself runs; bake makes images of workspace members only"

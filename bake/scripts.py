@@ -1,0 +1,65 @@
+"""Advice on install scripts: which packages need theirs, which do without. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bake.closure import Entry, closure
+from bake.semver import satisfies
+from bake.workspace import Workspace
+
+_WITHOUT = {
+    # Their binaries are packages of their own, one per platform; the script only checks or links.
+    **dict.fromkeys(("@parcel/watcher", "@swc/core", "@tailwindcss/oxide", "esbuild", "fsevents", "lmdb"), "*"),
+    **dict.fromkeys(("msgpackr-extract", "nx", "turbo", "unrs-resolver", "workerd"), "*"),
+    "bcrypt": ">=6.0.0",
+    "sharp": ">=0.33.0",
+    # They carry the binaries of every platform (prebuildify), or do without in JavaScript.
+    **dict.fromkeys(("@serialport/bindings-cpp", "bufferutil", "classic-level", "cpu-features", "keccak"), "*"),
+    **dict.fromkeys(("leveldown", "secp256k1", "sodium-native", "ssh2", "utf-8-validate"), "*"),
+    # They print a message or send statistics.
+    **dict.fromkeys(("@apollo/protobufjs", "@nestjs/core", "@scarf/scarf", "@strapi/strapi", "core-js"), "*"),
+    **dict.fromkeys(("core-js-pure", "ejs", "es5-ext", "msw", "protobufjs", "styled-components", "vue-demi"), "*"),
+}
+"""Package -> versions that work without their install script."""
+
+_WITH = frozenset(
+    {
+        *("@prisma/client", "@prisma/engines", "@tensorflow/tfjs-node", "argon2", "bcrypt", "better-sqlite3", "canvas"),
+        *("couchbase", "duckdb", "ffmpeg-static", "grpc", "ibm_db", "isolated-vm", "kerberos", "libpq", "node-pty"),
+        *("node-rdkafka", "node-sass", "onnxruntime-node", "oracledb", "prisma", "puppeteer", "re2", "sharp"),
+        *("sqlite3", "usb", "zeromq"),
+    }
+)
+"""Packages that need it, but for the versions above: they compile or download."""
+
+_FOR_BUILDS = frozenset({"@prisma/client", "@prisma/engines", "node-sass", "prisma"})
+_PLATFORMS = ("linux/amd64", "linux/arm64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptAdvice:
+    """Names of packages with an install script. unknown: bake does not know whether they need it."""
+
+    run: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def advise(workspace: Workspace, packages: Iterable[str]) -> ScriptAdvice:
+    """Sort the install scripts in the closures of the packages (paths of those that run) by what is known of them."""
+    lock = workspace.lock
+    reached = {e for path in packages for e in closure(lock, path, platforms=_PLATFORMS, libc="glibc").entries}
+    verdicts = {e.name: _verdict(e) for p in sorted(reached) if (e := lock.entries[p]).install_script}
+    sorted_by = {v: tuple(sorted(n for n, w in verdicts.items() if w == v)) for v in ("run", "without", "unknown")}
+    builds = {e.name for e in lock.entries.values() if e.install_script and e.name in _FOR_BUILDS}
+    return ScriptAdvice(
+        run=sorted_by["run"], without=sorted_by["without"], unknown=sorted_by["unknown"], builds=tuple(sorted(builds))
+    )
+
+
+def _verdict(entry: Entry) -> str:
+    version = entry.version or "0.0.0"
+    if entry.name in _WITHOUT and (_WITHOUT[entry.name] == "*" or satisfies(version, _WITHOUT[entry.name])):
+        return "without"
+    return "run" if entry.name in _WITH else "unknown"
