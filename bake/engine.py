@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -206,7 +208,7 @@ def run_bake(root: Path, file: str, options: BuildOptions, report: Callable[[Ste
 
     Raises BuildError with the failing step's output, and leaves no child process behind when interrupted.
     """
-    with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root):
+    with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root), _ending_children():
         metadata = Path(folder) / "metadata.json"
         progress = _stream(file, options, metadata, report)
         data = json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}
@@ -259,7 +261,7 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
         if not live:
             # Steps' names say their target only where there are several.
             target = options.targets[0] if len(options.targets) == 1 else ""
-            for line in _lines(cast("Iterator[str]", logs)):
+            for line in cast("Iterator[str]", logs):
                 for step in progress.feed(line, target=target):
                     report(step)
     except (DockerException, UnicodeDecodeError):
@@ -267,27 +269,40 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
     return progress
 
 
-def _lines(logs: Iterator[str]) -> Iterator[str]:
-    """The generator's lines; its child process ends with us, however we end."""
+@contextlib.contextmanager
+def _ending_children() -> Iterator[None]:
+    """End the processes that the block started, should it be left early: python-on-whales does not.
+
+    buildx cancels its build on SIGTERM; the docker command ends it when it ends itself.
+    """
+    before = _children()
     try:
-        yield from logs
-    finally:
-        for process in _processes(logs):
-            if process.poll() is None:
-                process.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=10)
-                process.kill()
+        yield
+    except BaseException:
+        for pid in _children() - before:
+            _end(pid)
+        raise
 
 
-def _processes(generator: object) -> Iterator["subprocess.Popen[bytes]"]:
-    """Popen objects that a suspended generator of python-on-whales holds; it offers no other way to them."""
-    frame = getattr(generator, "gi_frame", None)
-    for value in list(frame.f_locals.values()) if frame else ():
-        if isinstance(value, subprocess.Popen):
-            yield value
-        elif hasattr(value, "gi_frame"):
-            yield from _processes(value)
+def _children() -> set[int]:
+    """Process ids of this process's children."""
+    listed = list(Path(f"/proc/{os.getpid()}/task").glob("*/children"))
+    if listed:
+        return {int(pid) for file in listed for pid in file.read_text().split()}
+    pairs = (line.split() for line in _run(["ps", "-A", "-o", "pid=,ppid="]).stdout.splitlines())
+    return {int(pid) for pid, parent in pairs if int(parent) == os.getpid()}
+
+
+def _end(pid: int) -> None:
+    """SIGTERM, and SIGKILL after ten seconds."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGTERM)
+        for _ in range(200):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def _history(metadata: Mapping[str, Any], builder: str | None) -> Progress:
@@ -405,3 +420,36 @@ def connect() -> Iterator["docker.DockerClient"]:
         raise EngineError("docker engine", f"does not answer ({error})", "start it: scripts/engine up") from None
     with contextlib.closing(client):
         yield client
+
+
+def read_cache_usage(builder: str | None = None) -> list[str]:
+    """Every record of the build cache as a line of JSON. Raises EngineError where buildx cannot tell."""
+    return _json_lines(["docker", "buildx", "du", *_of(builder), "--format", "json"])
+
+
+def read_image_usage() -> list[str]:
+    """What `docker system df` counts, a line of JSON each; nothing where there is no local engine."""
+    try:
+        return _json_lines(["docker", "system", "df", "--format", "json"])
+    except EngineError:
+        return []
+
+
+def prune(keep: int, builder: str | None = None) -> None:
+    """Remove what the build cache holds beyond `keep` bytes, the longest unused first. Raises EngineError."""
+    modern = "--max-used-space" in _run(["docker", "buildx", "prune", "--help"]).stdout
+    flag = "--max-used-space" if modern else "--keep-storage"
+    done = _run(["docker", "buildx", "prune", *_of(builder), "--force", f"{flag}={keep}"])
+    if done.returncode != 0:
+        raise EngineError("docker buildx prune", _last_line(done.stderr), "")
+
+
+def _json_lines(words: Sequence[str]) -> list[str]:
+    done = _run(words)
+    if done.returncode != 0:
+        raise EngineError(" ".join(words[:3]), _last_line(done.stderr), "update docker-buildx to 0.24 or later")
+    return [line for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def _of(builder: str | None) -> list[str]:
+    return ["--builder", builder] if builder else []

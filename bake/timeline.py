@@ -34,7 +34,7 @@ def timeline(progress: Progress, *, title: str) -> str:
     steps = [s for s in progress.steps.values() if s.stage and s.intervals]
     rows = _rows(steps)
     begin = min((_start(s) for s in steps), default=0.0)
-    length = max((e for s in steps for e in s.intervals.values()), default=begin) - begin
+    length = max((end for s in steps for _, end in _shown(s)), default=begin) - begin
     scale = _WIDTH / max(length, 0.1)
     height = _TOP + len(rows) * _ROW + 34
     ran = sum(not s.cached for s in steps)
@@ -82,17 +82,18 @@ def _bars(step: Step, y: int, begin: float, scale: float) -> list[str]:
     """One bar per time it ran, of at least two pixels so that a hit can be seen."""
     kind = "failed" if step.error else "cached" if step.cached else "run" if step.runs else "other"
     note = "failed" if step.error else "cached" if step.cached else f"{step.seconds:.1f} s"
-    bars = [(_start(step), _start(step))] if step.cached else _merged(step)
     return [
         f'<rect class="{kind}" x="{_LEFT + (start - begin) * scale:.1f}" y="{y + 5}"'
         f' width="{max((end - start) * scale, 3):.1f}" height="{_ROW - 10}" rx="1.5">'
         f"<title>{_xml(f'{plain(step.what)} ({note})')}</title></rect>"
-        for start, end in bars
+        for start, end in _shown(step)
     ]
 
 
-def _merged(step: Step) -> list[tuple[float, float]]:
-    """The step's intervals without overlaps."""
+def _shown(step: Step) -> list[tuple[float, float]]:
+    """When it ran, without overlaps; a hit takes no time, whatever it waited for."""
+    if step.cached:
+        return [(_start(step), _start(step))]
     merged: list[tuple[float, float]] = []
     for start, end in sorted(step.intervals.items()):
         if merged and start <= merged[-1][1]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bake.check import check, errors
 from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
-from bake.errors import BuildError, CheckError, UsageError
+from bake.errors import BuildError, CheckError, EngineError, UsageError
 from bake.generated import write_files
 from bake.release import FILE_NAME, UNFINISHED, Release, write_release
 from bake.report import size, table
@@ -286,9 +286,24 @@ def _bake(
     except StepFailedError as error:
         raise _explained(context, plan, error.step) from None
     _record(context, plan, state, built)
+    _budget(context, arguments)
     if arguments.timeline is not None:
         _draw(context, plan, arguments.timeline, built)
     return built
+
+
+def _budget(context: Context, arguments: argparse.Namespace) -> None:
+    """Warn when the engine's cache has outgrown bake.toml's budget."""
+    from bake.disk import cache_usage, parse_size, total
+    from bake.engine import read_cache_usage
+
+    budget = context.project.config.cache.budget
+    if budget is None:
+        return
+    with contextlib.suppress(EngineError):
+        used = total(cache_usage(read_cache_usage(arguments.builder)))
+        if used > parse_size(budget):
+            context.warn(f"the build cache takes {size(used)}, more than cache.budget = {budget}; run `bake prune`")
 
 
 def _draw(context: Context, plan: "Plan", file: Path, built: "Built") -> None:
