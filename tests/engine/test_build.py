@@ -1,0 +1,178 @@
+"""The main job on a real engine: images that hold what they need, one build of each package, clean failures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bake.plan import Request, make_plan
+from bake.project import Project
+from tests.engine.conftest import ROOT, Workspace
+
+pytestmark = pytest.mark.engine
+
+
+def inspect(reference: str) -> Mapping[str, Any]:
+    done = subprocess.run(["docker", "image", "inspect", reference], capture_output=True, text=True, check=True)
+    found: list[Mapping[str, Any]] = json.loads(done.stdout)
+    return found[0]
+
+
+def listing(reference: str, *paths: str) -> list[str]:
+    words = ["docker", "run", "--rm", "--network", "none", reference, "find", *paths, "-mindepth", "1"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return sorted(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """The example's catalog, metastore, frontend and CLI, built once for amd64."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    targets = ["catalog", "metastore", "frontend", "cli"]
+    words = [sys.executable, "-m", "bake", *targets, "--platform", "linux/amd64", "--tag", "engine-test"]
+    done = subprocess.run(
+        [*words, "--format", "json"],
+        cwd=ROOT / "examples" / "apphub",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {row["image"]: row for row in json.loads(done.stdout)["images"]}
+
+
+def test_roles_share_every_layer_and_differ_in_their_configuration(built: Mapping[str, Any]) -> None:
+    api, worker = (inspect(f"apphub-catalog-{role}:engine-test") for role in ("api", "worker"))
+    assert api["RootFS"]["Layers"] == worker["RootFS"]["Layers"]
+    assert api["Config"]["Cmd"] == ["node", "dist/server.js"]
+    assert worker["Config"]["Cmd"] == ["tsx", "src/worker.ts"]
+    assert worker["Config"]["User"] == "1000:1000"
+    assert "Healthcheck" not in worker["Config"]
+
+
+def test_an_image_holds_its_closure_exactly(built: Mapping[str, Any], example_project: Project) -> None:
+    plan = make_plan(example_project, Request(platforms=("linux/amd64",)))
+    wanted = set(next(s for s in plan.services if s.service == "metastore").closure.entries)
+    find = "find /app -path '*/node_modules/*' \\( -name package.json -o -type l \\) -not -path '*/.bin/*'"
+    words = ["docker", "run", "--rm", "apphub-metastore:engine-test", "sh", "-c", find]
+    paths = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    found = {p.removeprefix("/app/").removesuffix("/package.json") for p in paths}
+    assert wanted
+    assert wanted <= found
+    # What is left are package.json files inside packages (`dist/cjs/package.json`): no package of its own.
+    assert {p for p in found - wanted if p.rpartition("node_modules/")[2].count("/") <= p.count("@")} == set()
+
+
+def test_the_frontend_image_has_no_node_modules(built: Mapping[str, Any]) -> None:
+    files = listing("apphub-frontend:engine-test", "/app")
+    assert not [f for f in files if "node_modules" in f]
+    assert "/app/apps/frontend/dist/index.html" in files
+
+
+def test_the_cli_image_runs_help_and_takes_arguments(built: Mapping[str, Any]) -> None:
+    for words in ([], ["--version"]):
+        done = subprocess.run(
+            ["docker", "run", "--rm", "apphub-cli:engine-test", *words], capture_output=True, text=True, check=True
+        )
+        assert ("Usage: apphub" in done.stdout) == (not words)
+
+
+def test_the_same_build_again_runs_no_step(built: Mapping[str, Any], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bake", "metastore", "--platform", "linux/amd64", "--tag", "engine-test"],
+        cwd=ROOT / "examples" / "apphub",
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "RUN " not in done.stderr
+
+
+def test_buildx_alone_gives_the_same_image(tiny_workspace: Workspace) -> None:
+    first = tiny_workspace.bake("api", "--format", "json")
+    assert first.returncode == 0, first.stderr
+    words = ["docker", "buildx", "bake", "-f", ".bake/docker-bake.hcl", "api", "--metadata-file", "meta.json"]
+    subprocess.run(words, cwd=tiny_workspace.root, capture_output=True, check=True)
+    metadata = json.loads((tiny_workspace.root / "meta.json").read_text())
+    assert metadata["api"]["containerimage.digest"] == json.loads(first.stdout)["images"][0]["digest"]
+
+
+def test_the_context_that_is_sent_holds_sources_only(tiny_workspace: Workspace) -> None:
+    for path in ("node_modules/x/big.bin", "services/api/dist/big.bin", ".git/big.bin", "unrelated/big.bin"):
+        tiny_workspace.write(path, "x" * 3_000_000)
+    for path in (".env", "services/api/.env", "services/api/.npmrc", "services/api/deploy.key"):
+        tiny_workspace.write(path, "TOKEN=hunter2\n")
+    assert tiny_workspace.bake("api", "--dry-run").returncode == 0
+    words = ["docker", "buildx", "bake", "-f", ".bake/docker-bake.hcl", "api", "--progress", "plain"]
+    out = tiny_workspace.root.parent / "source"
+    sets = ["--set", "api.target=source", "--set", f"api.output=type=local,dest={out}", f"--allow=fs.write={out.parent}"]
+    done = subprocess.run([*words, *sets], cwd=tiny_workspace.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    sent = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    assert not [p for p in sent if "big.bin" in p or p.endswith((".env", ".npmrc", ".key"))]
+    assert "services/api/package.json" in sent
+    assert sum((out / p).stat().st_size for p in sent) < 10_000, done.stderr
+
+
+def test_a_failing_build_shows_the_compilers_lines_and_the_package(tiny_workspace: Workspace) -> None:
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    manifest["scripts"] = {"build": "echo \"src/a.ts(1,1): error TS2322: Type 'x'.\" >&2; exit 2"}
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest))
+    done = tiny_workspace.bake("api")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert "    src/a.ts(1,1): error TS2322: Type 'x'." in lines
+    assert lines[-1] == (
+        "bake: error: services/api: `npm run build` failed with exit code 2; the compiler's lines are above"
+    )
+    assert not [line for line in lines if "Dockerfile" in line]
+
+
+def test_wrong_isolation_names_the_missing_package_and_the_key(tiny_workspace: Workspace) -> None:
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    manifest["scripts"] = {"build": "echo \"error TS2307: Cannot find module '@tiny/worker/x' or its types\"; exit 1"}
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest))
+    done = tiny_workspace.bake("api")
+    assert done.stderr.splitlines()[-1] == (
+        "bake: error: services/api: `npm run build` failed with exit code 1; it needs @tiny/worker: declare it in "
+        'services/api/package.json, or add it to packages."services/api".needs'
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_leaves_no_process_and_no_file(tiny_workspace: Workspace, number: signal.Signals) -> None:
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    manifest["scripts"] = {"build": "echo started; sleep 60"}
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest))
+    temporary = tiny_workspace.root.parent / "tmp"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bake", "api", "-v"],
+        cwd=tiny_workspace.root,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "out-" in line or "source:" in line or "COPY" in line:
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert children
+    process.send_signal(number)
+    _, rest = process.communicate(timeout=60)
+    assert rest.splitlines()[-1] == "bake: interrupted"
+    assert process.returncode == 130
+    assert not [c for c in children if Path(f"/proc/{c}").exists()]
+    assert list(temporary.iterdir()) == []
+    assert not list((tiny_workspace.root / ".bake").rglob(".new-*"))
