@@ -110,10 +110,17 @@ def test_the_context_that_is_sent_holds_sources_only(tiny_workspace: Workspace) 
         tiny_workspace.write(path, "x" * 3_000_000)
     for path in (".env", "services/api/.env", "services/api/.npmrc", "services/api/deploy.key"):
         tiny_workspace.write(path, "TOKEN=hunter2\n")
+    tiny_workspace.write(".gitignore", "dist\n")
     assert tiny_workspace.bake("api", "--dry-run").returncode == 0
     words = ["docker", "buildx", "bake", "-f", ".bake/docker-bake.hcl", "api", "--progress", "plain"]
     out = tiny_workspace.root.parent / "source"
-    sets = ["--set", "api.target=source", "--set", f"api.output=type=local,dest={out}", f"--allow=fs.write={out.parent}"]
+    sets = [
+        "--set",
+        "api.target=source",
+        "--set",
+        f"api.output=type=local,dest={out}",
+        f"--allow=fs.write={out.parent}",
+    ]
     done = subprocess.run([*words, *sets], cwd=tiny_workspace.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     sent = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
