@@ -121,11 +121,12 @@ def _package(package: PackageGuess) -> tuple[str, ...]:
     if len(lines) == 1:
         lines = []
     if package.variables:
-        names = ", ".join(package.variables)
+        shown = ", ".join(package.variables[:4]) + (" and others" if len(package.variables) > 4 else "")
+        first = package.variables[0]
         lines += [
-            f"# {package.path} reads {names} while it is built. To set them:",
+            f"# {package.path} reads {shown} while it is built. To set them from the environment:",
             f"# [packages.{_text(package.path)}.args]",
-            *(f'# {name} = {{ env = {_text(name)}, default = "" }}' for name in package.variables),
+            f'# {first} = {{ env = {_text(first)}, default = "" }}',
         ]
     return tuple(lines)
 
@@ -134,7 +135,7 @@ def _secrets(guess: Guess) -> tuple[str, ...]:
     if not guess.npmrc:
         return ()
     return ("# .npmrc names a private registry. Builds get its credentials from yours, never in a layer:",
-            "[secrets.npmrc]", 'file = "~/.npmrc"')  # fmt: skip
+            "[secrets.npmrc]", 'file = "~/.npmrc"', "required = false")  # fmt: skip
 
 
 def _left_out(guess: Guess) -> tuple[str, ...]:

@@ -137,11 +137,16 @@ def _text(file: Path) -> str:
 def outside_paths(facts: PackageFacts, members: frozenset[str]) -> tuple[str, ...]:
     """Paths from the root that scripts and configuration files of a package name and no package holds."""
     path = facts.package.path
-    configs = [t for n, t in facts.texts.items() if re.search(r"\.config\.[cm]?[jt]s$", n)]
+    configs = [t for n, t in facts.texts.items() if _BUILD_CONFIG.match(n)]
     texts = [s for n, s in facts.package.scripts.items() if _builds(n)] + configs
     found = (posixpath.normpath(posixpath.join(path, m)) for t in texts for m in re.findall(r"(?:\.\./)+[\w./@-]+", t))
     inside = (f for f in found if not f.startswith(("..", "node_modules")) and "node_modules" not in f and f != ".")
     return tuple(sorted({f for f in inside if not any(f == m or f.startswith(f"{m}/") for m in members) and "." in f}))
+
+
+_BUILD_CONFIG = re.compile(
+    r"(?!jest|vitest|eslint|prettier|playwright|cypress|lint|commitlint|knip).*\.config\.[cm]?[jt]s$"
+)
 
 
 def _builds(name: str) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bake.errors import WorkspaceError
 from bake.facts import PackageFacts, WorkspaceFacts
 from bake.frontends import Frontend, find_frontend
 from bake.parity import parse_programs
@@ -99,19 +100,28 @@ def guess(facts: WorkspaceFacts) -> Guess:
     beside = tuple((path, reason) for path, reason in tested.items() if reason)
     node, source = _node(facts)
     return Guess(
-        name=slug(facts.name) or "workspace",
+        name=_project_name(facts),
         node=node,
         node_source=source,
         alpine=any(d.alpine for _, d in _dockerfiles(facts)),
         whole=_whole(facts),
         services=services,
-        packages=tuple(p for f in facts.packages if not (p := _package(f, facts, services)).is_empty),
+        packages=tuple(p for f in _built(facts, services) if not (p := _package(f, facts, services)).is_empty),
         left_out=tuple(sorted((*beside, *((p, r) for p, r in refused if r)))),
         libraries=tuple(p for p, reason in refused if not reason),
         scripts=advise(facts.workspace, [s.package for s in services if not s.static]),
         npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
         notes=tuple(_notes(facts)),
     )
+
+
+_NO_NAMES = frozenset({"", "root", "monorepo", "workspace", "workspaces", "app", "project"})
+
+
+def _project_name(facts: WorkspaceFacts) -> str:
+    """The root package's name where it says something, else the folder's."""
+    names = (slug(facts.name), slug(facts.workspace.root.resolve().name))
+    return next((n for n in names if n not in _NO_NAMES), names[0] or "workspace")
 
 
 def slug(name: str) -> str:
@@ -231,9 +241,9 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     file = f"{package.path}/package.json"
     scripts = [(package.scripts[n], f"{file}: scripts.{n}") for n in _MAIN_SCRIPTS if n in package.scripts]
     docker = [
-        (parse_dockerfile(text).words, f"{package.path}/{name}")
+        (words, f"{package.path}/{name}")
         for name, text in facts.texts.items()
-        if "ockerfile" in name and ".dev" not in name.lower() and parse_dockerfile(text).words
+        if _PRODUCTION.fullmatch(name) and _there(words := parse_dockerfile(text).words, facts)
     ]
     yield from scripts[:1] if scripts and "prod" in scripts[0][1].rpartition(".")[2] else ()
     yield from docker
@@ -244,6 +254,15 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
         main = str(package.manifest.get("main") or "")
         if re.search(r"\.[cm]?js$", main) and not _is_used(package, everything):
             yield ("node", main), f"{file}: main"
+
+
+_PRODUCTION = re.compile(r"Dockerfile(?:\.prod\w*|\.release)?|(?:prod\w*\.)?Dockerfile")
+
+
+def _there(words: Sequence[str], facts: PackageFacts) -> bool:
+    """Whether a Dockerfile's command can be the package's own: a file beside package.json has to be there."""
+    plain = [w.removeprefix("./") for w in words[1:2] if words[0] == "node" and not w.startswith(("-", "/"))]
+    return bool(words) and all("/" in w or w == "." or {w, f"{w}.js"} & facts.names for w in plain)
 
 
 def _binaries(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[Sequence[str], str]]:
@@ -277,7 +296,7 @@ def _main(
     if not start.words or start.static:
         return ()
     port, port_source = _port(facts, everything, start.words, frontend)
-    health, health_source, certain = _health(facts) if port else ("", "", False)
+    health, health_source, certain = _health(facts, everything) if port else ("", "", False)
     writable = tuple(f"/app/{facts.package.path}/{w}" for w in (frontend.writable if frontend else ()))
     process = Process(
         role="",
@@ -337,12 +356,13 @@ def _resolved(words: tuple[str, ...]) -> tuple[str, ...]:
 
 def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
     for name, text in facts.package.scripts.items():
-        words = [w.lower() for w in re.split(r"[:_.\s-]+", name) if w]
-        kept = [w for w in words if w not in {"start", "run", "serve", "prod", "production"}]
+        words = [w for w in re.split(r"[:_.\s-]+", name) if w]
+        kept = [w for w in words if w.lower() not in {"start", "run", "serve", "prod", "production"}]
         started = words[0] == "start" and len(kept) == 1
         paths = re.split(r"[/.\s:_-]+", text.lower())
-        known = bool(_PROCESS_WORDS & {*kept, *paths})
-        if kept and not _NOT_PROCESSES & set(kept) and not name.startswith(("pre", "post")) and (known or started):
+        lower = {w.lower() for w in kept}
+        known = bool(_PROCESS_WORDS & {*lower, *paths})
+        if kept and not _NOT_PROCESSES & lower and not name.startswith(("pre", "post")) and (known or started):
             yield slug("-".join(kept)), text, f"{facts.package.path}/package.json: scripts.{name}"
 
 
@@ -385,7 +405,10 @@ _PORTS = (
     r"\.listen\(\s*(?:\{[^}]{0,80}?port:\s*)?(\d{2,5})\b",
     r"\bget(?:<\w+>)?\(\s*['\"]PORT['\"]\s*\)?\s*(?:,|\|\||\?\?)\s*['\"]?(\d{2,5})",
     r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?\b(\d{4,5})\b",
+    r"\b(?:default|http|server|api|app)?_?[pP]ort\s*:\s*(\d{4,5})\b",
 )
+_OTHERS_PORTS = frozenset({1433, 2525, 3306, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
+"""Of databases, queues, mail and debuggers."""
 _OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
 _HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
 _ROUTE = re.compile(
@@ -402,7 +425,8 @@ def _port(
     if option := _OPTION.search(line):
         return int(option[1]), "its command"
     for name, text in facts.texts.items():
-        if "ockerfile" in name and (port := parse_dockerfile(text).port):
+        port = parse_dockerfile(text).port if _PRODUCTION.fullmatch(name) else None
+        if port and port not in _OTHERS_PORTS:
             return port, f"{facts.package.path}/{name}: EXPOSE"
     for path, text in everything.texts.items():
         if "compose" in posixpath.basename(path):
@@ -418,20 +442,24 @@ def _port(
 def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
     for pattern in _PORTS:
         for path, text in facts.sources.items():
-            if found := re.search(pattern, text):
-                return int(found[1]), f"{facts.package.path}/{path}"
+            numbers = (int(found[1]) for found in re.finditer(pattern, text))
+            if number := next((n for n in numbers if n not in _OTHERS_PORTS), None):
+                return number, f"{facts.package.path}/{path}"
     for name in (".env.example", ".env.sample"):
         if found := re.search(r"^PORT=[\"']?(\d{2,5})", facts.texts.get(name, ""), re.M):
             return int(found[1]), f"{facts.package.path}/{name}"
     return None, ""
 
 
-def _health(facts: PackageFacts) -> tuple[str, str, bool]:
-    """The path, its file, and whether it is served under that very path."""
+def _health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, bool]:
+    """The path, its file, and whether it is served under that very path; libraries of the workspace count too."""
+    needs = everything.workspace.needs(facts.package.path)
+    places = (facts, *(f for f in everything.packages if f.package.path in needs))
     for certain, pattern in ((True, _ROUTE), (False, _ROUTE_MAYBE)):
-        for path, text in facts.sources.items():
-            if found := pattern.search(text):
-                return found[1], f"{facts.package.path}/{path}", certain
+        for place in places:
+            for path, text in place.sources.items():
+                if found := pattern.search(text):
+                    return found[1], f"{place.package.path}/{path}", certain
     return "", "", False
 
 
@@ -451,7 +479,7 @@ def _named(services: tuple[Service, ...]) -> tuple[Service, ...]:
 def _dockerfiles(facts: WorkspaceFacts) -> Iterator[tuple[str, Dockerfile]]:
     texts = {f"{f.package.path}/{name}": text for f in facts.packages for name, text in f.texts.items()}
     for path, text in {**facts.texts, **texts}.items():
-        if "ockerfile" in posixpath.basename(path):
+        if _PRODUCTION.fullmatch(posixpath.basename(path)):
             yield path, parse_dockerfile(text)
 
 
@@ -471,7 +499,7 @@ def _node(facts: WorkspaceFacts) -> tuple[int, str]:
             return major, source
     majors = [(d.node, f) for f, d in _dockerfiles(facts) if d.node]
     if majors:
-        return max(majors)
+        return max(majors, key=lambda one: one[0])
     engines = manifest.get("engines")
     wanted = str(engines.get("node", "")) if isinstance(engines, dict) else ""
     return (_fitting(wanted), f"package.json: engines.node {wanted}") if wanted else (DEFAULT_NODE, "")
@@ -493,13 +521,21 @@ def _fitting(wanted: str) -> int:
 
 
 def _whole(facts: WorkspaceFacts) -> str:
-    from bake.errors import WorkspaceError
-
     try:
         facts.workspace.build_order([p.path for p in facts.workspace.packages])
     except WorkspaceError as error:
         return error.what
     return ""
+
+
+def _built(facts: WorkspaceFacts, services: Iterable[Service]) -> Iterator[PackageFacts]:
+    """The packages that services need, and theirs."""
+    paths = [s.package for s in services]
+    try:
+        needed = set(facts.workspace.build_order(paths))
+    except WorkspaceError:
+        needed = {f.package.path for f in facts.packages}
+    return (f for f in facts.packages if f.package.path in needed)
 
 
 def _package(facts: PackageFacts, everything: WorkspaceFacts, services: Iterable[Service]) -> PackageGuess:

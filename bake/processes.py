@@ -209,7 +209,7 @@ def _of_words(words: tuple[str, ...], package: Package, packages: Sequence[Packa
     if not words or depth > 6:
         return Start(reason="it names no process")
     name = posixpath.basename(words[0])
-    if name in {"npm", "pnpm", "yarn", "npx", "pnpx", "bunx"}:
+    if name in {"npm", "pnpm", "yarn", "bun", "npx", "pnpx", "bunx"}:
         start = _of_manager(name, words, package, packages, depth)
     elif name in {"cross-env", "cross-env-shell", "env"}:
         start = _of_words(words[1:], package, packages, depth)
@@ -246,6 +246,8 @@ def _of_manager(name: str, words: tuple[str, ...], package: Package, packages: S
     if rest[:1] in (("run",), ("run-script",)):
         rest = rest[1:]
     script = package.scripts.get(rest[0]) if rest else None
+    if script is None and name == "bun" and rest:
+        return Start(reason="it runs on Bun")
     if script is None and name == "yarn" and rest:
         return _of_words(rest, package, packages, depth + 1)
     if script is None:

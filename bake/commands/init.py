@@ -1,6 +1,7 @@
 """Write a first bake.toml for the workspace around; where one is, show what it lacks as a diff."""
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, parse_config
 from bake.context import Context
-from bake.errors import WorkspaceError
+from bake.errors import BakeError, WorkspaceError
 
 if TYPE_CHECKING:
     from bake.init import Guess, Service
@@ -77,9 +78,27 @@ def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "
         print(text, end="")
     elif found.services:
         file.write_text(text, encoding="utf-8")
+        found = _tried(context, file, found)
     for line in _told(found):
         context.say(line)
     return _concluded(context, file, found, dry=arguments.dry_run)
+
+
+def _tried(context: Context, file: Path, found: "Guess") -> "Guess":
+    """Plan with what was written; where packages need each other to build, build them as a whole."""
+    from bake.draft import render_config
+    from bake.plan import Request, make_plan
+    from bake.project import load_project
+
+    try:
+        make_plan(load_project(file, context.environment), Request())
+    except BakeError as error:
+        if "need each other" in error.what:
+            found = dataclasses.replace(found, whole=error.what)
+            file.write_text(render_config(found), encoding="utf-8")
+        else:
+            context.warn(f"what was guessed cannot be planned yet: {error}")
+    return found
 
 
 def _concluded(context: Context, file: Path, found: "Guess", *, dry: bool) -> int:
