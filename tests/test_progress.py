@@ -1,0 +1,92 @@
+"""Seconds, stages and drawings from BuildKit's progress lines."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from bake.disk import Usage, cache_usage, parse_size
+from bake.progress import Progress, merge
+from bake.timeline import timeline
+
+
+def _line(digest: str, name: str, start: float, end: float, *, cached: bool = False) -> str:
+    stamp = "2026-01-01T00:00:{:09.6f}Z".format
+    vertex = {"digest": digest, "name": name, "started": stamp(start), "completed": stamp(end), "cached": cached}
+    return json.dumps({"vertexes": [vertex]})
+
+
+def _progress(*lines: str, target: str = "") -> Progress:
+    progress = Progress()
+    for line in lines:
+        progress.feed(line, target=target)
+    return progress
+
+
+def test_a_step_that_two_targets_share_counts_once_for_each_of_them() -> None:
+    name = "[{} linux/amd64 build-api 3/3] RUN npm run build".format
+    progress = _progress(_line("a", name("api"), 1.0, 5.0), _line("a", name("worker"), 1.1, 5.0))
+    assert len(progress.steps) == 1
+    assert [len(progress.of(t)) for t in ("api", "worker")] == [1, 1]
+    assert progress.seconds("api") == pytest.approx(4.0)
+    assert [s.what for s in progress.ran()] == ["RUN npm run build"]
+
+
+def test_seconds_are_those_in_which_something_ran_without_pulls_and_waits() -> None:
+    progress = _progress(
+        _line("f", "[linux/amd64 install 1/3] FROM node:24", 0.0, 20.0),
+        _line("a", "[linux/amd64 install 2/3] RUN npm ci", 20.0, 24.0),
+        _line("b", "[linux/amd64 layers 2/2] RUN carve", 23.0, 26.0),
+        _line("c", "[linux/amd64 layers 1/2] COPY x y", 30.0, 31.0, cached=True),
+        target="api",
+    )
+    assert progress.seconds("api") == pytest.approx(6.0)
+    assert [(s.stage, round(s.seconds), s.steps, s.cached, s.ran) for s in progress.stages("api")] == [
+        ("install", 4, 2, 0, 1),
+        ("layers", 3, 2, 1, 1),
+    ]
+
+
+def test_a_step_that_one_of_several_runs_executed_counts_as_run() -> None:
+    name = "[linux/amd64 build 1/1] RUN make"
+    hit = _progress(_line("a", name, 1.0, 1.1, cached=True), target="api")
+    run = _progress(_line("a", name, 2.0, 4.0), target="worker")
+    for order in ((hit, run), (run, hit)):
+        whole = merge(order)
+        assert [s.targets for s in whole.ran()] == [{"api", "worker"}]
+
+
+def test_a_timeline_has_a_row_per_stage_and_hollow_bars_for_hits() -> None:
+    progress = _progress(
+        _line("a", '[linux/amd64 build 1/2] RUN echo "<&>"', 1.0, 3.0),
+        _line("b", "[linux/amd64->arm64 layers 1/1] COPY x y", 1.0, 9.0, cached=True),
+        target="api",
+    )
+    drawing = timeline(progress, title="shop & co")
+    tree = ElementTree.fromstring(drawing)
+    name = "{http://www.w3.org/2000/svg}"
+    assert tree.findtext(f"{name}title") == "shop & co"
+    assert tree.findtext(f"{name}desc") == "2 steps in 2 stages, 1 run and 1 cached, in 2.0 s."
+    bars = [(r.get("class"), r.findtext(f"{name}title")) for g in tree.iter(f"{name}g") for r in g.iter(f"{name}rect")]
+    assert ("run", 'RUN echo "<&>" (2.0 s)') in bars
+    assert ("cached", "COPY x y (cached)") in bars
+    assert "prefers-color-scheme: dark" in drawing
+
+
+def test_a_cache_is_shown_by_kind_the_biggest_first() -> None:
+    records = [
+        {"Type": "regular", "Size": "1.5GB", "Reclaimable": True, "Shared": True},
+        {"Type": "regular", "Size": "200kB", "Reclaimable": False, "Shared": False},
+        {"Type": "exec.cachemount", "Size": "47.19MB", "Reclaimable": True, "Shared": False},
+    ]
+    assert cache_usage(json.dumps(r) for r in records) == (
+        Usage(kind="steps, shared with images", count=1, bytes=1_500_000_000, reclaimable=1_500_000_000),
+        Usage(kind="package manager caches", count=1, bytes=47_190_000, reclaimable=47_190_000),
+        Usage(kind="steps", count=1, bytes=200_000, reclaimable=0),
+    )
+
+
+def test_a_size_without_a_unit_of_bytes_is_refused() -> None:
+    assert parse_size("20GB") == 20_000_000_000
+    with pytest.raises(ValueError, match=r"^'much' is not a size like 500MB or 20GB$"):
+        parse_size("much")
