@@ -1,5 +1,6 @@
 """Workspaces and a base image small enough to build in seconds, and a registry to push to."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import urllib.parse
 import urllib.request
 import uuid
@@ -19,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from bake.registry import INDEX_TYPES, MANIFEST_TYPES, Registry
+from tests.engine.cold import cold_docker
 
 REGISTRY = os.environ.get("BAKE_TEST_REGISTRY", "127.0.0.1:5000")
 ROOT = Path(__file__).parents[2]
@@ -212,3 +215,18 @@ def forget(registry: Registry) -> Iterator[Callable[[str], None]]:
     for repository in repositories:
         for tag in registry.tags(repository):
             registry.delete(f"{repository}:{tag}")
+
+
+@pytest.fixture
+def cold_engine() -> Iterator[Callable[[], "contextlib.AbstractContextManager[str]"]]:
+    """Starts empty engines: `with cold_engine() as host:` gives a DOCKER_HOST."""
+    folders: list[Path] = []
+
+    def start() -> "contextlib.AbstractContextManager[str]":
+        # A unix socket's path is short, pytest's folders are not.
+        folders.append(Path(tempfile.mkdtemp(prefix="bakecold-")))
+        return cold_docker(folders[-1], registry=REGISTRY)
+
+    yield start
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
