@@ -1,12 +1,14 @@
 """Which images a change affects, and by what: two plans and the changed files -> reasons. Pure."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from bake.closure import Closure, Entry, Lock, closure
 from bake.ignore import parse_dockerignore
-from bake.plan import Image, Plan, Stage
+from bake.plan import Image, Plan, ServiceStage, Stage
 from bake.project import Project
 from bake.render import render_ignore
 
@@ -64,16 +66,23 @@ def affected(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[Reason, .
     entries = _changed_entries(old.project.workspace.lock, new.project.workspace.lock)
     tools = _Tools(old, new, frozenset(entries))
     before = {i.target: i for i in old.plan.images}
+    past, present = _Builds(old.plan), _Builds(new.plan)
+
+    @functools.cache
+    def of_service(service: str) -> tuple[Reason, ...]:
+        was, now = past.ways(service), present.ways(service)
+        ways = {**{p: way for p, way in was.items() if p in sources}, **now}
+        held = [b.services[service].closure for b in (present, past) if service in b.services]
+        return (
+            *_packages(past, present, was, now),
+            *_dependencies(held, entries, tools, ways),
+            *(Reason(kind="source", what=f, via=ways[p]) for p in ways for f in sources.get(p, ())),
+        )
+
     result: dict[str, tuple[Reason, ...]] = {}
     for image in new.plan.images:
         found = [*common, *_own(before.get(image.target), image, old.plan, new.plan)]
-        if image.target in before:
-            now, was = _ways(new.plan, image), _ways(old.plan, image)
-            ways = {**{p: way for p, way in was.items() if p in sources}, **now}
-            found += _packages(old.plan, new.plan, was, now)
-            found += _dependencies(old.plan, new.plan, image, entries, tools, ways)
-            found += [Reason(kind="source", what=f, via=ways[p]) for p in ways for f in sources.get(p, ())]
-        result[image.target] = _sorted(found)
+        result[image.target] = _sorted([*found, *(of_service(image.service) if image.target in before else ())])
     return result
 
 
@@ -167,14 +176,14 @@ def _root_files(old: Side, new: Side, files: Sequence[str]) -> Iterator[Reason]:
 
 def _visible(old: Side, new: Side, edits: Edits) -> tuple[str, ...]:
     """The changed files that a build of before or of now sees, and those that only one of them sees."""
-    was, now = _context(old), _context(new)
-    paths = {p for p in edits.paths if not (was(p) and now(p))}
-    paths |= {p for p in edits.paths if any(_holds(p, f) for f in _folders(old, new))}
-    return tuple(sorted(paths | {p for p in edits.tracked if was(p) != now(p)}))
-
-
-def _context(side: Side) -> Callable[[str], bool]:
-    return parse_dockerignore(render_ignore(side.project, side.plan))
+    texts = [render_ignore(side.project, side.plan) for side in (old, new)]
+    was = parse_dockerignore(texts[0])
+    now = parse_dockerignore(texts[1]) if texts[0] != texts[1] else was
+    folders = _folders(old, new)
+    paths = {p for p in edits.paths if not (was(p) and now(p)) or any(_holds(p, f) for f in folders)}
+    if now is not was:
+        paths |= {p for p in edits.tracked if was(p) != now(p)}
+    return tuple(sorted(paths))
 
 
 def _folders(old: Side, new: Side) -> tuple[str, ...]:
@@ -205,31 +214,50 @@ def _sources(old: Side, new: Side, files: Sequence[str]) -> Mapping[str, tuple[s
 # --- packages ------------------------------------------------------------------------------------------
 
 
-def _ways(plan: Plan, image: Image) -> Mapping[str, tuple[str, ...]]:
-    """Package path -> the way to it, for every package whose build the image contains or follows."""
-    stages = {s.package: s for s in plan.stages}
-    service = next((s for s in plan.services if s.service == image.service), None)
-    if service is None:
-        return {}
-    if plan.whole:
+Ways = Mapping[str, tuple[str, ...]]
+"""Package or lock entry -> the way to it from where one starts, both ends included."""
+
+
+class _Builds:
+    """What the images of a plan are built from; the same for all images of a service."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.stages = {s.package: s for s in plan.stages}
+        self.outputs = {o.package: o for o in plan.outputs}
+        self.services = {s.service: s for s in plan.services}
+        self._known: dict[str, Ways] = {}
+
+    def ways(self, service: str) -> Ways:
+        """The way to every package whose build the service's images contain or follow."""
+        if service not in self._known:
+            stage = self.services.get(service)
+            self._known[service] = _ways(self.stages, stage, whole=self.plan.whole) if stage else {}
+        return self._known[service]
+
+
+def _ways(stages: Mapping[str, Stage], service: ServiceStage, *, whole: bool) -> Ways:
+    if whole:
         return {p: (service.package, p) if p != service.package else (p,) for p in stages}
+    reached: dict[str, list[str]] = {}
+    for package in service.closure.packages:
+        reached.setdefault(_owner(service.closure, package), []).append(package)
     ways: dict[str, tuple[str, ...]] = {service.package: (service.package,)}
-    queue = [service.package]
+    queue = deque([service.package])
     while queue:
-        path = queue.pop(0)
-        reached = [p for p in service.closure.packages if service.closure.via.get(p) == path]
-        links = [p for p in service.closure.packages if _owner(service.closure, p) == path]
-        for need in (*_direct(stages, path), *reached, *links):
+        path = queue.popleft()
+        for need in (*_direct(stages, path), *reached.get(path, ())):
             if need not in ways:
                 ways[need] = (*ways[path], need)
                 queue.append(need)
-    rest = {p: (service.package, p) for p in service.closure.packages if p not in ways}
-    return ways | rest
+    # What a lock entry of npm's own brings, such as a `file:` dependency's link, has a longer way.
+    return ways | {p: (service.package, p) for p in service.closure.packages if p not in ways}
 
 
 def _owner(reach: Closure, package: str) -> str:
-    """The package whose dependency a workspace link is: the link lies between them."""
-    return reach.via.get(reach.via.get(package, ""), "")
+    """The package whose dependency leads to a package; a link lies between them."""
+    before = reach.via.get(package, "")
+    return reach.via.get(before, "") if before not in reach.packages else before
 
 
 def _direct(stages: Mapping[str, Stage], path: str) -> tuple[str, ...]:
@@ -239,9 +267,7 @@ def _direct(stages: Mapping[str, Stage], path: str) -> tuple[str, ...]:
     return tuple(n for n in needs if n not in indirect)
 
 
-def _packages(
-    old: Plan, new: Plan, was: Mapping[str, tuple[str, ...]], now: Mapping[str, tuple[str, ...]]
-) -> Iterator[Reason]:
+def _packages(old: _Builds, new: _Builds, was: Ways, now: Ways) -> Iterator[Reason]:
     """Which packages make the image, and how they are built."""
     for path, way in now.items():
         if path not in was:
@@ -254,9 +280,8 @@ def _packages(
         yield Reason(kind="config", what=f"{path} is no longer needed", via=was[path])
 
 
-def _stage(plan: Plan, path: str) -> tuple[Mapping[str, object], Mapping[str, object]]:
-    stage = next((s for s in plan.stages if s.package == path), None)
-    output = next((o for o in plan.outputs if o.package == path), None)
+def _stage(builds: _Builds, path: str) -> tuple[Mapping[str, object], Mapping[str, object]]:
+    stage, output = builds.stages.get(path), builds.outputs.get(path)
     key = f'packages."{path}"'
     settings: dict[str, object] = {}
     if stage:
@@ -309,48 +334,58 @@ class _Tools:
     """The lock entries that builds can use: of a package, and of the root for all of them."""
 
     def __init__(self, old: Side, new: Side, changed: frozenset[str]) -> None:
-        self._sides = (new, old) if changed else ()
+        self._sides = [(side, _leading(side.project.workspace.lock, changed)) for side in (new, old) if changed]
         self._changed = changed
-        self._known: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        self._known: dict[str, Ways] = {}
 
-    def of(self, package: str) -> Mapping[str, tuple[str, ...]]:
-        """Changed entry -> the way to it from the package, its devDependencies among the first steps."""
+    def of(self, package: str) -> Ways:
+        """The way to each changed entry from the package, its devDependencies among the first steps."""
         if package not in self._known:
             ways: dict[str, tuple[str, ...]] = {}
-            for side in self._sides:
-                reach = _development(side, package)
+            for side, leading in self._sides:
+                reach = _development(side, package, leading)
                 ways |= {e: reach.chain(e) for e in reach.entries if e in self._changed and e not in ways}
             self._known[package] = ways
         return self._known[package]
 
 
-def _development(side: Side, package: str) -> Closure:
-    workspace = side.project.workspace
-    lock = workspace.lock
-    if package not in lock.packages:
+def _leading(lock: Lock, goals: Iterable[str]) -> frozenset[str]:
+    """Every path from which one of the goals can be reached."""
+    sources: dict[str, list[str]] = {}
+    for path, edges in lock.edges.items():
+        for edge in edges:
+            sources.setdefault(edge.target or "", []).append(path)
+    found = set(goals)
+    stack = list(found)
+    while stack:
+        new = [s for s in sources.get(stack.pop(), ()) if s not in found]
+        found.update(new)
+        stack += new
+    return frozenset(found)
+
+
+def _development(side: Side, package: str, leading: frozenset[str]) -> Closure:
+    """What a build of the package can reach; nothing when it does not lead where one looks."""
+    lock = side.project.workspace.lock
+    names = side.project.workspace.package(package).dev_dependencies if package in lock.packages else {}
+    there = {n: target for n in names if (target := lock.resolve(package, n))}
+    if package not in lock.packages or leading.isdisjoint({package, *there.values()}):
         return Closure(entries=(), packages=(), via={})
-    names = workspace.package(package).dev_dependencies
-    there = tuple(n for n in names if lock.resolve(package, n))
-    return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: there})
+    return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: tuple(there)})
 
 
 def _dependencies(
-    old: Plan,
-    new: Plan,
-    image: Image,
-    changed: Mapping[str, _Moved],
-    tools: _Tools,
-    ways: Mapping[str, tuple[str, ...]],
+    held: Iterable[Closure], changed: Mapping[str, _Moved], tools: _Tools, ways: Ways
 ) -> Iterator[Reason]:
-    """Changed lock entries that the image holds, or that a build of its packages can use."""
-    for plan in (new, old):
-        service = next((s for s in plan.services if s.service == image.service), None)
-        for path in service.closure.entries if service else ():
-            if path in changed and service:
-                yield Reason(kind="dependency", what=str(changed[path]), via=service.closure.chain(path))
-    for package, way in ways.items():
+    """Changed lock entries that the images hold, or that a build of their packages can use."""
+    if not changed:
+        return
+    for reach in held:
+        for path in (e for e in reach.entries if e in changed):
+            yield Reason(kind="dependency", what=str(changed[path]), via=reach.chain(path))
+    for package, way_there in ways.items():
         for path, chain in tools.of(package).items():
-            yield Reason(kind="dependency", what=str(changed[path]), via=(*way, *chain[1:]))
+            yield Reason(kind="dependency", what=str(changed[path]), via=(*way_there, *chain[1:]))
     for path, chain in tools.of("").items():
         yield Reason(kind="dependency", what=str(changed[path]), via=("package.json", *chain[1:]))
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 NEVER_SENT = (
@@ -68,7 +69,8 @@ def parse_dockerignore(text: str) -> Callable[[str], bool]:
     MatchesOrParentMatches; docs.docker.com/build/concepts/context.
     """
     lines = (line.strip() for line in text.splitlines() if not line.startswith("#"))
-    rules = [(line.startswith("!"), _expression(line.removeprefix("!"))) for line in lines if line]
+    signs = groupby((line for line in lines if line), lambda line: line.startswith("!"))
+    rules = [(kept, _matcher([line.removeprefix("!") for line in run])) for kept, run in signs]
     rules.reverse()
 
     def ignores(path: str) -> bool:
@@ -77,13 +79,27 @@ def parse_dockerignore(text: str) -> Callable[[str], bool]:
     return ignores
 
 
+def _matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether any of the patterns matches; most are plain paths, which need no search."""
+    cleaned = [p.strip().strip("/").removeprefix("./") for p in patterns]
+    plain = frozenset(p for p in cleaned if not _SPECIAL.search(p))
+    wild = [_expression(p) for p in cleaned if p not in plain]
+
+    def matches(path: str) -> bool:
+        parts = path.split("/")
+        above = ("/".join(parts[: i + 1]) for i in range(len(parts)))
+        return any(a in plain for a in above) or any(w(path) for w in wild)
+
+    return matches
+
+
+_SPECIAL = re.compile(r"[*?\[\\]")
 _WORDS = re.compile(r"\*\*/?|\*|\?|\\.|\[[^]]+\]|.", re.S)
 
 
 def _expression(pattern: str) -> Callable[[str], object]:
     """A pattern as a regular expression that also matches everything below what the pattern names."""
-    words = _WORDS.findall(pattern.strip().strip("/").removeprefix("./"))
-    return re.compile("".join(map(_word, words)) + r"(/.*)?\Z", re.S).match
+    return re.compile("".join(map(_word, _WORDS.findall(pattern))) + r"(/.*)?\Z", re.S).match
 
 
 def _word(word: str) -> str:
