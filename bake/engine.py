@@ -40,22 +40,25 @@ class Capabilities:
     builder: str
     driver: str
     platforms: tuple[str, ...]
+    nodes: int = 1
 
     @property
     def features(self) -> Mapping[str, str]:
         """What a build can ask for -> why this engine cannot do it, "" where it can.
 
         Docker's own driver does what its image store does; other drivers have all of it, but hand images to the
-        engine, whose store must take them. Source: docker/buildx, driver/docker/driver.go, Features.
+        engine, whose store must take them. Source: docker/buildx, driver/docker/driver.go (Features), build/build.go.
         """
         store = "" if self.containerd else "the engine's image store is not containerd's"
         own = store if self.driver == "docker" else ""
         engine = "" if self.server else "there is no local engine"
+        tagged = "docker's own driver always tags" if self.driver == "docker" else ""
+        joined = "with several nodes, buildx tags the index that it joins" if self.nodes > 1 else ""
         return {
             "multi-platform": own,
             "load": engine,
             "load several platforms": engine or store,
-            "push by digest": "docker's own driver always tags" if self.driver == "docker" else "",
+            "push by digest": tagged or joined,
             "cache export": own,
             "attestations": own,
         }
@@ -122,6 +125,7 @@ def probe(builder: str | None = None) -> Capabilities:
         builder=inspected.name,
         driver=inspected.driver,
         platforms=tuple(dict.fromkeys(p for n in inspected.nodes for p in n.platforms)),
+        nodes=len(inspected.nodes),
     )
 
 

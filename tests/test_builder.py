@@ -162,7 +162,9 @@ def test_options_without_a_driver_are_complained_of() -> None:
     )
 
 
-def capabilities(*, driver: str = "docker", containerd: bool = True, server: str = "28.5.2") -> Capabilities:
+def capabilities(
+    *, driver: str = "docker", containerd: bool = True, server: str = "28.5.2", nodes: int = 1
+) -> Capabilities:
     return Capabilities(
         server=server,
         architecture="x86_64" if server else "",
@@ -171,6 +173,7 @@ def capabilities(*, driver: str = "docker", containerd: bool = True, server: str
         builder="default",
         driver=driver,
         platforms=("linux/amd64",),
+        nodes=nodes,
     )
 
 
@@ -193,6 +196,10 @@ def test_a_builder_of_its_own_lacks_only_what_the_local_engine_lacks() -> None:
     assert lacking(capabilities(driver="kubernetes")) == set()
     assert lacking(capabilities(driver="kubernetes", containerd=False)) == {"load several platforms"}
     assert lacking(capabilities(driver="remote", containerd=False, server="")) == {"load", "load several platforms"}
+
+
+def test_several_nodes_cannot_push_by_digest_because_buildx_tags_what_it_joins() -> None:
+    assert lacking(capabilities(driver="kubernetes", nodes=2)) == {"push by digest"}
 
 
 def test_a_push_from_a_builder_of_its_own_needs_no_local_engine() -> None:

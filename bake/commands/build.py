@@ -194,8 +194,9 @@ def _push(
         context.warn("the workspace has changes that are not committed: its images are not those of the commit")
     if arguments.no_tags:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
-    staging = publish.staging_tag(context.head.revision) if capabilities.driver == "docker" else ""
-    sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=capabilities.containerd)
+    staging = publish.staging_tag(context.head.revision) if capabilities.features["push by digest"] else ""
+    sparing = capabilities.containerd or capabilities.driver != "docker"
+    sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=sparing)
     with keeping_unfinished(context, context.project.folder / UNFINISHED):
         built, release, moved = publish.publish(
             registry,

@@ -51,7 +51,8 @@ def _up(context: Context, builder: "Builder") -> int:
     listed = start_builder(builder.name)
     if absent := unbuildable(builder, listed, context.project.config.project.platforms):
         context.warn(f"builder {builder.name} has no node for {', '.join(absent)}")
-    context.say(f"builder {builder.name} ({listed.driver}) is up: {len(listed.nodes)} node(s)")
+    count = len(listed.nodes)
+    context.say(f"builder {builder.name} ({listed.driver}) is up: {count} node{'s' * (count != 1)}")
     return 0
 
 
