@@ -1,0 +1,91 @@
+"""Build images twice without any cache and see whether they come out the same; names the files that differ."""
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake.context import Context, add_plan_arguments
+from bake.report import table
+
+if TYPE_CHECKING:
+    from bake.plan import Plan
+    from bake.repro import Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which images, for which platforms."""
+    add_plan_arguments(parser)
+    parser.add_argument("--builder", metavar="NAME", help="buildx builder to use")
+    parser.add_argument("--keep", metavar="FOLDER", type=Path, help="leave both builds there, as OCI layouts")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Build, compare, report; the exit status is 1 when an image differs."""
+    from bake.commands.build import configured_builder, write
+    from bake.engine import check, probe
+
+    plan = context.plan(arguments)
+    write(context.project, plan)
+    arguments.builder = arguments.builder or configured_builder(context)
+    capabilities = probe(arguments.builder)
+    check(capabilities, plan.platforms, push=True)
+    if arguments.keep:
+        results = _compared(context, plan, arguments, arguments.keep.resolve())
+    else:
+        with tempfile.TemporaryDirectory(prefix="bake-repro-") as folder:
+            results = _compared(context, plan, arguments, Path(folder))
+    _print(results, arguments.format)
+    differ = sum(not c.same for found in results.values() for c in found)
+    context.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
+    return 1 if differ else 0
+
+
+def _compared(
+    context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path
+) -> Mapping[str, "tuple[Comparison, ...]"]:
+    from bake.repro import load_comparison
+
+    for name in ("first", "second"):
+        context.say(f"{name} build of {', '.join(plan.targets)}, without a cache")
+        _build(context, plan, arguments, folder / name)
+    return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in plan.targets}
+
+
+def _build(context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path) -> None:
+    from bake.commands.build import StepLines
+    from bake.engine import BuildOptions, run_bake
+    from bake.project import FOLDER
+
+    sets: list[str] = []
+    for target in plan.targets:
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        date = plan.epoch if plan.epoch is not None else 0
+        output = f"type=oci,dest={folder / target},tar=false,oci-mediatypes=true,source-date-epoch={date}"
+        sets += [f"{target}.tags=", f"{target}.output={output}", f"{target}.cache-from=", f"{target}.cache-to="]
+    options = BuildOptions(targets=plan.targets, cache=False, builder=arguments.builder, sets=tuple(sets))
+    run_bake(context.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(context).show)
+
+
+def _print(results: Mapping[str, "tuple[Comparison, ...]"], form: str) -> None:
+    if form == "json":
+        print(json.dumps({t: [dataclasses.asdict(c) for c in found] for t, found in results.items()}, indent=2))
+        return
+    rows = [
+        {"image": t, "platform": c.platform, "same": "yes" if c.same else "no", "digest": c.digests[0][:19]}
+        for t, found in results.items()
+        for c in found
+    ]
+    print(table(rows))
+    lines = [
+        {"image": t, "platform": d.platform, "layer": d.layer[:60], "file": d.path, "difference": d.what}
+        for t, found in results.items()
+        for c in found
+        for d in c.differences
+    ]
+    if lines:
+        print(f"\n{table(lines)}")
