@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bake.closure import closure
 from bake.errors import WorkspaceError
 from bake.facts import PackageFacts, WorkspaceFacts
 from bake.frontends import Frontend, find_frontend
@@ -12,9 +13,10 @@ from bake.parity import parse_programs
 from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, start_of
 from bake.scripts import ScriptAdvice, advise
 from bake.semver import satisfies
-from bake.workspace import Package
+from bake.workspace import Package, Workspace
 
 DEFAULT_NODE = 24
+_PLATFORMS = ("linux/amd64", "linux/arm64")
 _LTS = (24, 22, 20, 18, 16, 14)
 _LTS_NAMES = {"krypton": 24, "jod": 22, "iron": 20, "hydrogen": 18, "gallium": 16, "*": DEFAULT_NODE}
 
@@ -109,7 +111,7 @@ def guess(facts: WorkspaceFacts) -> Guess:
         packages=tuple(p for f in _built(facts, services) if not (p := _package(f, facts, services)).is_empty),
         left_out=tuple(sorted((*beside, *((p, r) for p, r in refused if r)))),
         libraries=tuple(p for p, reason in refused if not reason),
-        scripts=advise(facts.workspace, [s.package for s in services if not s.static]),
+        scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
         npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
         notes=tuple(_notes(facts)),
     )
@@ -362,7 +364,12 @@ def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
         paths = re.split(r"[/.\s:_-]+", text.lower())
         lower = {w.lower() for w in kept}
         known = bool(_PROCESS_WORDS & {*lower, *paths})
-        if kept and not _NOT_PROCESSES & lower and not name.startswith(("pre", "post")) and (known or started):
+        if (
+            kept
+            and (_PROCESS_WORDS & lower or not _NOT_PROCESSES & lower)
+            and not name.startswith(("pre", "post"))
+            and (known or started)
+        ):
             yield slug("-".join(kept)), text, f"{facts.package.path}/package.json: scripts.{name}"
 
 
@@ -481,6 +488,12 @@ def _dockerfiles(facts: WorkspaceFacts) -> Iterator[tuple[str, Dockerfile]]:
     for path, text in {**facts.texts, **texts}.items():
         if _PRODUCTION.fullmatch(posixpath.basename(path)):
             yield path, parse_dockerfile(text)
+
+
+def _reached(workspace: Workspace, services: Iterable[Service]) -> frozenset[str]:
+    """Lock entries of the services' closures, as far as package.json files declare them."""
+    paths = (s.package for s in services if not s.static)
+    return frozenset(e for p in paths for e in closure(workspace.lock, p, platforms=_PLATFORMS, libc="glibc").entries)
 
 
 def _node(facts: WorkspaceFacts) -> tuple[int, str]:

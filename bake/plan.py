@@ -529,22 +529,26 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
     return needs
 
 
-def _order(needs: Mapping[str, tuple[str, ...]], roots: Iterable[str]) -> tuple[str, ...]:
-    """The roots and all they need, needed ones first. Raises ConfigError naming a cycle."""
+def _order(needs: Mapping[str, tuple[str, ...]], roots: Iterable[str], *, cycles: bool) -> tuple[str, ...]:
+    """The roots and all they need, needed ones first. Raises ConfigError naming a cycle, unless `cycles` may be."""
     done: dict[str, None] = {}
     for root in roots:
-        _visit(root, needs, done, ())
+        _visit(root, needs, done, (), cycles=cycles)
     return tuple(done)
 
 
-def _visit(path: str, needs: Mapping[str, tuple[str, ...]], done: dict[str, None], trail: tuple[str, ...]) -> None:
+def _visit(
+    path: str, needs: Mapping[str, tuple[str, ...]], done: dict[str, None], trail: tuple[str, ...], *, cycles: bool
+) -> None:
+    if path in trail and cycles:
+        return
     if path in trail:
         cycle = " -> ".join((*trail[trail.index(path) :], path))
         raise ConfigError("workspace", f"packages need each other to build: {cycle}", 'set workspace.build = "whole"')
     if path in done:
         return
     for need in needs[path]:
-        _visit(need, needs, done, (*trail, path))
+        _visit(need, needs, done, (*trail, path), cycles=cycles)
     done[path] = None
 
 
@@ -552,8 +556,10 @@ def _stages(project: Project, request: Request, closures: Mapping[str, Closure])
     needs = _needs(project)
     services = [_path(project, s) for s in project.config.services]
     roots = sorted({*services, *(p for c in closures.values() for p in c.packages)})
-    order = _order(needs, roots)
-    return tuple(_stage(project, request, path, _order(needs, (path,))[:-1]) for path in order)
+    # One stage for all has no order between packages that need each other: their scripts run as they come.
+    whole = project.config.workspace.build == "whole"
+    order = _order(needs, roots, cycles=whole)
+    return tuple(_stage(project, request, path, _order(needs, (path,), cycles=whole)[:-1]) for path in order)
 
 
 def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]) -> Stage:

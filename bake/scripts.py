@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bake.closure import Entry, closure
+from bake.closure import Entry, Lock
 from bake.semver import satisfies
-from bake.workspace import Workspace
 
 _WITHOUT = {
     # Their binaries are packages of their own, one per platform; the script only checks or links.
@@ -33,7 +32,6 @@ _WITH = frozenset(
 """Packages that need it, but for the versions above: they compile or download."""
 
 _FOR_BUILDS = frozenset({"@prisma/client", "@prisma/engines", "node-sass", "prisma"})
-_PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +44,9 @@ class ScriptAdvice:
     unknown: tuple[str, ...] = ()
 
 
-def advise(workspace: Workspace, packages: Iterable[str]) -> ScriptAdvice:
-    """Sort the install scripts in the closures of the packages (paths of those that run) by what is known of them."""
-    lock = workspace.lock
-    reached = {e for path in packages for e in closure(lock, path, platforms=_PLATFORMS, libc="glibc").entries}
-    verdicts = {e.name: _verdict(e) for p in sorted(reached) if (e := lock.entries[p]).install_script}
+def advise(lock: Lock, reached: Iterable[str]) -> ScriptAdvice:
+    """Sort the install scripts among the lock entries that images hold by what is known of them."""
+    verdicts = {e.name: _verdict(e) for p in sorted(set(reached)) if (e := lock.entries[p]).install_script}
     sorted_by = {v: tuple(sorted(n for n, w in verdicts.items() if w == v)) for v in ("run", "without", "unknown")}
     builds = {e.name for e in lock.entries.values() if e.install_script and e.name in _FOR_BUILDS}
     return ScriptAdvice(

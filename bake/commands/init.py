@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, parse_config
 from bake.context import Context
-from bake.errors import BakeError, WorkspaceError
+from bake.errors import BakeError, ConfigError, WorkspaceError
 
 if TYPE_CHECKING:
     from bake.init import Guess, Service
@@ -85,19 +85,29 @@ def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "
 
 
 def _tried(context: Context, file: Path, found: "Guess") -> "Guess":
-    """Plan with what was written; where packages need each other to build, build them as a whole."""
+    """Plan with what was written, which knows more: cycles between builds, and all that images hold."""
     from bake.draft import render_config
     from bake.plan import Request, make_plan
     from bake.project import load_project
+    from bake.scripts import advise
 
     try:
-        make_plan(load_project(file, context.environment), Request())
-    except BakeError as error:
-        if "need each other" in error.what:
+        try:
+            project = load_project(file, context.environment)
+            plan = make_plan(project, Request())
+        except ConfigError as error:
+            if "need each other" not in error.what:
+                raise
             found = dataclasses.replace(found, whole=error.what)
             file.write_text(render_config(found), encoding="utf-8")
-        else:
-            context.warn(f"what was guessed cannot be planned yet: {error}")
+            project = load_project(file, context.environment)
+            plan = make_plan(project, Request())
+    except BakeError as error:
+        context.warn(f"what was guessed cannot be planned yet: {error}")
+        return found
+    entries = {e for s in plan.services for e in s.closure.entries}
+    found = dataclasses.replace(found, scripts=advise(project.workspace.lock, entries))
+    file.write_text(render_config(found), encoding="utf-8")
     return found
 
 
