@@ -72,9 +72,10 @@ def affected(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[Reason, .
     def of_service(service: str) -> tuple[Reason, ...]:
         was, now = past.ways(service), present.ways(service)
         ways = {**{p: way for p, way in was.items() if p in sources}, **now}
-        held = [b.services[service].closure for b in (present, past) if service in b.services]
+        held = (present.closure(service), past.closure(service))
         return (
             *_packages(past, present, was, now),
+            *_reached(held[0], held[1], entries, (old, new)),
             *_dependencies(held, entries, tools, ways),
             *(Reason(kind="source", what=f, via=ways[p]) for p in ways for f in sources.get(p, ())),
         )
@@ -228,6 +229,11 @@ class _Builds:
         self.services = {s.service: s for s in plan.services}
         self._known: dict[str, Ways] = {}
 
+    def closure(self, service: str) -> Closure:
+        """The service's closure; empty where the plan has no such service."""
+        stage = self.services.get(service)
+        return stage.closure if stage else Closure(entries=(), packages=(), via={})
+
     def ways(self, service: str) -> Ways:
         """The way to every package whose build the service's images contain or follow."""
         if service not in self._known:
@@ -372,6 +378,16 @@ def _development(side: Side, package: str, leading: frozenset[str]) -> Closure:
     if package not in lock.packages or leading.isdisjoint({package, *there.values()}):
         return Closure(entries=(), packages=(), via={})
     return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: tuple(there)})
+
+
+def _reached(now: Closure, was: Closure, changed: Mapping[str, _Moved], sides: Sequence[Side]) -> Iterator[Reason]:
+    """Lock entries that are what they were, and reached where they were not, or the other way round."""
+    locks = [side.project.workspace.lock for side in sides]
+    for entries, reach, said in ((was.entries, now, "reached now"), (now.entries, was, "no longer reached")):
+        for path in sorted(set(reach.entries).difference(entries) - changed.keys()):
+            entry = next(lock.entries[path] for lock in locks if path in lock.entries)
+            what = f"{entry.name} {entry.version}".rstrip()
+            yield Reason(kind="dependency", what=f"{what} ({said})", via=reach.chain(path))
 
 
 def _dependencies(

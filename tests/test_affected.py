@@ -162,6 +162,17 @@ def test_a_package_that_is_gone_affects_the_image_that_had_it(shop: GitWorkspace
     assert "source services/api/package.json" in found["api"]
 
 
+def test_a_package_that_config_adds_to_a_closure_affects_the_image(shop: GitWorkspace) -> None:
+    before = (shop.root / "bake.toml").read_text()
+    shop.write("bake.toml", f"{before}\n[packages.'services/api']\ndependencies = ['right']\n")
+    base = shop.git("rev-parse", "HEAD")
+    there = "right 1.0.0 ({}) (services/api > node_modules/right)"
+    assert shop.reasons(base) == {"api": [f"dependency {there.format('reached now')}"]}
+    base = shop.commit()
+    shop.write("bake.toml", before)
+    assert shop.reasons(base) == {"api": [f"dependency {there.format('no longer reached')}"]}
+
+
 def test_a_base_digest_affects_all(shop: GitWorkspace) -> None:
     digests = {name: f"sha256:{name[0] * 64}" for name in ("a", "b")}
     text = 'version = 1\n\n[images."docker.io/library/node:24-slim"]\ndigest = "{}"\nplatforms = ["linux/amd64"]\n'
