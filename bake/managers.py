@@ -81,7 +81,9 @@ _PNPM_OPTIONS = " ".join(
         "--config.enable-global-virtual-store=false",
         # Scripts in node_modules/.bin would name the build's paths.
         "--config.prefer-symlinked-executables=true",
+        # The version is there already; pnpm 12 would want the lockfile to hold it.
         "--config.manage-package-manager-versions=false",
+        "--config.pm-on-fail=ignore",
         "--config.confirm-modules-purge=false",
     )
 )
@@ -95,7 +97,7 @@ def make_pnpm(version: str, *, files: Mapping[str, str], hoisted: bool) -> Manag
         setup=f"npm install --global --no-audit --no-fund pnpm@{version}",
         install=install,
         production=f"{install} --prod",
-        run="pnpm --config.verify-deps-before-run=false run",
+        run="pnpm --config.verify-deps-before-run=false --config.pm-on-fail=ignore run",
         cache=_PNPM_HOME,
         files=files,
         fields=("pnpm", "resolutions", "dependenciesMeta", "devEngines"),

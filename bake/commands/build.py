@@ -387,7 +387,8 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
         return BuildError(step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above")
-    return BuildError(stage.package, f"`npm run {stage.script}` {ending}", _hint(context, stage.package, lines))
+    what = f"`{plan.manager.name} run {stage.script}` {ending}"
+    return BuildError(stage.package, what, _hint(context, stage.package, lines))
 
 
 def _hint(context: Context, package: str, lines: Sequence[str]) -> str:
