@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "find what would go wrong, before a build does",
     "inspect": "show what is in an image and why",
     "layers": "show which images share which layers",
+    "doctor": "look at what builds and pushes need on this machine",
     "init": "write a first bake.toml, or show what the one there lacks",
     "disk": "show what builds keep on disk: the cache by kind, and images",
     "list": "show the images, or the packages",

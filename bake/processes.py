@@ -63,6 +63,12 @@ def parse_dockerfile(text: str) -> Dockerfile:
     )
 
 
+def image_node(reference: str) -> int:
+    """The major version of Node that an image's name tells: `node:24-slim` -> 24; 0 when it does not."""
+    found = re.search(r"\bnode:v?(\d+)", reference)
+    return int(found[1]) if found else 0
+
+
 def _instruction(lines: Sequence[str], key: str) -> tuple[str, ...]:
     found = [line[len(key) :].strip() for line in lines if re.match(rf"{key}\b", line, re.I)]
     if not found:

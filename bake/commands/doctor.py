@@ -1,0 +1,174 @@
+"""Look at everything that builds and pushes need on this machine; status 1 when one of them would fail."""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake.context import Context, find_config
+from bake.doctor import Facts, Line, Needs, Problem, failed, judge
+from bake.errors import BakeError
+
+if TYPE_CHECKING:
+    from bake.engine import Capabilities
+    from bake.project import Project
+
+_TIMEOUT = 20
+"""Seconds that a tool or registry has to answer."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--format, --builder, --offline."""
+    parser.add_argument("--builder", help="look at this builder instead of the current one")
+    parser.add_argument("--offline", action="store_true", help="do not ask registries")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Probe, judge, print on stdout."""
+    lines = judge(_facts(context, arguments))
+    if arguments.format == "json":
+        print(json.dumps([dataclasses.asdict(line) for line in lines], indent=2))
+    else:
+        print("\n".join(map(str, _shown(lines, context))))
+    return 1 if failed(lines) else 0
+
+
+def _shown(lines: Iterable[Line], context: Context) -> Iterable[Line]:
+    return (line for line in lines if context.volume != "quiet" or line.state != "ok")
+
+
+def _facts(context: Context, arguments: argparse.Namespace) -> Facts:
+    project = _project(context)
+    ready = None if isinstance(project, Problem) else project
+    needs = _needs(context, ready) if ready else project if isinstance(project, Problem) else None
+    engine = _engine(arguments.builder or _configured(ready))
+    online = ready is not None and not arguments.offline
+    return Facts(
+        tools={name: _version(name) for name in ("git", "node", "npm", "pnpm", "yarn")},
+        engine=engine,
+        disk=_free(),
+        project=needs,
+        images=_images(context, ready) if ready and online else None,
+        push=_push(context, needs) if isinstance(needs, Needs) and online else None,
+        commit=_commit(context, ready),
+    )
+
+
+def _project(context: Context) -> "Project | Problem | None":
+    from bake.errors import ConfigError
+
+    try:
+        _ = context.file or find_config(context.directory)
+    except ConfigError:
+        return None
+    try:
+        return context.project
+    except ConfigError as error:
+        return Problem(what=error.complaints[0])
+    except BakeError as error:
+        return _problem(error)
+
+
+def _problem(error: BakeError) -> Problem:
+    return Problem(what=f"{error.where}: {error.what}", fix=error.remedy)
+
+
+def _configured(project: "Project | None") -> str | None:
+    builder = project.config.builder if project else None
+    return builder.name if builder else None
+
+
+def _needs(context: Context, project: "Project") -> Needs:
+    from bake.managers import parse_package_manager
+    from bake.processes import image_node
+
+    config, manifest = project.config, project.workspace.root_package.manifest
+    engines = manifest.get("engines")
+    name, version = parse_package_manager(manifest)
+    return Needs(
+        platforms=config.project.platforms,
+        emulated=config.install.scripts,
+        node=image_node(config.base.build),
+        engines=str(engines.get("node", "")) if isinstance(engines, dict) else "",
+        manager=project.workspace.manager,
+        version=version if name == project.workspace.manager else "",
+        registry=context.environment.get("BAKE_REGISTRY") or config.project.registry or "",
+    )
+
+
+def _engine(builder: str | None) -> "Capabilities | Problem":
+    from bake.engine import probe
+
+    try:
+        return probe(builder)
+    except BakeError as error:
+        return _problem(error)
+
+
+def _version(tool: str) -> str:
+    """What a tool says its version is, "" when it is not there."""
+    if shutil.which(tool) is None:
+        return ""
+    try:
+        done = subprocess.run([tool, "--version"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    words = done.stdout.split()
+    return words[-1] if done.returncode == 0 and words else ""
+
+
+def _free() -> int | None:
+    """Bytes free where the engine keeps images; None when that is not on this machine."""
+    if shutil.which("docker") is None:
+        return None
+    words = ["docker", "info", "--format", "{{.DockerRootDir}}"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    folder = Path(done.stdout.strip() or "/nonexistent")
+    try:
+        return shutil.disk_usage(folder).free if folder.is_dir() else None
+    except OSError:
+        return None
+
+
+def _images(context: Context, project: "Project") -> Mapping[str, Problem | None]:
+    """Whether the base images can be read, through the engine's mirrors as a build does."""
+    from bake.commands.lock import base_images
+    from bake.engine import mirrors
+    from bake.registry import load_resolver
+
+    resolve = load_resolver(context.environment, mirrors())
+    found: dict[str, Problem | None] = {}
+    for reference in base_images(project):
+        try:
+            resolve(reference)
+            found[reference] = None
+        except BakeError as error:
+            found[reference] = Problem(what=error.what, fix=error.remedy)
+    return found
+
+
+def _push(context: Context, needs: Needs) -> Problem | None:
+    """Why the registry does not take a push: an upload is begun and given up."""
+    from bake.registry import load_registry
+
+    if not needs.registry:
+        return None
+    try:
+        load_registry(context.environment).check_push(f"{needs.registry}/bake-doctor:latest")
+    except BakeError as error:
+        return Problem(what=error.what, fix=error.remedy)
+    return None
+
+
+def _commit(context: Context, project: "Project | None") -> str:
+    from bake.git import read_head
+
+    return read_head(project.root if project else context.directory, context.environment).revision
