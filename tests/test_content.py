@@ -1,0 +1,128 @@
+"""{content}: the hash of an image changes with what the image is made of, and with nothing else."""
+
+import dataclasses
+import functools
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from bake.content import load_contents, load_hash
+from bake.plan import Request, make_plan
+from bake.project import load_project
+from tests.conftest import ROOT
+
+REQUEST = Request(revision="a" * 40, branch="main", epoch=1)
+IMAGES = ("catalog-api", "metastore", "filestore-api", "timestore-api", "frontend", "cli")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A copy of the example."""
+    copy = tmp_path / "apphub"
+    ignore = shutil.ignore_patterns("node_modules", ".bake", "dist")
+    shutil.copytree(ROOT / "examples" / "apphub", copy, ignore=ignore, symlinks=True)
+    return copy
+
+
+def hashes(workspace: Path, request: Request = REQUEST) -> Mapping[str, str]:
+    """Image -> hash, of one image of each service."""
+    project = load_project(workspace / "bake.toml", {})
+    found = load_contents(project, make_plan(project, request))
+    return {i: found[i] for i in IMAGES}
+
+
+def changed(workspace: Path, change: Callable[[Path], object], request: Request = REQUEST) -> list[str]:
+    """The images whose hash is not that of the unchanged example after the change."""
+    change(workspace)
+    before, after = unchanged(), hashes(workspace, request)
+    return [i for i in IMAGES if before[i] != after[i]]
+
+
+@functools.cache
+def unchanged() -> Mapping[str, str]:
+    """The hashes of the example, in its own folder: another checkout than the tests' copies."""
+    return hashes(ROOT / "examples" / "apphub")
+
+
+def edit(path: str, text: str = "\n// edited\n") -> Callable[[Path], object]:
+    def change(workspace: Path) -> None:
+        file = workspace / path
+        file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+    return change
+
+
+def replace(path: str, old: str, new: str) -> Callable[[Path], object]:
+    def change(workspace: Path) -> None:
+        text = (workspace / path).read_text(encoding="utf-8")
+        assert old in text
+        (workspace / path).write_text(text.replace(old, new), encoding="utf-8")
+
+    return change
+
+
+def test_another_checkout_of_a_later_commit_without_changes_has_the_same_hashes(workspace: Path) -> None:
+    later = dataclasses.replace(REQUEST, revision="b" * 40, branch="other", version="2.0.0", epoch=2, tags=("x",))
+    assert changed(workspace, lambda _: None, later) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "images"),
+    [
+        (edit("services/metastore/src/routes.ts"), ["metastore"]),
+        (edit("packages/shared/package.json", " "), ["catalog-api", "metastore", "filestore-api", "timestore-api"]),
+        (edit("README.md"), []),
+        (edit("tsconfig.base.json", "\n"), list(IMAGES)),
+        (replace("bake.toml", "port = 4100", "port = 4101"), ["metastore"]),
+        (replace("bake.toml", '[monolith]', '[labels]\n"a" = "b"\n\n[monolith]'), list(IMAGES)),
+        (replace("bake.toml", "http://localhost:4000", "http://localhost:4001"), ["frontend"]),
+    ],
+    ids=["a source", "a library", "a file no build sees", "a root file", "a port", "a label",
+         "a build argument"],
+)  # fmt: skip
+def test_a_change_concerns_the_images_that_it_is_in(
+    workspace: Path, change: Callable[[Path], object], images: list[str]
+) -> None:
+    assert changed(workspace, change) == images
+
+
+def test_a_package_with_another_integrity_concerns_the_services_that_need_it(workspace: Path) -> None:
+    lock = json.loads((workspace / "package-lock.json").read_text())
+    entry = lock["packages"]["services/metastore"]["dependencies"]
+    name = next(n for n in entry if f"node_modules/{n}" in lock["packages"] and not n.startswith("@apphub"))
+
+    def other_content(workspace: Path) -> None:
+        lock["packages"][f"node_modules/{name}"]["integrity"] = "sha512-" + "A" * 86 + "=="
+        (workspace / "package-lock.json").write_text(json.dumps(lock))
+
+    found = changed(workspace, other_content)
+    assert "metastore" in found
+    assert "frontend" not in found
+
+
+def test_a_folders_hash_tells_names_contents_modes_and_links_apart(tmp_path: Path) -> None:
+    seen = [load_hash(tmp_path, "f", lambda _: False)]
+    (tmp_path / "f").mkdir()
+    for step in (
+        lambda: (tmp_path / "f" / "a").write_text("1"),
+        lambda: (tmp_path / "f" / "a").write_text("2"),
+        lambda: (tmp_path / "f" / "a").chmod(0o755),
+        lambda: (tmp_path / "f" / "a").rename(tmp_path / "f" / "b"),
+        lambda: (tmp_path / "f" / "l").symlink_to("b"),
+        lambda: (tmp_path / "f" / "l").rename(tmp_path / "f" / "m"),
+    ):
+        step()
+        seen.append(load_hash(tmp_path, "f", lambda _: False))
+    assert len(set(seen)) == len(seen)
+
+
+def test_what_never_reaches_a_build_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "f" / "node_modules").mkdir(parents=True)
+    (tmp_path / "f" / "a").write_text("1")
+    before = load_hash(tmp_path, "f", lambda p: p.endswith(".log"))
+    (tmp_path / "f" / "node_modules" / "x").write_text("1")
+    (tmp_path / "f" / "a.log").write_text("1")
+    assert load_hash(tmp_path, "f", lambda p: p.endswith(".log")) == before
