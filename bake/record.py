@@ -98,8 +98,12 @@ def _hash(file: Path) -> str:
 
 
 def first_step(progress: Progress, target: str) -> FirstStep | None:
-    """The step that ran first; None when the cache had everything. BuildKit looks at FROM's images at each build."""
-    steps = (s for s in progress.of(target) if not s.what.startswith("FROM "))
+    """The step that ran first; None when the cache had everything.
+
+    BuildKit looks at FROM's images at each build, and the stage that sends all sources runs after every edit: neither
+    says what the edit concerns.
+    """
+    steps = (s for s in progress.of(target) if s.stage != "source" and not s.what.startswith("FROM "))
     ran = [s for s in steps if not s.cached and s.started is not None]
     step = min(ran, key=lambda s: s.started or 0.0, default=None)
     return FirstStep(stage=step.stage, platform=step.platform, what=_what(step)) if step else None

@@ -83,6 +83,15 @@ def test_the_first_step_that_ran_is_the_earliest_of_the_image() -> None:
     assert first_step(progress, "cli") is None
 
 
+def test_sending_the_sources_and_looking_at_base_images_is_no_first_step() -> None:
+    progress = Progress()
+    names = ["[web linux/amd64 service-web 1/5] FROM node:24", "[web source 1/1] COPY . /", "[web base 2/5] COPY a /"]
+    for number, name in enumerate(names):
+        times = {"started": f"2026-01-01T00:00:0{number}Z", "completed": "2026-01-01T00:01:00Z"}
+        progress.feed(json.dumps({"vertexes": [{"digest": f"sha256:{number}", "name": name, **times}]}))
+    assert first_step(progress, "web") == FirstStep(stage="base", platform="", what="COPY a /")
+
+
 def test_an_image_that_was_never_built_here_says_so(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert why(capsys, "web") == "web: changed since its last build\n  unknown: never built here\n"
 
