@@ -1,12 +1,16 @@
 """The builder of bake.toml as buildx's commands, and what an engine and its builder can do."""
 
+import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bake.builder import create_commands, differences, parse_listed, unbuildable
+from bake.commands.build import adapted
 from bake.config import Builder, parse_config
+from bake.context import Context
 from bake.engine import Capabilities, check
 from bake.errors import ConfigError, EngineError
 
@@ -217,3 +221,31 @@ def test_install_scripts_need_a_machine_or_emulation_of_their_platform() -> None
     with pytest.raises(EngineError) as caught:
         check(capabilities(), ("linux/amd64", "linux/arm64"), push=True, emulated=("bcrypt",))
     assert caught.value.what == "cannot run linux/arm64, which the install scripts of bcrypt need"
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Context:
+    ignore = shutil.ignore_patterns("node_modules", ".bake", "dist", "deploy")
+    root = shutil.copytree(Path(__file__).parent.parent / "examples" / "apphub", tmp_path / "apphub", ignore=ignore)
+    return Context(environment={}, directory=root)
+
+
+def test_where_the_engine_keeps_one_platform_per_image_its_own_is_built_and_said(
+    example: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = argparse.Namespace(targets=["metastore"], platform=None)
+    plan = adapted(example, example.plan(arguments), arguments, capabilities(containerd=False))
+
+    assert (plan.platforms, plan.targets) == (("linux/amd64",), ("metastore",))
+    assert capsys.readouterr().err == (
+        "bake: warning: the engine's image store is not containerd's: building linux/amd64 only; "
+        "see `bake builder status`\n"
+    )
+    assert 'platforms = ["linux/amd64"]' in (example.project.folder / "docker-bake.hcl").read_text("utf-8")
+
+
+@pytest.mark.parametrize("platform", [None, ["linux/amd64,linux/arm64"]])
+def test_platforms_that_were_asked_for_or_can_be_kept_stay(example: Context, platform: list[str] | None) -> None:
+    arguments = argparse.Namespace(targets=["metastore"], platform=platform)
+    plan = example.plan(arguments)
+    assert adapted(example, plan, arguments, capabilities(containerd=platform is None)) is plan

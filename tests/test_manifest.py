@@ -1,8 +1,10 @@
 """A push as Kubernetes' tools read it, and manifests that use something else."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 
 from bake.errors import BakeError
 from bake.manifest import check_manifests, join_releases, parse_documents, render_manifest, used_images
-from bake.release import Release, ReleasedImage, ReleasedPlatform
+from bake.release import Release, ReleasedImage, ReleasedPlatform, write_release
 
 BOTH = ("linux/amd64", "linux/arm64")
 
@@ -198,3 +200,39 @@ def test_kustomize_itself_puts_the_digests_in(tmp_path: Path) -> None:
 
     assert f"image: ghcr.io/acme/shop-api@{digest('a')}\n" in built
     assert found(built) == []
+
+
+def bake(*words: str) -> "subprocess.CompletedProcess[str]":
+    root = Path(__file__).parent.parent
+    return subprocess.run(
+        [sys.executable, "-m", "bake", "manifest", *words],
+        cwd=root / "examples" / "apphub",
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_folder_that_uses_what_was_not_built_fails_and_one_that_fits_does_not(tmp_path: Path) -> None:
+    write_release(tmp_path / "release.toml", RELEASE)
+    folder = tmp_path / "deploy"
+    folder.mkdir()
+    (folder / "template.yaml").write_text("a: {{- if .Values.x }}\n", "utf-8")
+    (folder / "d.yaml").write_text(pod("shop-api"), "utf-8")
+    words = ("--release", str(tmp_path / "release.toml"), "--check", str(folder))
+
+    fits = bake(*words)
+    (folder / "d.yaml").write_text(pod("shop-apj"), "utf-8")
+    fails = bake(*words)
+
+    assert (fits.returncode, fits.stdout) == (0, "")
+    assert fits.stderr == (
+        "bake: warning: template.yaml:1: is not YAML; check what `helm template` gives; left out\n"
+        "1 container of 1 document fits the push\n"
+    )
+    assert (fails.returncode, fails.stdout) == (
+        1,
+        "d.yaml: Deployment/d: container main: shop-apj is not in this push; did you mean `shop-api`?\n",
+    )
+    assert fails.stderr.endswith("bake: error: manifests: 1 does not fit the push; see above\n")

@@ -72,7 +72,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
     arguments.builder = arguments.builder or configured_builder(context)
     capabilities = probe(arguments.builder)
-    plan = _adapted(context, plan, arguments, capabilities)
+    plan = adapted(context, plan, arguments, capabilities)
     plan = _cached(context, plan, capabilities)
     check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
     started = time.monotonic()
@@ -101,7 +101,7 @@ def configured_builder(context: Context) -> str | None:
     return builder.name if builder else None
 
 
-def _adapted(context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities") -> "Plan":
+def adapted(context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities") -> "Plan":
     """The plan for the engine's own platform alone, where the engine can keep no more and nobody asked for more."""
     why = capabilities.features["load several platforms"]
     native = capabilities.native
@@ -185,6 +185,9 @@ def _push(
     from bake.progress import Progress
     from bake.registry import load_registry
 
+    wishes = context.project.config.attestations
+    if (wishes.sbom or wishes.provenance != "none") and (why := capabilities.features["attestations"]):
+        raise EngineError("attestations", why, "push with another builder, or take them out of bake.toml")
     registry = load_registry(context.environment)
     wanted = publish.uploads(plan)
     there = _existing(context, plan, arguments, registry) if arguments.skip_existing else {}

@@ -53,7 +53,8 @@ def _check(context: Context, place: str, release: Release) -> int:
     used = used_images(documents, release)
     if not used:
         context.warn(f"{place}: no container uses an image of {release.project}")
-    context.say(f"{used} container{'s' * (used != 1)} of {len(documents)} documents fit the push")
+    of = f"{len(documents)} document{'s' * (len(documents) != 1)}"
+    context.say(f"{used} container{'s' * (used != 1)} of {of} fit{'s' * (used == 1)} the push")
     return 0
 
 
