@@ -5,7 +5,7 @@ The lockfiles of pnpm and yarn say who gets which package, not where it lies. Bo
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bake.closure import Entry
 
@@ -26,10 +26,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Every package by the lockfile's own key, and the workspace's packages by path (the root as "")."""
+    """Every package by the lockfile's own key, and the workspace's packages by path (the root as "").
+
+    injected: keys of copies of workspace packages (pnpm's `dependenciesMeta.injected`) -> package path. What
+    asks for a copy has the package itself as its target.
+    """
 
     nodes: Mapping[str, Node]
     members: Mapping[str, Node]
+    injected: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, target: str) -> Node | None:
         """Return what a target names; None for a folder that is no workspace package."""
@@ -51,6 +56,7 @@ def mark_development(graph: Graph) -> Graph:
             for key, node in graph.nodes.items()
         },
         members=graph.members,
+        injected=graph.injected,
     )
 
 

@@ -6,7 +6,9 @@ https://pnpm.io/symlinked-node-modules-structure for the layout; https://pnpm.io
 
 import base64
 import hashlib
+import posixpath
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from posixpath import normpath
@@ -42,10 +44,39 @@ def parse_pnpm_lock(text: str, manifests: Mapping[str, Mapping[str, Any]]) -> Gr
     importers = {"" if path == "." else path: value for path, value in table(raw, "importers").items()}
     nodes = {key: _node(key, value, packages) for key, value in snapshots.items()}
     members = {path: _member(path, value or {}, manifests.get(path, {})) for path, value in importers.items()}
-    return mark_development(Graph(nodes=nodes, members=members))
+    return mark_development(_uninjected(nodes, members, packages))
 
 
 # --- the graph -----------------------------------------------------------------------------------------
+
+
+def _uninjected(nodes: Mapping[str, Node], members: Mapping[str, Node], packages: Mapping[str, Any]) -> Graph:
+    """Let what asks for a copy of a workspace package find the package: a copy is made before anything is built."""
+    folders = {key: table(table(packages, without_suffix(key)), "resolution").get("directory") for key in nodes}
+    injected = {key: str(folder) for key, folder in folders.items() if folder in members}
+
+    def turned(node: Node) -> Node:
+        aimed = {n: f"{LINK}{injected[t]}" if t in injected else t for n, t in node.targets.items()}
+        return replace(node, targets=aimed)
+
+    return Graph(
+        nodes={key: turned(node) for key, node in nodes.items() if key not in injected},
+        members={path: turned(member) for path, member in members.items()},
+        injected=injected,
+    )
+
+
+def relinking(graph: Graph, *, major: int, root: str) -> str:
+    """Return shell commands that put a link in the place of every copy of a workspace package; "" for none."""
+    places = {
+        f"{STORE}/{directory_name(key, major=major)}/node_modules/{_split(key)[0]}": path
+        for key, path in graph.injected.items()
+    }
+    return "".join(
+        f" && rm -rf {shlex.quote(place)} && mkdir -p {shlex.quote(posixpath.dirname(place))}"
+        f" && ln -s {shlex.quote(f'{root}/{path}')} {shlex.quote(place)}"
+        for place, path in sorted(places.items())
+    )
 
 
 def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any]) -> Node:

@@ -6,7 +6,7 @@ Only `load_workspace` and the private `_load_*` functions read files.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -19,7 +19,7 @@ from bake import pnpm, yarn
 from bake.closure import RELOCK, Lock, parse_bins, parse_lock
 from bake.errors import WorkspaceError
 from bake.hoist import hoisted
-from bake.managers import NPM, Manager, load_pnpm, load_yarn, parse_package_manager
+from bake.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
 from bake.tsconfig import parse_jsonc
 from bake.yaml_text import parse_yaml
 
@@ -227,6 +227,8 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     if tool.layout == "walk":
         return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool
     major = int(tool.setup.rpartition("@")[2].partition(".")[0])
+    relink = pnpm.relinking(graph, major=major, root=BUILD_ROOT)
+    tool = replace(tool, install=tool.install + relink, production=tool.production + relink)
     return packages, pnpm.isolated(graph, major=major), pnpm.LOCKFILE, tool
 
 

@@ -8,7 +8,7 @@ from bake.closure import closure
 from bake.errors import WorkspaceError
 from bake.graph import Graph
 from bake.managers import staged_files
-from bake.pnpm import directory_name, isolated, parse_pnpm_lock, without_suffix
+from bake.pnpm import directory_name, isolated, parse_pnpm_lock, relinking, without_suffix
 from bake.workspace import Workspace, load_workspace
 from tests.shelf import write_shelf
 
@@ -253,3 +253,23 @@ def test_patches_and_the_pnpmfile_go_to_the_install(tmp_path: Path) -> None:
         ".pnpmfile.cjs",
         "patches/ms.patch",
     }
+
+
+def test_a_copy_of_a_workspace_package_is_the_package_itself() -> None:
+    found = graph("""
+importers:
+  a:
+    dependencies:
+      '@s/lib': {specifier: 'workspace:*', version: 'file:lib(y@2.0.0)'}
+  lib: {}
+packages:
+  '@s/lib@file:lib': {resolution: {directory: lib, type: directory}}
+snapshots:
+  '@s/lib@file:lib(y@2.0.0)': {}
+""")
+    lock = isolated(found, major=10)
+    assert {path: entry.link for path, entry in lock.entries.items()} == {"a/node_modules/@s/lib": "lib"}
+    place = "node_modules/.pnpm/@s+lib@file+lib_y@2.0.0/node_modules/@s"
+    assert relinking(found, major=10, root="/app") == (
+        f" && rm -rf {place}/lib && mkdir -p {place} && ln -s /app/lib {place}/lib"
+    )
