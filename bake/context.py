@@ -32,9 +32,25 @@ class Context:
     @functools.cached_property
     def project(self) -> "Project":
         """The workspace around the current directory, or the one of --file."""
+        project = self.load_project()
+        if project.ejected:
+            self._compare(project)
+        return project
+
+    def load_project(self) -> "Project":
+        """The project without a look at its templates."""
         from bake.project import load_project
 
         return load_project(self.file or find_config(self.directory), self.environment)
+
+    def _compare(self, project: "Project") -> None:
+        """Warn of templates that bake has changed since they were copied."""
+        from bake.eject import behind
+        from bake.project import EJECTED
+        from bake.render import template_text
+
+        for name in behind(project.ejected, {n: template_text(n) for n in project.ejected}):
+            self.warn(f"{EJECTED}/{name}: bake's own has changed since it was copied; see `bake eject --diff`")
 
     @functools.cached_property
     def head(self) -> "Head":

@@ -141,7 +141,7 @@ def _store(found: "Capabilities", needs: Needs | None) -> Line:
         check="image store",
         state="warn",
         found=why,
-        fix='push, build one platform, or set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json',
+        fix='push, or set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json',
     )
 
 

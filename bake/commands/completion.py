@@ -1,0 +1,39 @@
+"""Print the completion script for a shell, e.g. `source <(bake completion bash)`."""
+
+import argparse
+import importlib
+
+from bake.completion import SHELLS, read_command, render_completion
+from bake.context import Context, find_config
+from bake.errors import BakeError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The shell; `targets` is what the scripts call for names."""
+    parser.add_argument("shell", choices=(*SHELLS, "targets"), help="the shell; targets: names that can be built")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Print it."""
+    if arguments.shell == "targets":
+        return _targets(context)
+    from bake.cli import COMMANDS, common
+
+    parsers = {name: argparse.ArgumentParser(prog=f"bake {name}", parents=[common()]) for name in COMMANDS}
+    for name, parser in parsers.items():
+        importlib.import_module(f"bake.commands.{name.replace('-', '_')}").add_arguments(parser)
+    commands = [read_command(name, COMMANDS[name], parser) for name, parser in parsers.items()]
+    print(render_completion(arguments.shell, commands), end="")
+    return 0
+
+
+def _targets(context: Context) -> int:
+    """Images and services of bake.toml, without reading the workspace; nothing where there is none."""
+    from bake.config import image_names, load_config
+
+    try:
+        config = load_config(context.file or find_config(context.directory))
+    except BakeError:
+        return 0
+    print(" ".join(dict.fromkeys(("all", *config.services, *image_names(config)))))
+    return 0
