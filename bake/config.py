@@ -305,6 +305,19 @@ class Budget:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attestations:
+    """Statements that BuildKit attaches to images; the images' own digests stay the same, that of the index changes."""
+
+    sbom: bool | ImageReference = _doc(
+        "List every image's packages (SPDX); a string names the scanner instead of docker/buildkit-syft-scanner.",
+        default=False,
+    )
+    provenance: Literal["none", "min", "max"] = _doc(
+        "How it was built (SLSA); `max` tells build arguments and steps too. Some registries take none.", "none"
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole of bake.toml."""
 
@@ -321,6 +334,7 @@ class Config:
     monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
     smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
     budget: Budget = _doc("What images may weigh.", Budget())
+    attestations: Attestations = _doc("Statements attached to images.", Attestations())
     ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
     builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,52 @@ def test_a_manifest_is_written_beside_the_generated_files_only(pushes: Pushes) -
 
     assert pushes.workspace.git("status", "--porcelain") == ""
     assert Path(pushes.workspace.root, ".bake", "release.json").is_file()
+
+
+def test_images_that_are_there_by_content_are_not_built_and_get_their_tags(pushes: Pushes) -> None:
+    tags = ("--tag", "{content}", "--tag", "{sha}")
+    assert pushes.push(*tags) == (0, "")
+    first = pushes.release()
+    pushes.workspace.write("NOTES.md", "nothing that a build reads\n")
+    sha = pushes.workspace.commit("Note")[:12]
+    pushes.proxy.passed.clear()
+
+    assert pushes.push(*tags, "--skip-existing", "--no-cache") == (0, "")
+
+    assert pushes.proxy.uploads() == []
+    assert [(i.digest, i.platforms, i.bytes) for i in pushes.release().images] == [
+        (i.digest, i.platforms, i.bytes) for i in first.images
+    ]
+    assert {tags[sha] for tags in pushes.tags().values()} == {i.digest for i in first.images}
+
+
+def test_two_pushes_of_different_revisions_at_once_end_on_images_of_one(pushes: Pushes, tmp_path: Path) -> None:
+    other = Workspace(root=tmp_path / "other", project=pushes.workspace.project)
+    pushes.workspace.git("clone", "--quiet", ".", str(other.root))
+    other.write("libraries/common/index.js", "exports.greeting = 'other';\n")
+    other.commit("Other")
+    both = (pushes.workspace, other)
+
+    def push(workspace: Workspace) -> int:
+        done = workspace.bake("all", "--push", "-q", "--tag", "main", BAKE_REGISTRY=f"{REGISTRY}/bake-test")
+        return done.returncode
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(push, both)) == [0, 0]
+
+    manifests = [load_release(w.root / ".bake" / "release.json") for w in both]
+    standing = [tags["main"] for tags in pushes.tags().values()]
+    assert standing in [[i.digest for i in m.images] for m in manifests]
+
+
+def test_attestations_come_on_request_and_are_no_platform(pushes: Pushes) -> None:
+    config = (pushes.workspace.root / "bake.toml").read_text()
+    pushes.workspace.write("bake.toml", f'{config}\n[attestations]\nprovenance = "min"\n')
+    assert pushes.push() == (0, "bake: warning: the workspace has changes that are not committed: its images are not "
+                                "those of the commit")  # fmt: skip
+
+    api = pushes.release().images[0]
+    index = pushes.registry.manifest(f"{pushes.repository('api')}@{api.digest}").content["manifests"]
+    kinds = [m.get("annotations", {}).get("vnd.docker.reference.type") for m in index]
+    assert kinds == [None, "attestation-manifest"]
+    assert [p.digest for p in api.platforms] == [index[0]["digest"]]
