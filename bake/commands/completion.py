@@ -17,9 +17,9 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     """Print it."""
     if arguments.shell == "targets":
         return _targets(context)
-    from bake.cli import COMMANDS, common
+    from bake.cli import COMMANDS, common_parser
 
-    parsers = {name: argparse.ArgumentParser(prog=f"bake {name}", parents=[common()]) for name in COMMANDS}
+    parsers = {name: argparse.ArgumentParser(prog=f"bake {name}", parents=[common_parser()]) for name in COMMANDS}
     for name, parser in parsers.items():
         importlib.import_module(f"bake.commands.{name.replace('-', '_')}").add_arguments(parser)
     commands = [read_command(name, COMMANDS[name], parser) for name, parser in parsers.items()]

@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     from bake.workspace import Workspace
 
 WORKFLOW = ".github/workflows/images.yml"
+CALLER = ".github/workflows/build-images.yml"
+_CALLER_TEXT = """\
+# When images are built; images.yml beside this file says how.
+name: Build images
+
+on:
+  pull_request:
+  push:
+    branches: [main]
+  release:
+    types: [published]
+
+jobs:
+  images:
+    uses: ./.github/workflows/images.yml
+    permissions:
+      contents: read
+      packages: write
+      actions: read
+    secrets: inherit
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--npm-scripts", action="store_true", help="add docker:build and docker:push to the root's package.json"
     )
-    parser.add_argument("--workflow", action="store_true", help=f"write {WORKFLOW} for GitHub Actions")
+    parser.add_argument("--workflow", action="store_true", help="write workflows for GitHub Actions")
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
@@ -43,7 +64,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.npm_scripts and not arguments.dry_run:
         _write_scripts(context, workspace.root / "package.json")
     if arguments.workflow and not arguments.dry_run:
-        _write_workflow(context, workspace.root / WORKFLOW, force=arguments.force)
+        _write_workflow(context, workspace.root, force=arguments.force)
     return status
 
 
@@ -168,13 +189,15 @@ def _indent(text: str) -> int | str:
     return "\t" if "\t" in space else len(space) or 2
 
 
-def _write_workflow(context: Context, file: Path, *, force: bool) -> None:
+def _write_workflow(context: Context, root: Path, *, force: bool) -> None:
+    """Bake's reusable workflow and the one that calls it."""
     from bake.render import template_text
 
-    if file.exists() and not force:
-        context.warn(f"{WORKFLOW} is there; --force writes over it")
-        return
-    text = template_text(WORKFLOW)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    context.say(f"{WORKFLOW} written")
+    for name, text in ((WORKFLOW, template_text(WORKFLOW)), (CALLER, _CALLER_TEXT)):
+        file = root / name
+        if file.exists() and not force:
+            context.warn(f"{name} is there; --force writes over it")
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        context.say(f"{name} written")
