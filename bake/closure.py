@@ -10,7 +10,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -688,7 +687,7 @@ def promote(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> tuple[dict[str,
     Returns the changed lockfile (a new value) and package path -> the manifest fields that go with it.
     Raises WorkspaceError for a name that the lockfile does not hold.
     """
-    raw = deepcopy(dict(lock.raw))
+    raw = _copied(lock.raw)
     changed: dict[str, Mapping[str, Any]] = {}
     starts: list[str] = []
     for path, name in _named(lock, extra):
@@ -707,6 +706,15 @@ def promote(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> tuple[dict[str,
         for path, fields in changed.items()
         if any(value != lock.raw["packages"][path].get(key) for key, value in fields.items())
     }
+
+
+def _copied(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A lockfile whose entries' own fields and dependency tables may be changed without changing `raw`."""
+    packages = {
+        path: {key: dict(value) if isinstance(value, dict) else value for key, value in entry.items()}
+        for path, entry in raw["packages"].items()
+    }
+    return {**raw, "packages": packages}
 
 
 def _named(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:

@@ -497,6 +497,7 @@ def _closures(
 ) -> Mapping[str, Closure]:
     """The closure of each service that runs on Node; a static service has none."""
     empty = Closure(entries=(), packages=(), via={})
+    exclude = _exclude(project)
     return {
         name: closure(
             project.workspace.lock,
@@ -504,7 +505,7 @@ def _closures(
             platforms=platforms,
             libc=libc,
             extra=extra,
-            exclude=_exclude(project),
+            exclude=exclude,
         )
         if service.static is None
         else empty
