@@ -33,6 +33,9 @@ ENGINE = (
     "bake inspect metastore fastify --platform linux/amd64",
     "bake layers metastore --platform linux/amd64",
     "bake size metastore --platform linux/amd64",
+    "bake layers catalog",
+    "bake doctor",
+    "bake disk",
 )
 """Commands of bake that run on the engine here; without one, the parser alone sees them."""
 
@@ -48,6 +51,8 @@ PARSED = (
     "bake rollback release-stable.json",
     "bake lock",
     "bake lock --check",
+    "bake size --against release.json --format markdown",
+    "bake size --since origin/main",
     # Every image: tests/engine and scripts/demo build them.
     "bake all --platform linux/amd64",
     "bake all --since origin/main",
@@ -58,6 +63,8 @@ PARSED = (
     "bake smoke --platform linux/amd64",
     "bake smoke",
     "bake repro metastore --platform linux/amd64",
+    # Something of this machine that all share.
+    "bake prune --keep 10GB",
     # A builder that stays on the machine.
     "bake all --builder team",
     "bake builder up",
@@ -78,6 +85,9 @@ OUTSIDE = (
 
 PRINTED = ("docker buildx bake -f .bake/docker-bake.hcl catalog",)
 """Builds by buildx alone, which reads the bake file and builds nothing."""
+
+FRESH = ("bake init --dry-run",)
+"""Commands for a workspace that has no bake.toml yet."""
 
 SHELL = ("echo", "mkdir")
 """Programs that run here as they are."""
@@ -177,6 +187,14 @@ def run_bake(command: Command) -> tuple[int, str]:
         return cli.main(command.words), output.getvalue()
 
 
+def run_fresh(command: Command) -> tuple[int, str]:
+    hidden = Path("bake.toml").rename("hidden.toml")
+    try:
+        return run_bake(command)
+    finally:
+        hidden.rename("bake.toml")
+
+
 def parse(command: Command) -> None:
     """Let argparse judge the command line; it exits with status 2 where it does not know a word."""
     words = list(command.words)
@@ -191,7 +209,7 @@ def run_here(command: Command, *, engine: bool) -> None:
     elif command.text in PARSED or (command.text in ENGINE and not engine):
         parse(command)
     else:
-        status, output = run_bake(command)
+        status, output = run_fresh(command) if command.text in FRESH else run_bake(command)
         wrong = any(line.startswith("bake: error:") for line in command.shown)
         assert (status != 0) == wrong, f"$ {command.text}\n{output}"
         assert_shown(command, output)
@@ -242,7 +260,7 @@ def test_the_commands_of_a_page_run_and_print_what_it_shows(page: str, workspace
 
 def test_every_command_that_does_not_run_here_is_in_a_page() -> None:
     texts = {command.text for _, command in ALL}
-    assert [text for text in (*ENGINE, *PARSED, *OUTSIDE, *PRINTED) if text not in texts] == []
+    assert [text for text in (*ENGINE, *PARSED, *OUTSIDE, *PRINTED, *FRESH) if text not in texts] == []
 
 
 def test_pages_hold_blocks_of_known_languages_only() -> None:
