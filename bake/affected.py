@@ -10,7 +10,7 @@ from bake.closure import Closure, Entry, Lock, closure
 from bake.ignore import parse_dockerignore
 from bake.plan import Image, Plan, ServiceStage, Stage
 from bake.project import Project
-from bake.render import render_ignore
+from bake.render import render_ignore, strip_credentials
 
 Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
 
@@ -145,7 +145,7 @@ def _settings(side: Side) -> Mapping[str, object]:
         "secrets": tuple(m.option for m in plan.mounts),
         "package manager": _Manager(plan),
         "package.json: type": project.workspace.root_package.manifest.get("type"),
-        ".npmrc": project.npmrc,
+        ".npmrc": strip_credentials(project.npmrc),
     }
 
 

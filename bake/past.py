@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from bake.git import Changes, read_files
+from bake.ignore import NEVER_SENT, parse_dockerignore
 from bake.imports import Import
 from bake.project import EJECTED, Project, load_project
+from bake.render import strip_credentials
 
 _ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore")
 _FOLDERS = (EJECTED, "patches", ".yarn/patches")
@@ -58,8 +60,11 @@ def wanted(project: Project) -> Callable[[str], bool]:
     """A test for paths relative to bake.toml's folder: whether planning reads that file."""
     below = project.root.relative_to(project.file.parent).as_posix()
     prefix = "" if below == "." else f"{below}/"
+    secret = parse_dockerignore("\n".join(NEVER_SENT))
 
     def reads(path: str) -> bool:
+        if secret(path) and PurePosixPath(path).name != ".npmrc":
+            return False
         inside = path.removeprefix(prefix)
         name = PurePosixPath(path).name
         at_root = path.startswith(prefix) and "/" not in inside
@@ -68,6 +73,16 @@ def wanted(project: Project) -> Callable[[str], bool]:
         return path == project.file.name or at_root or in_folder or anywhere
 
     return reads
+
+
+def without_credentials(path: str, text: str) -> str:
+    """The text of a file that planning reads, as it may be kept: registries' tokens stay out."""
+    name = PurePosixPath(path).name
+    if name == ".npmrc":
+        return strip_credentials(text)
+    if name.startswith(".yarnrc"):
+        return "".join(line for line in text.splitlines(keepends=True) if "auth" not in line.lower())
+    return text
 
 
 def changed_templates(changes: Changes, root: Path) -> tuple[str, ...]:

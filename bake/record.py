@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.git import Changes, read_changes, read_dirty
+from bake.past import without_credentials
 from bake.progress import Progress, Step
 
 FILE_NAME = "last-build.json"
@@ -68,8 +69,12 @@ def load_state(root: Path, revision: str, planned: Callable[[str], bool]) -> Sta
     return State(
         revision=revision,
         hashes={path: _hash(root / path) for path in dirty},
-        texts={p: (root / p).read_text(errors="replace") for p in dirty if planned(p) and (root / p).is_file()},
+        texts={p: _text(root, p) for p in dirty if planned(p) and (root / p).is_file()},
     )
+
+
+def _text(root: Path, path: str) -> str:
+    return without_credentials(path, (root / path).read_text(encoding="utf-8", errors="replace"))
 
 
 def load_changes(root: Path, state: State) -> Changes:

@@ -158,6 +158,17 @@ def test_a_variable_that_a_build_argument_takes_is_the_reason(
     assert why(capsys, "web").splitlines()[1] == '  argument: packages."services/web".args.SITE: local -> shop.example'
 
 
+def test_a_record_holds_no_credentials(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.write(".npmrc", "legacy-peer-deps=true\n//registry.example/:_authToken=npm_hidden1\n")
+    shop.write(".env", "TOKEN=hidden2\n")
+    shop.write(".yarnrc.yml", "nodeLinker: node-modules\nnpmAuthToken: hidden3\n")
+    build(shop, "web", step=None)
+    text = (shop.root / ".bake" / "last-build.json").read_text()
+    assert "legacy-peer-deps" in text
+    assert "hidden" not in text
+    assert why(capsys, "web").startswith("web: nothing has changed since its last build\n")
+
+
 def test_why_gives_json(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
     shop.write("packages/lib/src/index.ts", "edited")
     answers = json.loads(why(capsys, "api", "--since", "HEAD", "--format", "json"))
