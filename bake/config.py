@@ -86,7 +86,7 @@ class Base:
 
     build: ImageReference = _doc("Where the workspace is installed and compiled.", "node:24")
     runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
-    pin: bool = _doc("Whether `bake lock` records their digests.", default=True)
+    pin: bool = _doc("Let `bake lock` record their digests, and build from exactly these.", default=True)
     libc: Literal["glibc", "musl"] | None = _doc("The runtime's C library; by default told by `alpine`.", None)
 
 
@@ -119,10 +119,10 @@ class Role:
     entrypoint: Words | None = _doc(
         "Words before the command; `docker run IMAGE ARGS…` replaces the command only.", None
     )
-    port: Port | None = _doc("The port it listens on (EXPOSE, PORT is not set).", None)
+    port: Port | None = _doc("The port it listens on: EXPOSE in the image. The variable PORT is not set; `env` can.", None)
     env: Mapping[Variable, str] = _doc("Environment of the process.", {})
     labels: Mapping[str, str] = _doc("Labels of the image.", {})
-    user: str | None = _doc("User of the process.", None)
+    user: str | None = _doc("User or user:group of the process; by default 1000:1000, the base's `node`.", None)
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
     writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
@@ -158,7 +158,7 @@ class PackageSettings:
     needs: tuple[str, ...] = _doc("Packages its build needs besides the declared ones (path or name).", ())
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
-    files: tuple[str, ...] | None = _doc("What of it goes into images (globs); by default all but sources.", None)
+    files: tuple[str, ...] | None = _doc("What of it goes into images (globs); by default all but sources, tests and tooling.", None)
     exclude: tuple[str, ...] = _doc("What of it stays out of images (globs).", ())
     sources: bool | None = _doc("Keep TypeScript sources in images; by default when the process runs them.", None)
     dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
@@ -171,9 +171,9 @@ class Secret:
 
     file: str | None = _doc("File that holds it; `~` and ${VARIABLES} are expanded.", None)
     env: Variable | None = _doc("Environment variable that holds it.", None)
-    target: str | None = _doc("Where it is mounted; `npmrc` and `ca` know their own place.", None)
+    target: str | None = _doc("Where it is mounted; by default /run/secrets/<id>, for `npmrc` /root/.npmrc.", None)
     variable: Variable | None = _doc("Environment variable of the step that gets its value.", None)
-    required: bool = _doc("Whether a build without it stops.", default=True)
+    required: bool = _doc("Stop a build when it is not there.", default=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
