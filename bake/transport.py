@@ -18,6 +18,8 @@ from bake.errors import RegistryError
 NO_HEADERS: Mapping[str, str] = {}
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _BROKEN = (ConnectionResetError, BrokenPipeError, http.client.HTTPException)
+# Without an answer, not without a connection: that comes as URLError, and comes again.
+_PASSING = (*_BROKEN, TimeoutError)
 _FIRST_PAUSE = 0.5  # seconds; doubles with every attempt
 _LONGEST_PAUSE = 30.0  # seconds; a registry that asks for more is reported instead of waited for
 
@@ -106,7 +108,7 @@ class Transport:
         authorization: str = "",
         body: bytes | None = None,
     ) -> Response:
-        """Send and return the answer whatever its status; 5xx, 429 and broken connections are tried again.
+        """Send and return the answer whatever its status; 5xx, 429, broken and silent connections are tried again.
 
         authorization is not sent on to where a redirect leads. Raises UnreachableError.
         """
@@ -116,7 +118,7 @@ class Transport:
         for attempt in range(1, self._attempts):
             try:
                 response = self._send(request)
-            except _BROKEN:
+            except _PASSING:
                 self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
                 continue
             asked = _retry_after(response)
@@ -125,7 +127,7 @@ class Transport:
             self._sleep(max(asked, _FIRST_PAUSE * 2 ** (attempt - 1)))
         try:
             return self._send(request)
-        except _BROKEN as error:
+        except _PASSING as error:
             raise self._unreachable(url, error) from error
 
     def _send(self, request: urllib.request.Request) -> Response:
@@ -139,7 +141,7 @@ class Transport:
             if isinstance(error.reason, _BROKEN):
                 raise error.reason from error
             raise self._unreachable(request.full_url, error.reason) from error
-        except (TimeoutError, ssl.SSLError, ConnectionRefusedError) as error:
+        except (ssl.SSLError, ConnectionRefusedError) as error:
             raise self._unreachable(request.full_url, error) from error
 
     def _opener(self, request: urllib.request.Request) -> urllib.request.OpenerDirector:

@@ -4,12 +4,13 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from bake.errors import RegistryError
 from bake.transport import Network, Transport, UnreachableError, network_of
-from tests.scripted_server import Answer, in_turn, scripted_server
+from tests.scripted_server import Answer, Asked, in_turn, scripted_server
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,21 @@ def test_after_four_attempts_the_last_answer_is_given() -> None:
     with scripted_server(in_turn(Answer(status=503))) as server:
         response = Transport(Network(), sleep=slept.append).request("GET", server.url)
         assert (response.status, len(server.asked)) == (503, 4)
+
+
+def test_a_server_that_is_silent_is_asked_again() -> None:
+    again, slept = Event(), list[float]()
+
+    def second_time(asked: Asked) -> Answer:
+        if len(server.asked) == 1:
+            again.wait(30)
+        else:
+            again.set()
+        return Answer(body=b"at last")
+
+    with scripted_server(second_time) as server:
+        response = Transport(Network(), sleep=slept.append, timeout=0.2).request("GET", server.url)
+    assert (response.body, slept[:1]) == (b"at last", [0.5])
 
 
 def test_a_connection_that_always_breaks_is_reported() -> None:
