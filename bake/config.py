@@ -119,7 +119,9 @@ class Role:
     entrypoint: Words | None = _doc(
         "Words before the command; `docker run IMAGE ARGS…` replaces the command only.", None
     )
-    port: Port | None = _doc("The port it listens on: EXPOSE in the image. The variable PORT is not set; `env` can.", None)
+    port: Port | None = _doc(
+        "The port it listens on: EXPOSE in the image. The variable PORT is not set; `env` can.", None
+    )
     env: Mapping[Variable, str] = _doc("Environment of the process.", {})
     labels: Mapping[str, str] = _doc("Labels of the image.", {})
     user: str | None = _doc("User or user:group of the process; by default 1000:1000, the base's `node`.", None)
@@ -158,7 +160,9 @@ class PackageSettings:
     needs: tuple[str, ...] = _doc("Packages its build needs besides the declared ones (path or name).", ())
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
-    files: tuple[str, ...] | None = _doc("What of it goes into images (globs); by default all but sources, tests and tooling.", None)
+    files: tuple[str, ...] | None = _doc(
+        "What of it goes into images (globs); by default all but sources, tests and tooling.", None
+    )
     exclude: tuple[str, ...] = _doc("What of it stays out of images (globs).", ())
     sources: bool | None = _doc("Keep TypeScript sources in images; by default when the process runs them.", None)
     dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
