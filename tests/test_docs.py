@@ -219,7 +219,7 @@ def run_other(command: Command) -> None:
     if command.text.split()[0] in SHELL:
         subprocess.run(command.text, shell=True, check=True)
     elif command.text in PRINTED:
-        run_bake(Command(text="bake print --format json", shown=()))
+        run_bake(Command(text="bake all --dry-run", shown=()))
         subprocess.run([*shlex.split(command.text), "--print"], check=True, capture_output=True)
     elif command.text.startswith("scripts/"):
         assert (ROOT / command.text).stat().st_mode & 0o100
