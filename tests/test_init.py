@@ -1,0 +1,334 @@
+import json
+import subprocess
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bake.cli import main
+from bake.config import parse_config
+from bake.draft import amend, difference, render_config
+from bake.facts import load_facts
+from bake.init import Guess, guess
+from bake.scripts import advise
+from bake.workspace import load_workspace
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "apphub"
+
+
+def workspace(root: Path, manifests: Mapping[str, Mapping[str, object]], **files: object) -> Path:
+    """Write an npm workspace. manifests: by package path. top: fields of the root. lock: entries."""
+    top = {"name": "shop", "workspaces": sorted(manifests)} | dict(files.pop("top", {}))  # type: ignore[call-overload]
+    links = {f"node_modules/{m.get('name', p)}": {"resolved": p, "link": True} for p, m in manifests.items()}
+    extra = files.pop("lock", {})
+    assert isinstance(extra, dict)
+    lock = {"lockfileVersion": 3, "packages": {"": top, **manifests, **links, **extra}}
+    content = {"package.json": top, "package-lock.json": lock, **{f"{p}/package.json": m for p, m in manifests.items()}}
+    for name, text in {**content, **files}.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text if isinstance(text, str) else json.dumps(text))
+    return root
+
+
+def guessed(root: Path, manifests: Mapping[str, Mapping[str, object]], **files: object) -> Guess:
+    return guess(load_facts(load_workspace(workspace(root, manifests, **files))))
+
+
+def toml(found: Guess) -> dict[str, object]:
+    text = render_config(found)
+    parse_config(text)
+    return tomllib.loads(text)
+
+
+API: Mapping[str, object] = {
+    "name": "api",
+    "scripts": {"build": "tsc", "start": "node dist/server.js", "worker": "tsx src/worker.ts"},
+    "dependencies": {"express": "4"},
+}
+
+
+def test_the_example_is_guessed_as_its_own_bake_toml_says() -> None:
+    found = toml(guess(load_facts(load_workspace(EXAMPLE))))
+    services = found["services"]
+    assert isinstance(services, dict)
+    own = tomllib.loads((EXAMPLE / "bake.toml").read_text())["services"]
+    assert set(services) == set(own)
+    assert services["metastore"] == own["metastore"]
+    assert services["frontend"]["static"] == "dist"
+    assert services["catalog"]["roles"]["api"] == {
+        "command": "node dist/server.js",
+        "port": 4000,
+        "health": "/healthz",
+    }
+    commands = {n: {r["command"] for r in s["roles"].values()} for n, s in services.items() if "roles" in s}
+    assert commands == {n: {r["command"] for r in s["roles"].values()} for n, s in own.items() if "roles" in s}
+
+
+def test_a_worker_script_becomes_a_role_beside_the_api(tmp_path: Path) -> None:
+    source = "app.get('/health', ok); app.listen(Number(process.env.PORT ?? 4000))"
+    found = toml(guessed(tmp_path, {"services/api": API}, **{
+        "services/api/src/server.ts": source}))  # fmt: skip
+    assert found["services"] == {
+        "api": {
+            "package": "services/api",
+            "roles": {
+                "api": {"command": "node dist/server.js", "port": 4000, "health": "/health"},
+                "worker": {"command": "tsx src/worker.ts"},
+            },
+        }
+    }
+
+
+def test_a_procfile_and_a_compose_file_name_further_roles(tmp_path: Path) -> None:
+    compose = "services:\n  cron: {build: services/api, command: node dist/cron.js}\n"
+    files = {"services/api/Procfile": "mail: node dist/mail.js\n", "compose.yaml": compose}
+    found = guessed(tmp_path, {"services/api": API}, **files)
+    assert [p.role for p in found.services[0].processes] == ["api", "worker", "mail", "cron"]
+
+
+def test_a_dockerfile_beside_the_package_is_believed(tmp_path: Path) -> None:
+    docker = 'FROM node:22-alpine\nEXPOSE 8081\nCMD ["node", "/app/services/api/dist/main.js"]\n'
+    found = guessed(tmp_path, {"services/api": {"name": "api", "scripts": {"start": "nodemon"}}}, **{
+        "services/api/Dockerfile": docker})  # fmt: skip
+    process = found.services[0].processes[0]
+    assert (process.words, process.port, found.node, found.alpine) == (("node", "dist/main.js"), 8081, 22, True)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files", "static"),
+    [
+        ({"scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}, {"index.html": "<html>"}, "dist"),
+        (
+            {"scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}},
+            {"index.html": "<html>", "vite.config.ts": "export default { build: { outDir: './www/' } }"},
+            "www",
+        ),
+        ({"scripts": {"build": "react-scripts build"}, "dependencies": {"react-scripts": "5"}}, {}, "build"),
+        (
+            {"scripts": {"build": "next build", "start": "next start"}, "dependencies": {"next": "15"}},
+            {"next.config.mjs": "export default { output: 'export' }"},
+            "out",
+        ),
+        ({"scripts": {"build": "astro build"}, "dependencies": {"astro": "5"}}, {}, "dist"),
+        ({"devDependencies": {"@sveltejs/kit": "2", "@sveltejs/adapter-static": "3"}}, {}, "build"),
+        (
+            {"scripts": {"build": "ng build"}, "dependencies": {"@angular/core": "20"}},
+            {
+                "angular.json": json.dumps(
+                    {
+                        "projects": {
+                            "shop": {
+                                "projectType": "application",
+                                "architect": {"build": {"builder": "@angular/build:application", "options": {}}},
+                            }
+                        }
+                    }
+                )
+            },
+            "dist/shop/browser",
+        ),
+    ],
+)  # fmt: skip
+def test_frontends_are_served_from_the_folder_they_build(
+    tmp_path: Path, manifest: Mapping[str, object], files: Mapping[str, str], static: str
+) -> None:
+    found = guessed(
+        tmp_path, {"apps/web": {"name": "web", **manifest}}, **{f"apps/web/{n}": t for n, t in files.items()}
+    )
+    assert [(s.name, s.static) for s in found.services] == [("web", static)]
+
+
+def test_a_next_server_keeps_its_build_and_its_typescript_configuration(tmp_path: Path) -> None:
+    manifest = {
+        "name": "web",
+        "scripts": {"build": "next build", "start": "next start"},
+        "dependencies": {"next": "15"},
+    }
+    found = toml(guessed(tmp_path, {"apps/web": manifest}, **{"apps/web/next.config.ts": "export default {}"}))
+    assert found["services"] == {
+        "web": {
+            "package": "apps/web",
+            "command": "next start",
+            "port": 3000,
+            "writable": ["/app/apps/web/.next/cache"],
+        }
+    }
+    assert found["packages"] == {"apps/web": {"files": [".next/**", "next.config.*"]}}
+
+
+def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
+    library = {"name": "ui", "scripts": {"build": "vite build", "start": "vite"}, "devDependencies": {"vite": "7"}}
+    config = "export default { build: { lib: { entry: 'src/index.ts' } } }"
+    files = {"packages/ui/vite.config.ts": config, "packages/ui/index.html": "<html>"}
+    found = guessed(tmp_path, {"packages/ui": library, "services/api": API}, **files)
+    assert [s.name for s in found.services] == ["api"]
+    assert found.left_out == (("packages/ui", "`vite` is for development"),)
+
+
+def test_tests_and_mobile_apps_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    start = {"scripts": {"start": "node index.js"}}
+    found = guessed(
+        tmp_path,
+        {
+            "services/api": API,
+            "e2e": {"name": "e2e", **start},
+            "apps/phone": {"name": "phone", **start, "dependencies": {"expo": "52"}},
+            "packages/shared": {"name": "shared", "main": "dist/index.js"},
+        },
+    )
+    assert found.left_out == (("apps/phone", "a mobile app"), ("e2e", "`e2e` in its name"))
+    assert found.libraries == ("packages/shared",)
+    text = render_config(found)
+    assert "# Left out: e2e, `e2e` in its name.\n" in text
+    assert "# Libraries, part of the images that need them: packages/shared.\n" in text
+
+
+def test_packages_of_one_folder_name_are_told_apart(tmp_path: Path) -> None:
+    manifests = {p: {"name": p.replace("/", "-"), "scripts": {"start": "node x.js"}} for p in ("a/api", "b/api")}
+    assert [s.name for s in guessed(tmp_path, manifests).services] == ["a-api", "b-api"]
+
+
+@pytest.mark.parametrize(
+    ("files", "node"),
+    [
+        ({".nvmrc": "v22.3.0\n"}, (22, ".nvmrc")),
+        ({".nvmrc": "lts/iron"}, (20, ".nvmrc")),
+        ({".tool-versions": "python 3\nnodejs 18.20.1\n"}, (18, ".tool-versions")),
+        ({"top": {"volta": {"node": "20.1.0"}}}, (20, "package.json: volta")),
+        ({"top": {"engines": {"node": ">=18 <23"}}}, (22, "package.json: engines.node >=18 <23")),
+        ({}, (24, "")),
+    ],
+)
+def test_nodes_version_comes_from_where_it_is_stated(
+    tmp_path: Path, files: Mapping[str, object], node: tuple[int, str]
+) -> None:
+    found = guessed(tmp_path, {"services/api": API}, **files)
+    assert (found.node, found.node_source) == node
+    assert toml(found).get("base") == (
+        {"build": f"node:{node[0]}", "runtime": f"node:{node[0]}-slim"} if node[1] else None
+    )
+
+
+def test_install_scripts_are_sorted_by_what_is_known(tmp_path: Path) -> None:
+    lock = {
+        f"node_modules/{name}": {"version": version, "hasInstallScript": True}
+        for name, version in {"esbuild": "0.25.0", "sharp": "0.32.6", "bcrypt": "6.0.0", "acme-addon": "1.0.0"}.items()
+    }
+    root = workspace(tmp_path, {"services/api": API}, lock=lock)
+    advice = advise(load_workspace(root).lock, lock)
+    assert (advice.run, advice.without, advice.unknown) == (("sharp",), ("bcrypt", "esbuild"), ("acme-addon",))
+
+
+def test_a_database_port_is_not_the_services(tmp_path: Path) -> None:
+    source = "connect({ port: 5432 }); const x = process.env.REDIS_PORT || 6379;"
+    found = guessed(tmp_path, {"services/api": API}, **{"services/api/src/db.ts": source})
+    assert found.services[0].processes[0].port is None
+    assert found.services[0].unknown == ("port",)
+
+
+# --- the command ------------------------------------------------------------------------------------------
+
+
+def run(root: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.chdir(root)
+    return main(["init", *words])
+
+
+def test_init_writes_a_file_that_bake_can_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workspace(tmp_path, {"services/api": {**API, "scripts": {"start": "node dist/server.js"}}})
+    assert run(root, monkeypatch) == 0
+    assert "  api: node dist/server.js (services/api/package.json: scripts.start)\n" in capsys.readouterr().err
+    assert main(["list"]) == 0
+    assert "node dist/server.js" in capsys.readouterr().out
+
+
+def test_a_dry_run_prints_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workspace(tmp_path, {"services/api": API})
+    assert run(root, monkeypatch, "--dry-run") == 0
+    assert "[services.api]" in capsys.readouterr().out
+    assert not (root / "bake.toml").exists()
+
+
+def test_a_bake_toml_that_is_there_is_kept_and_a_new_service_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = '[project]\nname = "mine"\n\n[services.api]\npackage = "services/api"\n'
+    worker = {"name": "mailer", "scripts": {"start": "node dist/mail.js"}}
+    root = workspace(tmp_path, {"services/api": API, "services/mailer": worker}, **{"bake.toml": own})
+    assert run(root, monkeypatch) == 0
+    patch = capsys.readouterr().out
+    assert (root / "bake.toml").read_text() == own
+    assert '+[services.mailer]\n+package = "services/mailer"\n+command = "node dist/mail.js"' in patch
+    subprocess.run(["patch", "-p0", "-s"], input=patch, text=True, check=True)
+    assert run(root, monkeypatch) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_force_writes_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = workspace(tmp_path, {"services/api": API}, **{"bake.toml": "[project]\n"})
+    assert run(root, monkeypatch, "--force") == 0
+    assert 'name = "shop"' in (root / "bake.toml").read_text()
+
+
+def test_a_workspace_where_nothing_runs_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workspace(tmp_path, {"packages/shared": {"name": "shared"}})
+    assert run(root, monkeypatch) == 1
+    assert "no package was found that runs; nothing written" in capsys.readouterr().err
+    assert not (root / "bake.toml").exists()
+
+
+def test_a_repository_without_workspaces_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(workspace(tmp_path, {}), monkeypatch) == 3
+    told = "bake: error: package.json: names no workspaces; bake makes images of a monorepo's packages\n"
+    assert capsys.readouterr().err == told
+
+
+def test_npm_scripts_and_workflows_are_added_without_touching_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = {"scripts": {"docker:build": "mine"}}
+    root = workspace(tmp_path, {"services/api": API}, top=scripts)
+    assert run(root, monkeypatch, "--npm-scripts", "--workflow") == 0
+    manifest = json.loads((root / "package.json").read_text())
+    assert manifest["scripts"] == {
+        "docker:build": "mine",
+        "docker:build:all": "python3 -m bake build all",
+        "docker:push:all": "python3 -m bake build all --push",
+    }
+    assert "uses: ./.github/workflows/images.yml" in (root / ".github/workflows/build-images.yml").read_text()
+    assert "workflow_call" in (root / ".github/workflows/images.yml").read_text()
+
+
+# --- a bake.toml that is there ----------------------------------------------------------------------------
+
+
+def test_a_vanished_service_and_another_node_are_proposed(tmp_path: Path) -> None:
+    old = (
+        '[project]\nname = "x"\n\n[base]\nbuild = "node:20"\nruntime = "acme/node:20"\n\n[services.old]\n'
+        'package = "services/old"\n[services.old.roles.a]\ncommand = "node a.js"\n\n[services.api]\n'
+        'package = "services/api"\n'
+    )
+    found = guessed(tmp_path, {"services/api": API}, **{".nvmrc": "22"})
+    new = amend(old, parse_config(old), found, ["services/api"])
+    assert new == (
+        '[project]\nname = "x"\n\n[base]\nbuild = "node:22"\nruntime = "acme/node:20"\n\n[services.api]\n'
+        'package = "services/api"\n'
+    )
+
+
+def test_a_package_named_in_a_comment_is_settled(tmp_path: Path) -> None:
+    old = '# not services/api\n[project]\nname = "x"\n[services.b]\npackage = "services/b"\n'
+    manifests = {"services/api": API, "services/b": {"name": "b", "scripts": {"start": "node b.js"}}}
+    found = guessed(tmp_path, manifests)
+    assert amend(old, parse_config(old), found, list(manifests)) == old
+    assert difference(old, old, "bake.toml") == ""
