@@ -110,8 +110,14 @@ def undeclared(
     )
 
 
+_NEXT_MARKERS = frozenset({"server-only", "client-only"})
+"""Next.js answers these itself. Source: vercel/next.js, crates/next-core and build/webpack-config, aliases."""
+
+
 def _is_declared(package: Package, import_: Import) -> bool:
     name = import_.name
+    if name in _NEXT_MARKERS and "next" in package.dependencies:
+        return True
     return name in package.dependencies or (import_.kind == "build" and name in package.dev_dependencies)
 
 

@@ -555,3 +555,13 @@ def test_the_example_uses_packages_that_it_does_not_declare() -> None:
     assert {(one.import_.name, one.provider) for one in undeclared(workspace, "services/catalog", found)} == {
         ("@apphub/filestore-client", "packages/filestore-client")
     }
+
+
+def test_what_nextjs_answers_itself_is_declared_where_nextjs_is(write: Write) -> None:
+    files = {"services/a/src/x.ts": 'import "server-only";', "services/b/src/x.ts": 'import "server-only";'}
+    workspace = write({**files, "services/a": {"dependencies": {"next": "1"}}})
+
+    def found(path: str) -> list[str]:
+        return [one.import_.name for one in undeclared(workspace, path, load_imports(workspace, path))]
+
+    assert (found("services/a"), found("services/b")) == ([], ["server-only"])
