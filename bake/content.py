@@ -60,7 +60,7 @@ def _inputs(
     stages: Mapping[str, str],
     hash_of: Callable[[str], str],
 ) -> Mapping[str, Any]:
-    reached = {name: stages[name] for name in _reached(stages, image.target)}
+    reached = {name: stages[name] for name in _reached(stages, image.stage)}
     text = "\n".join(reached.values())
     compiled = [s for s in plan.stages if plan.whole or s.name in reached]
     return {

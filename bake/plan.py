@@ -125,6 +125,11 @@ class Image:
     writable: tuple[str, ...]
     static: bool
 
+    @property
+    def stage(self) -> str:
+        """Its stage in the Dockerfile; the prefix keeps a service called `install` apart from the stage."""
+        return f"image-{self.target}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStage:

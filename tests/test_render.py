@@ -63,7 +63,7 @@ def test_buildx_reads_the_plan_back(tmp_path: Path, example_project: Project, ex
         target = targets[image.target]
         assert target["labels"] == image.labels
         assert target["tags"] == list(image.references)
-        assert target["target"] == image.target
+        assert target["target"] == image.stage
         assert target["platforms"] == ["linux/amd64", "linux/arm64"]
         assert target["contexts"].keys() == {"manifests", "plan", "tools"}
         assert target["dockerfile"] == ".bake/Dockerfile"
@@ -86,9 +86,9 @@ def test_every_image_inherits_the_workspace_target(example_project: Project, exa
 
 def test_roles_differ_in_their_last_stage_only(example_project: Project, example_plan: Plan) -> None:
     text = render_dockerfile(example_project, example_plan)
-    last = text[text.index("FROM service-catalog AS catalog-worker") :].split("\n\n")[0]
+    last = text[text.index("FROM service-catalog AS image-catalog-worker") :].split("\n\n")[0]
     assert last.splitlines() == [
-        "FROM service-catalog AS catalog-worker",
+        "FROM service-catalog AS image-catalog-worker",
         'ENV NODE_ENV="production"',
         "USER 1000:1000",
         "ENTRYPOINT []",
@@ -173,3 +173,13 @@ https-proxy=http://bob:secret7@proxy:3128
     assert strip_credentials(text) == (
         "registry=https://npm.acme.example/\n@acme:registry=https://npm.acme.example/\nlegacy-peer-deps=true\n"
     )
+
+
+def test_no_image_is_called_like_another_stage(example_project: Project, example_plan: Plan) -> None:
+    images = tuple(
+        dataclasses.replace(i, target=name)
+        for i, name in zip(example_plan.images, ("install", "source", "layers", "build-apps-cli"), strict=False)
+    )
+    text = render_dockerfile(example_project, dataclasses.replace(example_plan, images=images))
+    stages = [line.split(" AS ")[1] for line in text.splitlines() if line.startswith("FROM ")]
+    assert len(stages) == len(set(stages))
