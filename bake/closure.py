@@ -342,11 +342,18 @@ def node_platform(platform: str) -> tuple[str, str]:
 def runs_on(entry: Entry, platform: str, libc: str) -> bool:
     """Tell whether npm would install the entry on a docker platform (npm-install-checks' rule)."""
     system, cpu = node_platform(platform)
+    libcs = entry.libc or _named_libc(entry)
     return (
         _allows(entry.os, system)
         and _allows(entry.cpu, cpu)
-        and (not entry.libc or (system == "linux" and _allows(entry.libc, libc)))
+        and (not libcs or (system == "linux" and _allows(libcs, libc)))
     )
+
+
+def _named_libc(entry: Entry) -> tuple[str, ...]:
+    """The C library that a platform package's name states: npm 10 and older write no `libc` into lockfiles."""
+    said = parse_platform_name(entry.name) if entry.optional and entry.os and entry.cpu else None
+    return (said.libc,) if said and said.libc else ()
 
 
 def _allows(words: tuple[str, ...], actual: str) -> bool:

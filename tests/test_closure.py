@@ -6,6 +6,7 @@ import pytest
 
 from bake.closure import (
     Closure,
+    Entry,
     Lock,
     MissingPlatformPackage,
     NamedPlatform,
@@ -17,6 +18,7 @@ from bake.closure import (
     parse_lock,
     parse_platform_name,
     promote,
+    runs_on,
 )
 from bake.errors import WorkspaceError
 
@@ -523,3 +525,13 @@ def test_a_platforms_binary_is_promoted_as_optional_since_npm_would_refuse_it_el
     lock = lock_of({"services/api": {}, "node_modules/x-darwin": {"version": "1.0.0", "os": ["darwin"], "dev": True}})
     _, changes = promote(lock, {"services/api": ("x-darwin",)})
     assert changes == {"": {"optionalDependencies": {"x-darwin": "1.0.0"}}}
+
+
+def test_a_platform_package_without_libc_is_told_by_its_name() -> None:
+    def runs(name: str, libc: str) -> bool:
+        entry = Entry(path=f"node_modules/{name}", name=name, os=("linux",), cpu=("x64",), optional=True)
+        return runs_on(entry, "linux/amd64", libc)
+
+    names = ("@napi-rs/canvas-linux-x64-musl", "canvas-linux-x64-gnu", "canvas-linux-x64")
+    assert [runs(name, "glibc") for name in names] == [False, True, True]
+    assert [runs(name, "musl") for name in names] == [True, False, True]
