@@ -246,6 +246,18 @@ def test_init_writes_a_file_that_bake_can_plan(
     assert "node dist/server.js" in capsys.readouterr().out
 
 
+def test_packages_that_need_each_other_are_built_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = {"name": "shared", "main": "dist/index.js", "scripts": {"build": "tsc"}}
+    api = {**API, "scripts": {"start": "node dist/server.js"}, "dependencies": {"shared": "*"}}
+    source = "import type { Order } from 'api';"
+    files = {"packages/shared/src/index.ts": source}
+    root = workspace(tmp_path, {"packages/shared": shared, "services/api": api}, **files)
+    assert run(root, monkeypatch) == 0
+    text = (root / "bake.toml").read_text()
+    assert 'build = "whole"  # packages need each other to build: packages/shared -> services/api -> ' in text
+    assert main(["print"]) == 0
+
+
 def test_a_dry_run_prints_and_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
