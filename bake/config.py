@@ -188,6 +188,9 @@ class Monolith:
     context: RelativePath = _doc("Its build context.", ".")
     target: str | None = _doc("Its stage.", None)
     image: str | None = _doc("Its name; by default the project's.", None)
+    platforms: tuple[Platform, ...] = _doc(
+        "Its platforms; by default the builder's own, because a classic Dockerfile runs everything under emulation.", ()
+    )
     args: Mapping[Variable, str | Arg] = _doc("Its build arguments.", {})
     accept: tuple[Accepted, ...] = _doc(
         "What it has and no other image needs: `bake parity` and `bake verify` do not count it as lost.", ()

@@ -200,4 +200,4 @@ def _load_monolith(project: Project, plan: Plan, monolith: MonolithTarget) -> st
     dockerfile = _load_file(project.root / monolith.dockerfile)
     tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
     labels = {k: v for k, v in monolith.labels.items() if k not in _GIT_LABELS}
-    return _digest([dockerfile, tree, monolith.args, monolith.target, labels, plan.platforms])
+    return _digest([dockerfile, tree, monolith.args, monolith.target, labels, monolith.platforms])

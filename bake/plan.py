@@ -156,6 +156,8 @@ class MonolithTarget:
     context: str
     target: str | None
     references: tuple[str, ...]
+    platforms: tuple[str, ...]
+    """() means the builder's own."""
     args: Mapping[str, str]
     labels: Mapping[str, str]
 
@@ -199,6 +201,12 @@ class Plan:
     def image(self, target: str) -> Image:
         """The image of that target; KeyError when there is none."""
         return next(i for i in self.images if i.target == target)
+
+    def platforms_of(self, target: str) -> tuple[str, ...]:
+        """What a target is built for; "native" where the builder's own platform is meant."""
+        if target == "monolith" and self.monolith:
+            return self.monolith.platforms or ("native",)
+        return self.platforms
 
     def selected(self) -> tuple[Image, ...]:
         """The images asked for."""
@@ -705,6 +713,7 @@ def _monolith(project: Project, request: Request) -> MonolithTarget | None:
         context=settings.context,
         target=settings.target,
         references=_references(project.config, request, settings.image or project.config.project.name, "monolith"),
+        platforms=request.platforms or settings.platforms,
         args={k: _arg(v, request.environment) for k, v in settings.args.items()},
         labels=_labels(project, request, "monolith"),
     )

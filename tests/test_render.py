@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bake.errors import BakeError
-from bake.plan import Plan
+from bake.plan import Plan, Request, make_plan
 from bake.project import Project
 from bake.render import hcl, render, render_bake_file, render_dockerfile, render_ignore, strip_credentials
 
@@ -183,3 +183,13 @@ def test_no_image_is_called_like_another_stage(example_project: Project, example
     text = render_dockerfile(example_project, dataclasses.replace(example_plan, images=images))
     stages = [line.split(" AS ")[1] for line in text.splitlines() if line.startswith("FROM ")]
     assert len(stages) == len(set(stages))
+
+
+def test_the_monolith_is_built_for_the_builders_own_platform_unless_asked(
+    tmp_path: Path, example_project: Project, example_plan: Plan
+) -> None:
+    own = bake_print(tmp_path, render_bake_file(example_project, example_plan), "monolith")["target"]["monolith"]
+    assert "platforms" not in own
+    plan = make_plan(example_project, Request(platforms=("linux/arm64",)))
+    asked = bake_print(tmp_path, render_bake_file(example_project, plan), "monolith")["target"]["monolith"]
+    assert asked["platforms"] == ["linux/arm64"]

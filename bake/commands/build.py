@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from bake.check import check, errors
 from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
-from bake.errors import BuildError, CheckError, EngineError, UsageError
+from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
-from bake.release import FILE_NAME, UNFINISHED, Release, write_release
+from bake.release import FILE_NAME, UNFINISHED, Release, load_release, write_release
 from bake.report import size, table
 
 if TYPE_CHECKING:
@@ -56,7 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
-    """Plan, render, build, report."""
+    """Plan, render, build, report; on GitHub in the step's summary too."""
+    try:
+        return _run(context, arguments)
+    except BakeError as error:
+        from bake.summary import failure
+
+        _summarise(context, failure(str(error), context.noted))
+        raise
+
+
+def _run(context: Context, arguments: argparse.Namespace) -> int:
     plan = context.plan(arguments)
     if arguments.since and not (plan := _narrowed(context, plan, arguments)).targets:
         print('{"images": [], "seconds": 0.0}' if arguments.format == "json" else "", end="")
@@ -76,12 +86,15 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     plan = _cached(context, plan, capabilities)
     check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
     started = time.monotonic()
+    before = _last_release(context)
     if plan.push:
-        rows = _push(context, plan, arguments, capabilities)
+        rows, built = _push(context, plan, arguments, capabilities)
     else:
         built = _bake(context, plan, arguments, capabilities)
         rows = _rows(plan, built)
-    _print(context, rows, arguments.format, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    _account(context, plan, rows, built, seconds, before)
+    _print(context, rows, arguments.format, seconds)
     return 0
 
 
@@ -170,7 +183,7 @@ def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
     ]
     if "monolith" in plan.targets and plan.monolith:
         rows += [
-            {"image": "monolith", "platforms": ",".join(plan.platforms), "reference": r}
+            {"image": "monolith", "platforms": ",".join(plan.platforms_of("monolith")), "reference": r}
             for r in plan.monolith.references
         ]
     return json.dumps(rows, indent=2) if arguments.format == "json" else table(rows)
@@ -178,8 +191,8 @@ def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
 
 def _push(
     context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities"
-) -> list[dict[str, Any]]:
-    """Push in two phases and leave the manifest of it."""
+) -> tuple[list[dict[str, Any]], "Built"]:
+    """Push in two phases and leave the manifest of it; gives the result's rows and what was built."""
     from bake import publish
     from bake.engine import Built
     from bake.progress import Progress
@@ -218,7 +231,7 @@ def _push(
         context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
     rows = [_row(i.image, references[i.image] or [i.reference], plan, built, i.bytes) for i in release.images]
-    return [row | {"digest": i.digest} for row, i in zip(rows, release.images, strict=True)]
+    return [row | {"digest": i.digest} for row, i in zip(rows, release.images, strict=True)], built
 
 
 def _existing(context: Context, plan: "Plan", arguments: argparse.Namespace, registry: "Registry") -> Mapping[str, str]:
@@ -345,6 +358,54 @@ def _record(context: Context, plan: "Plan", state: "State", built: "Built") -> N
         write_record(folder, add(load_record(folder), state, steps))
 
 
+def _last_release(context: Context) -> Release | None:
+    """The last push from here; None when there is none that can be read."""
+    with contextlib.suppress(ReleaseError):
+        return load_release(context.project.folder / FILE_NAME)
+    return None
+
+
+def _account(
+    context: Context,
+    plan: "Plan",
+    rows: Sequence[Mapping[str, Any]],
+    built: "Built",
+    seconds: float,
+    before: Release | None,
+) -> None:
+    """Leave what `bake report` and the step's summary tell; a build does not fail by it."""
+    from bake.account import Account, built_images, ran_steps, warnings_of, write_account
+    from bake.summary import size_changes, summary
+
+    account = Account(
+        project=plan.project,
+        platforms=plan.platforms,
+        seconds=round(seconds, 1),
+        images=built_images(rows, {i.target: i.service for i in plan.images}),
+        revision=context.head.revision,
+        branch=context.head.branch,
+        pushed=plan.push,
+        steps=ran_steps(built.progress),
+        warnings=warnings_of(context.noted, built.progress),
+    )
+    with contextlib.suppress(OSError):
+        write_account(context.project.folder, account)
+    after = _last_release(context) if plan.push else None
+    _summarise(context, summary(account, size_changes(before, after) if before and after else None))
+
+
+def _summarise(context: Context, text: str) -> None:
+    """Add to the step's summary, on GitHub. Source: docs.github.com, workflow commands, "Adding a job summary"."""
+    file = context.environment.get("GITHUB_STEP_SUMMARY")
+    if not file:
+        return
+    try:
+        with Path(file).open("a", encoding="utf-8") as summary:
+            summary.write(text)
+    except OSError as error:
+        context.warn(f"{file}: cannot be written ({error.strerror})")
+
+
 class StepLines:
     """Steps as lines for logs: each command that ran, with its output grouped below it."""
 
@@ -424,7 +485,7 @@ def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", b
     steps = built.progress.of(target)
     return {
         "image": target,
-        "platforms": list(plan.platforms),
+        "platforms": list(plan.platforms_of(target)),
         "digest": built.digest(target),
         "bytes": bytes_,
         "seconds": round(built.progress.seconds(target), 1),
