@@ -36,6 +36,7 @@ COMMANDS = {
     "print": "show the bake file, the Dockerfile or the plan",
     "promote": "give the images of a push further tags, without building",
     "prune": "make the engine's build cache smaller",
+    "report": "write the last build as a page: timeline, layer map, sizes",
     "repro": "build images twice and see whether they come out the same",
     "rollback": "put tags back to what they were before a push",
     "schema": "print the JSON Schema of bake.toml",

@@ -28,6 +28,8 @@ class Context:
     directory: Path
     file: Path | None = None
     volume: Volume = "normal"
+    noted: list[str] = dataclasses.field(default_factory=list, compare=False)
+    """Warnings and findings so far, for the summary."""
 
     @functools.cached_property
     def project(self) -> "Project":
@@ -76,6 +78,7 @@ class Context:
 
     def warn(self, text: str) -> None:
         """Warn on stderr; in GitHub Actions as an annotation too."""
+        self.noted.append(text)
         prefix = "::warning::" if self.environment.get("GITHUB_ACTIONS") else ""
         print(f"{prefix}bake: warning: {text}", file=sys.stderr, flush=True)
 

@@ -30,6 +30,7 @@ def show(context: Context, findings: Iterable[Finding]) -> None:
     count = {"error": 0, "warning": 0}
     for finding in findings:
         count[finding.level] += 1
+        context.noted.append(str(finding))
         if context.environment.get("GITHUB_ACTIONS"):
             place = f" file={finding.file},line={max(finding.line, 1)}" if finding.file else ""
             context.say(f"::{finding.level}{place}::{finding}")

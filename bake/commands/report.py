@@ -1,0 +1,77 @@
+"""Write the last build as one HTML file: timeline, layer map and sizes. It needs no scripts and no network."""
+
+import argparse
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake import __version__
+from bake.account import Account, load_account
+from bake.context import Context
+from bake.errors import ConfigError, EngineError, RegistryError, UsageError
+from bake.page import TEMPLATE, Page, render_page
+
+if TYPE_CHECKING:
+    from bake.images import Images
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the page goes."""
+    parser.add_argument("--html", metavar="FILE", type=Path, required=True, help="the file to write")
+
+
+def run(context: Context, arguments: argparse.Namespace) -> int:
+    """Read the last build's account and its images, write the page."""
+    from bake.render import template_text
+
+    account = load_account(context.project.folder)
+    text = render_page(template_text(TEMPLATE), _page(context, account))
+    file = context.directory / arguments.html
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError("--html", f"{arguments.html} cannot be written ({error.strerror})", "name another") from None
+    context.say(f"{arguments.html}: {len(account.images)} image{'s' * (len(account.images) != 1)}")
+    return 0
+
+
+def _page(context: Context, account: Account) -> Page:
+    page = Page(account=account, when=_when(account.begin), version=__version__)
+    try:
+        images = _images(context, account)
+    except (ConfigError, EngineError, RegistryError) as error:
+        context.warn(f"without layers and sizes: {error}")
+        return dataclasses.replace(page, without=str(error))
+    from bake.layer_map import layer_map
+    from bake.sizes import measure, measure_fleet
+
+    services = {i.image: i.service for i in account.images}
+    return dataclasses.replace(
+        page,
+        blocks=layer_map(images.stored, images.contents),
+        sizes=measure(images.stored, services, images.contents),
+        fleet=measure_fleet(images.stored, images.stored, services, images.contents),
+    )
+
+
+def _images(context: Context, account: Account) -> "Images":
+    """The build's images, where it left them. The all-in-one image shares nothing, and takes long to read."""
+    from bake.images import load_engine_images, load_registry_images
+    from bake.reference import parse_reference
+    from bake.registry import load_registry
+
+    cache = context.project.folder / "cache"
+    built = [i for i in account.images if i.image != "monolith"]
+    names = {i.image: parse_reference(i.reference) for i in built}
+    if account.pushed:
+        fixed = {i.image: str(dataclasses.replace(names[i.image], tag="", digest=i.digest)) for i in built}
+        found = load_registry_images(load_registry(context.environment), fixed, cache)
+    else:
+        found = load_engine_images({i.image: i.reference for i in built}, names, cache)
+    return dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in account.platforms))
+
+
+def _when(begin: float | None) -> str:
+    return "" if begin is None else f"{datetime.fromtimestamp(begin, UTC):%Y-%m-%d %H:%M} UTC"
