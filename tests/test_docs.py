@@ -53,6 +53,8 @@ PARSED = (
     "bake lock --check",
     "bake size --against release.json --format markdown",
     "bake size --since origin/main",
+    # A build that was.
+    "bake report --html report.html",
     # Every image: tests/engine and scripts/demo build them.
     "bake all --platform linux/amd64",
     "bake all --since origin/main",
