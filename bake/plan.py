@@ -351,7 +351,11 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         references=_references(config, request, repository, target),
         entrypoint=process.entrypoint,
         command=process.command,
-        env={"NODE_ENV": "production"} | dict(process.env) | dict(service.env) | dict(role.env),
+        env={"NODE_ENV": "production"}
+        | _loader_settings(process)
+        | dict(process.env)
+        | dict(service.env)
+        | dict(role.env),
         labels=_labels(project, request, target, service.labels, role.labels),
         user=role.user or service.user or "1000:1000",
         port=_port(service, role),
@@ -403,6 +407,12 @@ def _declared(package: Package) -> _Process | None:
         return _Process(entrypoint=("node", *package.bins.values()))
     main = package.manifest.get("main")
     return _Process(command=("node", main)) if isinstance(main, str) else None
+
+
+def _loader_settings(process: _Process) -> dict[str, str]:
+    """Images hold no type declarations, so ts-node must not check types. Source: typestrong.org/ts-node, options."""
+    checks = any("ts-node" in word for word in (*process.entrypoint, *process.command))
+    return {"TS_NODE_TRANSPILE_ONLY": "true"} if checks else {}
 
 
 def _health(service: cfg.Service, role: cfg.Role) -> cfg.Health | None:

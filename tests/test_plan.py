@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from bake.config import PackageSettings
 from bake.config import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
 from bake.plan import Plan, Request, make_plan, select, stage_name
@@ -165,3 +166,12 @@ def test_the_plan_is_a_value(example_project: Project, example_plan: Plan) -> No
     assert again == example_plan
     with pytest.raises(dataclasses.FrozenInstanceError):
         again.project = "x"  # type: ignore[misc]
+
+
+def test_ts_node_does_not_check_types_where_there_are_none(example_project: Project) -> None:
+    services = dict(example_project.config.services)
+    services["cli"] = dataclasses.replace(services["cli"], entrypoint=None, command="ts-node src/cli.ts")
+    packages = {"apps/cli": PackageSettings(ignore=("ts-node",))}
+    plan = make_plan(changed(example_project, services=services, packages=packages), Request())
+    assert plan.image("cli").env == {"NODE_ENV": "production", "TS_NODE_TRANSPILE_ONLY": "true"}
+    assert plan.image("metastore").env == {"NODE_ENV": "production"}
