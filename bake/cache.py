@@ -7,7 +7,9 @@ replaces a reference, and the last one wins without a word (docker/buildx#3819).
 
 Targets of one bake lose each other's hits while they import a cache (moby/buildkit#4674; on BuildKit 0.25 a cold
 engine ran 18 of 23 steps whose results the registry had). So a build that imports makes the first image of each
-service alone, one after the other, and the rest from what these left in the engine: no step runs twice.
+service alone, one after the other, and the rest from what these left in the engine: no step runs twice. For the same
+reason stages copy sources from the build context itself: through a stage with all files, a package that was built
+after an edit took the hits of the packages after it.
 """
 
 import dataclasses

@@ -24,7 +24,7 @@ from bake.render import render
 _GIT_LABELS = frozenset(f"org.opencontainers.image.{name}" for name in ("revision", "version", "source"))
 _STAGE = re.compile(r"^FROM\s+(?:--platform=\S+\s+)?(?P<base>\S+)\s+AS\s+(?P<name>\S+)", re.I | re.M)
 _FROM = re.compile(r"(?:--from=|\bfrom=)([^\s,]+)")
-_SOURCE = re.compile(r"^COPY\s+(?:--\S+\s+)*--from=source\s+(?:--\S+\s+)*(?P<words>.+)$", re.M)
+_SOURCE = re.compile(r"^COPY\s+(?!(?:--\S+\s+)*--from=)(?:--\S+\s+)*(?P<words>.+)$", re.M)
 _SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
 _LENGTH = 16
 

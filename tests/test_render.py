@@ -96,9 +96,13 @@ def test_roles_differ_in_their_last_stage_only(example_project: Project, example
     ]
 
 
-def test_only_the_source_stage_reads_the_build_context(example_project: Project, example_plan: Plan) -> None:
+def test_no_stage_copies_the_whole_build_context(example_project: Project, example_plan: Plan) -> None:
     lines = render_dockerfile(example_project, example_plan).splitlines()
-    assert [line for line in lines if line.startswith("COPY ") and "--from=" not in line] == ["COPY . /"]
+    direct = [line for line in lines if line.startswith("COPY ") and "--from=" not in line]
+    assert sorted(direct) == sorted(
+        f'COPY ["/{path}", "/app/{path}"]'
+        for path in (*example_project.root_files, *(f"{stage.package}/" for stage in example_plan.stages))
+    )
 
 
 def test_a_line_break_cannot_start_another_instruction(example_project: Project, example_plan: Plan) -> None:
