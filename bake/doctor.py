@@ -57,7 +57,6 @@ class Needs:
     manager: str = "npm"
     version: str = ""
     registry: str = ""
-    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ def _engine(facts: Facts, needs: Needs | None) -> Iterator[Line]:
     yield Line(check="builder", state="ok", found=f"{found.builder} (driver {found.driver})")
     yield _store(found, needs)
     yield _platforms(found, needs)
-    yield _cache(found, needs)
+    yield _cache(found)
 
 
 def _server(found: "Capabilities") -> Line:
@@ -160,13 +159,12 @@ def _platforms(found: "Capabilities", needs: Needs | None) -> Line:
     return Line(check="platforms", state="warn", found=what, fix=fix)
 
 
-def _cache(found: "Capabilities", needs: Needs | None) -> Line:
+def _cache(found: "Capabilities") -> Line:
     why = found.features["cache export"]
     if not why:
         return Line(check="cache export", state="ok", found="the builder can write a registry cache")
-    state: State = "fail" if needs and needs.cache else "warn"
     fix = "use containerd's image store or another builder: docker buildx create --use --driver docker-container"
-    return Line(check="cache export", state=state, found=why, fix=fix)
+    return Line(check="cache export", state="warn", found=why, fix=fix)
 
 
 def _disk(facts: Facts) -> Iterator[Line]:
