@@ -26,7 +26,7 @@ class Block:
 
 def layer_map(stored: Sequence[Stored], contents: Mapping[str, Contents]) -> tuple[Block, ...]:
     """The blocks that the images are made of: base images first, then what most images share."""
-    layers = {layer.digest: layer for s in stored for layer in s.layers}
+    layers = {n.digest: n for s in stored for n in s.layers if not _empty(n, contents)}
     users = {d: tuple(sorted({s.image for s in stored if any(n.digest == d for n in s.layers)})) for d in layers}
     groups: dict[tuple[Kind, str, tuple[str, ...]], list[Layer]] = {}
     for digest, layer in layers.items():
@@ -35,8 +35,13 @@ def layer_map(stored: Sequence[Stored], contents: Mapping[str, Contents]) -> tup
     return tuple(sorted(blocks, key=_order))
 
 
+def _empty(layer: Layer, contents: Mapping[str, Contents]) -> bool:
+    """Whether it only makes a folder, as WORKDIR does."""
+    known = contents.get(layer.digest)
+    return layer.origin == "settings" and known is not None and known.files == 0
+
+
 def _kind(layer: Layer) -> Kind:
-    """Layers that only set something weigh next to nothing; they count with the packages."""
     return "packages" if layer.origin == "settings" else layer.origin
 
 

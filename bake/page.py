@@ -17,8 +17,6 @@ from bake.timeline import timeline
 TEMPLATE = "docker/report.html.j2"
 """The page's template among the files that ship with bake."""
 
-_NAMES = {"base": "base image", "packages": "compiled packages"}
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
@@ -65,4 +63,8 @@ def _columns(page: Page) -> list[str]:
 
 
 def _name(block: Block) -> str:
-    return block.name or _NAMES[block.kind]
+    """The layer class, or what the layers hold most of."""
+    if block.name or block.kind == "base":
+        return block.name or "base image"
+    first, more = next(iter(block.holders), "other files"), len(block.holders) - 1
+    return f"{first} and {more} more" if more > 0 else first
