@@ -64,7 +64,9 @@ def _columns(page: Page) -> list[str]:
 
 def _name(block: Block) -> str:
     """The layer class, or what the layers hold most of."""
-    if block.name or block.kind == "base":
-        return block.name or "base image"
+    if block.kind == "base":
+        return "base image"
+    if block.name:
+        return block.name
     first, more = next(iter(block.holders), "other files"), len(block.holders) - 1
     return f"{first} and {more} more" if more > 0 else first
