@@ -16,6 +16,8 @@ Origin = Literal["base", "dependencies", "packages", "settings"]
 _OURS = re.compile(
     r"COPY (?:--\S+ )*(?:/layers/(?P<id>\S+)/ /|(?P<group>/ /)|(?P<own>/out/ /)|(?P<server>/serve\.mjs \S+))(?: #|$)"
 )
+_MADE_UP = re.compile(r"created by buildkit$|\[[^\]]+ \d+/\d+\] ")
+"""What BuildKit adds at the end for a base without a history (moby/buildkit, exporter/containerimage/writer.go)."""
 _ENTRY = re.compile(r"(?P<entry>(?:.*/)?node_modules/(?:@[^/]+/)?[^/@.][^/]*)(?:/|$)")
 
 
@@ -57,6 +59,7 @@ def make_stored(image: str, digest: str, manifest: Mapping[str, Any], config: Ma
     """The image that a manifest and its config describe."""
     platform = "/".join(str(config[k]) for k in ("os", "architecture", "variant") if config.get(k))
     said = [str(h.get("created_by", "")) for h in config.get("history") or () if not h.get("empty_layer")]
+    said = [words for words in said if not _MADE_UP.match(words)]
     blobs = manifest.get("layers") or ()
     # A base without a history of its own leaves fewer words than layers; ours are the last ones.
     words = [""] * (len(blobs) - len(said)) + said[max(0, len(said) - len(blobs)) :]
