@@ -15,6 +15,8 @@ from bake.report import markdown, size
 _MOST_STAGES = 60
 """Bars of the chart: Mermaid draws no text of more than 50,000 characters, and nobody reads that many."""
 _MOST_WARNINGS = 50
+_LEAST = 1000
+"""Bytes from which on a difference is told: less is labels, and how well the same files happened to pack."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +29,9 @@ class Change:
 
 
 def size_changes(before: Release, after: Release) -> tuple[Change, ...]:
-    """The images of a push whose size is not what it was, the largest growth first."""
+    """The images of a push whose size is not what it was, by a kilobyte or more, the largest growth first."""
     found = (_change(before, image.image, {p.platform: p.bytes for p in image.platforms}) for image in after.images)
-    changed = [c for c in found if c.before != c.after]
+    changed = [c for c in found if c.before is None or abs(c.after - c.before) >= _LEAST]
     return tuple(sorted(changed, key=lambda c: (-(c.after - (c.before or 0)), c.image)))
 
 

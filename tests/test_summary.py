@@ -150,15 +150,15 @@ def test_a_failed_build_says_why_and_more_than_fifty_warnings_are_counted() -> N
     assert text.endswith("- w49\n- and 2 more, in the log\n\n")
 
 
-def test_sizes_are_compared_on_the_platforms_that_both_pushes_have() -> None:
-    before = Release(project="shop", images=(released("api", amd64=100, arm64=90), released("same", amd64=7)))
+def test_sizes_are_compared_from_a_kilobyte_on_and_on_the_platforms_that_both_pushes_have() -> None:
+    before = Release(project="shop", images=(released("api", amd64=10_000, arm64=9_000), released("same", amd64=7_000)))
     after = Release(
         project="shop",
-        images=(released("same", amd64=7, arm64=8), released("new", amd64=5), released("api", amd64=130)),
+        images=(released("same", amd64=7_999, arm64=8_000), released("new", amd64=500), released("api", amd64=11_000)),
     )
     assert size_changes(before, after) == (
-        Change(image="api", before=100, after=130),
-        Change(image="new", before=None, after=5),
+        Change(image="api", before=10_000, after=11_000),
+        Change(image="new", before=None, after=500),
     )
 
 
