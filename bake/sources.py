@@ -32,9 +32,7 @@ _SKIPPED: Final = frozenset({"node_modules", "bower_components", "coverage", "__
 _TEST_DIRECTORIES: Final = frozenset(
     {"__fixtures__", "__mocks__", "__tests__", "cypress", "e2e", "fixtures", "stories", "test", "tests"}
 )
-_TEST_FILE: Final = re.compile(
-    r"\.(?:test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$"
-)
+_TEST_FILE: Final = re.compile(r"\.(?:test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$")
 # Only at the package's top: src/scripts is as good a place for a process as any.
 _BUILD_DIRECTORIES: Final = frozenset({"bench", "benchmarks", "scripts", "tools"})
 _BUILD_FILE: Final = re.compile(r"\.(?:conf|config|setup|workspace)\.\w+$|^(?:gulp|grunt)file\.\w+$", re.I)
@@ -62,11 +60,7 @@ def _walk(directory: str, below: str, role: Role, nested: frozenset[str]) -> Ite
             continue
         if not one.is_dir() and splitext(one.name)[1] in _SUFFIXES:
             yield from _source(one, path, role)
-        elif (
-            one.name not in _SKIPPED
-            and f"{directory}/{path}" not in nested
-            and one.is_dir(follow_symlinks=False)
-        ):
+        elif one.name not in _SKIPPED and f"{directory}/{path}" not in nested and one.is_dir(follow_symlinks=False):
             yield from _walk(directory, f"{path}/", _directory_role(path, one.name, role), nested)
 
 
@@ -76,11 +70,7 @@ def _is_project(directory: str) -> bool:
         manifest = json.loads(Path(directory, "package.json").read_bytes())
     except (OSError, ValueError):
         return False
-    return (
-        isinstance(manifest, dict)
-        and "name" in manifest
-        and not {"version", "dependencies"}.isdisjoint(manifest)
-    )
+    return isinstance(manifest, dict) and "name" in manifest and not {"version", "dependencies"}.isdisjoint(manifest)
 
 
 def _source(one: os.DirEntry[str], path: str, above: Role) -> Iterator[Source]:
