@@ -41,7 +41,7 @@ def load_contents(project: Project, plan: Plan) -> Mapping[str, str]:
 
     found = dict(contents(project, plan, hash_of))
     if plan.monolith:
-        found["monolith"] = _load_monolith(project, plan, plan.monolith)
+        found["monolith"] = _load_monolith(project, plan.monolith)
     return found
 
 
@@ -191,7 +191,7 @@ def _load_file(file: Path) -> str:
     return f"{'x' if executable else '-'} {hashlib.sha256(file.read_bytes()).hexdigest()}"
 
 
-def _load_monolith(project: Project, plan: Plan, monolith: MonolithTarget) -> str:
+def _load_monolith(project: Project, monolith: MonolithTarget) -> str:
     """The old image copies its whole context, so all of it counts."""
     context = project.root / monolith.context
     own = project.root / f"{monolith.dockerfile}.dockerignore"

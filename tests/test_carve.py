@@ -100,17 +100,13 @@ def test_an_empty_layer_has_an_app_directory(tmp_path: Path) -> None:
 
 
 def test_modes_and_times_are_normalised(tmp_path: Path) -> None:
-    tree = plant(
-        tmp_path / "app", {"node_modules/@s/x/bin/run": "#!/bin/sh", "node_modules/@s/x/secret.js": "1"}
-    )
+    tree = plant(tmp_path / "app", {"node_modules/@s/x/bin/run": "#!/bin/sh", "node_modules/@s/x/secret.js": "1"})
     (tree / "node_modules/@s/x/bin/run").chmod(0o4710)
     (tree / "node_modules/@s/x/secret.js").chmod(0o600)
     (tree / "node_modules/@s/x/bin").chmod(0o700)
     layers(tmp_path, layer("one", entry("node_modules/@s/x")))
     modes = {p.name: oct(p.stat().st_mode & 0o7777) for p in (tmp_path / "layers/one").rglob("*")}
-    assert modes == dict.fromkeys(("app", "node_modules", "@s", "x", "bin", "run"), "0o755") | {
-        "secret.js": "0o644"
-    }
+    assert modes == dict.fromkeys(("app", "node_modules", "@s", "x", "bin", "run"), "0o755") | {"secret.js": "0o644"}
     assert {p.stat().st_mtime for p in (tmp_path / "layers").rglob("*")} == {TIME}
 
 
@@ -291,10 +287,7 @@ def test_an_absent_optional_package_for_this_platform_is_an_error(
     plant(tmp_path / "app", {})
     plan = {"layers": [layer("one", {"path": "node_modules/gone", "optional": True, **limits})]}
     message = fail("layers", layer_arguments(tmp_path, plan, platform=platform, libc=libc))
-    assert (
-        message
-        == f"carve: node_modules/gone: not installed for {platform}; install again with this lockfile\n"
-    )
+    assert message == f"carve: node_modules/gone: not installed for {platform}; install again with this lockfile\n"
 
 
 def test_a_package_for_another_platform_is_left_out_though_installed(tmp_path: Path) -> None:
@@ -571,8 +564,7 @@ def test_secrets_and_installed_packages_never_come_even_when_listed(tmp_path: Pa
 def test_package_files_are_normalised_and_commands_executable(tmp_path: Path) -> None:
     package(tmp_path)
     modes = {
-        str(p.relative_to(tmp_path / "out/app/services/catalog")): p.stat().st_mode & 0o777
-        for p in walk(tmp_path)
+        str(p.relative_to(tmp_path / "out/app/services/catalog")): p.stat().st_mode & 0o777 for p in walk(tmp_path)
     }
     assert {path for path, mode in modes.items() if mode == 0o755} == {"dist/cli.js"}
     assert set(modes.values()) == {0o755, 0o644}
@@ -599,8 +591,7 @@ def test_what_belongs_to_a_package_elsewhere_comes_along(tmp_path: Path) -> None
 
 def test_an_output_elsewhere_that_was_not_written_is_named(tmp_path: Path) -> None:
     assert package_fails(tmp_path, extra=["generated"]) == (
-        "carve: services/catalog: generated is not there after the build; "
-        'correct packages."services/catalog".outputs\n'
+        'carve: services/catalog: generated is not there after the build; correct packages."services/catalog".outputs\n'
     )
 
 
@@ -635,9 +626,7 @@ def test_a_package_that_was_not_built_is_an_error(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_entry_point_that_is_missing_is_an_error(
-    tmp_path: Path, manifest: Mapping[str, Any], shown: str
-) -> None:
+def test_an_entry_point_that_is_missing_is_an_error(tmp_path: Path, manifest: Mapping[str, Any], shown: str) -> None:
     tree = {"package.json": json.dumps(manifest), "dist/a.js": "", "src/a.ts": ""}
     assert package_fails(tmp_path, tree=tree) == (
         f"carve: services/catalog: its {shown} is not among the files of the image; "
@@ -708,9 +697,7 @@ def test_the_root_package_lands_in_app(tmp_path: Path) -> None:
         ("./dist/", ("dist", "dist/a"), ("dist.js",)),
     ],
 )
-def test_globs_mean_what_npm_and_git_users_expect(
-    pattern: str, yes: Iterable[str], no: Iterable[str]
-) -> None:
+def test_globs_mean_what_npm_and_git_users_expect(pattern: str, yes: Iterable[str], no: Iterable[str]) -> None:
     paths = (*yes, *no)
     assert ask(["glob", pattern, *paths]) == list(yes)
 

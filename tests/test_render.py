@@ -105,6 +105,20 @@ def test_no_stage_copies_the_whole_build_context(example_project: Project, examp
     )
 
 
+def test_the_workspace_copies_all_that_services_copy_so_that_its_cache_serves_them(
+    example_project: Project, example_plan: Plan
+) -> None:
+    copies: dict[str, set[str]] = {}
+    stage = ""
+    for line in render_dockerfile(example_project, example_plan).splitlines():
+        stage = line.rpartition(" ")[2] if line.startswith("FROM ") else stage
+        if line.startswith("COPY "):
+            copies.setdefault(stage, set()).add(line)
+    services = [copies[s] for s in copies if s.startswith("service-")]
+    assert len(services) == len(example_plan.services)
+    assert set().union(*services) <= copies["workspace"]
+
+
 def test_a_line_break_cannot_start_another_instruction(example_project: Project, example_plan: Plan) -> None:
     image = dataclasses.replace(example_plan.image("cli"), user="1000\nRUN evil")
     plan = dataclasses.replace(example_plan, images=(image,))

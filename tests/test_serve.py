@@ -380,9 +380,7 @@ def test_the_health_path_can_be_moved(configured: Site) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_status_0_even_while_a_client_keeps_its_connection(
-    tmp_path: Path, number: int
-) -> None:
+def test_a_signal_ends_it_with_status_0_even_while_a_client_keeps_its_connection(tmp_path: Path, number: int) -> None:
     with serving(make_site(tmp_path)) as site:
         connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
         connection.request("GET", "/healthz")
