@@ -9,6 +9,45 @@ from bake.project import Project, load_project
 
 ROOT = Path(__file__).parents[1]
 
+TOOLS = frozenset(
+    {
+        "test_affected",
+        "test_carve",
+        "test_carve_walk",
+        "test_carved",
+        "test_cli",
+        "test_closure_npm",
+        "test_completion",
+        "test_content",
+        "test_deploy",
+        "test_docs",
+        "test_eject",
+        "test_images",
+        "test_init",
+        "test_lock",
+        "test_manifest",
+        "test_matrix",
+        "test_npm_registry",
+        "test_page",
+        "test_publish",
+        "test_record",
+        "test_registry",
+        "test_render",
+        "test_semver",
+        "test_serve",
+        "test_transport",
+        "test_workflows",
+    }
+)
+"""Modules that run real npm, node, git, buildx or servers: true to life, and seconds instead of milliseconds."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of those modules, so that `scripts/test unit` stays a matter of seconds."""
+    for item in items:
+        if item.path.stem in TOOLS:
+            item.add_marker(pytest.mark.tools)
+
 
 @pytest.fixture(scope="session")
 def example_project() -> Project:
