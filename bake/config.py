@@ -233,7 +233,7 @@ class Layers:
     )
     trim: tuple[str, ...] = _doc(
         "Files of third-party packages that stay out of images (globs).",
-        ("**/*.d.ts", "**/*.d.mts", "**/*.d.cts"),
+        ("**/*.d.ts", "**/*.d.mts", "**/*.d.cts", "**/*.map", "**/*.tsbuildinfo"),
     )
 
 

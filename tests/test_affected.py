@@ -203,7 +203,7 @@ def test_a_variable_of_every_build_affects_all(shop: GitWorkspace) -> None:
 
 def test_what_is_trimmed_affects_all(shop: GitWorkspace) -> None:
     shop.replace("bake.toml", "[services.api]", "[layers]\ntrim = ['**/*.map']\n\n[services.api]")
-    reason = "config layers.trim: **/*.d.ts **/*.d.mts **/*.d.cts -> **/*.map"
+    reason = "config layers.trim: **/*.d.ts **/*.d.mts **/*.d.cts **/*.map **/*.tsbuildinfo -> **/*.map"
     assert shop.reasons() == {"api": [reason], "web": [reason]}
 
 
