@@ -140,7 +140,7 @@ _VALUES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     project=st.dictionaries(_KEYS, _VALUES, max_size=4),
     service=st.dictionaries(_KEYS, _VALUES, max_size=4),
