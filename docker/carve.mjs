@@ -150,7 +150,8 @@ function chooseOf(entry, directory, { native, trimmed, wanted }) {
   const binaries = walk(directory, entering(entry)).filter(keeps).flatMap((path) => binary(directory, path));
   const foreign = binaries.filter((each) => !fits(each, wanted));
   if (foreign.length === binaries.length && foreign.some(({ linkable }) => linkable)) {
-    return { complaint: complainOf(entry.path, foreign, wanted) };
+    const place = entry.path.slice(entry.path.lastIndexOf('node_modules/'));
+    return { complaint: `${complainOf(entry.path, foreign, wanted)}, or leave it out: layers.trim = ["${place}/**"]` };
   }
   const dropped = new Set(native && foreign.length < binaries.length ? foreign.map(({ path }) => path) : []);
   return { choice: (path) => keeps(path) && !dropped.has(path) };

@@ -354,7 +354,8 @@ def test_a_binary_is_accepted_on_its_platform_only(tmp_path: Path, platform: str
     found = platform.removesuffix("/v7")
     assert fail("layers", layer_arguments(tmp_path, plan, platform=other)) == (
         f"carve: node_modules/x: x.node is for {found} (glibc), wanted {other} (glibc); "
-        "install or build it for the target platform\n"
+        "install or build it for the target platform, "
+        'or leave it out: layers.trim = ["node_modules/x/**"]\n'
     )
     assert run_layers(tmp_path, plan, platform=platform)["one"]["files"] == 1
 
@@ -383,7 +384,8 @@ def test_a_foreign_binary_is_described(tmp_path: Path, name: str) -> None:
     libc = "musl" if "(glibc)" in found else "glibc"
     assert fail("layers", layer_arguments(tmp_path, plan, libc=libc)) == (
         f"carve: node_modules/x: build/x.node is for {found}, wanted linux/amd64 ({libc}); "
-        "install or build it for the target platform\n"
+        "install or build it for the target platform, "
+        'or leave it out: layers.trim = ["node_modules/x/**"]\n'
     )
 
 
@@ -404,7 +406,8 @@ def test_a_binary_of_this_machine_is_read_right(tmp_path: Path) -> None:
     plan = {"layers": [layer("one", entry("node_modules/x"), native=True)]}
     assert fail("layers", layer_arguments(tmp_path, plan, platform=f"linux/{here}", libc="musl")) == (
         f"carve: node_modules/x: tool is for linux/{here} (glibc), wanted linux/{here} (musl); "
-        "install or build it for the target platform\n"
+        "install or build it for the target platform, "
+        'or leave it out: layers.trim = ["node_modules/x/**"]\n'
     )
     assert run_layers(tmp_path, plan, platform=f"linux/{here}")["one"]["files"] == 2
 
