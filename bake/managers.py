@@ -123,18 +123,7 @@ def make_berry(version: str, *, release: str, files: Mapping[str, str]) -> Manag
     """Return yarn 3 or newer. release: the committed file that `yarnPath` names; "" to install that version."""
     command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
     install = f"{_BERRY} {command} install --immutable --mode=skip-build"
-    return Manager(
-        name="yarn",
-        # Official Node images have a yarn 1 in the place of the command.
-        setup="" if release else f"npm install --global --force --no-audit --no-fund @yarnpkg/cli-dist@{version}",
-        install=install,
-        production=install,
-        run=f"{command} run",
-        cache=_YARN_HOME,
-        files=files,
-        fields=_YARN_FIELDS,
-        layout="walk",
-    )
+    return _make_yarn(f"@yarnpkg/cli-dist@{version}", command, install, release=release, files=files)
 
 
 def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Manager:
@@ -143,9 +132,15 @@ def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Man
     options = f"--frozen-lockfile --ignore-scripts --ignore-engines --non-interactive --cache-folder {_YARN_HOME}"
     # Packages of every platform: yarn 1 cannot be told another platform than its own.
     install = f"{command} install {options} --ignore-platform"
+    return _make_yarn(f"yarn@{version}", command, install, release=release, files=files)
+
+
+def _make_yarn(package: str, command: str, install: str, *, release: str, files: Mapping[str, str]) -> Manager:
+    """What every yarn has in common. package: what npm installs where no release is committed."""
     return Manager(
         name="yarn",
-        setup="" if release else f"npm install --global --force --no-audit --no-fund yarn@{version}",
+        # Official Node images have a yarn 1 in the place of the command.
+        setup="" if release else f"npm install --global --force --no-audit --no-fund {package}",
         install=install,
         production=install,
         run=f"{command} run",
