@@ -26,9 +26,6 @@ WORKSPACE = "workspace"
 _MOST = 128
 """Characters of a tag. Source: opencontainers/distribution-spec, "Pulling manifests"."""
 
-CONFIG_LIMIT = 1 << 20
-"""Bytes of a cache's list of records that BuildKit still imports. Source: moby/buildkit cache/remotecache/import.go."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
