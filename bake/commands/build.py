@@ -151,7 +151,7 @@ def write(project: "Project", plan: "Plan") -> None:
 
 def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> None:
     """What makes no sense, before anything is done; warnings for what is odd."""
-    if plan.push and not (plan.registry or plan_image(plan)):
+    if plan.push and not (plan.registry or "/" in (arguments.image or "")):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
     if arguments.skip_existing and not plan.push:
         raise UsageError("--skip-existing", "is about pushing", "add --push")
@@ -165,14 +165,6 @@ def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> No
         show(context, findings)
     if wrong := errors(findings):
         raise CheckError("check", f"{len(wrong)} error{'s' * (len(wrong) > 1)} stop the build", "see above")
-
-
-def plan_image(plan: "Plan") -> str:
-    """The name that --image gave, "" without it."""
-    references = [r for i in plan.images for r in i.references] + list(
-        plan.monolith.references if plan.monolith else ()
-    )
-    return references[0] if references and all("/" in r for r in references) else ""
 
 
 def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
