@@ -11,6 +11,7 @@ from bake.ignore import parse_dockerignore
 from bake.plan import Image, Plan, ServiceStage, Stage
 from bake.project import Project
 from bake.render import render_ignore, strip_credentials
+from bake.workspace import Workspace
 
 Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
 
@@ -139,21 +140,23 @@ def _settings(side: Side) -> Mapping[str, object]:
         "project.platforms": plan.platforms,
         "base.libc": plan.libc,
         "workspace.build": "whole" if plan.whole else "split",
+        "workspace.isolate": side.project.config.workspace.isolate,
         "install.build-scripts": plan.build_scripts,
         "layers.trim": plan.trim,
         "layers.most": project.config.layers.most,
         "secrets": tuple(m.option for m in plan.mounts),
-        "package manager": _Manager(plan),
+        "package manager": _Manager(project.workspace),
         "package.json: type": project.workspace.root_package.manifest.get("type"),
         ".npmrc": strip_credentials(project.npmrc),
     }
 
 
 class _Manager:
-    """How packages are installed; shown by name."""
+    """How packages are installed, but for the lockfile, whose entries are compared one by one; shown by name."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.value = plan.manager
+    def __init__(self, workspace: Workspace) -> None:
+        files = {name: text for name, text in workspace.tool.files.items() if name != workspace.lock_name}
+        self.value = dataclasses.replace(workspace.tool, files=files)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Manager) and self.value == other.value

@@ -75,6 +75,10 @@ class WorkspaceSettings:
         (),
     )
     build: Literal["split", "whole"] = _doc("`split`: a stage per package. `whole`: one stage for all.", "split")
+    isolate: bool = _doc(
+        "Give each build only the dependencies it can reach: an update of one builds again only what uses it.",
+        default=True,
+    )
     script: str = _doc("The npm script that builds a package.", "build")
     environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
     ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())
@@ -157,7 +161,9 @@ class PackageSettings:
 
     build: str | bool = _doc("Another npm script than `workspace.script`, or false: nothing to build.", True)
     args: Mapping[Variable, str | Arg] = _doc("Build arguments, set as environment while it builds.", {})
-    needs: tuple[str, ...] = _doc("Packages its build needs besides the declared ones (path or name).", ())
+    needs: tuple[str, ...] = _doc(
+        "Packages its build needs besides the declared ones: of the workspace (path or name), or dependencies.", ()
+    )
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
     files: tuple[str, ...] | None = _doc(

@@ -6,7 +6,7 @@ https://yarnpkg.com/cli/install, https://yarnpkg.com/configuration/yarnrc, https
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +32,8 @@ class Manager:
     when bake runs these scripts itself. cache: the directory that installs share. files: what installs read
     beside the manifests, path -> text. fields: what they read of a package.json beside what npm reads.
     layout: "places" when the lockfile tells where packages will lie, "walk" when only the installed tree does.
-    hoisted: folders of links that the manager makes on its own account.
+    hoisted: folders of links that the manager makes on its own account. isolates: scripts run without the records of
+    the whole installation.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Manager:
     fields: tuple[str, ...] = ()
     layout: Layout = "places"
     hoisted: tuple[str, ...] = ()
+    isolates: bool = True
 
 
 NPM = Manager(
@@ -123,7 +125,9 @@ def make_berry(version: str, *, release: str, files: Mapping[str, str]) -> Manag
     """Return yarn 3 or newer. release: the committed file that `yarnPath` names; "" to install that version."""
     command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
     install = f"{_BERRY} {command} install --immutable --mode=skip-build"
-    return _make_yarn(f"@yarnpkg/cli-dist@{version}", command, install, release=release, files=files)
+    made = _make_yarn(f"@yarnpkg/cli-dist@{version}", command, install, release=release, files=files)
+    # Its `run` asks .yarn-state.yml, which tells of every package.
+    return replace(made, isolates=False)
 
 
 def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Manager:

@@ -173,6 +173,8 @@ class Plan:
     build_base: str
     runtime_base: str
     whole: bool
+    isolated: bool
+    """Whether each build gets only the dependencies that it can reach."""
     environment: Mapping[str, str]
     stages: tuple[Stage, ...]
     outputs: tuple[Output, ...]
@@ -242,6 +244,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         build_base=project.pinned(config.base.build),
         runtime_base=project.pinned(config.base.runtime),
         whole=config.workspace.build == "whole",
+        isolated=_isolated(project, stages),
         environment=config.workspace.environment,
         stages=stages,
         outputs=outputs,
@@ -316,7 +319,8 @@ def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
     names = [o for p in workspace.packages for o in (p.path, p.name)]
     named = [(f"services.{s}.package", v.package) for s, v in config.services.items()]
     named += [(f'packages."{p}"', p) for p in config.packages]
-    named += [(f'packages."{p}".needs', n) for p, v in config.packages.items() for n in v.needs]
+    installed = {e.name for e in workspace.lock.entries.values()}
+    named += [(f'packages."{p}".needs', n) for p, v in config.packages.items() for n in v.needs if n not in installed]
     for where, package in named:
         if package.removeprefix("./").rstrip("/") not in names:
             hint = schema.suggestion(package, names) or "see `bake list --packages`"
@@ -547,7 +551,7 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
     needs: dict[str, tuple[str, ...]] = {}
     for package in workspace.packages:
         settings = project.settings(package)
-        named = {workspace.package(n).path for n in settings.needs}
+        named = {found.path for n in settings.needs if (found := workspace.find(n))}
         members = {workspace.package(m).path for m in project.members(package.path)}
         needs[package.path] = tuple(sorted({*workspace.needs(package.path), *named, *members} - {package.path}))
     return needs
@@ -598,6 +602,13 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         inputs=settings.inputs,
         outputs=settings.outputs,
     )
+
+
+def _isolated(project: Project, stages: Sequence[Stage]) -> bool:
+    """A single build has nobody to be kept apart from."""
+    settings = project.config.workspace
+    several = settings.build == "split" and sum(bool(s.script) for s in stages) > 1
+    return settings.isolate and several and project.workspace.tool.isolates
 
 
 def _script(project: Project, package: Package, settings: cfg.PackageSettings) -> str:

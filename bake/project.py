@@ -15,6 +15,7 @@ from bake.ignore import load_git_ignored
 from bake.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.lock import FILE_NAME as LOCK_NAME
 from bake.lock import BakeLock, complete, load_lock
+from bake.mentions import load_mentions, script_words
 from bake.reference import parse_reference
 from bake.tsconfig import parse_jsonc
 from bake.workspace import Package, Workspace, load_workspace
@@ -81,6 +82,25 @@ class Project:
     def members(self, package_path: str) -> tuple[str, ...]:
         """Paths of the workspace packages that the sources name, types included: its build needs them."""
         return imported_packages(self.workspace, self.imports(package_path))
+
+    def build_names(self, package_path: str) -> frozenset[str]:
+        """Names in the lockfile that the build of a package may load although its package.json does not declare them.
+
+        Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build.
+        """
+        package, lock = self.workspace.package(package_path), self.workspace.lock
+        mentioned = self._mentions(package.path) | set(self.settings(package).needs)
+        installed = {e.name for e in lock.entries.values() if not e.link}
+        commands = {command: e.name for e in lock.entries.values() for command in e.bins}
+        words = script_words(package.manifest)
+        named = (mentioned | words) & installed | {commands[w] for w in words & commands.keys()}
+        declaring = (package, self.workspace.root_package)
+        return frozenset(n for n in named if not any(p.declares(n) for p in declaring))
+
+    def _mentions(self, package_path: str) -> frozenset[str]:
+        everyone = (self.workspace.root_package, *self.workspace.packages)
+        nested = frozenset(str(self.root / p.path) for p in everyone if p.path != package_path)
+        return load_mentions(self.root / package_path, nested)
 
     def settings(self, package: Package) -> cfg.PackageSettings:
         """The [packages] table of a package, by path or name; the defaults when it has none."""

@@ -60,6 +60,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         "Dockerfile": render_dockerfile(project, plan),
         "Dockerfile.dockerignore": render_ignore(project, plan),
         "plan/layers.json": _json(_layers(project, plan)),
+        **({"plan/builds.json": _json(_builds(project, plan))} if plan.isolated else {}),
         **{f"plan/packages/{o.name}.json": _json(_output(plan, o)) for o in plan.outputs},
         **_manifests(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
@@ -102,6 +103,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         tree=TREE,
         stages={s.package: s for s in plan.stages},
         root_files=project.root_files,
+        install_files=_install_files(project, plan),
         ca=_ca(plan),
         healthcheck=_healthcheck,
     )
@@ -298,11 +300,32 @@ def _layers(project: Project, plan: Plan) -> Mapping[str, Any]:
     return {"trim": list(plan.trim), "hoisted": list(plan.manager.hoisted)} | walk | {"layers": layers}
 
 
+def _builds(project: Project, plan: Plan) -> Mapping[str, Any]:
+    """What carve.mjs reads to give each build its dependencies; its own names are those that no manifest declares."""
+    names = {s.package: project.build_names(s.package) for s in plan.stages}
+    stages = {
+        stage.name: {"packages": list(packages), "extra": sorted(frozenset().union(*(names[p] for p in packages)))}
+        for stage in plan.stages
+        if stage.script and (packages := (*stage.needs, stage.package))
+    }
+    return {"packages": _everyone(project), "stages": stages}
+
+
+def _everyone(project: Project) -> tuple[str, ...]:
+    """Paths of all packages, the root first."""
+    return ("", *(package.path for package in project.workspace.packages))
+
+
+def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
+    """What scripts read of the files that an install reads: all but the lockfile, which every update changes."""
+    settings = (name for name in plan.manager.files if name != project.workspace.lock_name)
+    return ("package.json", *([".npmrc"] if strip_credentials(project.npmrc) else []), *settings)
+
+
 def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
     """Where carve.mjs starts when only the installed tree tells where packages lie."""
-    packages = ("", *(package.path for package in project.workspace.packages))
     return {
-        "packages": packages,
+        "packages": _everyone(project),
         "services": {s.service: s.package for s in plan.services if not s.static},
         "extra": plan.extra,
         "exclude": plan.exclude,

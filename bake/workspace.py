@@ -60,6 +60,10 @@ class Package:
         """Command -> file."""
         return parse_bins(self.name, self.manifest.get("bin"))
 
+    def declares(self, name: str) -> bool:
+        """Tell whether the package names a dependency, of whatever kind."""
+        return name in self.dependencies or name in self.dev_dependencies
+
     def _table(self, key: str) -> Mapping[str, str]:
         table = self.manifest.get(key)
         return table if isinstance(table, dict) else {}
@@ -92,11 +96,16 @@ class Workspace:
 
     def package(self, name_or_path: str) -> Package:
         """Return the package with this path or name. Raises WorkspaceError, with the nearest names."""
-        wanted = name_or_path.removeprefix("./").rstrip("/")
-        found = self._by_path.get("" if wanted == "." else wanted) or self._by_name.get(wanted)
+        found = self.find(name_or_path)
         if found is None:
+            wanted = name_or_path.removeprefix("./").rstrip("/")
             raise WorkspaceError(name_or_path, "no such package in the workspace", self._suggest(wanted))
         return found
+
+    def find(self, name_or_path: str) -> Package | None:
+        """Return the package with this path or name, None when there is none."""
+        wanted = name_or_path.removeprefix("./").rstrip("/")
+        return self._by_path.get("" if wanted == "." else wanted) or self._by_name.get(wanted)
 
     def _suggest(self, wanted: str) -> str:
         names = sorted({*self._by_path, *self._by_name} - {""})

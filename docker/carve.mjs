@@ -2,17 +2,20 @@
 //
 //   node carve.mjs layers  --tree /app --plan /plan/layers.json --platform linux/arm64 --libc glibc --out /layers
 //   node carve.mjs package --tree /app --spec /plan/packages/NAME.json --out /out
+//   node carve.mjs builds  --tree /app --plan /plan/builds.json --out /builds
 //
 // `layers` takes the lock entries of each layer class out of node_modules into /layers/ID/app and writes their sizes to
 // /layers/sizes.json. It empties the tree: an entry is moved to the last layer that holds it and copied to the others.
 // Moving needs the tree to be made in the same RUN; from an earlier one (an overlay's lower layer, a mount) everything is
 // copied, which takes three times as long. `package` copies what one workspace package needs at run time into /out/app/PATH.
+// `builds` leaves in node_modules what the build of every package can reach; the rest goes to /builds/STAGE/app, for the
+// stages that can reach it.
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
 // Every native binary is compared with the platform before a file is moved; a wrong one ends the build, not the container.
 import {
-  chmodSync, closeSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, openSync, readFileSync, readdirSync, readSync,
-  readlinkSync, renameSync, rmSync, rmdirSync, symlinkSync, utimesSync, writeFileSync,
+  chmodSync, closeSync, copyFileSync, existsSync, linkSync, lstatSync, lutimesSync, mkdirSync, openSync, readFileSync, readdirSync,
+  readSync, readlinkSync, realpathSync, renameSync, rmSync, rmdirSync, symlinkSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import { posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -51,6 +54,7 @@ class CarveError extends Error {}
 const COMMANDS = {
   layers: { run: carveLayers, options: ['tree', 'plan', 'platform', 'libc', 'out'] },
   package: { run: carvePackage, options: ['tree', 'spec', 'out'] },
+  builds: { run: carveBuilds, options: ['tree', 'plan', 'out'] },
 };
 
 /** Runs one command; "" or what is wrong, a line per mistake. A defect of this script keeps its stack. */
@@ -396,6 +400,136 @@ function isNative(tree, path, { scripts = {}, dependencies = {}, optionalDepende
   return constrained(limits) || NATIVE_HELPERS.some((name) => name in dependencies || name in optionalDependencies)
     || ['preinstall', 'install', 'postinstall'].some((name) => name in scripts)
     || Boolean(lstatSync(join(tree, path, 'binding.gyp'), { throwIfNoEntry: false }));
+}
+
+// ---- builds
+
+/**
+ * Takes out of node_modules what not every stage reaches, so that a stage's files change with its own dependencies only. What
+ * is under no package (.prisma, a bundler's cache) stays. Files beside packages (.package-lock.json, .modules.yaml) go: they
+ * tell of the whole installation, and no build reads them.
+ */
+function carveBuilds({ tree, plan: planFile, out }) {
+  const { packages, stages } = readJson(planFile);
+  const members = new Set(packages);
+  const items = packages.flatMap((path) => [...itemsIn(tree, join(path, 'node_modules'))]);
+  const users = stageUsers(tree, items, { members, stages });
+  for (const name of Object.keys(stages)) mkdirSync(join(out, name, 'app'), { recursive: true });
+  const everyone = Object.keys(stages).length;
+  // Nested ones first: a directory is empty once its last package has gone.
+  for (const item of items.sort((a, b) => b.path.split('/').length - a.path.split('/').length)) {
+    const names = users(item);
+    if (names.size === everyone && item.path.startsWith('node_modules/')) continue;
+    copyItem(item, [...names].map((name) => join(out, name, 'app')), tree);
+    removeItem(item, tree);
+  }
+  mkdirSync(join(tree, 'node_modules'), { recursive: true });
+}
+
+/** What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's, {path, state} for files. */
+function* itemsIn(tree, folder) {
+  for (const each of list(join(tree, folder))) {
+    const path = join(folder, each.name);
+    if (each.isSymbolicLink()) yield { path, link: join(folder, readlinkSync(join(tree, path))) };
+    else if (each.isFile()) yield { path, state: true };
+    else if (each.name === '.pnpm') yield* storeItems(tree, path);
+    else if (each.name === '.bin' || each.name.startsWith('@')) yield* itemsIn(tree, path);
+    else if (!each.name.startsWith('.')) {
+      yield { path };
+      yield* itemsIn(tree, join(path, 'node_modules'));
+    }
+  }
+}
+
+/** pnpm's store has a directory per package, with links to its dependencies; they belong together. */
+function* storeItems(tree, store) {
+  for (const each of list(join(tree, store))) {
+    const path = join(store, each.name);
+    if (each.name === 'node_modules') yield* itemsIn(tree, path);
+    else yield each.isDirectory() ? { path, store: true } : { path, state: true };
+  }
+}
+
+/** item -> the stages that need it. */
+function stageUsers(tree, items, { members, stages }) {
+  const units = new Map(items.filter(({ link, state }) => !link && !state).map(({ path }) => [path, new Set()]));
+  const unitOf = (path) => (path === '.' || units.has(path) || members.has(path) ? path : unitOf(dirname(path)));
+  const steps = buildSteps(tree, members);
+  const types = list(join(tree, 'node_modules/@types')).map(({ name }) => `@types/${name}`); // TypeScript reads all of them
+  for (const [stage, { packages, extra }] of Object.entries(stages)) {
+    for (const path of reachable(['', ...packages], [...types, ...extra], steps)) units.get(unitOf(path))?.add(stage);
+  }
+  const having = (member) => new Set(Object.keys(stages).filter((stage) => stages[stage].packages.includes(member)));
+  return ({ path, link, state }) => {
+    if (state) return new Set();
+    const home = path.slice(0, path.indexOf('node_modules')).replace(/\/$/, '');
+    if (home) return link ? having(home) : units.get(path);
+    const target = link ? unitOf(link) : path;
+    return members.has(target) ? having(target) : units.get(target) ?? new Set();
+  };
+}
+
+/** Every installed package that the steps lead to from some packages; workspace packages on the way are not followed. */
+function reachable(starts, extra, steps) {
+  const seen = new Set();
+  const queue = starts.flatMap((path) => [...steps(path), ...steps(path, extra)]);
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    queue.push(...steps(path));
+  }
+  return seen;
+}
+
+/** path of a package -> the packages that it finds under the names of its dependencies, or under other names. */
+function buildSteps(tree, members) {
+  const known = new Map();
+  const root = realpathSync(tree);
+  const realOf = (place) => relative(root, realpathSync(join(root, place)));
+  const found = (path, names) => names.map((name) => lookup(tree, path, name)).filter((place) => place && existsSync(join(tree, place)))
+    .map(realOf).filter((real) => !leaves(real) && !members.has(real));
+  const look = (path) => {
+    const file = join(tree, path, 'package.json');
+    const manifest = existsSync(file) ? readJson(file) : {};
+    const tables = [manifest.dependencies, manifest.optionalDependencies, manifest.peerDependencies];
+    if (members.has(path)) tables.push(manifest.devDependencies);
+    return found(path, tables.flatMap((table) => Object.keys(table ?? {})));
+  };
+  return (path, names) => (names ? found(path, names) : known.get(path) ?? known.set(path, look(path)).get(path));
+}
+
+/** Copies an item to some trees; from the second on, its files are hard links to the first. */
+function copyItem({ path, link, store }, trees, tree) {
+  const enters = (below) => store || below !== 'node_modules';
+  for (const [index, to] of trees.entries()) {
+    mkdirSync(join(to, dirname(path)), { recursive: true });
+    if (link) symlinkSync(readlinkSync(join(tree, path)), join(to, path));
+    else copyTree(join(index ? trees[0] : tree, path), join(to, path), { enters, linked: index > 0 });
+  }
+}
+
+function copyTree(from, to, { enters, linked }, below = '') {
+  mkdirSync(join(to, below), { recursive: true });
+  for (const each of readdirSync(join(from, below), { withFileTypes: true })) {
+    const path = join(below, each.name);
+    if (each.isSymbolicLink()) symlinkSync(readlinkSync(join(from, path)), join(to, path));
+    else if (each.isFile()) (linked ? linkSync : copyFileSync)(join(from, path), join(to, path));
+    else if (each.isDirectory() && enters(path)) copyTree(from, to, { enters, linked }, path);
+  }
+}
+
+/** Removes an item, but not the packages nested in it, and the folders of packages that are empty now. */
+function removeItem({ path, link, state, store }, tree) {
+  const whole = link || state || store;
+  const children = whole ? [path] : list(join(tree, path)).filter(({ name }) => name !== 'node_modules').map(({ name }) => join(path, name));
+  for (const each of children) rmSync(join(tree, each), { recursive: true });
+  for (let folder = whole ? dirname(path) : path; folder !== 'node_modules' && removeEmpty(join(tree, folder)); folder = dirname(folder));
+}
+
+function removeEmpty(directory) {
+  const empty = !list(directory).length;
+  if (empty) rmdirSync(directory);
+  return empty;
 }
 
 // ---- package

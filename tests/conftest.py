@@ -14,6 +14,7 @@ TOOLS = frozenset(
     {
         "test_affected",
         "test_carve",
+        "test_carve_builds",
         "test_carve_walk",
         "test_carved",
         "test_cli",

@@ -16,6 +16,7 @@ from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
+from bake.hints import remedy
 from bake.release import FILE_NAME, UNFINISHED, Release, load_release, write_release
 from bake.report import size, table
 
@@ -444,23 +445,7 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     if stage is None:
         return BuildError(step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above")
     what = f"`{plan.manager.name} run {stage.script}` {ending}"
-    return BuildError(stage.package, what, _hint(context, stage.package, lines))
-
-
-def _hint(context: Context, package: str, lines: Sequence[str]) -> str:
-    """What to do about a failed build: a workspace package that the stage has not got is named with its key."""
-    names = {p.name: p.path for p in context.project.workspace.packages}
-    for line in lines:
-        found = re.search(
-            r"Cannot find (?:module|package) '([^']+)'|Rollup failed to resolve import \"([^\"]+)\"", line
-        )
-        name = (found[1] or found[2]) if found else ""
-        owner = next((n for n in names if name == n or name.startswith(f"{n}/")), "")
-        if owner:
-            return f'it needs {owner}: declare it in {package}/package.json, or add it to packages."{package}".needs'
-        if name.startswith("../"):
-            return f'it reads {name} outside its folder: add the file to packages."{package}".inputs'
-    return "the compiler's lines are above"
+    return BuildError(stage.package, what, remedy(context.project.workspace, stage.package, lines))
 
 
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:

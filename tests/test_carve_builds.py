@@ -1,0 +1,177 @@
+"""docker/carve.mjs builds: what each build gets of an installed tree."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_carve_walk import SCRIPT, plant
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+PACKAGES = ["", "packages/lib", "services/a", "services/b"]
+STAGES = {
+    "a": {"packages": ["packages/lib", "services/a"], "extra": []},
+    "b": {"packages": ["services/b"], "extra": []},
+}
+
+
+def carve(folder: Path, stages: Mapping[str, Any] = STAGES) -> dict[str, list[str]]:
+    """Stage, or "" for what stays in the tree, -> the packages, links and files in its node_modules folders."""
+    (folder / "plan.json").write_text(json.dumps({"packages": PACKAGES, "stages": stages}), encoding="utf-8")
+    places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "builds"}
+    words = [str(w) for pair in places.items() for w in pair]
+    done = subprocess.run(["node", str(SCRIPT), "builds", *words], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return {"": listing(folder / "app")} | {name: listing(folder / "builds" / name / "app") for name in stages}
+
+
+def listing(tree: Path) -> list[str]:
+    found = [p.relative_to(tree).as_posix() for p in tree.rglob("*") if not p.is_dir() or p.is_symlink()]
+    return sorted(p.removesuffix("/package.json") for p in found if "node_modules/" in p)
+
+
+def test_what_every_build_reaches_stays_and_the_rest_goes_to_those_that_reach_it(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {
+            "": {"devDependencies": {"compiler": "1"}},
+            "packages/lib": {"dependencies": {"of-lib": "1"}, "devDependencies": {"tool-of-lib": "1"}},
+            "services/a": {"dependencies": {"lib": "1", "all": "1", "x": "1"}},
+            "services/b": {"dependencies": {"all": "1", "x": "2"}, "peerDependencies": {"peer": "1"}},
+            "node_modules/compiler": {"dependencies": {"of-compiler": "1"}},
+            "node_modules/of-compiler": {},
+            "node_modules/of-lib": {},
+            "node_modules/tool-of-lib": {},
+            "node_modules/@scope/x-uses": {},
+            "node_modules/all": {"optionalDependencies": {"of-all": "1"}},
+            "node_modules/of-all": {},
+            "node_modules/x": {"dependencies": {"@scope/x-uses": "1"}},
+            "node_modules/x/node_modules/@scope/x-uses": {},
+            "node_modules/peer": {},
+            "node_modules/nobody": {},
+            "services/b/node_modules/x": {},
+        },
+        {
+            "node_modules/lib": "../packages/lib",
+            "node_modules/b": "../services/b",
+            "node_modules/.bin/compiler": "../compiler/cli.js",
+            "node_modules/.bin/x": "../x/cli.js",
+        },
+    )
+    assert carve(tmp_path) == {
+        "": [
+            "node_modules/.bin/compiler",
+            "node_modules/all",
+            "node_modules/compiler",
+            "node_modules/of-all",
+            "node_modules/of-compiler",
+        ],
+        "a": [
+            "node_modules/.bin/x",
+            "node_modules/lib",
+            "node_modules/of-lib",
+            "node_modules/tool-of-lib",
+            "node_modules/x",
+            "node_modules/x/node_modules/@scope/x-uses",
+        ],
+        "b": ["node_modules/b", "node_modules/peer", "services/b/node_modules/x"],
+    }
+    assert not (tmp_path / "app/node_modules/@scope").exists()
+
+
+def test_a_build_gets_what_it_mentions_and_every_build_all_types(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {
+            "": {},
+            "packages/lib": {},
+            "services/a": {},
+            "services/b": {"devDependencies": {"@types/node": "1"}},
+            "node_modules/@types/node": {"dependencies": {"undici-types": "1"}},
+            "node_modules/undici-types": {},
+            "node_modules/plugin": {},
+        },
+    )
+    stages = {**STAGES, "a": {**STAGES["a"], "extra": ["plugin", "absent"]}}
+    assert carve(tmp_path, stages) == {
+        "": ["node_modules/@types/node", "node_modules/undici-types"],
+        "a": ["node_modules/plugin"],
+        "b": [],
+    }
+
+
+def test_records_of_the_whole_install_go_and_what_scripts_made_beside_packages_stays(tmp_path: Path) -> None:
+    plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
+    for path in (".package-lock.json", ".yarn-integrity", ".prisma/client/index.js"):
+        (tmp_path / "app/node_modules" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "app/node_modules" / path).write_text("{}")
+    assert carve(tmp_path)[""] == ["node_modules/.prisma/client/index.js"]
+
+
+def test_packages_of_pnpms_store_come_with_the_links_beside_them(tmp_path: Path) -> None:
+    store = "node_modules/.pnpm"
+    plant(
+        tmp_path / "app",
+        {
+            "": {},
+            "packages/lib": {},
+            "services/a": {"dependencies": {"x": "1"}},
+            "services/b": {"dependencies": {"y": "1"}},
+            f"{store}/x@1/node_modules/x": {"dependencies": {"y": "1"}},
+            f"{store}/y@1/node_modules/y": {},
+            f"{store}/z@1/node_modules/z": {},
+        },
+        {
+            "services/a/node_modules/x": f"../../../{store}/x@1/node_modules/x",
+            "services/b/node_modules/y": f"../../../{store}/y@1/node_modules/y",
+            f"{store}/x@1/node_modules/y": "../../y@1/node_modules/y",
+            f"{store}/node_modules/x": "../x@1/node_modules/x",
+            f"{store}/node_modules/y": "../y@1/node_modules/y",
+            f"{store}/node_modules/z": "../z@1/node_modules/z",
+        },
+    )
+    (tmp_path / "app" / store / "lock.yaml").write_text("")
+    assert carve(tmp_path) == {
+        "": [f"{store}/node_modules/y", f"{store}/y@1/node_modules/y"],
+        "a": [
+            f"{store}/node_modules/x",
+            f"{store}/x@1/node_modules/x",
+            f"{store}/x@1/node_modules/y",
+            "services/a/node_modules/x",
+        ],
+        "b": ["services/b/node_modules/y"],
+    }
+
+
+def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: Path) -> None:
+    seen = []
+    for version in ("1.0.0", "2.0.0"):
+        folder = tmp_path / version
+        manifests: dict[str, dict[str, Any]] = {
+            "": {},
+            "packages/lib": {},
+            "services/a": {"dependencies": {"x": version, "all": "1"}},
+            "services/b": {"dependencies": {"all": "1"}},
+            "node_modules/x": {"version": version, "dependencies": {f"of-{version}": "1"}},
+            f"node_modules/of-{version}": {},
+            "node_modules/all": {},
+        }
+        plant(folder / "app", manifests)
+        carve(folder)
+        for place in ("app/node_modules", "builds/a", "builds/b"):
+            seen.append(sorted((p.relative_to(folder), p.read_text()) for p in (folder / place).rglob("*.json")))
+    before, after = seen[:3], seen[3:]
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    assert before[2] == after[2]
+
+
+def test_a_workspace_without_packages_of_others_keeps_a_folder_to_copy(tmp_path: Path) -> None:
+    plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
+    assert carve(tmp_path) == {"": [], "a": [], "b": []}
+    assert (tmp_path / "app/node_modules").is_dir()
