@@ -158,6 +158,7 @@ _PROCESS_WORDS = frozenset(
         *("consumers", "processor", "processors", "poller", "daemon", "listener", "subscriber", "runner", "relay"),
     }
 )
+_TESTS = frozenset({"test", "tests", "e2e", "ci", "bench"})
 _NOT_PROCESSES = frozenset(
     {
         *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
@@ -361,16 +362,27 @@ def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
         words = [w for w in re.split(r"[:_.\s-]+", name) if w]
         kept = [w for w in words if w.lower() not in {"start", "run", "serve", "prod", "production"}]
         started = words[0] == "start" and len(kept) == 1
-        paths = re.split(r"[/.\s:_-]+", text.lower())
         lower = {w.lower() for w in kept}
-        known = bool(_PROCESS_WORDS & {*lower, *paths})
+        known = bool(_PROCESS_WORDS & {*lower, *_plain_words(text)})
+        certain = (bool(_PROCESS_WORDS & lower) or _runs_worker(text)) and not _TESTS & lower
         if (
             kept
-            and (_PROCESS_WORDS & lower or not _NOT_PROCESSES & lower)
+            and (certain or not _NOT_PROCESSES & lower)
             and not name.startswith(("pre", "post"))
             and (known or started)
         ):
             yield slug("-".join(kept)), text, f"{facts.package.path}/package.json: scripts.{name}"
+
+
+def _plain_words(text: str) -> list[str]:
+    """The words of names and paths, in lower case: "src/buildWorker.ts" holds "build" and "worker"."""
+    return [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", text)]
+
+
+def _runs_worker(text: str) -> bool:
+    """Whether a script's last file is called after a kind of process: `tsx src/buildWorker.ts`."""
+    files = re.findall(r"([\w-]+)\.[cm]?[jt]sx?(?=\s|$)", text)
+    return bool(files) and bool(_PROCESS_WORDS & set(_plain_words(files[-1])[-1:]))
 
 
 def _supervised(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str, Sequence[str], str]]:

@@ -81,6 +81,25 @@ def test_a_worker_script_becomes_a_role_beside_the_api(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("script", "text", "role"),
+    [
+        ("builds", "tsx src/buildWorker.ts", "builds"),
+        ("partition-build", "tsx src/workers/partitionBuildWorker.ts", "partition-build"),
+        ("ingest", "node dist/jobs/ingest.js", "ingest"),
+        ("build:queue", "tsc src/queue.ts", ""),
+        ("backfill", "tsx src/scripts/backfillRegistry.ts", ""),
+        ("test:worker", "tsx tests/worker.ts", ""),
+    ],
+)
+def test_a_script_that_runs_a_file_called_a_worker_is_a_process(
+    tmp_path: Path, script: str, text: str, role: str
+) -> None:
+    manifest = {"name": "api", "scripts": {"start": "node dist/server.js", script: text}}
+    found = guessed(tmp_path, {"services/api": manifest})
+    assert [p.role for p in found.services[0].processes if p.words[1] != "dist/server.js"] == ([role] if role else [])
+
+
 def test_a_procfile_and_a_compose_file_name_further_roles(tmp_path: Path) -> None:
     compose = "services:\n  cron: {build: services/api, command: node dist/cron.js}\n"
     files = {"services/api/Procfile": "mail: node dist/mail.js\n", "compose.yaml": compose}
