@@ -376,9 +376,11 @@ def _leading(lock: Lock, goals: Iterable[str]) -> frozenset[str]:
 def _development(side: Side, package: str, leading: frozenset[str]) -> Closure:
     """What a build of the package can reach; nothing when it does not lead where one looks."""
     lock = side.project.workspace.lock
-    names = side.project.workspace.package(package).dev_dependencies if package in lock.packages else {}
-    there = {n: target for n in names if (target := lock.resolve(package, n))}
-    if package not in lock.packages or leading.isdisjoint({package, *there.values()}):
+    if package not in lock.packages:
+        return Closure(entries=(), packages=(), via={})
+    names = {*side.project.workspace.package(package).dev_dependencies, *side.project.build_names(package)}
+    there = {n: target for n in sorted(names) if (target := lock.resolve(package, n))}
+    if leading.isdisjoint({package, *there.values()}):
         return Closure(entries=(), packages=(), via={})
     return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: tuple(there)})
 

@@ -12,6 +12,7 @@ from bake.scan import COMPONENTS, SCRIPTS
 _OTHERS: Final = frozenset({".astro", ".css", ".html", ".json", ".json5", ".jsonc", ".less", ".mdx", ".sass", ".scss"})
 _SUFFIXES: Final = SCRIPTS | COMPONENTS | _OTHERS | {".yaml", ".yml"}
 _SKIPPED: Final = frozenset({"node_modules", "bower_components", "coverage", "dist"})
+_LOCKFILES: Final = frozenset({"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"})  # they name everything
 _MOST: Final = 1 << 18  # bytes of a file; larger ones are data
 _QUOTED = re.compile(rb"""["'`](@[\w.-]+/[\w.-]+|\w[\w.-]*)["'`/]""")
 
@@ -36,12 +37,20 @@ def script_words(manifest: Mapping[str, object]) -> frozenset[str]:
 
 
 def _files(directory: str, nested: frozenset[str]) -> Iterator[str]:
-    for one in os.scandir(directory):
+    try:
+        found = list(os.scandir(directory))
+    except OSError:  # a past state, of which only some files are looked at
+        return
+    for one in found:
         if one.is_dir(follow_symlinks=False):
             if not (one.name.startswith(".") or one.name in _SKIPPED or one.path in nested):
                 yield from _files(one.path, nested)
-        elif one.is_file() and (splitext(one.name)[1] in _SUFFIXES or one.name.startswith(".")):
+        elif _may_mention(one.name) and one.is_file():
             yield one.path
+
+
+def _may_mention(name: str) -> bool:
+    return name not in _LOCKFILES and (splitext(name)[1] in _SUFFIXES or name.startswith("."))
 
 
 def _read(file: str) -> bytes:

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 SERVICES = ("catalog", "metastore", "filestore", "timestore")
 IMAGES = ("catalog-api", "metastore", "filestore-api", "timestore-api")
 RUNS = 3
+UPDATED, VERSIONS = "croner", ("8.1.0", "8.1.1", "8.1.2")
 
 
 def main(parts: Sequence[str]) -> None:
@@ -154,7 +155,9 @@ def times() -> None:
         _classic(root)
         ours["one line changed"] = median(lambda: _bake(_edited(root), *SERVICES))
         theirs["one line changed"] = median(lambda: _classic(_edited(root)))
-        steps = _steps_after_edit(root)
+        edited = _builds_that_ran(_bake(_edited(root), *SERVICES))
+        ours["one dependency updated"], updated = _timed_updates(root, lambda: _bake(root, *SERVICES))
+        theirs["one dependency updated"], _ = _timed_updates(root, lambda: _classic(root))
         ours["nothing changed"] = median(lambda: _bake(root, *SERVICES))
         theirs["nothing changed"] = median(lambda: _classic(root))
         raw = median(lambda: _raw(root))
@@ -173,7 +176,8 @@ def times() -> None:
         f"two platforms take {both:.2f} times one; with nothing changed bake takes {ours['nothing changed']:.2f} s, "
         f"raw `docker buildx bake` {raw:.2f} s ({ours['nothing changed'] / raw:.2f})"
     )
-    print(f"builds that ran after one line changed: {', '.join(steps)}")
+    print(f"builds that ran after one line of metastore changed: {', '.join(edited)}")
+    print(f"builds that ran after an update of {UPDATED}, which catalog uses: {', '.join(updated)}")
 
 
 def _edited(root: Path) -> Path:
@@ -183,10 +187,27 @@ def _edited(root: Path) -> Path:
     return root
 
 
-def _steps_after_edit(root: Path) -> list[str]:
-    """Packages whose build ran after an edit of metastore."""
-    done = _bake(_edited(root), *SERVICES)
-    return sorted({line.split(":")[0].split(" ")[0] for line in done.splitlines() if line.startswith("build-")})
+def _timed_updates(root: Path, build: Callable[[], str | None]) -> tuple[float, list[str]]:
+    """Median seconds of a build after each update, and the packages that the last one compiled."""
+    taken, lines = [], ""
+    for _ in _updates(root):
+        start = time.perf_counter()
+        lines = build() or ""
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken), _builds_that_ran(lines)
+
+
+def _updates(root: Path) -> Iterator[None]:
+    """At each step, another version of a dependency that only catalog uses."""
+    for version in VERSIONS:
+        words = ["install", f"{UPDATED}@{version}", "--save-exact", "--workspace", "services/catalog"]
+        _run(["npm", *words, "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"], root)
+        yield
+
+
+def _builds_that_ran(lines: str) -> list[str]:
+    """Packages whose build ran, by bake's lines about steps."""
+    return sorted({line.split(":")[0].split(" ")[0] for line in lines.splitlines() if line.startswith("build-")})
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from bake.errors import UsageError, WorkspaceError
 from tests.git_workspace import GitWorkspace, make_git_workspace
+from tests.shelf import write_shelf
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,30 @@ def test_a_tool_of_the_root_affects_all(shop: GitWorkspace) -> None:
     shop.lock({"tsc-like": "2.0.0"})
     reason = "dependency tsc-like 1.0.0 -> 2.0.0 (package.json > node_modules/tsc-like)"
     assert shop.reasons() == {"api": [reason], "web": [reason]}
+
+
+def test_a_plugin_that_only_a_setting_names_affects_the_package_that_has_the_setting(shop: GitWorkspace) -> None:
+    shop.write("packages/types/tool.config.json", '{"plugins": ["bundler"]}')
+    shop.commit()
+    shop.lock({"bundler": "1.0.1"})
+    assert shop.reasons() == {
+        "api": ["dependency bundler 1.0.0 -> 1.0.1 (services/api > packages/types > node_modules/bundler)"],
+        "web": ["dependency bundler 1.0.0 -> 1.0.1 (services/web > node_modules/bundler)"],
+    }
+
+
+def test_a_version_bump_in_pnpms_lockfile_affects_the_image_that_reaches_the_package(tmp_path: Path) -> None:
+    workspace = GitWorkspace(tmp_path)
+    write_shelf(tmp_path, "pnpm")
+    services = "".join(f'[services.{name}]\npackage = "services/{name}"\n' for name in ("api", "worker"))
+    workspace.write("bake.toml", f'[project]\nname = "shelf"\nplatforms = ["linux/amd64"]\n{services}')
+    workspace.git("init", "-q", "-b", "main")
+    workspace.commit()
+    workspace.replace("pnpm-lock.yaml", "1.3.5", "1.3.4")
+    workspace.replace("services/worker/package.json", "1.3.5", "1.3.4")
+    found = workspace.reasons()
+    assert found.keys() == {"worker"}
+    assert any(reason.startswith("dependency JSONStream 1.3.4 (new)") for reason in found["worker"])
 
 
 def test_the_place_where_a_package_comes_from_does_not_count(shop: GitWorkspace) -> None:
