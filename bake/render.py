@@ -308,7 +308,12 @@ def _builds(project: Project, plan: Plan) -> Mapping[str, Any]:
         for stage in plan.stages
         if stage.script and (packages := (*stage.needs, stage.package))
     }
-    return {"packages": _everyone(project), "stages": stages}
+    return {"lockfile": _staged_lock(project), "packages": _everyone(project), "stages": stages}
+
+
+def _staged_lock(project: Project) -> str:
+    """The lockfile's name in the context `manifests`."""
+    return "package-lock.json" if project.workspace.manager == "npm" else project.workspace.lock_name
 
 
 def _everyone(project: Project) -> tuple[str, ...]:

@@ -410,11 +410,16 @@ function isNative(tree, path, { scripts = {}, dependencies = {}, optionalDepende
  * tell of the whole installation, and no build reads them.
  */
 function carveBuilds({ tree, plan: planFile, out }) {
-  const { packages, stages } = readJson(planFile);
+  const { packages, stages, lockfile } = readJson(planFile);
   const members = new Set(packages);
   const items = packages.flatMap((path) => [...itemsIn(tree, join(path, 'node_modules'))]);
   const users = stageUsers(tree, items, { members, stages });
-  for (const name of Object.keys(stages)) mkdirSync(join(out, name, 'app'), { recursive: true });
+  const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
+  for (const [name, stage] of Object.entries(stages)) {
+    mkdirSync(join(out, name, 'app'), { recursive: true });
+    const paths = new Set(['', ...stage.packages, ...items.filter((item) => users(item).has(name)).map(({ path }) => path)]);
+    if (lock) writeFileSync(join(out, name, 'app', lockfile), lockOf(lock, paths));
+  }
   const everyone = Object.keys(stages).length;
   // Nested ones first: a directory is empty once its last package has gone.
   for (const item of items.sort((a, b) => b.path.split('/').length - a.path.split('/').length)) {
@@ -424,6 +429,17 @@ function carveBuilds({ tree, plan: planFile, out }) {
     removeItem(item, tree);
   }
   mkdirSync(join(tree, 'node_modules'), { recursive: true });
+}
+
+/**
+ * A lockfile of these places only. Next.js takes the folder of a lockfile for the workspace's root, Nx reads it: there must be
+ * one. Of pnpm's and yarn's, which name no places, the head is kept.
+ */
+function lockOf(text, paths) {
+  if (!text.startsWith('{')) return text.slice(0, text.indexOf('\n\n') + 1);
+  const lock = JSON.parse(text);
+  const kept = Object.entries(lock.packages).filter(([path]) => paths.has(path));
+  return `${JSON.stringify({ ...lock, packages: Object.fromEntries(kept) }, null, 2)}\n`;
 }
 
 /** What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's, {path, state} for files. */

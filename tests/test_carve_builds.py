@@ -20,9 +20,10 @@ STAGES = {
 }
 
 
-def carve(folder: Path, stages: Mapping[str, Any] = STAGES) -> dict[str, list[str]]:
+def carve(folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "") -> dict[str, list[str]]:
     """Stage, or "" for what stays in the tree, -> the packages, links and files in its node_modules folders."""
-    (folder / "plan.json").write_text(json.dumps({"packages": PACKAGES, "stages": stages}), encoding="utf-8")
+    plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages}
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "builds"}
     words = [str(w) for pair in places.items() for w in pair]
     done = subprocess.run(["node", str(SCRIPT), "builds", *words], capture_output=True, text=True, check=False)
@@ -169,6 +170,34 @@ def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: P
     assert before[0] == after[0]
     assert before[1] != after[1]
     assert before[2] == after[2]
+
+
+def test_each_build_finds_a_lockfile_of_what_it_got(tmp_path: Path) -> None:
+    manifests: dict[str, dict[str, Any]] = {
+        "": {},
+        "packages/lib": {},
+        "services/a": {"dependencies": {"x": "1"}},
+        "services/b": {},
+        "node_modules/x": {},
+    }
+    plant(tmp_path / "app", manifests, {"node_modules/lib": "../packages/lib"})
+    places = {path: {"version": "1.0.0"} for path in (*manifests, "node_modules/lib")}
+    (tmp_path / "app/package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": places}))
+    carve(tmp_path, lockfile="package-lock.json")
+    locks = [json.loads((tmp_path / f"builds/{s}/app/package-lock.json").read_text()) for s in ("a", "b")]
+    assert [lock["lockfileVersion"] for lock in locks] == [3, 3]
+    assert list(locks[0]["packages"]) == ["", "packages/lib", "services/a", "node_modules/x", "node_modules/lib"]
+    assert list(locks[1]["packages"]) == ["", "services/b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("pnpm-lock.yaml", "lockfileVersion: '9.0'\n"), ("yarn.lock", "# yarn lockfile v1\n")]
+)
+def test_of_lockfiles_that_name_no_places_the_head_is_there(tmp_path: Path, name: str, head: str) -> None:
+    plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
+    (tmp_path / "app" / name).write_text(f"{head}\npackages:\n\n  x@1:\n")
+    carve(tmp_path, lockfile=name)
+    assert (tmp_path / "builds/a/app" / name).read_text() == head
 
 
 def test_a_workspace_without_packages_of_others_keeps_a_folder_to_copy(tmp_path: Path) -> None:

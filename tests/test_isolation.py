@@ -27,6 +27,7 @@ def extra(root: Path, config: str = CONFIG, **files: str) -> list[str]:
 
 def test_each_build_names_its_packages_and_the_whole_workspace_is_known(tmp_path: Path) -> None:
     assert json.loads(rendered(tmp_path)["plan/builds.json"]) == {
+        "lockfile": "package-lock.json",
         "packages": ["", "services/api", "services/web"],
         "stages": {
             "build-services-api": {"packages": ["services/api"], "extra": []},
