@@ -37,9 +37,10 @@ def _entry(graph: Graph, path: str, target: str) -> Entry:
 
 def _place(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
     """Return entry path -> target, root's places first."""
+    linked = _linked(graph) if members_at_root else {}
     slots = {
         f"node_modules/{name}": target
-        for name, target in _favourites(graph).items()
+        for name, target in {**linked, **_favourites(graph)}.items()
         if members_at_root or not target.startswith(LINK)
     }
     queue = deque([*graph.members.items(), *((path, graph.at(target)) for path, target in slots.items())])
@@ -64,6 +65,11 @@ def _favourites(graph: Graph) -> Mapping[str, str]:
     most = {name: min(count, key=lambda target: (-count[target], target)) for name, count in votes.items()}
     root = graph.members.get("")
     return {**most, **(root.targets if root else {})}
+
+
+def _linked(graph: Graph) -> Mapping[str, str]:
+    """Workspace packages by name: yarn links each at the root, also one that nobody depends on."""
+    return {node.entry.name: f"{LINK}{path}" for path, node in graph.members.items() if path}
 
 
 def _seen(slots: Mapping[str, str], path: str, name: str) -> tuple[str, ...]:

@@ -98,6 +98,10 @@ def test_an_optional_peer_that_only_development_has_is_left_out(shelf: Workspace
     assert shelf.lock.entries["node_modules/supports-color"].dev
 
 
+def test_a_workspace_package_that_nobody_depends_on_is_linked_at_the_root(shelf: Workspace) -> None:
+    assert shelf.lock.entries["node_modules/@shelf/api"].link == "services/api"
+
+
 def test_packages_that_need_each_other_are_laid_out_once() -> None:
     found = berry(
         """
