@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-VERSION: Final = 2  # raise it when `scan` finds other things in the same text: stored results are then stale
+VERSION: Final = 3  # raise it when `scan` finds other things in the same text: stored results are then stale
 
 Kind = Literal["static", "require", "dynamic", "type", "elided", "computed", "file"]
 
@@ -220,9 +220,18 @@ def _elidable(statement: Node, source: bytes) -> Iterator[bytes]:
         child for clause in statement.named_children for child in clause.children_by_field_name("source")
     ]
     specifier = _literal(literal[0], source)[0] if literal else "."
-    if not specifier.startswith((".", "node:")) and specifier not in BUILTINS and not _says_type(statement):
+    if not _is_plain(specifier) and not _says_type(statement):
         for clause in statement.named_children:
             yield from _local_names(clause) if clause.type.endswith("_clause") else ()
+
+
+def _is_plain(specifier: str) -> bool:
+    """Whether it does not matter if an import is elided: Node's own, and files of the package itself.
+
+    A path that climbs twice may lead to another package, and often leads there for its types alone.
+    """
+    near = specifier.startswith(".") and not specifier.startswith("../../")
+    return near or specifier.startswith("node:") or specifier in BUILTINS
 
 
 _STATEMENTS = """
@@ -308,7 +317,7 @@ def _statement_kind(text: _Text, path: list[Node], specifier: str) -> Kind:
     if statement.type == "export_statement":
         names = [node for node in statement.named_children if node.type == "export_clause"]
         return "elided" if text.elide and names and all(_all_types(node) for node in names) else "static"
-    if not text.elide or specifier.startswith((".", "node:")) or specifier in BUILTINS:
+    if not text.elide or _is_plain(specifier):
         return "static"
     return "elided" if _only_types(text, statement) else "static"
 

@@ -117,6 +117,11 @@ def test_imports_are_found_however_far_down(text: str, suffix: str) -> None:
     assert [name for name, _, _ in found(text, suffix)] == ["a", "c"]
 
 
+def test_a_path_that_may_lead_to_another_package_is_elided_too() -> None:
+    assert found('import { T } from "../../b/types"; let x: T;') == [("../../b/types", 1, "elided")]
+    assert found('import { T } from "../types"; let x: T;') == [("../types", 1, "static")]
+
+
 def test_an_import_that_only_elements_use_is_not_elided() -> None:
     assert found('import { X } from "a"; const y = <X.Provider />', ".tsx") == [("a", 1, "static")]
     assert found('import React from "react"; const y = <b />', ".tsx") == [("react", 1, "static")]
