@@ -721,8 +721,11 @@ def _service_stages(
 
 
 def _by_name(command: Sequence[str]) -> bool:
-    """Whether a command is looked up on PATH among the packages' binaries."""
-    return bool(command) and command[0] not in {"node", "sh"} and "/" not in command[0]
+    """Whether a command, or the shell line in it, is looked up on PATH among the packages' binaries."""
+    return bool(command) and command[0] != "node" and ("/" not in command[0] or command[0] in _SHELLS)
+
+
+_SHELLS = frozenset({"/bin/sh", "/bin/bash", "/bin/ash"})
 
 
 def _monolith(project: Project, request: Request) -> MonolithTarget | None:

@@ -40,6 +40,18 @@ def test_a_binary_that_only_the_root_has_for_development_is_in_the_closure(examp
     assert catalog.path
 
 
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [("node dist/server.js", False), ("./run", False), (("sh", "-c", "cd dist && exec tsx x.ts"), True)],
+)
+def test_binaries_are_on_the_path_of_what_may_name_one(
+    example_project: Project, command: str | tuple[str, ...], path: bool
+) -> None:
+    service = dataclasses.replace(example_project.config.services["metastore"], command=command)
+    plan = make_plan(changed(example_project, services={"metastore": service}), Request())
+    assert [s.path for s in plan.services] == [path]
+
+
 def test_a_static_service_has_no_closure(example_plan: Plan) -> None:
     frontend = next(s for s in example_plan.services if s.service == "frontend")
     assert frontend.layers == ()
