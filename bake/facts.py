@@ -33,6 +33,7 @@ _TOLD = (
 )
 _TOLD_AT_ROOT = (*_TOLD, ".nvmrc", ".node-version", ".tool-versions", ".npmrc")
 _SHARED_FOLDERS = ("docker", "deploy", "infra", "infra/docker", ".docker", "config", "scripts", "ops")
+_PACKAGE_FOLDERS = ("docker", ".docker", "config")
 _MOST_FILES = 400
 _MOST_BYTES = 200_000
 
@@ -40,7 +41,7 @@ _MOST_BYTES = 200_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageFacts:
     """One package. names: of what lies in its folder. texts: of files that tell how it is built and run, by
-    name. sources: of source files, by path in the package, likely entry points first."""
+    path in it. sources: of source files, by path in the package, likely entry points first."""
 
     package: Package
     names: frozenset[str] = frozenset()
@@ -83,12 +84,13 @@ def _existing(root: Path, names: Sequence[str]) -> tuple[str, ...]:
 
 def _load_package(root: Path, package: Package, nested: frozenset[str]) -> PackageFacts:
     folder = root / package.path
-    told = (f for f in sorted(folder.iterdir()) if f.is_file() and _matches(f.name, _TOLD))
+    places = (folder, *(folder / name for name in _PACKAGE_FOLDERS if (folder / name).is_dir()))
+    told = (f for place in places for f in sorted(place.iterdir()) if f.is_file() and _matches(f.name, _TOLD))
     paths = sorted(_walk(folder, package.path, nested), key=_rank)[:_MOST_FILES]
     return PackageFacts(
         package=package,
         names=frozenset(f.name for f in folder.iterdir()),
-        texts={f.name: text for f in told if (text := _text(f))},
+        texts={f.relative_to(folder).as_posix(): text for f in told if (text := _text(f))},
         sources={path: text for path in paths if (text := _text(folder / path))},
     )
 

@@ -165,6 +165,23 @@ def _router(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     return None
 
 
+_PAGES = frozenset({"html-webpack-plugin", "@rspack/plugin-html", "html-bundler-webpack-plugin", "@rsbuild/core"})
+_BUNDLING = re.compile(r"\b(?:webpack(?:-cli)?|rspack|rsbuild)\b(?!\s+(?:serve|dev))")
+
+
+def _bundled(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    """What webpack and its kin build is for browsers when they write a page for it."""
+    declared = {**facts.package.dependencies, **facts.package.dev_dependencies}
+    tool = _BUNDLING.search(facts.package.scripts.get("build", ""))
+    if tool is None or not _PAGES & {*declared}:
+        return None
+    found = (
+        re.search(r"\b(?:path|outputPath)\s*:\s*[^\n]*?['\"`](?:\.{1,2}/)*([\w.-]+)/?['\"`]", t)
+        for t in facts.texts.values()
+    )
+    return Frontend(tool=tool[0], source=_manifest(facts), static=next((m[1] for m in found if m), "dist"))
+
+
 _Maker = Callable[[PackageFacts, Mapping[str, str]], Frontend | None]
 
 
@@ -189,4 +206,7 @@ _TOOLS: tuple[tuple[str, _Maker], ...] = (
     ("gatsby", _plain("Gatsby", "public", "gatsby build")),
     ("parcel", _plain("Parcel", "dist", "parcel build")),
     ("vite", _vite),
+    ("webpack", _bundled),
+    ("@rspack/cli", _bundled),
+    ("@rsbuild/core", _bundled),
 )

@@ -246,11 +246,13 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     docker = [
         (words, f"{package.path}/{name}")
         for name, text in facts.texts.items()
-        if _PRODUCTION.fullmatch(name) and _there(words := parse_dockerfile(text).words, facts)
+        if _PRODUCTION.fullmatch(posixpath.basename(name)) and _there(words := parse_dockerfile(text).words, facts)
     ]
+    beside, below = [d for d in docker if "/" not in d[1][len(package.path) + 1 :]], docker
     yield from scripts[:1] if scripts and "prod" in scripts[0][1].rpartition(".")[2] else ()
-    yield from docker
+    yield from beside
     yield from scripts
+    yield from below
     yield from ((words, source) for words, source in _composed(package, everything) if words)
     yield from _binaries(package, everything)
     if docker or _HTTP & {*package.dependencies}:
@@ -298,7 +300,7 @@ def _main(
 ) -> tuple[Process, ...]:
     if not start.words or start.static:
         return ()
-    port, port_source = _port(facts, everything, start.words, frontend)
+    port, port_source = _port(facts, everything, start, frontend, source)
     health, health_source, certain = _health(facts, everything) if port else ("", "", False)
     writable = tuple(f"/app/{facts.package.path}/{w}" for w in (frontend.writable if frontend else ()))
     process = Process(
@@ -398,13 +400,19 @@ def _supervised(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
             words = program.words
             inside = program.directory.strip("/").endswith(path) or any(path + "/" in w for w in words)
             if inside and program.name:
-                yield _without(slug(program.name), path), words, f"{file}: {program.name}"
+                yield _without(_plain_name(program.name), path), words, f"{file}: {program.name}"
     for words, source in _composed(facts.package, everything):
         if words:
             yield _without(slug(source.rpartition(": ")[2]), path), words, source
 
 
 _SUPERVISORS = re.compile(r"^Procfile|\.conf$|^(?:ecosystem|pm2)\.config\.|^(?!.*\.config\.).*\.(?:[cm]?js|sh)$")
+
+
+def _plain_name(program: str) -> str:
+    """A program's name without what says that it is one: `start-worker.sh` is `worker`."""
+    name = slug(re.sub(r"\.(?:sh|[cm]?[jt]s)$", "", program))
+    return re.sub(r"^(?:start|run)-(?=.)|-(?:start|run)$", "", name)
 
 
 def _without(role: str, path: str) -> str:
@@ -418,16 +426,26 @@ def _without(role: str, path: str) -> str:
 _PORT_NAME = (
     r"(?!(?:DB|DATABASE|REDIS|SMTP|MAIL|EMAIL|POSTGRES|PG|MYSQL|MONGO|KAFKA|RABBIT\w*|ELASTIC|VITE|METRICS|DEBUG)_)"
 )
+_PLAIN_PORT = r"(?:HTTP_|SERVER_|API_|APP_|WEB_|BACKEND_|FRONTEND_)?PORT"
 _PORTS = (
+    r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{2,5})",
+    r"\bPORT\s*(?::\s*\w+\s*)?=\s*['\"]?(\d{2,5})['\"]?\s*[,}][^\n;]*=\s*process\.env\b",
     rf"process\.env(?:\.|\[['\"]){_PORT_NAME}(?:[A-Z]+_)*PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{{2,5}})",
-    rf"\b{_PORT_NAME}(?:HTTP_|SERVER_|API_|APP_|WEB_)?PORT['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
+    rf"\b{_PORT_NAME}{_PLAIN_PORT}['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
+    r"\b(?:http|server|api|app|web|backend|frontend)?[pP]ort\s*:[^\n]{0,80}?\bdefault\(\s*(\d{2,5})\)",
+    # What holds in production, of a choice between two.
+    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?i:dev)\w*['\"]?\)?\s*\?\s*\d{2,5}\s*:\s*(\d{2,5})\b",
     r"\.listen\(\s*(?:\{[^}]{0,80}?port:\s*)?(\d{2,5})\b",
     r"\bget(?:<\w+>)?\(\s*['\"]PORT['\"]\s*\)?\s*(?:,|\|\||\?\?)\s*['\"]?(\d{2,5})",
     r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?\b(\d{4,5})\b",
     r"\b(?:default|http|server|api|app)?_?[pP]ort\s*:\s*(\d{4,5})\b",
 )
-_OTHERS_PORTS = frozenset({1433, 2525, 3306, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
-"""Of databases, queues, mail and debuggers."""
+_OTHERS_ADDRESS = re.compile(r":\$\{\s*process\.env\.(?!PORT\b)[^}]*\}")
+"""Ports in the likes of `http://${process.env.WEB_HOST}:${process.env.WEB_PORT || 3000}`."""
+_OTHERS_PORTS = frozenset({1433, 2525, 3306, 4566, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
+"""Of databases, queues, mail, AWS's stand-in and debuggers."""
+_OWN_PORTS = {"fastify": 3000, "react-router-serve": 3000, "remix-serve": 3000}
+"""Servers that are commands -> the port they take when nobody says another."""
 _OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
 _HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
 _ROUTE = re.compile(
@@ -437,14 +455,16 @@ _ROUTE_MAYBE = re.compile(rf"(?:\.\s*(?:get|all|route)\s*\(|(?:url|path|pathname
 
 
 def _port(
-    facts: PackageFacts, everything: WorkspaceFacts, words: Sequence[str], frontend: Frontend | None
+    facts: PackageFacts, everything: WorkspaceFacts, start: Start, frontend: Frontend | None, source: str
 ) -> tuple[int | None, str]:
     """The port and the file that tells it."""
-    line = " ".join(words)
+    line, words = " ".join(start.words), start.words
     if option := _OPTION.search(line):
         return int(option[1]), "its command"
+    if (given := dict(start.env).get("PORT", "")).isdigit():
+        return int(given), source
     for name, text in facts.texts.items():
-        port = parse_dockerfile(text).port if _PRODUCTION.fullmatch(name) else None
+        port = parse_dockerfile(text).port if _PRODUCTION.fullmatch(posixpath.basename(name)) else None
         if port and port not in _OTHERS_PORTS:
             return port, f"{facts.package.path}/{name}: EXPOSE"
     for path, text in everything.texts.items():
@@ -455,12 +475,14 @@ def _port(
     found = _source_port(facts)
     if found[0] is None and frontend is not None and frontend.port and frontend.command:
         return frontend.port, f"{frontend.tool}'s own"
-    return found if found[0] is not None or words[:1] != ("fastify",) else (3000, "fastify-cli's own")
+    own = _OWN_PORTS.get(words[0])
+    return (own, f"{words[0]}'s own") if found[0] is None and own else found
 
 
 def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
+    sources = {path: _OTHERS_ADDRESS.sub("", text) for path, text in facts.sources.items()}
     for pattern in _PORTS:
-        for path, text in facts.sources.items():
+        for path, text in sources.items():
             numbers = (int(found[1]) for found in re.finditer(pattern, text))
             if number := next((n for n in numbers if n not in _OTHERS_PORTS), None):
                 return number, f"{facts.package.path}/{path}"

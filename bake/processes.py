@@ -183,11 +183,32 @@ def start_of(text: str | Sequence[str], package: Package, packages: Sequence[Pac
     *before, last = re.split(r"\s*&&\s*", text.strip())
     plain = split(last)
     first = tuple(step for step in before if not _prepares(step))
+    folder = _folder(before)
     if _SHELL.search(re.sub(r"'[^']*'", "", last)):
         start = _of_shell(last, plain, package, packages, depth)
     else:
         start = _of_words(plain, package, packages, depth)
-    return replace(start, before=(*first, *start.before))
+    start = replace(start, before=(*first, *start.before))
+    return _inside(folder, start) if folder and start.words and not start.static else start
+
+
+def _with_defaults(text: str) -> str:
+    """`${PORT:-3001}` as `3001`: what a script takes when nobody says otherwise, an image can say."""
+    return re.sub(r"\$\{\w+:?-([^{}$]*)\}", r"\1", text)
+
+
+def _folder(steps: Iterable[str]) -> str:
+    """The folder of the package that steps went into with `cd`, "" for none or one outside."""
+    moves = [words[1] for step in steps if (words := split(step)) and words[0] == "cd" and len(words) == 2]
+    folder = posixpath.normpath(posixpath.join("", *moves)) if moves else "."
+    return "" if folder.startswith(("/", "..", ".")) or "$" in folder else folder
+
+
+def _inside(folder: str, start: Start) -> Start:
+    """The process started in a folder of the package; images start in the package's own."""
+    if start.words[:2] == ("sh", "-c"):
+        return replace(start, words=("sh", "-c", f"cd {shlex.quote(folder)} && {start.words[2]}"))
+    return replace(start, words=("sh", "-c", f"cd {shlex.quote(folder)} && exec {shlex.join(start.words)}"))
 
 
 def _prepares(step: str) -> bool:
@@ -229,7 +250,8 @@ def _of_words(words: tuple[str, ...], package: Package, packages: Sequence[Packa
 def _assignments(words: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     found: list[tuple[str, str]] = []
     while words and (m := _ASSIGNMENT.fullmatch(words[0])):
-        found += [] if "$" in m[2] or m[1] == "NODE_ENV" else [(m[1], m[2])]
+        value = _with_defaults(m[2]).strip()
+        found += [] if "$" in value or m[1] == "NODE_ENV" else [(m[1], value)]
         words = words[1:]
     return tuple(found), words
 

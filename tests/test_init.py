@@ -126,6 +126,19 @@ def test_a_dockerfile_beside_the_package_is_believed(tmp_path: Path) -> None:
         ),
         ({"scripts": {"build": "react-scripts build"}, "dependencies": {"react-scripts": "5"}}, {}, "build"),
         (
+            {
+                "scripts": {"build": "NODE_ENV=production webpack --config ./config/webpack.prod.ts"},
+                "devDependencies": {"webpack": "5", "html-webpack-plugin": "5"},
+            },
+            {},
+            "dist",
+        ),
+        (
+            {"scripts": {"build": "rspack build"}, "devDependencies": {"@rspack/cli": "1", "@rspack/plugin-html": "1"}},
+            {"rspack.config.js": "module.exports = { output: { path: path.resolve(__dirname, '../www') } }"},
+            "www",
+        ),
+        (
             {"scripts": {"build": "next build", "start": "next start"}, "dependencies": {"next": "15"}},
             {"next.config.mjs": "export default { output: 'export' }"},
             "out",
@@ -245,6 +258,51 @@ def test_a_database_port_is_not_the_services(tmp_path: Path) -> None:
     found = guessed(tmp_path, {"services/api": API}, **{"services/api/src/db.ts": source})
     assert found.services[0].processes[0].port is None
     assert found.services[0].unknown == ("port",)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "const { PORT = 4000 } = process.env",
+        "const port = Number(config.PORT) || (developmentMode ? 9000 : 4000)",
+        "z.object({ backendPort: z.number().positive().default(4000) })",
+        "const url = `http://${host}:${process.env.API_PORT || process.env.WEB_PORT || 3000}`; x = { port: 4000 }",
+        "const other = process.env.QUEUE_PORT || 3000; listen(process.env.PORT || 4000)",
+        "const endpoint = process.env.EDGE_PORT || 4566; app.listen(4000)",
+    ],
+)
+def test_a_port_is_told_by_what_the_service_itself_listens_on(tmp_path: Path, source: str) -> None:
+    found = guessed(tmp_path, {"services/api": API}, **{"services/api/src/server.ts": source})
+    assert found.services[0].processes[0].port == 4000
+
+
+def test_a_port_that_the_start_script_sets_stays_set(tmp_path: Path) -> None:
+    manifest = {"name": "web", "scripts": {"start": "cross-env PORT=${WEB_PORT:-3001} node dist/server.js"}}
+    found = toml(guessed(tmp_path, {"apps/web": manifest}))
+    web = {"package": "apps/web", "command": "node dist/server.js", "port": 3001, "env": {"PORT": "3001"}}
+    assert found["services"] == {"web": web}
+
+
+def test_a_command_that_is_a_server_has_its_own_port(tmp_path: Path) -> None:
+    manifest = {"name": "web", "scripts": {"start": "react-router-serve ./build/server/index.js"}}
+    process = guessed(tmp_path, {"apps/web": manifest}).services[0].processes[0]
+    assert (process.port, process.port_source) == (3000, "react-router-serve's own")
+
+
+def test_a_dockerfile_in_a_folder_of_the_package_tells_the_port_and_not_before_its_scripts_the_command(
+    tmp_path: Path,
+) -> None:
+    docker = 'FROM node:22\nCOPY dist/src dist\nEXPOSE 8081\nCMD ["node", "dist/main.js"]\n'
+    files = {"services/api/docker/Dockerfile": docker}
+    found = guessed(tmp_path, {"services/api": {"name": "api", "scripts": {"start": "node dist/src/main"}}}, **files)
+    process = found.services[0].processes[0]
+    assert (process.words, process.port, found.node) == (("node", "dist/src/main"), 8081, 22)
+
+
+def test_a_process_that_a_shell_script_starts_is_named_without_what_makes_it_one(tmp_path: Path) -> None:
+    script = "#!/bin/sh\nnode /app/services/api/dist/jobs.js &\nexec crond\n"
+    found = guessed(tmp_path, {"services/api": API}, **{"docker/start-jobs.sh": script})
+    assert [p.role for p in found.services[0].processes] == ["api", "worker", "jobs"]
 
 
 # --- the command ------------------------------------------------------------------------------------------

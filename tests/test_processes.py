@@ -64,6 +64,9 @@ def test_a_compose_file_that_is_no_yaml_names_nothing() -> None:
         ("node .", ("node", "dist/index.js")),
         ("node dist/server.js --port ${PORT:-3000}", ("sh", "-c", "exec node dist/server.js --port ${PORT:-3000}")),
         ("yarn serve", ("node", "dist/x.js")),
+        ("cd dist && graphile-worker -c 4", ("sh", "-c", "cd dist && exec graphile-worker -c 4")),
+        ("cd dist && node x.js $PORT", ("sh", "-c", "cd dist && exec node x.js $PORT")),
+        ("cd ../.. && node services/api/x.js", ("node", "services/api/x.js")),
     ],
 )
 def test_the_process_behind_a_script_is_found(script: str, words: tuple[str, ...]) -> None:
@@ -91,6 +94,13 @@ def test_what_a_script_runs_first_and_sets_is_kept() -> None:
     start = start_of("prisma migrate deploy && TZ=UTC node dist/server.js", package())
     expected = Start(words=("node", "dist/server.js"), env=(("TZ", "UTC"),), before=("prisma migrate deploy",))
     assert start == expected
+
+
+def test_a_variable_is_set_to_what_it_is_when_nobody_says_otherwise() -> None:
+    start = start_of(
+        'cross-env PORT=${WEB_PORT:-3001} NODE_OPTIONS="${NODE_OPTIONS:-} -r ./env" HOST=$HOST node x', package()
+    )
+    assert start == Start(words=("node", "x"), env=(("PORT", "3001"), ("NODE_OPTIONS", "-r ./env")))
 
 
 def test_a_script_of_another_package_is_followed() -> None:
