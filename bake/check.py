@@ -7,7 +7,7 @@ from typing import Literal
 from bake.closure import missing_platform_packages
 from bake.command import command_needs
 from bake.imports import Undeclared
-from bake.plan import Plan
+from bake.plan import Plan, ServiceStage
 from bake.project import Project
 from bake.semver import satisfies
 from bake.workspace import Workspace
@@ -150,9 +150,14 @@ def _imports(project: Project, plan: Plan) -> Iterator[Finding]:
                 continue
             seen.add(one.name)
             where, services = f"{one.file}:{one.line}", _users(plan, stage.package)
-            if found.provider and all(s.static for s in plan.services if s.service in services):
+            if found.provider and all(_bundles(s, stage.package) for s in plan.services if s.service in services):
                 continue  # a bundler has put it into the output
             yield _import_finding(stage.package, found, where, services)
+
+
+def _bundles(service: ServiceStage, package: str) -> bool:
+    """Whether a service has a package's built files alone."""
+    return service.static or package in service.closure.served
 
 
 def _import_finding(package: str, found: Undeclared, where: str, services: tuple[str, ...]) -> Finding:

@@ -159,13 +159,14 @@ class Closure:
 
     entries: sorted entry paths, links among them. packages: sorted package paths, its own included.
     via: path -> the path that brought it, by a shortest chain. missing: (path, name) of hard dependencies
-    that the lockfile does not hold.
+    that the lockfile does not hold. served: those of the packages of which only the files count.
     """
 
     entries: tuple[str, ...]
     packages: tuple[str, ...]
     via: Mapping[str, str]
     missing: tuple[tuple[str, str], ...] = ()
+    served: tuple[str, ...] = ()
 
     def chain(self, path: str) -> tuple[str, ...]:
         """Return the way from the package to `path`, both included; () when it is not reached."""

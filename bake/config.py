@@ -164,6 +164,11 @@ class PackageSettings:
     needs: tuple[str, ...] = _doc(
         "Packages its build needs besides the declared ones: of the workspace (path or name), or dependencies.", ()
     )
+    serves: tuple[str, ...] = _doc(
+        "Packages whose files its process reads by path, like a frontend's `dist` (path or name): "
+        "they are in its images, without what they depend on.",
+        (),
+    )
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
     files: tuple[str, ...] | None = _doc(

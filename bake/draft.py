@@ -116,6 +116,8 @@ def _package(package: PackageGuess) -> tuple[str, ...]:
         lines.append(_line(f"build = {json.dumps(package.build)}", package.source))
     if package.files is not None:
         lines.append(f"files = {_list(package.files)}")
+    if package.serves:
+        lines.append(_line(f"serves = {_list(package.serves)}", "its sources name what they build by path"))
     if package.inputs:
         lines.append(_line(f"inputs = {_list(package.inputs)}", "its scripts or configuration name them"))
     if len(lines) == 1:

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bake.closure import closure
@@ -59,13 +59,14 @@ class PackageGuess:
     build: str | bool = True
     files: tuple[str, ...] | None = None
     inputs: tuple[str, ...] = ()
+    serves: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     source: str = ""
 
     @property
     def is_empty(self) -> bool:
         """Whether bake.toml need not name the package."""
-        return self.build is True and self.files is None and not self.inputs and not self.variables
+        return self.build is True and self.files is None and not (self.inputs or self.serves or self.variables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,8 @@ def guess(facts: WorkspaceFacts) -> Guess:
     if all(tested.values()):
         tested = dict.fromkeys(tested, "")
     judged = tuple(_judge(f, facts) for f in facts.packages if not tested[f.package.path])
+    served = _all_served(facts, [j for j in judged if isinstance(j, Service)])
+    judged = tuple(_but_served(judged, served))
     services = _named(tuple(j for j in judged if isinstance(j, Service)))
     refused = tuple((j.path, j.reason) for j in judged if isinstance(j, _Refused))
     beside = tuple((path, reason) for path, reason in tested.items() if reason)
@@ -108,7 +111,9 @@ def guess(facts: WorkspaceFacts) -> Guess:
         alpine=any(d.alpine for _, d in _dockerfiles(facts)),
         whole=_whole(facts),
         services=services,
-        packages=tuple(p for f in _built(facts, services) if not (p := _package(f, facts, services)).is_empty),
+        packages=tuple(
+            p for f in _built(facts, services, served) if not (p := _package(f, facts, services, served)).is_empty
+        ),
         left_out=tuple(sorted((*beside, *((p, r) for p, r in refused if r)))),
         libraries=tuple(p for p, reason in refused if not reason),
         scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
@@ -334,6 +339,43 @@ def _unknown(facts: PackageFacts, processes: Sequence[Process]) -> tuple[str, ..
     main = processes[0]
     http = _HTTP & {*facts.package.dependencies}
     return ("port",) if http and main.port is None and not main.entrypoint else ()
+
+
+# --- frontends that a server of the workspace serves ---------------------------------------------------------
+
+
+_Served = Mapping[str, Mapping[str, str]]
+_BETWEEN = re.compile(r"['\"`]\s*,\s*['\"`]")
+_OUTWARD = re.compile(r"(?:\.\./+)+((?:[\w@.-]+/+)*[\w@.-]+)")
+
+
+def _all_served(everything: WorkspaceFacts, services: Sequence[Service]) -> _Served:
+    """Path of a package that runs -> the frontends whose built files its sources name, with the file that does."""
+    folders = {s.package: s.static for s in services if s.static}
+    running = {s.package for s in services if not s.static}
+    found = {f.package.path: dict(_served(f, folders)) for f in everything.packages if f.package.path in running}
+    return {path: named for path, named in found.items() if named}
+
+
+def _served(facts: PackageFacts, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Frontends that the sources name as `"../../client/dist"` or `"..", "..", "client", "dist"`."""
+    for file, text in facts.sources.items():
+        joined = _BETWEEN.sub("/", text) if ".." in text else ""
+        paths = {posixpath.normpath(m[1]) for m in _OUTWARD.finditer(joined)}
+        for package, folder in folders.items():
+            ends = (f"{package}/{folder}/", f"{posixpath.basename(package)}/{folder}/")
+            if any(f"{path}/".startswith(ends) for path in paths):
+                yield package, f"{facts.package.path}/{file}"
+
+
+def _but_served(judged: Iterable[Service | _Refused], served: _Served) -> Iterator[Service | _Refused]:
+    """What was judged, but for frontends that are in a server's image."""
+    servers = {path: server for server, named in served.items() for path in named}
+    for one in judged:
+        if isinstance(one, Service) and one.package in servers:
+            yield _Refused(path=one.package, reason=f"in the image of {servers[one.package]}, which serves it")
+        else:
+            yield one
 
 
 # --- further processes ----------------------------------------------------------------------------------
@@ -575,9 +617,9 @@ def _whole(facts: WorkspaceFacts) -> str:
     return ""
 
 
-def _built(facts: WorkspaceFacts, services: Iterable[Service]) -> Iterator[PackageFacts]:
-    """The packages that services need, and theirs."""
-    paths = [s.package for s in services]
+def _built(facts: WorkspaceFacts, services: Iterable[Service], served: _Served) -> Iterator[PackageFacts]:
+    """The packages that services need or serve, and theirs."""
+    paths = [*(s.package for s in services), *(path for named in served.values() for path in named)]
     try:
         needed = set(facts.workspace.build_order(paths))
     except WorkspaceError:
@@ -585,19 +627,30 @@ def _built(facts: WorkspaceFacts, services: Iterable[Service]) -> Iterator[Packa
     return (f for f in facts.packages if f.package.path in needed)
 
 
-def _package(facts: PackageFacts, everything: WorkspaceFacts, services: Iterable[Service]) -> PackageGuess:
+def _package(
+    facts: PackageFacts, everything: WorkspaceFacts, services: Iterable[Service], served: _Served
+) -> PackageGuess:
     package = facts.package
     mine = next((s for s in services if s.package == package.path), None)
-    frontend = find_frontend(facts, everything.texts) if mine else None
+    is_served = any(package.path in named for named in served.values())
+    frontend = find_frontend(facts, everything.texts) if mine or is_served else None
     build, source = _build(facts, mine)
     return PackageGuess(
         path=package.path,
         build=build,
         source=source,
-        files=frontend.files if frontend and mine and not mine.static and frontend.files else None,
+        files=_files(frontend, mine) if frontend else None,
         inputs=everything.outside.get(package.path, ()),
+        serves=tuple(served.get(package.path, ())),
         variables=_variables(facts) if frontend else (),
     )
+
+
+def _files(frontend: Frontend, service: Service | None) -> tuple[str, ...] | None:
+    """What a frontend's server needs, all that it builds when another serves it, or None for the usual."""
+    if service is None:
+        return (f"{frontend.static}/**",)
+    return None if service.static else frontend.files or None
 
 
 def _build(facts: PackageFacts, service: Service | None) -> tuple[str | bool, str]:

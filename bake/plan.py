@@ -321,6 +321,7 @@ def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
     named += [(f'packages."{p}"', p) for p in config.packages]
     installed = {e.name for e in workspace.lock.entries.values()}
     named += [(f'packages."{p}".needs', n) for p, v in config.packages.items() for n in v.needs if n not in installed]
+    named += [(f'packages."{p}".serves', n) for p, v in config.packages.items() for n in v.serves]
     for where, package in named:
         if package.removeprefix("./").rstrip("/") not in names:
             hint = schema.suggestion(package, names) or "see `bake list --packages`"
@@ -526,18 +527,34 @@ def _closures(
     empty = Closure(entries=(), packages=(), via={})
     exclude = _exclude(project)
     return {
-        name: closure(
-            project.workspace.lock,
-            _path(project, name),
-            platforms=platforms,
-            libc=libc,
-            extra=extra,
-            exclude=exclude,
+        name: _with_served(
+            project,
+            closure(
+                project.workspace.lock,
+                _path(project, name),
+                platforms=platforms,
+                libc=libc,
+                extra=extra,
+                exclude=exclude,
+            ),
         )
         if service.static is None
         else empty
         for name, service in project.config.services.items()
     }
+
+
+def _with_served(project: Project, reach: Closure) -> Closure:
+    """The closure with the packages that those in it serve the files of."""
+    workspace = project.workspace
+    named = {
+        workspace.package(n).path: p for p in reach.packages for n in project.settings(workspace.package(p)).serves
+    }
+    served = {path: by for path, by in named.items() if path not in reach.packages}
+    if not served:
+        return reach
+    packages = tuple(sorted({*reach.packages, *served}))
+    return dataclasses.replace(reach, packages=packages, via={**reach.via, **served}, served=tuple(sorted(served)))
 
 
 def _exclude(project: Project) -> Mapping[str, tuple[str, ...]]:
@@ -634,13 +651,15 @@ def _outputs(
 ) -> tuple[tuple[Output, ...], tuple[Group, ...]]:
     """What each package leaves in images, and which library packages share a layer."""
     users: dict[str, set[str]] = {}
+    imported: set[str] = set()
     for service, reach in closures.items():
         own = _path(project, service)
         users.setdefault(own, set())
+        imported |= {*reach.packages} - {own, *reach.served}
         for path in set(reach.packages) - {own}:
             users.setdefault(path, set()).add(service)
     by_package = {s.package: s for s in stages}
-    outputs = tuple(_output(project, by_package[p], images, imported=bool(users[p])) for p in sorted(users))
+    outputs = tuple(_output(project, by_package[p], images, imported=p in imported) for p in sorted(users))
     shared: dict[tuple[str, ...], list[str]] = {}
     for path in sorted(users):
         if users[path]:

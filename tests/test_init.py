@@ -172,6 +172,25 @@ def test_frontends_are_served_from_the_folder_they_build(
     assert [(s.name, s.static) for s in found.services] == [("web", static)]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "app.use(express.static(path.join(__dirname, '../../web/dist')))",
+        "const root = join(__dirname, '..', '..', 'web', 'dist', 'index.html')",
+        "app.use(express.static(`${import.meta.dirname}/../../web/dist/assets`))",
+    ],
+)
+def test_a_frontend_that_a_server_serves_is_in_its_image(tmp_path: Path, source: str) -> None:
+    web = {"name": "web", "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}
+    api = {"name": "api", "scripts": {"start": "node dist/server.js"}}
+    files = {"apps/web/index.html": "<html>", "apps/api/src/server.js": source}
+    found = guessed(tmp_path, {"apps/api": api, "apps/web": web}, **files)
+    tables = toml(found)
+    assert tables["services"] == {"api": {"package": "apps/api", "command": "node dist/server.js"}}
+    assert tables["packages"] == {"apps/api": {"serves": ["apps/web"]}, "apps/web": {"files": ["dist/**"]}}
+    assert found.left_out == (("apps/web", "in the image of apps/api, which serves it"),)
+
+
 def test_a_next_server_keeps_its_build_and_its_typescript_configuration(tmp_path: Path) -> None:
     manifest = {
         "name": "web",

@@ -58,6 +58,29 @@ def test_a_static_service_has_no_closure(example_plan: Plan) -> None:
     assert frontend.closure.entries == ()
 
 
+def test_a_package_that_a_service_serves_is_in_its_images_without_what_it_depends_on(example_project: Project) -> None:
+    services = {"metastore": example_project.config.services["metastore"]}
+    plain = make_plan(changed(example_project, services=services), Request())
+    packages = {**example_project.config.packages, "services/metastore": PackageSettings(serves=("apps/frontend",))}
+    plan = make_plan(changed(example_project, services=services, packages=packages), Request())
+    (service,), (before,) = plan.services, plain.services
+    assert service.closure.entries == before.closure.entries
+    assert {*service.closure.packages} - {*before.closure.packages} == {"apps/frontend"}
+    assert service.closure.chain("apps/frontend") == ("services/metastore", "apps/frontend")
+    assert {o.package: o.imported for o in plan.outputs}["apps/frontend"] is False
+    assert next(s for s in plan.stages if s.package == "apps/frontend").script == "build"
+
+
+def test_a_package_to_serve_that_is_not_there_is_named(example_project: Project) -> None:
+    packages = {"services/metastore": PackageSettings(serves=("apps/fronted",))}
+    with pytest.raises(ConfigError) as caught:
+        make_plan(changed(example_project, packages=packages), Request())
+    assert caught.value.complaints == (
+        "bake.toml: packages.\"services/metastore\".serves: no package 'apps/fronted' in the workspace; "
+        "did you mean `apps/frontend`?",
+    )
+
+
 def test_a_service_that_runs_sources_keeps_them_and_what_its_tsconfig_extends(example_plan: Plan) -> None:
     outputs = {o.package: o for o in example_plan.outputs}
     assert outputs["services/catalog"].sources
