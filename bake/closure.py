@@ -125,6 +125,11 @@ class Lock:
         return self.entries.get(path) or self.packages.get(path)
 
     @cached_property
+    def members(self) -> Mapping[str, str]:
+        """Name -> package path of the workspace's packages, the root left out."""
+        return {package.name: path for path, package in self.packages.items() if path}
+
+    @cached_property
     def edges(self) -> Mapping[str, tuple[Edge, ...]]:
         """Every production edge, resolved once: path -> edges sorted by name."""
         bundles = _bundles(self.entries)
@@ -459,11 +464,12 @@ def _adjust(
 
 
 def extra_target(lock: Lock, path: str, name: str) -> str:
-    """Return the entry path that a package gets by an undeclared name.
+    """Return the entry path that a package gets by an undeclared name, or the path of the workspace's own package.
 
-    Raises WorkspaceError when the lockfile does not hold it.
+    pnpm links no workspace package that nobody declares; a relative path or an alias leads to its files all the
+    same. Raises WorkspaceError when the lockfile does not hold it.
     """
-    target = lock.resolve(path, name)
+    target = lock.resolve(path, name) or lock.members.get(name)
     if target is None:
         raise WorkspaceError(path or "root package", f"{name} is not in {lock.file}", _declaring(lock, path, name))
     return target
@@ -701,7 +707,7 @@ def promote(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> tuple[dict[str,
     for path, name in _named(lock, extra):
         target = extra_target(lock, path, name)
         starts.append(target)
-        if not lock.entries[target].link:
+        if target in lock.entries and not lock.entries[target].link:
             owner = _declare(lock, raw, path, name, target)
             changed[owner] = {
                 key: raw["packages"][owner].get(key, {})

@@ -249,6 +249,14 @@ def test_what_the_lockfile_does_not_hold_is_refused(
     assert str(caught.value) == message
 
 
+def test_a_workspace_package_that_nothing_links_is_found_by_its_name() -> None:
+    lock = lock_of(
+        {"services/api": {}, "packages/lib": {"name": "@x/lib", "dependencies": needs("a")}, "node_modules/a": {}}
+    )
+    found = closure(lock, "services/api", platforms=BOTH, libc="glibc", extra={"services/api": ("@x/lib",)})
+    assert (found.packages, found.entries) == (("packages/lib", "services/api"), ("node_modules/a",))
+
+
 def test_hard_dependencies_that_the_lockfile_lacks_are_listed() -> None:
     lock = lock_of(
         {
