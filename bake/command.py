@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import Final
@@ -103,6 +103,7 @@ _KEYWORDS: Final = frozenset({"!", "do", "elif", "else", "if", "then", "until", 
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.S)
 _SCRIPT: Final = re.compile(r"\.[cm]?[jt]sx?$")
 _IN_MODULES: Final = re.compile(r"(?:^|/)node_modules/((?:@[^/]+/)?[^/.][^/]*)/")
+_ODD: Final = {"tsc": "typescript", "tsserver": "typescript"}  # commands that their packages' names do not tell
 _DEEPEST: Final = 8  # scripts that call scripts: further down is a cycle
 
 
@@ -308,7 +309,19 @@ class _Reader:
             for folder, name in map(_split, lock.entries)
             if _above(folder, self.package.path) and binary in self._bins(f"{folder}node_modules/{name}")
         ]
-        return min(found)[2] if found else ""
+        return min(found)[2] if found else self._likely(binary, declared)
+
+    def _likely(self, binary: str, declared: Iterable[str]) -> str:
+        """Return the declared dependency that may have the binary: pnpm's lockfile has no names of commands."""
+        nameless = [name for name in declared if self._is_nameless(name)]
+        found = [
+            name for name in nameless if all(word in name for word in binary.split("-")) or name == _ODD.get(binary)
+        ]
+        return min(found, key=lambda name: (name not in self.package.dependencies, len(name), name), default="")
+
+    def _is_nameless(self, name: str) -> bool:
+        entry = self.workspace.lock.entries.get(self.workspace.lock.resolve(self.package.path, name) or "")
+        return entry is not None and bool(entry.bins) and not any(entry.bins.values())
 
     def _bins(self, path: str) -> Sequence[str]:
         entry = self.workspace.lock.entries[path]

@@ -165,3 +165,29 @@ def test_the_commands_of_the_example_need_what_they_say() -> None:
     example = load_workspace(Path(__file__).parent.parent / "examples" / "apphub")
 
     assert command_binaries(example, "services/catalog", ("tsx", "src/worker.ts")) == ("tsx",)
+
+
+@pytest.mark.parametrize(
+    ("command", "packages", "unknown"),
+    [
+        ("react-router-serve build/index.js", ("@react-router/serve",), ()),
+        ("remix-serve build/index.js", ("@remix-run/serve",), ()),
+        ("nest start", ("@nestjs/cli",), ()),
+        ("tsc --watch", ("typescript",), ()),
+        ("ms-serve", (), ("ms-serve",)),
+    ],
+)
+def test_commands_that_a_pnpm_lockfile_does_not_name_are_those_of_packages_called_so(
+    tmp_path: Path, command: str, packages: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    names = ("@react-router/serve", "@remix-run/serve", "@nestjs/cli", "typescript", "ms")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "package.json").write_text("{}")
+    (tmp_path / "pnpm-workspace.yaml").write_text("packages: [a]")
+    (tmp_path / "a/package.json").write_text(json.dumps({"name": "a", "dependencies": dict.fromkeys(names, "1.0.0")}))
+    given = {name: {"specifier": "1.0.0", "version": "1.0.0"} for name in names}
+    held = {f"{name}@1.0.0": {"hasBin": name != "ms"} for name in names}
+    lock = {"lockfileVersion": "9.0", "importers": {"a": {"dependencies": given}}, "packages": held}
+    (tmp_path / "pnpm-lock.yaml").write_text(json.dumps({**lock, "snapshots": {key: {} for key in held}}))
+    found = command_needs(load_workspace(tmp_path), "a", command.split())
+    assert (found.packages, found.unknown) == (packages, unknown)
