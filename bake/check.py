@@ -1,7 +1,7 @@
 """What would go wrong, found before the build: lockfile, platforms, imports, install scripts, commands. Pure."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from bake.closure import missing_platform_packages
@@ -22,7 +22,7 @@ class Finding:
     """One thing that is wrong or odd.
 
     where: package, file or key. services: the services that it touches. file, line: for annotations, relative to
-    the workspace's root. remedy: the command or change that mends it.
+    the workspace's root. remedy: the command or change that mends it. name: the import that it is about.
     """
 
     level: Level
@@ -33,6 +33,7 @@ class Finding:
     services: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
+    name: str = ""
 
     def __str__(self) -> str:
         whose = f" (in {', '.join(self.services)})" if self.services else ""
@@ -149,10 +150,11 @@ def _imports(project: Project, plan: Plan) -> Iterator[Finding]:
             if one.name in seen or (one.kind == "build" and found.provider):
                 continue
             seen.add(one.name)
-            where, services = f"{one.file}:{one.line}", _users(plan, stage.package)
-            if found.provider and all(_bundles(s, stage.package) for s in plan.services if s.service in services):
+            services = _users(plan, stage.package)
+            bundled = all(_bundles(s, stage.package) for s in plan.services if s.service in services)
+            if found.provider and bundled:
                 continue  # a bundler has put it into the output
-            yield _import_finding(stage.package, found, where, services)
+            yield _import_finding(project.workspace, stage.package, found, services, bundled=bundled)
 
 
 def _bundles(service: ServiceStage, package: str) -> bool:
@@ -160,8 +162,13 @@ def _bundles(service: ServiceStage, package: str) -> bool:
     return service.static or package in service.closure.served
 
 
-def _import_finding(package: str, found: Undeclared, where: str, services: tuple[str, ...]) -> Finding:
-    """An import that package.json does not declare: a warning when something provides it, else an error."""
+def _import_finding(
+    workspace: Workspace, package: str, found: Undeclared, services: tuple[str, ...], *, bundled: bool
+) -> Finding:
+    """An import that package.json does not declare: a warning when something provides it, else an error.
+
+    bundled: a bundler answers it, be it by an alias in its configuration, or fails the build.
+    """
     one = found.import_
     key = f'packages."{package}".ignore'
     if found.provider:
@@ -171,19 +178,47 @@ def _import_finding(package: str, found: Undeclared, where: str, services: tuple
     elif one.kind == "build":
         level, what = "warning", f"imports {one.name} in a build file, and nothing provides it"
         remedy = f"install it, or add it to {key}"
+    elif bundled:
+        level, what = "warning", f"imports {one.name}, which nothing but the bundler's configuration may provide"
+        remedy = f"install it, or add it to {key}"
     else:
         level, what = "error", f"imports {one.name}, which nothing provides"
-        remedy = f"`npm install {one.name}` there, or add it to {key}"
+        command = "npm install" if workspace.manager == "npm" else f"{workspace.manager} add"
+        remedy = f"`{command} {one.name}` there, or add it to {key}"
     return Finding(
         level="error" if level == "error" else "warning",
         rule="import",
-        where=where,
+        where=f"{one.file}:{one.line}",
         what=what,
         remedy=remedy,
         services=services,
         file=one.file,
         line=one.line,
+        name=one.name,
     )
+
+
+_FEW = 3
+"""As many findings of one kind are told one by one."""
+_SHOWN = 12
+"""As many imports are named where they are told as one; `--format json` has them all."""
+
+
+def gathered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings to read, in their order: many imports that one change of one file mends are told as one."""
+    kinds: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        about = finding.what.partition(finding.name)[2] if finding.name else finding
+        kinds.setdefault((finding.level, about, finding.remedy, finding.services), []).append(finding)
+    told = (group if len(group) <= _FEW else [_as_one(group)] for group in kinds.values())
+    return tuple(finding for group in told for finding in group)
+
+
+def _as_one(group: Sequence[Finding]) -> Finding:
+    first = group[0]
+    names = ", ".join(f.name for f in group[1:_SHOWN]) + (", …" if len(group) > _SHOWN else "")
+    what = f"{first.what}, and so for {len(group) - 1} more: {names}"
+    return dataclasses.replace(first, what=what, remedy=first.remedy.replace("declare it", "declare them"))
 
 
 def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """Which packages the sources of a workspace package import, and which of them it does not declare."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from os import scandir
 from pathlib import Path
 from posixpath import dirname, isfile, normpath, splitext
@@ -94,20 +96,37 @@ def undeclared(
     """Return the imports that the package's dependencies do not account for, in the order given.
 
     A devDependency counts as undeclared. Left out are types, guarded imports (the code works without them,
-    and one may name a whole service) and, but for `build`, the files that only builds load; there, a
-    devDependency is enough.
+    and one may name a whole service), what a bundler's configuration gives another meaning and, but for `build`,
+    the files that only builds load; there, a devDependency is enough.
     """
     package = workspace.package(package_path)
     left_out = {"type"} if build else {"type", "build"}
+    wanted = (one for one in imports if one.kind not in left_out and not one.guarded and not _is_declared(package, one))
+    found = ((one, provider(workspace, package.path, one.name)) for one in wanted)
+    aliases = _BundlerAliases(workspace.root / package.path)
     return tuple(
-        Undeclared(
-            import_=one,
-            provider=provider(workspace, package.path, one.name),
-            dev=one.name in package.dev_dependencies,
-        )
-        for one in imports
-        if one.kind not in left_out and not one.guarded and not _is_declared(package, one)
+        Undeclared(import_=one, provider=path, dev=one.name in package.dev_dependencies)
+        for one, path in found
+        if path or one.name not in aliases
     )
+
+
+class _BundlerAliases:
+    """Which names a package's bundler is told to take for something else, such as Vite by `resolve.alias`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def __contains__(self, name: object) -> bool:
+        # As a key, or behind `find:`; below the name ("next/link") or exactly ("react$", /^react/) too.
+        pattern = rf"""(?:\bfind:\s*)?["'/]\^?{re.escape(str(name))}(?:[/$\\][^"'\n]*)?["'/]\s*[:,]"""
+        return any(re.search(pattern, text) for text in self._texts)
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        files = sorted(self._directory.glob("*.config.*"))
+        texts = (file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
+        return tuple(text[text.index("alias") :] for text in texts if "alias" in text)
 
 
 _NEXT_MARKERS = frozenset({"server-only", "client-only"})

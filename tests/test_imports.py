@@ -565,3 +565,24 @@ def test_what_nextjs_answers_itself_is_declared_where_nextjs_is(write: Write) ->
         return [one.import_.name for one in undeclared(workspace, path, load_imports(workspace, path))]
 
     assert (found("services/a"), found("services/b")) == ([], ["server-only"])
+
+
+@pytest.mark.parametrize(
+    ("config", "left"),
+    [
+        ('resolve: { alias: { "odd/link": "./x.ts" } }', ["other"]),
+        ("resolve: { alias: { odd$: './x.ts' } }", ["odd", "other"]),
+        ("resolve: { alias: { 'odd$': './x.ts' } }", ["other"]),
+        ("resolve: { alias: [{ find: /^odd/, replacement: './x.ts' }, { find: 'other', replacement: '' }] }", []),
+        ("optimizeDeps: { include: ['odd', 'other'] }", ["odd", "other"]),
+    ],
+)
+def test_what_a_bundler_takes_for_something_else_needs_no_provider(write: Write, config: str, left: list[str]) -> None:
+    workspace = write(
+        {
+            "services/a/src/x.ts": 'import "odd/link";\nimport "other";\n',
+            "services/a/vite.config.ts": f"export default {{ {config} }};\n",
+        }
+    )
+    found = undeclared(workspace, "services/a", load_imports(workspace, "services/a"))
+    assert [one.import_.name for one in found] == left

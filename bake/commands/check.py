@@ -5,7 +5,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 
-from bake.check import Finding, check, errors
+from bake.check import Finding, check, errors, gathered
 from bake.context import Context, add_plan_arguments
 
 
@@ -28,10 +28,11 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 def show(context: Context, findings: Iterable[Finding]) -> None:
     """Say the findings on stderr; in GitHub Actions as annotations of their files."""
     count = {"error": 0, "warning": 0}
-    for finding in findings:
+    annotates = bool(context.environment.get("GITHUB_ACTIONS"))
+    for finding in findings if annotates else gathered(findings):
         count[finding.level] += 1
         context.noted.append(str(finding))
-        if context.environment.get("GITHUB_ACTIONS"):
+        if annotates:
             place = f" file={finding.file},line={max(finding.line, 1)}" if finding.file else ""
             context.say(f"::{finding.level}{place}::{finding}")
         else:
