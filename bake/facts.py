@@ -15,6 +15,7 @@ _NOT_SOURCES = ("*.d.ts", "*.test.*", "*.spec.*", "*.stories.*", "*.min.js")
 _SKIPPED = frozenset(
     {
         *("node_modules", "dist", "build", "out", "coverage", "test", "tests", "__tests__", "__mocks__", "e2e"),
+        *("test-utils", "testing", "fixtures", "mocks", "__fixtures__"),
         *("public", "static", "assets", "migrations", "generated", "vendor", "ios", "android", "stories"),
     }
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from posixpath import normpath
 from typing import Any
 
 from bake.facts import PackageFacts
@@ -84,18 +85,10 @@ def _vite(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     root = _named(text, "root")
     if "index.html" not in facts.names and not root:
         return None
-    out = _named(text, "outDir")
-    return Frontend(tool="Vite", source=file or _manifest(facts), static=_joined(root, out or "dist"))
-
-
-def _joined(root: str, out: str) -> str:
-    parts: list[str] = []
-    for part in f"{root}/{out}".split("/"):
-        if part == "..":
-            parts[-1:] = []
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/".join(parts)
+    folder = normpath(f"{root or '.'}/{_named(text, 'outDir') or 'dist'}")
+    if folder.startswith("../"):
+        return None  # another package serves it
+    return Frontend(tool="Vite", source=file or _manifest(facts), static=folder)
 
 
 def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:

@@ -10,7 +10,7 @@ from bake.errors import WorkspaceError
 from bake.facts import PackageFacts, WorkspaceFacts
 from bake.frontends import Frontend, find_frontend
 from bake.parity import parse_programs
-from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, start_of
+from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, platform_of, start_of
 from bake.scripts import ScriptAdvice, advise
 from bake.semver import satisfies
 from bake.workspace import Package, Workspace
@@ -142,11 +142,23 @@ def slug(name: str) -> str:
 _BESIDE = frozenset(
     {
         *("test", "tests", "e2e", "example", "examples", "docs", "doc", "demo", "demos", "fixtures", "playground"),
-        *("storybook", "benchmark", "benchmarks", "bench", "cypress", "playwright", "sandbox", "testing", "templates"),
+        *(
+            "dev",
+            "storybook",
+            "benchmark",
+            "benchmarks",
+            "bench",
+            "cypress",
+            "playwright",
+            "sandbox",
+            "testing",
+            "templates",
+        ),
     }
 )
 _DESKTOP = {"expo": "a mobile app", "react-native": "a mobile app", "electron": "a desktop app"}
 _DESKTOP |= {"plasmo": "a browser extension", "wxt": "a browser extension", "@tauri-apps/api": "a desktop app"}
+_DESKTOP |= dict.fromkeys(("@crxjs/vite-plugin", "webextension-polyfill"), "a browser extension")
 _DESKTOP |= {"vscode": "an editor's extension", "@capacitor/core": "a mobile app"}
 _HTTP = frozenset(
     {
@@ -174,6 +186,10 @@ _NOT_PROCESSES = frozenset(
 )
 
 
+_ONCE = frozenset({"reset", "clear", "purge", "flush", "drain", "refill", "backfill", "scripts"})
+"""Words of scripts that end, though they name a queue or a worker."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Refused:
     """A package that does not run; reason "" for a plain library."""
@@ -192,7 +208,7 @@ def _judge(facts: PackageFacts, everything: WorkspaceFacts) -> Service | _Refuse
     package = facts.package
     declared = {**package.dependencies, **package.dev_dependencies}
     kind = next((text for name, text in _DESKTOP.items() if name in declared), "")
-    if kind:
+    if kind and not _is_used(package, everything):
         return _Refused(path=package.path, reason=kind)
     frontend = find_frontend(facts, everything.texts)
     if frontend is not None and frontend.static and not _serves(facts, everything):
@@ -226,8 +242,12 @@ def _why_not(package: Package, start: Start, everything: WorkspaceFacts) -> str:
     """Why a package that may be meant to run does not; "" for a library."""
     if start.static:
         return f"`{' '.join(start.words)}` serves files that bake does not know"
-    used = any(package.path in everything.workspace.needs(p.path) for p in everything.workspace.packages)
-    return "" if used or "start" not in package.scripts else start.reason
+    scripts = (package.scripts.get(name, "") for name in ("start", "dev", "deploy"))
+    if platform := next(filter(None, map(platform_of, scripts)), ""):
+        return f"it is for {platform}"
+    if any(package.path in everything.workspace.needs(p.path) for p in everything.workspace.packages):
+        return ""
+    return start.reason if "start" in package.scripts else ""
 
 
 def _main_start(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[Start, str]:
@@ -237,7 +257,7 @@ def _main_start(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[Start,
     for words, source in _main_candidates(facts, everything):
         start = start_of(words, package, members)
         start = replace(start, words=_relative(start.words, package.path))
-        if start.words:
+        if start.words and (isinstance(words, str) or _there(start.words, facts)):
             return start, source
         reasons.append(start)
     return (reasons or [Start(reason="no script, binary or Dockerfile starts it")])[0], ""
@@ -251,7 +271,7 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     docker = [
         (words, f"{package.path}/{name}")
         for name, text in facts.texts.items()
-        if _PRODUCTION.fullmatch(posixpath.basename(name)) and _there(words := parse_dockerfile(text).words, facts)
+        if _PRODUCTION.fullmatch(posixpath.basename(name)) and (words := parse_dockerfile(text).words)
     ]
     beside, below = [d for d in docker if "/" not in d[1][len(package.path) + 1 :]], docker
     yield from scripts[:1] if scripts and "prod" in scripts[0][1].rpartition(".")[2] else ()
@@ -260,29 +280,56 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     yield from below
     yield from ((words, source) for words, source in _composed(package, everything) if words)
     yield from _binaries(package, everything)
-    if docker or _HTTP & {*package.dependencies}:
+    # What a bundler puts into the output is often a devDependency.
+    private = {*package.dev_dependencies} if package.manifest.get("private") else set()
+    if docker or _HTTP & {*package.dependencies, *private}:
         main = str(package.manifest.get("main") or "")
-        if re.search(r"\.[cm]?js$", main) and not _is_used(package, everything):
+        if re.search(r"\.[cm]?js$", main) and _may_run(package, everything):
             yield ("node", main), f"{file}: main"
+    if _may_run(package, everything):
+        yield from _from_development(package, everything, f"{file}: scripts.dev, without watching")
 
 
+def _from_development(
+    package: Package, everything: WorkspaceFacts, source: str
+) -> Iterator[tuple[str | Sequence[str], str]]:
+    """What `dev` starts, when that is plainly the process itself: many packages have no other script for it."""
+    text = re.sub(r"\b(tsx|node) (?:watch|--watch)\b", r"\1", package.scripts.get("dev", ""))
+    words = start_of(text, package, everything.workspace.packages).words
+    if words[:1] in (("tsx",), ("node",)) and _ENTRY.search(words[-1]):
+        yield text, source
+
+
+_ENTRY = re.compile(r"^(?:\./)?(?:src/)?(?:index|main|server|app|worker|api|start|www)\.[cm]?[jt]sx?$")
 _PRODUCTION = re.compile(r"Dockerfile(?:\.prod\w*|\.release)?|(?:prod\w*\.)?Dockerfile")
 
 
 def _there(words: Sequence[str], facts: PackageFacts) -> bool:
-    """Whether a Dockerfile's command can be the package's own: a file beside package.json has to be there."""
-    plain = [w.removeprefix("./") for w in words[1:2] if words[0] == "node" and not w.startswith(("-", "/"))]
-    return bool(words) and all("/" in w or w == "." or {w, f"{w}.js"} & facts.names for w in plain)
+    """Whether a command from outside can be the package's own: a file beside package.json has to be there.
+
+    `server.js` of Next.js lies in a folder that images do not have: they have what `next start` needs.
+    """
+    if "next" in facts.package.dependencies and "server.js" in " ".join(words) and "server.js" not in facts.names:
+        return False
+    file = words[1] if words[0] == "node" and len(words) > 1 else words[0] if words[0].startswith("./") else "-"
+    plain = file.removeprefix("./")
+    return plain.startswith(("-", "/")) or "/" in plain or plain == "." or bool({plain, f"{plain}.js"} & facts.names)
 
 
 def _binaries(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[Sequence[str], str]]:
     """A single command line tool that nobody else uses."""
     if len(package.bins) == 1 and not _is_used(package, everything):
-        yield ("node", posixpath.normpath(next(iter(package.bins.values())))), f"{package.path}/package.json: bin"
+        file = posixpath.normpath(next(iter(package.bins.values())))
+        yield (f"./{file}",) if file.endswith(".sh") else ("node", file), f"{package.path}/package.json: bin"
 
 
 def _is_used(package: Package, everything: WorkspaceFacts) -> bool:
     return any(package.name in {*p.dependencies, *p.dev_dependencies} for p in everything.workspace.packages)
+
+
+def _may_run(package: Package, everything: WorkspaceFacts) -> bool:
+    """Whether nobody uses a package, or its place says that it runs: frontends use the types of servers."""
+    return not _is_used(package, everything) or package.path.startswith(("apps/", "services/", "servers/"))
 
 
 def _composed(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -297,7 +344,7 @@ def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:
     """Words that name files from the root or from an image's /app, as the package itself names them."""
     cut = re.compile(rf"^(?:/[\w./-]*?)?/?{re.escape(path)}/(?=[^/])")
     home = re.compile(r"^/(?:usr/src/)?(?:app|home/node/app|workspace|srv)/(?=[\w.-])")
-    return tuple(home.sub("", cut.sub("", w)) for w in words)
+    return tuple(home.sub("", re.sub(rf"^\./{re.escape(path)}/", "./", cut.sub("", w))) for w in words)
 
 
 def _main(
@@ -388,7 +435,14 @@ def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tupl
     for role, words, source in (*_scripted(facts), *_supervised(facts, everything)):
         start = start_of(words, facts.package, everything.workspace.packages)
         plain = _relative(start.words, facts.package.path)
-        if plain and not start.static and plain not in seen and _resolved(plain) not in seen and role:
+        if (
+            plain
+            and _there(plain, facts)
+            and not start.static
+            and plain not in seen
+            and _resolved(plain) not in seen
+            and role
+        ):
             seen |= {plain, _resolved(plain)}
             taken = {p.role for p in found.values()}
             name = role if role not in taken else f"{role}-{len(taken)}"
@@ -413,6 +467,7 @@ def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
             kept
             and (certain or not _NOT_PROCESSES & lower)
             and not name.startswith(("pre", "post"))
+            and not _ONCE & {*lower, *_plain_words(text)}
             and (known or started)
         ):
             yield slug("-".join(kept)), text, f"{facts.package.path}/package.json: scripts.{name}"
@@ -469,11 +524,15 @@ _PORT_NAME = (
     r"(?!(?:DB|DATABASE|REDIS|SMTP|MAIL|EMAIL|POSTGRES|PG|MYSQL|MONGO|KAFKA|RABBIT\w*|ELASTIC|VITE|METRICS|DEBUG)_)"
 )
 _PLAIN_PORT = r"(?:HTTP_|SERVER_|API_|APP_|WEB_|BACKEND_|FRONTEND_)?PORT"
-_PORTS = (
+_VARIABLE_PORTS = (
     r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{2,5})",
     r"\bPORT\s*(?::\s*\w+\s*)?=\s*['\"]?(\d{2,5})['\"]?\s*[,}][^\n;]*=\s*process\.env\b",
     rf"process\.env(?:\.|\[['\"]){_PORT_NAME}(?:[A-Z]+_)*PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{{2,5}})",
     rf"\b{_PORT_NAME}{_PLAIN_PORT}['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
+)
+"""Defaults of variables such as $PORT."""
+_PORTS = (
+    *_VARIABLE_PORTS,
     r"\b(?:http|server|api|app|web|backend|frontend)?[pP]ort\s*:[^\n]{0,80}?\bdefault\(\s*(\d{2,5})\)",
     # What holds in production, of a choice between two.
     r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?i:dev)\w*['\"]?\)?\s*\?\s*\d{2,5}\s*:\s*(\d{2,5})\b",
@@ -486,8 +545,6 @@ _OTHERS_ADDRESS = re.compile(r":\$\{\s*process\.env\.(?!PORT\b)[^}]*\}")
 """Ports in the likes of `http://${process.env.WEB_HOST}:${process.env.WEB_PORT || 3000}`."""
 _OTHERS_PORTS = frozenset({1433, 2525, 3306, 4566, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
 """Of databases, queues, mail, AWS's stand-in and debuggers."""
-_OWN_PORTS = {"fastify": 3000, "react-router-serve": 3000, "remix-serve": 3000}
-"""Servers that are commands -> the port they take when nobody says another."""
 _OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
 _HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
 _ROUTE = re.compile(
@@ -499,11 +556,25 @@ _ROUTE_MAYBE = re.compile(rf"(?:\.\s*(?:get|all|route)\s*\(|(?:url|path|pathname
 def _port(
     facts: PackageFacts, everything: WorkspaceFacts, start: Start, frontend: Frontend | None, source: str
 ) -> tuple[int | None, str]:
-    """The port and the file that tells it."""
-    line, words = " ".join(start.words), start.words
-    if option := _OPTION.search(line):
+    """The port and the file that tells it. source: of the start."""
+    line = " ".join(start.words)
+    own = next(((port, f"{tool}'s own") for pattern, port, tool in _OWN_PORTS if re.search(pattern, line)), None)
+    if stated := _stated_port(facts, everything, start, source):
+        return stated
+    # Next.js asks no source.
+    found = (None, "") if own and own[1].startswith("Next.js") else _source_port(facts)
+    if found[0] is None and frontend is not None and frontend.port and frontend.command:
+        return frontend.port, f"{frontend.tool}'s own"
+    return found if found[0] is not None else own or _library_port(facts, everything)
+
+
+def _stated_port(
+    facts: PackageFacts, everything: WorkspaceFacts, start: Start, source: str
+) -> tuple[int | None, str] | None:
+    """The port that the command, a Dockerfile or a compose file names."""
+    if option := _OPTION.search(" ".join(start.words)):
         return int(option[1]), "its command"
-    if (given := dict(start.env).get("PORT", "")).isdigit():
+    if re.fullmatch(r"\d{2,5}", given := dict(start.env).get("PORT", "")):
         return int(given), source
     for name, text in facts.texts.items():
         port = parse_dockerfile(text).port if _PRODUCTION.fullmatch(posixpath.basename(name)) else None
@@ -514,11 +585,28 @@ def _port(
             for service in parse_compose(text, posixpath.dirname(path)):
                 if service.folder == facts.package.path and service.port:
                     return service.port, f"{path}: {service.name}"
-    found = _source_port(facts)
-    if found[0] is None and frontend is not None and frontend.port and frontend.command:
-        return frontend.port, f"{frontend.tool}'s own"
-    own = _OWN_PORTS.get(words[0])
-    return (own, f"{words[0]}'s own") if found[0] is None and own else found
+    return None
+
+
+_OWN_PORTS = (
+    (r"(?:^|exec )next start", 3000, "Next.js"),
+    (r"^fastify ", 3000, "fastify-cli"),
+    (r"^(?:react-router|remix)-serve ", 3000, "React Router"),
+    (r"^node \.output/server/index\.mjs", 3000, "Nitro"),
+)
+
+
+def _library_port(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[int | None, str]:
+    """The default of $PORT in a package of the workspace that this server alone uses: settings are often apart."""
+    servers = [f.package.path for f in everything.packages if _HTTP & {*f.package.dependencies}]
+    needs = {path: everything.workspace.needs(path) for path in servers}
+    for place in everything.packages:
+        if [path for path in servers if place.package.path in needs[path]] == [facts.package.path]:
+            for path, text in place.sources.items():
+                found = next((m for pattern in _VARIABLE_PORTS if (m := re.search(pattern, text))), None)
+                if found and int(found[1]) not in _OTHERS_PORTS:
+                    return int(found[1]), f"{place.package.path}/{path}"
+    return None, ""
 
 
 def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
@@ -583,14 +671,15 @@ def _node(facts: WorkspaceFacts) -> tuple[int, str]:
         (str(volta.get("node", "")) if isinstance(volta, dict) else "", "package.json: volta"),
         (tools[1] if tools else "", ".tool-versions"),
     )
+    engines = manifest.get("engines")
+    wanted = str(engines.get("node", "")) if isinstance(engines, dict) else ""
     for text, source in stated:
-        if major := _major(text.strip()):
+        # A file that engines contradict is a forgotten one.
+        if (major := _major(text.strip())) and (not wanted or satisfies(f"{major}.99.0", wanted)):
             return major, source
     majors = [(d.node, f) for f, d in _dockerfiles(facts) if d.node]
     if majors:
         return max(majors, key=lambda one: one[0])
-    engines = manifest.get("engines")
-    wanted = str(engines.get("node", "")) if isinstance(engines, dict) else ""
     return (_fitting(wanted), f"package.json: engines.node {wanted}") if wanted else (DEFAULT_NODE, "")
 
 

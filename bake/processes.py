@@ -54,7 +54,7 @@ def parse_dockerfile(text: str) -> Dockerfile:
     starts = [at for at, line in enumerate(lines) if line.upper().startswith("FROM ")]
     last = lines[starts[-1] :] if starts else lines
     images = [m for at in starts if (m := re.search(r"\bnode:(\d+)?\S*", lines[at]))]
-    words = tuple(w for key in ("ENTRYPOINT", "CMD") for w in _instruction(last, key))
+    words = (*_instruction(last, "ENTRYPOINT"), *_instruction(last, "CMD"))
     return Dockerfile(
         words=() if words[:1] == ("docker-entrypoint.sh",) else words,
         port=_exposed(last),
@@ -78,7 +78,7 @@ def _instruction(lines: Sequence[str], key: str) -> tuple[str, ...]:
             return tuple(str(word) for word in json.loads(found[-1]))
         except ValueError:
             return ()
-    return split(found[-1])
+    return ("sh", "-c", found[-1]) if _PROGRAM.search(found[-1]) else split(found[-1])
 
 
 def _exposed(lines: Iterable[str]) -> int | None:
@@ -149,7 +149,7 @@ _DEVELOPMENT = frozenset(
         *("expo", "electron", "electron-forge", "tauri", "plasmo", "storybook", "start-storybook", "vue-cli-service"),
         *("docker", "docker-compose", "make", "jest", "vitest", "mocha", "playwright", "cypress", "eslint", "echo"),
         *("docusaurus", "vitepress", "gatsby", "ember", "tsup", "lb-tsc", "swc", "open", "rimraf", "cpx", "cp", "rm"),
-        *("nodemon", "ts-node-dev", "tsnd"),
+        *("nodemon", "ts-node-dev", "tsnd", "web-dev-server", "wds", "lite-server"),
     }
 )
 _PLATFORMS = {"func": "Azure Functions", "swa": "Azure Static Web Apps", "wrangler": "Cloudflare Workers"}
@@ -158,6 +158,7 @@ _PLATFORMS |= {"expo": "a mobile app", "electron": "a desktop app", "netlify": "
 _DEV_WORDS = frozenset({"watch", "--watch", "dev", "develop", "--dev", "--inspect", "--inspect-brk"})
 _ENV_WRAPPERS = frozenset({"dotenv", "dotenvx", "doppler", "env-cmd", "infisical", "op", "exec", "tini", "dumb-init"})
 _FILE_SERVERS = frozenset({"serve", "http-server", "sirv", "live-server", "nginx"})
+_PROGRAM = re.compile(r"[|;\n`]|&|\$\(")
 _SHELL = re.compile(r"[|;<>()$`*?~\n]|&&?")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.S)
 
@@ -313,9 +314,29 @@ def _of_process(name: str, words: tuple[str, ...], package: Package) -> Start:
         return Start(words=("node", "dist/main"))
     if name in _DEVELOPMENT or _DEV_WORDS & set(words[1:]):
         return Start(reason=f"`{' '.join(words[:3])}` is for development")
+    if words[0].startswith("../"):
+        return Start(reason=f"`{words[0]}` is outside of the package")
+    if name in {"node", "tsx"}:
+        words = (words[0], *_without_env_files(words[1:]))
     if name == "node":
         return Start(words=("node", *_without_dot(words[1:], package)))
     return Start(words=(name if "node_modules/.bin" in words[0] else words[0], *words[1:]))
+
+
+def _without_env_files(words: tuple[str, ...]) -> Iterator[str]:
+    """An image has no .env: what starts the container sets its environment."""
+    pending = list(words)
+    while pending:
+        option, equals, _ = (word := pending.pop(0)).partition("=")
+        if option not in {"--env-file", "--env-file-if-exists"}:
+            yield word
+        elif not equals:
+            pending[:1] = ()
+
+
+def platform_of(text: str) -> str:
+    """The platform other than containers that a script starts or deploys for, "" for none."""
+    return next((_PLATFORMS[w] for w in split(text) if w in _PLATFORMS), "")
 
 
 def _without_dot(words: tuple[str, ...], package: Package) -> Iterator[str]:

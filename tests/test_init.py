@@ -249,6 +249,7 @@ def test_packages_of_one_folder_name_are_told_apart(tmp_path: Path) -> None:
         ({".tool-versions": "python 3\nnodejs 18.20.1\n"}, (18, ".tool-versions")),
         ({"top": {"volta": {"node": "20.1.0"}}}, (20, "package.json: volta")),
         ({"top": {"engines": {"node": ">=18 <23"}}}, (22, "package.json: engines.node >=18 <23")),
+        ({".nvmrc": "18", "top": {"engines": {"node": ">=22 <23"}}}, (22, "package.json: engines.node >=22 <23")),
         ({}, (24, "")),
     ],
 )
@@ -260,6 +261,133 @@ def test_nodes_version_comes_from_where_it_is_stated(
     assert toml(found).get("base") == (
         {"build": f"node:{node[0]}", "runtime": f"node:{node[0]}-slim"} if node[1] else None
     )
+
+
+NEXT: Mapping[str, object] = {
+    "name": "web",
+    "scripts": {"build": "next build", "start": "next start"},
+    "dependencies": {"next": "15"},
+}
+
+
+def test_a_standalone_next_server_of_a_dockerfile_is_started_by_next_itself(tmp_path: Path) -> None:
+    docker = (
+        'FROM node:24\nENTRYPOINT ["dumb-init", "--", "./web/entrypoint.sh"]\nCMD if x; then node web/server.js; fi\n'
+    )
+    files = {"web/Dockerfile": docker, "web/entrypoint.sh": "", "web/src/db.ts": "const port = 8443;"}
+    process = guessed(tmp_path, {"web": NEXT}, **files).services[0].processes[0]
+    assert (process.words, process.port, process.port_source) == (("next", "start"), 3000, "Next.js's own")
+
+
+def test_a_script_that_a_dockerfile_starts_is_named_as_the_package_has_it(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nENTRYPOINT ["tini", "--", "./worker/entrypoint.sh"]\nCMD ["node", "worker/dist/x.js"]\n'
+    manifest = {"name": "worker", "scripts": {"start": "node dist/main.js"}}
+    files = {"worker/Dockerfile": docker, "worker/entrypoint.sh": ""}
+    found = guessed(tmp_path, {"worker": manifest}, **files).services[0].processes[0]
+    assert found.words == ("./entrypoint.sh", "node", "dist/x.js")
+
+
+def test_a_script_from_elsewhere_that_a_dockerfile_copies_is_not_believed(tmp_path: Path) -> None:
+    manifest = {"name": "worker", "scripts": {"start": "node dist/main.js"}}
+    docker = 'FROM node:24\nCOPY scripts/run.sh ./\nCMD ["./run.sh"]\n'
+    found = guessed(tmp_path, {"worker": manifest}, **{"worker/Dockerfile": docker}).services[0].processes[0]
+    assert found.words == ("node", "dist/main.js")
+
+
+@pytest.mark.parametrize(
+    ("start", "files", "port"),
+    [
+        ("PORT=3002 node x.js", {}, (3002, "services/api/package.json: scripts.start")),
+        ("react-router-serve ./build/server/index.js", {}, (3000, "React Router's own")),
+        ("node .output/server/index.mjs", {}, (3000, "Nitro's own")),
+        (
+            "node x.js",
+            {"packages/env/src/env.ts": "z.object({ PORT: z.coerce.number().default(4001) })"},
+            (4001, "packages/env/src/env.ts"),
+        ),
+        ("node x.js", {"services/api/src/test-utils/x.ts": "app.listen(4444)"}, (None, "")),
+    ],
+)  # fmt: skip
+def test_ports_come_from_commands_their_tools_and_shared_settings(
+    tmp_path: Path, start: str, files: Mapping[str, str], port: tuple[int | None, str]
+) -> None:
+    api = {"name": "api", "scripts": {"start": start}, "dependencies": {"hono": "4", "env": "*"}}
+    found = guessed(tmp_path, {"services/api": api, "packages/env": {"name": "env"}}, **files)
+    process = found.services[0].processes[0]
+    assert (process.port, process.port_source) == port
+
+
+def test_shared_settings_of_two_servers_tell_no_port(tmp_path: Path) -> None:
+    api = {"scripts": {"start": "node x.js"}, "dependencies": {"hono": "4", "env": "*"}}
+    manifests: dict[str, dict[str, object]] = {
+        "a": {"name": "a", **api},
+        "b": {"name": "b", **api},
+        "packages/env": {"name": "env"},
+    }
+    found = guessed(tmp_path, manifests, **{"packages/env/src/env.ts": "process.env.PORT ?? 4001"})
+    assert [s.processes[0].port for s in found.services] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ({"scripts": {"dev": "tsx watch src/index.ts"}}, ("tsx", "src/index.ts")),
+        (
+            {"scripts": {"dev": "npm run env -- node --watch src/server.js", "env": "dotenv --"}},
+            ("node", "src/server.js"),
+        ),
+        (
+            {
+                "scripts": {"dev": "tsx watch src/index.ts"},
+                "main": "dist/x.cjs",
+                "private": True,
+                "devDependencies": {"hono": "4"},
+            },
+            ("node", "dist/x.cjs"),
+        ),
+        ({"scripts": {"dev": "node scripts/dev.js"}}, None),
+        ({"scripts": {"dev": "tsup --watch"}}, None),
+    ],
+)  # fmt: skip
+def test_a_package_that_only_development_starts_is_started_without_watching(
+    tmp_path: Path, manifest: Mapping[str, object], words: tuple[str, ...] | None
+) -> None:
+    web = {"name": "web", "dependencies": {"server": "*"}}
+    found = guessed(tmp_path, {"apps/server": {"name": "server", **manifest}, "apps/web": web})
+    assert [s.processes[0].words for s in found.services] == ([words] if words else [])
+
+
+def test_what_resets_a_queue_is_no_process(tmp_path: Path) -> None:
+    scripts = {"queue:reset": "tsx src/reset.ts", "refill-queue": "tsx src/x.ts", "queue": "tsx src/scripts/queue.ts"}
+    assert guessed(tmp_path, {"packages/queue": {"name": "queue", "scripts": scripts}}).services == ()
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ({"scripts": {"dev": "wrangler dev"}}, "it is for Cloudflare Workers"),
+        ({"scripts": {"start": "web-dev-server"}}, "`web-dev-server` is for development"),
+        ({"scripts": {"start": "../infra/with-db.sh node x.js"}}, "`../infra/with-db.sh` is outside of the package"),
+        ({"devDependencies": {"@crxjs/vite-plugin": "2"}}, "a browser extension"),
+    ],
+)
+def test_what_no_image_runs_is_left_out_with_the_reason(
+    tmp_path: Path, manifest: Mapping[str, object], reason: str
+) -> None:
+    found = guessed(tmp_path, {"services/api": API, "apps/x": {"name": "x", **manifest}})
+    assert found.left_out == (("apps/x", reason),)
+
+
+def test_a_shell_script_as_binary_is_no_program_for_node(tmp_path: Path) -> None:
+    found = guessed(tmp_path, {"tools/make": {"name": "make", "bin": "./index.sh"}})
+    assert found.services[0].processes[0].words == ("./index.sh",)
+
+
+def test_files_that_vite_writes_for_another_package_are_no_service(tmp_path: Path) -> None:
+    manifest = {"name": "web", "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}
+    config = "export default { build: { outDir: '../api/public' } }"
+    files = {"apps/web/vite.config.ts": config, "apps/web/index.html": "<html>"}
+    assert guessed(tmp_path, {"apps/web": manifest}, **files).services == ()
 
 
 def test_install_scripts_are_sorted_by_what_is_known(tmp_path: Path) -> None:
@@ -305,7 +433,7 @@ def test_a_port_that_the_start_script_sets_stays_set(tmp_path: Path) -> None:
 def test_a_command_that_is_a_server_has_its_own_port(tmp_path: Path) -> None:
     manifest = {"name": "web", "scripts": {"start": "react-router-serve ./build/server/index.js"}}
     process = guessed(tmp_path, {"apps/web": manifest}).services[0].processes[0]
-    assert (process.port, process.port_source) == (3000, "react-router-serve's own")
+    assert (process.port, process.port_source) == (3000, "React Router's own")
 
 
 def test_a_dockerfile_in_a_folder_of_the_package_tells_the_port_and_not_before_its_scripts_the_command(

@@ -23,6 +23,11 @@ def test_a_dockerfile_in_shell_form_with_continued_lines_is_read() -> None:
     assert parse_dockerfile(text) == Dockerfile(words=("node", "dist/main.js"), node=22)
 
 
+def test_a_program_in_shell_form_stays_one_for_a_shell() -> None:
+    text = 'ENTRYPOINT ["./run.sh"]\nCMD if a; then node b.js; fi\n'
+    assert parse_dockerfile(text).words == ("./run.sh", "sh", "-c", "if a; then node b.js; fi")
+
+
 def test_a_dockerfile_without_node_tells_no_version() -> None:
     assert parse_dockerfile("FROM python:3\nCMD []\n") == Dockerfile()
 
@@ -57,6 +62,8 @@ def test_a_compose_file_that_is_no_yaml_names_nothing() -> None:
         ("dotenv -e ../../.env -- node dist/server.js", ("node", "dist/server.js")),
         ("doppler run --print-config -- node dist/server.js", ("node", "dist/server.js")),
         ("tsc && node dist/server.js", ("node", "dist/server.js")),
+        ("node --env-file=.env --env-file-if-exists x dist/server.js", ("node", "dist/server.js")),
+        ("tsx --env-file ../../.env src/x.ts", ("tsx", "src/x.ts")),
         ("npm run build && npm run serve -- --quiet", ("node", "dist/x.js", "--quiet")),
         ("npx tsx src/server.ts", ("tsx", "src/server.ts")),
         ("nest start", ("node", "dist/main")),
