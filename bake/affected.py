@@ -11,7 +11,7 @@ from bake.ignore import parse_dockerignore
 from bake.plan import Image, Plan, ServiceStage, Stage
 from bake.project import Project
 from bake.render import render_ignore, strip_credentials
-from bake.workspace import Workspace
+from bake.workspace import Workspace, shown
 
 Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
 
@@ -168,10 +168,11 @@ class _Manager:
 
 
 def _root_files(old: Side, new: Side, files: Sequence[str]) -> Iterator[Reason]:
-    """Changed files of the context that belong to no package: builds of every package have them."""
+    """Changed files of the context that are no package's alone: builds of every package have them."""
     known, folders = {*old.project.root_files, *new.project.root_files}, _folders(old, new)
     for path in files:
-        if not any(_holds(f, path) or _holds(path, f) for f in folders) and not _inputs(new, path):
+        owned = any(_holds(f, path) or _holds(path, f) for f in folders if f or path not in known)
+        if not owned and not _inputs(new, path):
             yield Reason(kind="config" if path in known else "unknown", what=path)
 
 
@@ -195,7 +196,7 @@ def _folders(old: Side, new: Side) -> tuple[str, ...]:
 
 
 def _holds(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
+    return not folder or path == folder or path.startswith(f"{folder}/")
 
 
 def _inputs(side: Side, path: str) -> tuple[str, ...]:
@@ -208,9 +209,9 @@ def _sources(old: Side, new: Side, files: Sequence[str]) -> Mapping[str, tuple[s
     found: dict[str, list[str]] = {}
     folders = _folders(old, new)
     for path in files:
-        inside = max((f for f in folders if _holds(f, path)), key=len, default="")
-        below = [f for f in folders if _holds(path, f)]
-        for folder in {*([inside] if inside else []), *below, *_inputs(old, path), *_inputs(new, path)}:
+        inside = sorted((f for f in folders if _holds(f, path)), key=len)[-1:]
+        below = [f for f in folders if f and _holds(path, f)]
+        for folder in {*inside, *below, *_inputs(old, path), *_inputs(new, path)}:
             found.setdefault(folder, []).append(path)
     return {folder: tuple(paths) for folder, paths in found.items()}
 
@@ -280,18 +281,18 @@ def _packages(old: _Builds, new: _Builds, was: Ways, now: Ways) -> Iterator[Reas
     """Which packages make the image, and how they are built."""
     for path, way in now.items():
         if path not in was:
-            yield Reason(kind="config", what=f"{path} is needed now", via=way)
+            yield Reason(kind="config", what=f"{shown(path)} is needed now", via=way)
             continue
         before, after = _stage(old, path), _stage(new, path)
         reasons = (*_compare("config", before[0], after[0]), *_compare("argument", before[1], after[1]))
         yield from (dataclasses.replace(reason, via=way) for reason in reasons)
     for path in sorted(was.keys() - now.keys()):
-        yield Reason(kind="config", what=f"{path} is no longer needed", via=was[path])
+        yield Reason(kind="config", what=f"{shown(path)} is no longer needed", via=was[path])
 
 
 def _stage(builds: _Builds, path: str) -> tuple[Mapping[str, object], Mapping[str, object]]:
     stage, output = builds.stages.get(path), builds.outputs.get(path)
-    key = f'packages."{path}"'
+    key = f'packages."{shown(path)}"'
     settings: dict[str, object] = {}
     if stage:
         settings |= {f"{key}.build": stage.script, f"{key}.inputs": stage.inputs, f"{key}.outputs": stage.outputs}
@@ -431,7 +432,7 @@ def _image(plan: Plan, image: Image) -> Mapping[str, object]:
     key = f"services.{image.service}" + (f".roles.{image.role}" if image.role else "")
     held = {p.rpartition("node_modules/")[2] for p in service.closure.entries}
     return {
-        f"{key}.package": image.package,
+        f"{key}.package": shown(image.package),
         f"{key}.entrypoint": image.entrypoint,
         f"{key}.command": image.command,
         f"{key}.port": image.port,
@@ -471,7 +472,7 @@ def _shown(value: object) -> str:
 
 def way(via: Sequence[str]) -> str:
     """A chain of packages and lock entries by their names."""
-    return " > ".join(path.rpartition("node_modules/")[2] for path in via)
+    return " > ".join(shown(path.rpartition("node_modules/")[2]) for path in via)
 
 
 def first(reasons: Sequence[Reason]) -> str:

@@ -51,9 +51,10 @@ def keeper(rules: Rules, output: Output) -> Callable[[str], bool]:
     typescript = glob(() if output.files is not None or output.sources else rules.typescript)
     read_by_tsx = glob(rules.read_by_tsx if output.sources else ())
     excluded = glob(output.exclude)
+    others = frozenset(output.others)
 
     def keeps(path: str) -> bool:
-        if any(never(path[:i]) for i in (*_slashes(path), len(path))):
+        if any(never(path[:i]) or path[:i] in others for i in (*_slashes(path), len(path))):
             return False
         wanted = listed(path) and not excluded(path) and not typescript(path)
         return path == "package.json" or (wanted and (not build_time(path) or read_by_tsx(path)))

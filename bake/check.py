@@ -10,7 +10,7 @@ from bake.imports import Undeclared
 from bake.plan import Plan, ServiceStage
 from bake.project import Project
 from bake.semver import satisfies
-from bake.workspace import Workspace
+from bake.workspace import Workspace, shown
 
 Level = Literal["error", "warning"]
 
@@ -170,11 +170,11 @@ def _import_finding(
     bundled: a bundler answers it, be it by an alias in its configuration, or fails the build.
     """
     one = found.import_
-    key = f'packages."{package}".ignore'
+    key, manifest = f'packages."{shown(package)}".ignore', f"{package}/package.json".lstrip("/")
     if found.provider:
         how = "as a devDependency" if found.dev else "without declaring it"
         level, what = "warning", f"imports {one.name} {how}; it was added to the image"
-        remedy = f"declare it in the dependencies of {package}/package.json"
+        remedy = f"declare it in the dependencies of {manifest}"
     elif one.kind == "build":
         level, what = "warning", f"imports {one.name} in a build file, and nothing provides it"
         remedy = f"install it, or add it to {key}"

@@ -141,7 +141,7 @@ class Role:
 class Service(Role):
     """A package that runs in containers: one per role, or one alone."""
 
-    package: str = _doc("The package, by path or name.")
+    package: str = _doc("The package, by path or name; `.` is the workspace's root.")
     roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
     static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
     base: ImageReference | None = _doc("Another base image for this service.", None)
@@ -346,7 +346,7 @@ class Config:
     layers: Layers = _doc("How dependencies are spread over layers.", Layers())
     cache: CacheSettings = _doc("The build cache outside the engine.", CacheSettings())
     services: Mapping[Slug, Service] = _doc("The services, by name.")
-    packages: Mapping[str, PackageSettings] = _doc("Settings of packages, by path or name.", {})
+    packages: Mapping[str, PackageSettings] = _doc("Settings of packages, by path or name; `.` is the root.", {})
     secrets: Mapping[Slug, Secret] = _doc("Build secrets, by id.", {})
     labels: Mapping[str, str] = _doc("Labels of every image.", {})
     monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)

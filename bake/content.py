@@ -111,7 +111,7 @@ def _sources(text: str) -> list[str]:
 
 def _plain(word: str) -> str:
     """A path without the escapes that keep COPY from reading wildcards and variables in it."""
-    return re.sub(r"\[([\[*?])\]|\\([\\$])", lambda m: m[1] or m[2], word).strip("/")
+    return re.sub(r"\[(.)\]|\\([\\$])", lambda m: m[1] or m[2], word).strip("/")
 
 
 def _layers(project: Project, plan: Plan, image: Image, text: str) -> Any:

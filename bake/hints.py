@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bake.scan import package_name
-from bake.workspace import Workspace
+from bake.workspace import Workspace, shown
 
 _IMPORT = re.compile(
     r"""Cannot find (?:module|package) '([^']+)'"""  # Node, TypeScript (TS2307)
@@ -36,7 +36,8 @@ def _missing(workspace: Workspace, line: str) -> Iterator[str]:
 
 
 def _advice(workspace: Workspace, package: str, name: str) -> str:
-    key = f'packages."{package}"'
+    key = f'packages."{shown(package)}"'
+    manifest = f"{package}/package.json".lstrip("/")
     if name.startswith("../"):
         return f"it reads {name} outside its folder: add the file to {key}.inputs"
     wanted = package_name(name)
@@ -44,4 +45,4 @@ def _advice(workspace: Workspace, package: str, name: str) -> str:
     known = member is not None or any(e.name == wanted for e in workspace.lock.entries.values())
     if not known or wanted == workspace.package(package).name:
         return ""
-    return f"it needs {wanted}: declare it in {package}/package.json, or add it to {key}.needs"
+    return f"it needs {wanted}: declare it in {manifest}, or add it to {key}.needs"

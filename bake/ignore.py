@@ -1,9 +1,12 @@
 """Which files are sources: what git ignores is not, nor are results of builds and secrets."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
+from posixpath import dirname
 
 NEVER_SENT = (
     "**/node_modules",
@@ -24,6 +27,57 @@ NEVER_SENT = (
     "**/*.p12",
 )
 """Results of builds and the usual names of secrets, as .dockerignore patterns."""
+
+
+BESIDE = (
+    *(".git*", ".circleci", ".husky", ".changeset", ".vscode", ".idea", ".devcontainer", ".editorconfig", ".nvmrc"),
+    *("bake.toml", "bake.lock", ".bake*", "docker-bake.*", "docker-compose*", "compose.y*ml"),
+    *(".dockerignore", "Dockerfile*", "*.Dockerfile"),
+    *("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", ".yarn", ".yarnrc*", ".pnp.*"),
+    *("pnpm-lock.yaml", "pnpm-workspace.yaml", ".pnpmfile.*"),
+)
+"""What lies at the workspace's root for git, editors, CI, package managers and bake: no sources of the root package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Files or folders of a package, and the folder of the tree that they go to.
+
+    listed: found on disk, one by one; the build context may lack them.
+    """
+
+    paths: tuple[str, ...]
+    folder: str
+    listed: bool = False
+
+
+def load_parts(root: Path, path: str, inside: Collection[str]) -> tuple[Part, ...]:
+    """Return what a package's own sources are. inside: the folders of other packages in its folder.
+
+    Without any, its folder as a whole; else what lies around them, so that their edits are not its own.
+    """
+    if not inside:
+        return (Part(paths=(path,), folder=path),)
+    return tuple(_load_around(root, path, frozenset(inside)))
+
+
+def _load_around(root: Path, folder: str, others: Collection[str]) -> Iterator[Part]:
+    found = {f"{folder}/{each.name}".lstrip("/"): each.is_dir() for each in (root / folder).iterdir()}
+    own = {path: is_folder for path, is_folder in sorted(found.items()) if path not in others and _counts(path)}
+    if files := tuple(path for path, is_folder in own.items() if not is_folder):
+        yield Part(paths=files, folder=folder, listed=True)
+    for path in (path for path, is_folder in own.items() if is_folder):
+        if any(other.startswith(f"{path}/") for other in others):
+            yield from _load_around(root, path, others)
+        else:
+            yield Part(paths=(path,), folder=path, listed=True)
+
+
+def _counts(path: str) -> bool:
+    at_root = not dirname(path)
+    return path.rpartition("/")[2] not in {"node_modules", ".git"} and not (
+        at_root and any(fnmatchcase(path, pattern) for pattern in BESIDE)
+    )
 
 
 def load_git_ignored(root: Path, packages: Iterable[str]) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ def _inside(word: str, directory: str, root: str, packages: Sequence[str]) -> st
         return ""
     path = posixpath.normpath(posixpath.join(directory, word))
     relative = path.removeprefix(f"{root.rstrip('/')}/")
-    inside = relative != path and any(relative.startswith(f"{p}/") for p in packages if p)
+    inside = relative != path and any(relative.startswith(f"{p}/" if p else "") for p in packages)
     return relative if inside and ("/" in word or word in _FOLDERS or _SCRIPT.search(word)) else ""
 
 

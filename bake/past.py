@@ -30,7 +30,7 @@ class Past(Project):
 
     def imports(self, package_path: str) -> tuple[Import, ...]:
         """What today's sources import; nothing for a package that is gone."""
-        there = {p.path for p in self.now.workspace.packages}
+        there = {p.path for p in self.now.packages}
         return self.now.imports(package_path) if package_path in there else ()
 
 

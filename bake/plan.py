@@ -3,6 +3,7 @@
 import dataclasses
 import fnmatch
 import hashlib
+import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,17 +15,24 @@ from bake.ci import Run
 from bake.closure import Closure, LayerClass, closure, layer_classes
 from bake.command import command_binaries
 from bake.errors import ConfigError, UsageError
+from bake.ignore import Part
 from bake.managers import Manager
 from bake.project import Project
 from bake.tags import make_tags, names
-from bake.workspace import Package, Workspace
+from bake.workspace import ROOT, Package, Workspace, shown
 
 TREE = "/app"
 """Where the workspace lies in build stages and images."""
 
+
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
 _TYPE_CONDITIONS = frozenset({"types", "typings", "development", "source", "browser"})
 _SHELL = re.compile(r"[|&;<>()$`*?#~\n]")
+
+
+def home(package: str) -> str:
+    """Where a package lies in build stages and images."""
+    return f"{TREE}/{package}" if package else TREE
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +68,8 @@ class Stage:
 
     package: str
     name: str
+    parts: tuple[Part, ...]
+    """Its own source."""
     needs: tuple[str, ...]
     """Packages whose built folders arrive first, in build order."""
     script: str
@@ -78,6 +88,8 @@ class Output:
     name: str
     files: tuple[str, ...] | None
     exclude: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """Folders in it that are other packages, relative to it."""
     sources: bool
     extra: tuple[str, ...]
     """Paths from the workspace's root that belong to it."""
@@ -316,15 +328,17 @@ def stage_name(path: str) -> str:
 def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
     """Every package that bake.toml names exists; all complaints at once."""
     complaints: list[str] = []
-    names = [o for p in workspace.packages for o in (p.path, p.name)]
-    named = [(f"services.{s}.package", v.package) for s, v in config.services.items()]
-    named += [(f'packages."{p}"', p) for p in config.packages]
-    installed = {e.name for e in workspace.lock.entries.values()}
-    named += [(f'packages."{p}".needs', n) for p, v in config.packages.items() for n in v.needs if n not in installed]
-    named += [(f'packages."{p}".serves', n) for p, v in config.packages.items() for n in v.serves]
-    for where, package in named:
-        if package.removeprefix("./").rstrip("/") not in names:
-            hint = schema.suggestion(package, names) or "see `bake list --packages`"
+    members = [o for p in workspace.packages for o in (p.path, p.name)]
+    installed = [e.name for e in workspace.lock.entries.values()]
+    everyone = [*members, ROOT, workspace.root_package.name]
+    named = [(f"services.{s}.package", v.package, everyone) for s, v in config.services.items()]
+    named += [(f'packages."{p}"', p, everyone) for p in config.packages]
+    needed = [*members, *installed]
+    named += [(f'packages."{p}".needs', n, needed) for p, v in config.packages.items() for n in v.needs]
+    named += [(f'packages."{p}".serves', n, members) for p, v in config.packages.items() for n in v.serves]
+    for where, package, known in named:
+        if (package.removeprefix("./").rstrip("/") or ROOT) not in known:
+            hint = schema.suggestion(package, known) or "see `bake list --packages`"
             complaints.append(f"{cfg.FILE_NAME}: {where}: no package {package!r} in the workspace; {hint}")
     if complaints:
         raise ConfigError(cfg.FILE_NAME, "names packages that do not exist", complaints=tuple(complaints))
@@ -389,7 +403,7 @@ class _Process:
 def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package) -> _Process:
     """The process that config names, else the one that package.json starts."""
     if service.static is not None:
-        root = f"{TREE}/{package.path}/{service.static}".rstrip("/")
+        root = f"{home(package.path)}/{service.static}".rstrip("/")
         return _Process(command=("node", f"{TREE}/serve.mjs", root), env={"PORT": str(_port(service, role))})
     entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
     if role.command is not None or entrypoint:
@@ -397,8 +411,12 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package)
     if found := _declared(package):
         return found
     raise ConfigError(
-        cfg.FILE_NAME, f"{where}.command: missing", f"{package.path} has no plain `start` script to take it from"
+        cfg.FILE_NAME, f"{where}.command: missing", f"{_whose(package)} has no plain `start` script to take it from"
     )
+
+
+def _whose(package: Package) -> str:
+    return package.path or "the root package"
 
 
 def _declared(package: Package) -> _Process | None:
@@ -509,7 +527,7 @@ def _extra(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str,
     """Per package path: the dependencies that config, imports and commands add to what it declares."""
     workspace = project.workspace
     found: dict[str, set[str]] = {}
-    for package in workspace.packages:
+    for package in project.packages:
         settings = project.settings(package)
         names = set(settings.dependencies)
         names |= {u.import_.name for u in project.undeclared(package.path) if u.provider}
@@ -558,7 +576,7 @@ def _with_served(project: Project, reach: Closure) -> Closure:
 
 
 def _exclude(project: Project) -> Mapping[str, tuple[str, ...]]:
-    ignore = {p.path: project.settings(p).ignore for p in project.workspace.packages}
+    ignore = {p.path: project.settings(p).ignore for p in project.packages}
     return {path: names for path, names in ignore.items() if names}
 
 
@@ -566,7 +584,7 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
     """Direct build needs per package path: declared, referenced, imported without a declaration, configured."""
     workspace = project.workspace
     needs: dict[str, tuple[str, ...]] = {}
-    for package in workspace.packages:
+    for package in project.packages:
         settings = project.settings(package)
         named = {found.path for n in settings.needs if (found := workspace.find(n))}
         members = {workspace.package(m).path for m in project.members(package.path)}
@@ -613,6 +631,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
     return Stage(
         package=path,
         name=f"build-{stage_name(path)}",
+        parts=project.parts[path],
         needs=needs,
         script=_script(project, package, settings),
         args={k: _arg(v, request.environment) for k, v in settings.args.items()},
@@ -635,7 +654,7 @@ def _script(project: Project, package: Package, settings: cfg.PackageSettings) -
         if settings.build not in package.scripts:
             hint = schema.suggestion(settings.build, package.scripts)
             raise ConfigError(
-                cfg.FILE_NAME, f'packages."{package.path}".build: no script {settings.build!r} there', hint
+                cfg.FILE_NAME, f'packages."{shown(package.path)}".build: no script {settings.build!r} there', hint
             )
         return settings.build
     script = project.config.workspace.script
@@ -684,6 +703,7 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
         name=stage_name(package.path),
         files=settings.files if settings.files is not None else (folders or None),
         exclude=settings.exclude,
+        others=tuple(posixpath.relpath(p, package.path or ".") for p in project.workspace.inside(package.path)),
         sources=sources,
         extra=(*stage.outputs, *(project.tsconfigs if sources else ())),
         imported=imported,

@@ -11,14 +11,14 @@ from bake import config as cfg
 from bake.closure import parse_lock
 from bake.command import command_needs
 from bake.errors import ConfigError
-from bake.ignore import load_git_ignored
+from bake.ignore import Part, load_git_ignored, load_parts
 from bake.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.lock import FILE_NAME as LOCK_NAME
 from bake.lock import BakeLock, complete, load_lock
 from bake.mentions import load_mentions, script_words
 from bake.reference import parse_reference
 from bake.tsconfig import parse_jsonc
-from bake.workspace import Package, Workspace, load_workspace
+from bake.workspace import ROOT, Package, Workspace, load_workspace
 
 FOLDER = ".bake"
 """Where everything generated lies, below the workspace's root."""
@@ -54,6 +54,8 @@ class Project:
     """Files at the root that builds read, relative to it."""
     tsconfigs: tuple[str, ...]
     """Those of them that a process which runs TypeScript sources reads too."""
+    parts: Mapping[str, tuple[Part, ...]]
+    """Package path -> its own sources, for the packages that images can be made of."""
     ignored: tuple[str, ...]
     """What git ignores, as .dockerignore patterns."""
     npmrc: str
@@ -62,6 +64,11 @@ class Project:
     """Secret id -> where buildx finds it (`src=FILE` or `env=NAME`); optional ones that are absent are left out."""
     ejected: Mapping[str, str]
     """Templates that the user has copied for changing: name -> text."""
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """The packages that images can be made of: the members, and the root where a service names it."""
+        return named_packages(self.config, self.workspace)
 
     @property
     def folder(self) -> Path:
@@ -104,7 +111,7 @@ class Project:
 
     def settings(self, package: Package) -> cfg.PackageSettings:
         """The [packages] table of a package, by path or name; the defaults when it has none."""
-        for key in (package.path, f"./{package.path}", package.name):
+        for key in (package.path or ROOT, f"./{package.path}", package.name):
             if key in self.config.packages:
                 return self.config.packages[key]
         return cfg.PackageSettings()
@@ -142,7 +149,8 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     root = (file.parent / config.workspace.root).resolve()
     original = load_workspace(root)
     bake_lock = load_lock(root / LOCK_NAME)
-    tsconfigs = load_tsconfigs(root, original.packages)
+    packages = named_packages(config, original)
+    tsconfigs = load_tsconfigs(root, packages)
     files = config.workspace.files or tuple(p for pattern in _ROOT_FILES for p in _names(root, pattern))
     return Project(
         file=file,
@@ -153,11 +161,20 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         bake_lock=bake_lock,
         root_files=tuple(sorted({*files, *tsconfigs})),
         tsconfigs=tsconfigs,
+        parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         ignored=load_git_ignored(root, (p.path for p in original.packages)),
         npmrc=_text(root / ".npmrc"),
         secrets=_secrets(config, file.parent, environment) if secrets is None else secrets,
         ejected={name: text for name in TEMPLATES if (text := _text(root / EJECTED / name))},
     )
+
+
+def named_packages(config: cfg.Config, workspace: Workspace) -> tuple[Package, ...]:
+    """The members, and the root before them where a service names it."""
+    named = {s.package.removeprefix("./").rstrip("/") for s in config.services.values()}
+    members = {p.name for p in workspace.packages}
+    root = workspace.root_package
+    return workspace.everyone if named & {"", ROOT, root.name} - members else workspace.packages
 
 
 def _text(file: Path) -> str:
@@ -204,7 +221,7 @@ def _names(root: Path, pattern: str) -> list[str]:
 
 def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
     """Files outside every package that the packages' tsconfig.json extend, relative to the root, sorted."""
-    members = tuple(f"{p.path}/" for p in packages)
+    members = tuple(f"{p.path}/" for p in packages if p.path)
     found: set[str] = set()
     for package in packages:
         for file in sorted((root / package.path).glob("tsconfig*.json")):

@@ -16,9 +16,9 @@ from bake.carved import glob
 from bake.closure import Entry, Lock, promote
 from bake.config import Attestations, Health
 from bake.errors import BakeError
-from bake.ignore import NEVER_SENT
+from bake.ignore import BESIDE, NEVER_SENT, Part
 from bake.managers import Manager, manifest_settings, staged_files
-from bake.plan import TREE, Image, Output, Plan
+from bake.plan import TREE, Image, Output, Plan, home
 from bake.project import FOLDER, Project
 
 _MANIFEST_FIELDS = (
@@ -97,6 +97,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
     environment = _environment(finalize=_one_line)
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
+    environment.filters |= {"home": home, "sources": _source_words}
     environment.filters["mount"] = "--mount={}".format
     return environment.from_string(_template(project, "docker/Dockerfile")).render(
         plan=plan,
@@ -125,24 +126,34 @@ def render_ignore(project: Project, plan: Plan) -> str:
     lines = [
         "# Written by bake: builds see the packages they need and the shared root files, nothing else.",
         "*",
+        *_package_patterns(project, plan),
     ]
-    lines += [f"!{path}" for path in dict.fromkeys((*(s.package for s in plan.stages), *project.root_files, *inputs))]
+    lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
     built = [s.package for s in plan.stages if s.script]
     lines += ["# Results and secrets are never sources.", *NEVER_SENT]
-    lines += [f"{path}/{folder}" for path in built for folder in ("dist", "coverage")]
+    lines += [posixpath.join(path, folder) for path in built for folder in ("dist", "coverage")]
     lines += _documents(plan)
     if project.config.workspace.ignore:
         lines += ["# bake.toml: workspace.ignore", *project.config.workspace.ignore]
     return "\n".join(lines) + "\n"
 
 
+def _package_patterns(project: Project, plan: Plan) -> list[str]:
+    """Patterns that let the planned packages in, and keep out what lies in them and is not theirs."""
+    planned = [s.package for s in plan.stages]
+    root = ["!*", *BESIDE] if "" in planned else []
+    nested = sorted({inner for path in planned for inner in project.workspace.inside(path)})
+    outer = [path for path in planned if path and path not in nested]
+    return [*root, *(f"!{path}" for path in outer), *(f"!{path}" if path in planned else path for path in nested)]
+
+
 def _documents(plan: Plan) -> list[str]:
     """Patterns of the documents that no image holds, so that an edit in one builds nothing again."""
     kept = {o.package: glob(o.files or ()) for o in plan.outputs}
     return [
-        f"{stage.package}/{name}"
+        posixpath.join(stage.package, name)
         for stage in plan.stages
         for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
         if not (stage.package in kept and kept[stage.package](name))
@@ -251,8 +262,24 @@ def _json_words(words: Sequence[str]) -> str:
 
 def _copy_words(paths: Sequence[str]) -> str:
     """COPY's words as JSON; `$` and wildcards lose their meaning. Source: Dockerfile reference, COPY."""
-    *sources, target = (p.replace("\\", "\\\\").replace("$", "\\$") for p in paths)
-    return json.dumps([*(re.sub(r"([\[*?])", r"[\1]", s) for s in sources), target], ensure_ascii=False)
+    *sources, target = paths
+    return json.dumps([*map(_pattern, sources), _plain(target)], ensure_ascii=False)
+
+
+def _plain(path: str) -> str:
+    return path.replace("\\", "\\\\").replace("$", "\\$")
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"([\[*?])", r"[\1]", _plain(path))
+
+
+def _source_words(part: Part) -> str:
+    """COPY's words for sources. A file that the context may lack stands as a pattern, which may match nothing."""
+    if not part.listed:
+        return _copy_words([*(f"/{path}/".replace("//", "/") for path in part.paths), f"{home(part.folder)}/"])
+    sources = [re.sub(r"[^\W_](?=[^/]*$)", r"[\g<0>]", _pattern(path), count=1) for path in part.paths]
+    return json.dumps([*(f"/{s}" for s in sources), f"{_plain(home(part.folder))}/"], ensure_ascii=False)
 
 
 def _env_value(value: str) -> str:
@@ -318,7 +345,7 @@ def _staged_lock(project: Project) -> str:
 
 def _everyone(project: Project) -> tuple[str, ...]:
     """Paths of all packages, the root first."""
-    return ("", *(package.path for package in project.workspace.packages))
+    return tuple(package.path for package in project.workspace.everyone)
 
 
 def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
@@ -353,6 +380,7 @@ def _output(plan: Plan, output: Output) -> Mapping[str, Any]:
         "path": output.package,
         "files": list(output.files) if output.files is not None else None,
         "exclude": list(output.exclude),
+        **({"others": list(output.others)} if output.others else {}),
         "sources": output.sources,
         "extra": list(output.extra),
         "main": output.imported,
@@ -365,12 +393,11 @@ def _manifests(project: Project, plan: Plan) -> Mapping[str, str]:
     """What an install reads: every package.json, reduced, the lockfile and the manager's own files."""
     workspace = project.workspace
     files, changes = _locked(project, plan)
-    packages = (workspace.root_package, *workspace.packages)
     skeletons = {
         posixpath.join(p.path, "package.json"): _json(
             _skeleton(p.manifest, plan.manager) | dict(changes.get(p.path, {}))
         )
-        for p in packages
+        for p in workspace.everyone
     }
     return {f"manifests/{name}": text for name, text in (files | skeletons).items()}
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from bake.config import Dependency, Health, Smoke, words
 from bake.errors import BakeError, EngineError
 from bake.plan import Image
+from bake.workspace import shown
 
 EMULATED = 6
 """How much longer a process may take under QEMU: Node starts about five times slower there."""
@@ -524,7 +525,7 @@ def _folder(path: str, *, made: bool) -> str:
 
 def _hint_module(trial: Trial, seen: Observed) -> str:
     found = _MODULE.search(seen.log)
-    return f'{found[1]} is not in the image: add it to packages."{trial.package}".dependencies' if found else ""
+    return f'{found[1]} is not in the image: add it to packages."{shown(trial.package)}".dependencies' if found else ""
 
 
 def _hint_variable(_trial: Trial, seen: Observed) -> str:

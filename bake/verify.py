@@ -60,8 +60,8 @@ def compare(
 
 
 def _tally(package: str, images: tuple[Content, ...], old: Content | None, keeps: Callable[[str], bool]) -> Tally:
-    new = {i.name: part(i.files, package) for i in images if package in i.packages}
-    before = {p: d for p, d in part(old.files, package).items() if keeps(p)} if old else {}
+    new = {i.name: part(i.files, package, i.packages) for i in images if package in i.packages}
+    before = {p: d for p, d in part(old.files, package, old.packages).items() if keeps(p)} if old else {}
     # A package that the old image does not hold at all is compared among the new ones only.
     compared = {**new, old.name: before} if old and before else new
     paths = sorted({path for files in compared.values() for path in files})
@@ -100,9 +100,9 @@ def _odd(contents: Mapping[str, str], old: str) -> tuple[str, ...]:
     return tuple(name for name, digest in contents.items() if digest != usual)
 
 
-def part(files: Files, package: str) -> Files:
-    """The files of one package, by their path in it."""
-    if not package:
-        return files
-    head = f"{package}/"
-    return {path.removeprefix(head): digest for path, digest in files.items() if path.startswith(head)}
+def part(files: Files, package: str, packages: Iterable[str] = ()) -> Files:
+    """The files of one package, by their path in it; those of other packages in its folder are not its own."""
+    head = f"{package}/" if package else ""
+    others = tuple(f"{p}/" for p in packages if p != package and p.startswith(head))
+    own = ((path, digest) for path, digest in files.items() if path.startswith(head) and not path.startswith(others))
+    return {path.removeprefix(head): digest for path, digest in own}

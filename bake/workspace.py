@@ -27,6 +27,15 @@ LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
 """npm's lockfiles; npm prefers the shrinkwrap where both lie."""
 
 
+ROOT = "."
+"""How the root package is written, whose path is ""."""
+
+
+def shown(path: str) -> str:
+    """A package path as people write it."""
+    return path or ROOT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """One member of the workspace, or its root (path "")."""
@@ -86,13 +95,22 @@ class Workspace:
     lock_name: str = "package-lock.json"
     tool: Manager = NPM
 
+    @property
+    def everyone(self) -> tuple[Package, ...]:
+        """The root package and the members."""
+        return (self.root_package, *self.packages)
+
     @cached_property
     def _by_path(self) -> Mapping[str, Package]:
-        return {package.path: package for package in (self.root_package, *self.packages)}
+        return {package.path: package for package in self.everyone}
 
     @cached_property
     def _by_name(self) -> Mapping[str, Package]:
-        return {package.name: package for package in (self.root_package, *self.packages)}
+        return {package.name: package for package in self.everyone}
+
+    def inside(self, path: str) -> tuple[str, ...]:
+        """Return the paths of the members whose folders lie in that of a package, sorted."""
+        return tuple(p.path for p in self.packages if p.path != path and p.path.startswith(f"{path}/" if path else ""))
 
     def package(self, name_or_path: str) -> Package:
         """Return the package with this path or name. Raises WorkspaceError, with the nearest names."""
@@ -105,7 +123,7 @@ class Workspace:
     def find(self, name_or_path: str) -> Package | None:
         """Return the package with this path or name, None when there is none."""
         wanted = name_or_path.removeprefix("./").rstrip("/")
-        return self._by_path.get("" if wanted == "." else wanted) or self._by_name.get(wanted)
+        return self._by_path.get("" if wanted == ROOT else wanted) or self._by_name.get(wanted)
 
     def _suggest(self, wanted: str) -> str:
         names = sorted({*self._by_path, *self._by_name} - {""})
@@ -148,11 +166,10 @@ class Workspace:
 
     @cached_property
     def _needs(self) -> Mapping[str, tuple[str, ...]]:
-        everyone = (self.root_package, *self.packages)
-        hard = {p.path: self._members(p, p.dependencies) for p in everyone}
+        hard = {p.path: self._members(p, p.dependencies) for p in self.everyone}
         for path, named in self.references.items():
             hard[path].update(named)
-        for package in self.packages:
+        for package in self.everyone:
             for need in sorted(self._members(package, package.dev_dependencies) - hard[package.path]):
                 if not _leads(hard, need, package.path):
                     hard[package.path].add(need)
@@ -393,7 +410,7 @@ _TSCONFIGS = ("tsconfig.json", "tsconfig.build.json")
 
 def _load_references(root: Path, members: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     known = frozenset(members)
-    found = {path: set(_load_named(root, path, known)) - {path} for path in members}
+    found = {path: set(_load_named(root, path, known)) - {path} for path in ("", *members)}
     return {path: tuple(sorted(named)) for path, named in found.items() if named}
 
 
@@ -401,7 +418,8 @@ def _load_named(root: Path, package: str, members: frozenset[str]) -> Iterator[s
     """Yield the package paths that the tsconfig files of one package name.
 
     TypeScript does not inherit `references`. `paths` count where a file of the package itself states them: a
-    base file that the whole workspace shares maps every package for everyone and says nothing about needs.
+    base file that the whole workspace shares maps every package for everyone and says nothing about needs. The
+    root's own files are such ones.
     """
     queue = [PurePosixPath(package, name).as_posix() for name in _TSCONFIGS]
     seen: set[str] = set()
@@ -410,11 +428,13 @@ def _load_named(root: Path, package: str, members: frozenset[str]) -> Iterator[s
         if file in seen or not (root / file).is_file():
             continue
         seen.add(file)
-        for target in _targets(_load_tsconfig(root, file), PurePosixPath(file).parent.as_posix()):
-            member = _member_of(target, members)
+        config = _load_tsconfig(root, file)
+        folder = PurePosixPath(file).parent.as_posix()
+        for target in _targets(config, folder) if package else _referred(config, folder):
+            member = _member_of(target, members) or ""  # what no member holds is the root's
             if member == package:
                 queue.append(target if target.endswith(".json") else f"{target}/tsconfig.json")
-            elif member is not None:
+            elif member:
                 yield member
 
 
@@ -428,8 +448,7 @@ def _load_tsconfig(root: Path, file: str) -> Mapping[str, Any]:
 
 def _targets(config: Mapping[str, Any], folder: str) -> Iterator[str]:
     """Yield the workspace paths that a tsconfig file in `folder` refers to."""
-    for reference in config.get("references") or ():
-        yield normpath(f"{folder}/{reference.get('path', '.')}")
+    yield from _referred(config, folder)
     extends = config.get("extends") or ()
     for base in (extends,) if isinstance(extends, str) else extends:
         if base.startswith("."):
@@ -439,6 +458,11 @@ def _targets(config: Mapping[str, Any], folder: str) -> Iterator[str]:
     for places in (options.get("paths") or {}).values():
         for place in places:
             yield normpath(f"{base_url}/{place.replace('*', '')}")
+
+
+def _referred(config: Mapping[str, Any], folder: str) -> Iterator[str]:
+    for reference in config.get("references") or ():
+        yield normpath(f"{folder}/{reference.get('path', '.')}")
 
 
 def _member_of(path: str, members: frozenset[str]) -> str | None:

@@ -33,7 +33,8 @@ const NEVER = ['node_modules', '**/.env*', '**/.npmrc', '**/.yarnrc*', '**/.git'
 const BUILD_TIME = [
   '**/.git*', '**/.DS_Store', '**/*.log', '**/*.tsbuildinfo', '**/{Dockerfile,docker-compose,compose}{,.*,-*}', '**/*.Dockerfile',
   '.{vscode,idea,husky,changeset,storybook,turbo,cache,nyc_output,github,circleci}', '.next/cache', '.dockerignore',
-  '{package-lock,npm-shrinkwrap}.json', '{yarn.lock,pnpm-lock.yaml,pnpm-workspace.yaml,.npmignore,.nvmrc,.node-version,.editorconfig}',
+  '{package-lock,npm-shrinkwrap}.json', '.yarn', '.pnpmfile.{cjs,mjs}',
+  '{yarn.lock,pnpm-lock.yaml,pnpm-workspace.yaml,.npmignore,.nvmrc,.node-version,.editorconfig}',
   // documents
   '*.md', '*.mdx', 'docs', '**/{README,CHANGELOG,CONTRIBUTING}{,.*}',
   // tests
@@ -553,7 +554,7 @@ function removeEmpty(directory) {
 function carvePackage({ tree, spec: specFile, out }) {
   const spec = readJson(specFile);
   const where = spec.path || 'the root package';
-  const key = `packages."${spec.path}".files`;
+  const key = `packages."${spec.path || '.'}".files`;
   if (leaves(spec.path)) fail(`${spec.path}: not a path inside the tree`);
   const from = join(tree, spec.path);
   const manifest = readJson(join(from, 'package.json'));
@@ -561,7 +562,7 @@ function carvePackage({ tree, spec: specFile, out }) {
   checkFiles(files, spec, { where, key });
   checkMain(files, manifest, { where, key, wanted: spec.main ?? true });
   checkBinaries(from, files, spec, where);
-  const extra = (spec.extra ?? []).map((path) => extraFiles(tree, path, { where, key: `packages."${spec.path}".outputs` }));
+  const extra = (spec.extra ?? []).map((path) => extraFiles(tree, path, { where, key: `packages."${spec.path || '.'}".outputs` }));
   copyPackage(tree, [{ path: spec.path, files: new Set(files) }, ...extra], { out, executables: executablesOf(manifest) });
 }
 
@@ -576,16 +577,17 @@ function extraFiles(tree, path, { where, key }) {
   return { path: name, files: new Set(walk(join(tree, name), (each) => !never(each)).filter((each) => !never(each))) };
 }
 
-function packageFiles(from, { files, exclude = [], sources = false }) {
+function packageFiles(from, { files, exclude = [], others = [], sources = false }) {
   const never = glob(NEVER);
   const listed = glob(files ?? ['**']);
   const buildTime = glob(files ? [] : BUILD_TIME);
   const typescript = glob(files || sources ? [] : TYPESCRIPT);
   const readByTsx = glob(sources ? READ_BY_TSX : []);
   const excluded = glob(exclude);
+  const other = new Set(others); // other packages' folders
   const keeps = (path) => path === 'package.json'
     || (listed(path) && !excluded(path) && !typescript(path) && (!buildTime(path) || readByTsx(path)));
-  return walk(from, (path) => !never(path)).filter((path) => !never(path) && keeps(path));
+  return walk(from, (path) => !never(path) && !other.has(path)).filter((path) => !never(path) && keeps(path));
 }
 
 function checkFiles(files, { files: patterns }, { where, key }) {

@@ -35,6 +35,7 @@ TOOLS = frozenset(
         "test_record",
         "test_registry",
         "test_render",
+        "test_root_package",
         "test_semver",
         "test_serve",
         "test_transport",

@@ -748,6 +748,15 @@ def link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
+@pytest.mark.parametrize("path", ["", "services/catalog"])
+def test_a_package_leaves_out_other_packages_in_its_folder(tmp_path: Path, path: str) -> None:
+    own = {"package.json": "{}", "src/a.js": "a", "packages/notes.txt": "its own", "node_modules/y/y.js": "y"}
+    others = {"packages/x/package.json": "{}", "packages/x/x.js": "x", "packages/x/node_modules/z/z.js": "z"}
+    plant(tmp_path / "app" / path, {**own, **others, ".yarn/releases/yarn.cjs": "", "package-lock.json": "{}"})
+    carve("package", package_arguments(tmp_path, {"path": path, "files": None, "others": ["packages/x"]}))
+    assert files(tmp_path / "out/app" / path) == ("package.json", "packages/notes.txt", "src/a.js")
+
+
 def carve(command: str, arguments: Sequence[str]) -> None:
     assert ask([command, *arguments]) == ""
 

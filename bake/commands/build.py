@@ -19,6 +19,7 @@ from bake.generated import write_files
 from bake.hints import remedy
 from bake.release import FILE_NAME, UNFINISHED, Release, load_release, write_release
 from bake.report import size, table
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.engine import Built, Capabilities
@@ -445,7 +446,7 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     if stage is None:
         return BuildError(step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above")
     what = f"`{plan.manager.name} run {stage.script}` {ending}"
-    return BuildError(stage.package, what, remedy(context.project.workspace, stage.package, lines))
+    return BuildError(shown(stage.package), what, remedy(context.project.workspace, stage.package, lines))
 
 
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:

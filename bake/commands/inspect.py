@@ -12,6 +12,7 @@ from bake.commands.size import add_source_arguments, load_images
 from bake.context import Context
 from bake.errors import UsageError
 from bake.report import size, table
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.closure import Lock
@@ -81,7 +82,7 @@ def _packages(service: "ServiceStage", images: "Images", lock: "Lock") -> tuple[
 
 
 def _named(packages: Sequence[Held], name: str, image: str) -> tuple[Held, ...]:
-    found = tuple(h for h in packages if name in (h.path, h.path.rpartition("node_modules/")[2]))
+    found = tuple(h for h in packages if name in (shown(h.path), h.path.rpartition("node_modules/")[2]))
     if not found:
         raise UsageError(name, f"is not in {image}", f"`bake inspect {image}` lists what is")
     return found
@@ -128,7 +129,7 @@ def _layer(images: "Images", layer: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _cells(held: Held) -> Mapping[str, str]:
     return {
-        "package": held.path,
+        "package": shown(held.path),
         "version": held.version,
         "size": size(held.bytes),
         "brought by": way(held.via),

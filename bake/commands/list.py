@@ -6,6 +6,7 @@ import shlex
 
 from bake.context import Context, add_plan_arguments
 from bake.report import table
+from bake.workspace import shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def _images(context: Context, arguments: argparse.Namespace) -> list[dict[str, s
     rows = [
         {
             "image": i.target,
-            "package": i.package,
+            "package": shown(i.package),
             "command": "(static)" if i.static else shlex.join((*i.entrypoint, *i.command)),
             "port": str(i.port or ""),
             "reference": i.references[0],
@@ -54,6 +55,6 @@ def _images(context: Context, arguments: argparse.Namespace) -> list[dict[str, s
 def _packages(context: Context) -> list[dict[str, str]]:
     workspace = context.project.workspace
     return [
-        {"package": p.path, "name": p.name, "version": p.version, "needs": " ".join(workspace.needs(p.path))}
-        for p in workspace.packages
+        {"package": shown(p.path), "name": p.name, "version": p.version, "needs": " ".join(workspace.needs(p.path))}
+        for p in context.project.packages
     ]

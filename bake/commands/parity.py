@@ -17,6 +17,7 @@ from bake.parity import Inventory, Item, Parity, Program, compare, identity, mer
 from bake.plan import TREE
 from bake.report import table
 from bake.verify import part
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.containers import Containers, DockerBox
@@ -62,9 +63,9 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 def _scripts(context: Context) -> Mapping[str, Mapping[str, str]]:
     """Package path and name -> npm scripts."""
-    packages = context.project.workspace.packages
-    by_path = {p.path: p.scripts for p in packages}
-    return by_path | {p.name: by_path[p.path] for p in packages}
+    packages = context.project.packages
+    by_path = {shown(p.path): p.scripts for p in packages}
+    return by_path | {p.name: by_path[shown(p.path)] for p in packages}
 
 
 def _new(plan: "Plan", engine: "Containers", scripts: Mapping[str, Mapping[str, str]], *, pushed: bool) -> Inventory:
@@ -101,9 +102,8 @@ def _old(
     box, configured = verify.open_monolith(plan, engine, arguments)
     keeps = verify.keepers(plan)
     files = verify.read_files(box, configured.directory, keeps)
-    kept = frozenset(
-        posixpath.join(package, path) for package, keep in keeps.items() for path in part(files, package) if keep(path)
-    )
+    own = {package: part(files, package, keeps) for package in keeps}
+    kept = frozenset(posixpath.join(p, path) for p, keep in keeps.items() for path in own[p] if keep(path))
     return _inventory(plan, configured, _programs(box, configured), kept, configured.directory, scripts)
 
 

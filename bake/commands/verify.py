@@ -21,6 +21,7 @@ from bake.render import template_text
 from bake.report import table
 from bake.smoke import Configured, Launch, build_first
 from bake.verify import Content, Tally, compare
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.containers import Containers, DockerBox
@@ -189,7 +190,7 @@ def _print(
 
 def _cells(tally: Tally) -> dict[str, object]:
     return {
-        "package": tally.package,
+        "package": shown(tally.package),
         "images": tally.images,
         "files": tally.files,
         "identical": tally.identical,
@@ -207,12 +208,12 @@ def _lines(tally: Tally) -> list[str]:
     bad = [f for f in tally.findings if f.kind != "gained"]
     lines = [f"  {f.path} {_WORDS[f.kind]} {', '.join(f.images)}" for f in bad[:_SHOWN]]
     more = len(bad) - _SHOWN
-    return [*lines, f"  and {more} more in {tally.package}"] if more > 0 else lines
+    return [*lines, f"  and {more} more in {shown(tally.package)}"] if more > 0 else lines
 
 
 def _json(tally: Tally) -> dict[str, Any]:
     return {
-        "package": tally.package,
+        "package": shown(tally.package),
         "images": tally.images,
         "files": tally.files,
         "identical": tally.identical,
