@@ -68,7 +68,7 @@ def _manifests(project: Project) -> Iterator[Finding]:
         return
     for package in (workspace.root_package, *workspace.packages):
         locked = project.original.lock.raw["packages"].get(package.path)
-        file = f"{package.path}/package.json".lstrip("/")
+        file = package.file("package.json")
         if locked is None:
             yield _error("lock", file, "is not in package-lock.json", "run `npm install`", file=file)
             continue
@@ -82,7 +82,7 @@ def _unlocked(workspace: Workspace) -> Iterator[Finding]:
     """Packages and dependencies that another manager's lockfile does not know; ranges its own frozen install checks."""
     lock, remedy = workspace.lock, f"run `{workspace.manager} install`"
     for package in (workspace.root_package, *workspace.packages):
-        file = f"{package.path}/package.json".lstrip("/")
+        file = package.file("package.json")
         locked = lock.packages.get(package.path)
         if locked is None:
             yield _error("lock", file, f"is not in {lock.file}", remedy, file=file)
@@ -118,7 +118,7 @@ def _ranges(project: Project) -> Iterator[Finding]:
             if member is None or ":" in given or "/" in given or given in {"*", "", "latest"}:
                 continue
             if member.version and not satisfies(member.version, given):
-                file = f"{package.path}/package.json"
+                file = package.file("package.json")
                 what = f"wants {name} {given}, the workspace has {member.version}: npm would ask the registry for it"
                 yield _error("lock", file, what, f"change the range or the version in {member.path}", file=file)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bake.config import Config
 from bake.init import DEFAULT_NODE, Guess, PackageGuess, Process, Service
+from bake.workspace import shown
 
 HEADER = (
     "# Written by `bake init`. Look at every value: they are guesses, and behind each # is where it comes from.",
@@ -70,7 +71,7 @@ def _install(guess: Guess) -> tuple[str, ...]:
 
 
 def _service(service: Service) -> tuple[str, ...]:
-    head = [_line(f"[services.{service.name}]", service.source), f"package = {_text(service.package)}"]
+    head = [_line(f"[services.{service.name}]", service.source), f"package = {_text(shown(service.package))}"]
     if service.static:
         return (*head, f"static = {_text(service.static)}")
     if len(service.processes) == 1:
@@ -111,7 +112,8 @@ def _asked(service: Service) -> tuple[str, ...]:
 
 
 def _package(package: PackageGuess) -> tuple[str, ...]:
-    lines = [f"[packages.{_text(package.path)}]"]
+    place = shown(package.path)
+    lines = [f"[packages.{_text(place)}]"]
     if package.build is not True:
         lines.append(_line(f"build = {json.dumps(package.build)}", package.source))
     if package.files is not None:
@@ -123,11 +125,11 @@ def _package(package: PackageGuess) -> tuple[str, ...]:
     if len(lines) == 1:
         lines = []
     if package.variables:
-        shown = ", ".join(package.variables[:4]) + (" and others" if len(package.variables) > 4 else "")
+        names = ", ".join(package.variables[:4]) + (" and others" if len(package.variables) > 4 else "")
         first = package.variables[0]
         lines += [
-            f"# {package.path} reads {shown} while it is built. To set them from the environment:",
-            f"# [packages.{_text(package.path)}.args]",
+            f"# {place} reads {names} while it is built. To set them from the environment:",
+            f"# [packages.{_text(place)}.args]",
             f'# {first} = {{ env = {_text(first)}, default = "" }}',
         ]
     return tuple(lines)
@@ -141,9 +143,9 @@ def _secrets(guess: Guess) -> tuple[str, ...]:
 
 
 def _left_out(guess: Guess) -> tuple[str, ...]:
-    lines = [f"# Left out: {path}, {reason}." for path, reason in guess.left_out]
+    lines = [f"# Left out: {shown(path)}, {reason}." for path, reason in guess.left_out]
     if guess.libraries:
-        lines.append(f"# Libraries, part of the images that need them: {', '.join(guess.libraries)}.")
+        lines.append(f"# Libraries, part of the images that need them: {', '.join(map(shown, guess.libraries))}.")
     return (*lines, *(f"# {note}" for note in guess.notes))
 
 
@@ -156,7 +158,8 @@ def amend(text: str, config: Config, guess: Guess, packages: Iterable[str]) -> s
     A package that the text names anywhere, be it in a comment, is settled. packages: paths of all there are.
     """
     known = set(packages)
-    gone = [n for n, s in config.services.items() if "/" in s.package and s.package.removeprefix("./") not in known]
+    places = {n: s.package.removeprefix("./").rstrip("/") for n, s in config.services.items()}
+    gone = [n for n, place in places.items() if "/" in place and place not in known]
     for name in gone:
         text = _without_service(text, name)
     new = [s for s in guess.services if not _names(text, s.package)]
@@ -173,6 +176,8 @@ def difference(old: str, new: str, name: str) -> str:
 
 
 def _names(text: str, package: str) -> bool:
+    if not package:
+        return bool(re.search(r"[\"']\./?[\"']", text))
     return bool(re.search(rf"(?<![\w/.-]){re.escape(package)}(?![\w/-])", text))
 
 

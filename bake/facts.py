@@ -65,10 +65,15 @@ class WorkspaceFacts:
 
 
 def load_facts(workspace: Workspace) -> WorkspaceFacts:
-    """Read the files; what is no text or too long is left out."""
+    """Read the files; what is no text or too long is left out.
+
+    The root is among the packages where it has sources of its own.
+    """
     root = workspace.root
     nested = frozenset(p.path for p in workspace.packages)
-    packages = tuple(_load_package(root, p, nested) for p in workspace.packages)
+    members = tuple(_load_package(root, p, nested) for p in workspace.packages)
+    own = _load_package(root, workspace.root_package, nested)
+    packages = (own, *members) if not members or any(map(_is_source, own.sources)) else members
     named = {f.package.path: outside_paths(f, nested) for f in packages}
     return WorkspaceFacts(
         name=str(workspace.root_package.manifest.get("name") or root.resolve().name),
@@ -77,6 +82,12 @@ def load_facts(workspace: Workspace) -> WorkspaceFacts:
         texts=_load_root(root),
         outside={path: found for path, names in named.items() if (found := _existing(root, names))},
     )
+
+
+def _is_source(path: str) -> bool:
+    """Whether a file at a monorepo's root can be an app's, rather than a tool of its developers."""
+    folder = path.partition("/")[0]
+    return folder not in {*_SHARED_FOLDERS, "tools", "docs", "examples", "bench", "types"}
 
 
 def _existing(root: Path, names: Sequence[str]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def _config(facts: PackageFacts, stem: str) -> tuple[str, str]:
     """The text and name of a tool's configuration file; comments are cut out."""
     for name, text in sorted(facts.texts.items()):
         if name.startswith(f"{stem}.config."):
-            return re.sub(r"^\s*//[^\n]*|/\*.*?\*/", "", text, flags=re.M | re.S), f"{facts.package.path}/{name}"
+            return re.sub(r"^\s*//[^\n]*|/\*.*?\*/", "", text, flags=re.M | re.S), facts.package.file(name)
     return "", ""
 
 
@@ -48,7 +48,7 @@ def _scripts(facts: PackageFacts) -> str:
 
 
 def _manifest(facts: PackageFacts) -> str:
-    return f"{facts.package.path}/package.json"
+    return facts.package.file("package.json")
 
 
 def _named(text: str, key: str) -> str:
@@ -119,7 +119,7 @@ def _angular_output(facts: PackageFacts, name: str, build: Mapping[str, Any]) ->
     browser = "browser" if isinstance(given, str) else str(given.get("browser", "browser"))
     new = str(build.get("builder", "")).endswith(":application")
     folder = f"{base}/{browser}".rstrip("/") if new else base
-    return Frontend(tool="Angular", source=f"{facts.package.path}/angular.json", static=folder.removeprefix("./"))
+    return Frontend(tool="Angular", source=facts.package.file("angular.json"), static=folder.removeprefix("./"))
 
 
 def _path(value: Any, *keys: str) -> Any:

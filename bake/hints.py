@@ -37,7 +37,7 @@ def _missing(workspace: Workspace, line: str) -> Iterator[str]:
 
 def _advice(workspace: Workspace, package: str, name: str) -> str:
     key = f'packages."{shown(package)}"'
-    manifest = f"{package}/package.json".lstrip("/")
+    manifest = workspace.package(package).file("package.json")
     if name.startswith("../"):
         return f"it reads {name} outside its folder: add the file to {key}.inputs"
     wanted = package_name(name)

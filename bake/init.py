@@ -101,7 +101,10 @@ def guess(facts: WorkspaceFacts) -> Guess:
     served = _all_served(facts, [j for j in judged if isinstance(j, Service)])
     judged = tuple(_but_served(judged, served))
     services = _named(tuple(j for j in judged if isinstance(j, Service)))
-    refused = tuple((j.path, j.reason) for j in judged if isinstance(j, _Refused))
+    # A monorepo's root that does not run is no package to speak of.
+    refused = tuple((j.path, j.reason) for j in judged if isinstance(j, _Refused) and j.path)
+    if not facts.workspace.packages and not services:
+        refused = (("", "no script, binary or Dockerfile starts it"),)
     beside = tuple((path, reason) for path, reason in tested.items() if reason)
     node, source = _node(facts)
     return Guess(
@@ -199,7 +202,9 @@ class _Refused:
 
 
 def _beside(package: Package) -> str:
-    """Why a package is beside the product, judged by its place and name."""
+    """Why a package is beside the product, judged by its place and name; the root never is."""
+    if not package.path:
+        return ""
     words = re.split(r"[/_.-]+", f"{package.path}/{package.name.rpartition('/')[2]}".lower())
     return next((f"`{w}` in its name" for w in words if w in _BESIDE), "")
 
@@ -252,28 +257,59 @@ def _why_not(package: Package, start: Start, everything: WorkspaceFacts) -> str:
 
 def _main_start(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[Start, str]:
     """The package's own process and where it was found; a Start with a reason when there is none."""
-    package, members = facts.package, everything.workspace.packages
     reasons: list[Start] = []
     for words, source in _main_candidates(facts, everything):
-        start = start_of(words, package, members)
-        start = replace(start, words=_relative(start.words, package.path))
+        start = _start(words, facts, everything)
         if start.words and (isinstance(words, str) or _there(start.words, facts)):
             return start, source
         reasons.append(start)
     return (reasons or [Start(reason="no script, binary or Dockerfile starts it")])[0], ""
 
 
+def _start(words: str | Sequence[str], facts: PackageFacts, everything: WorkspaceFacts) -> Start:
+    """How a command of a package starts; one of a monorepo's root that starts other packages is none of its own."""
+    package, members = facts.package, everything.workspace.packages
+    if not package.path and members:
+        text = words if isinstance(words, str) else " ".join(words)
+        if _ORCHESTRATES.search(text) or any(re.search(rf"(?<![\w@./-]){re.escape(p.path)}\b", text) for p in members):
+            return Start(reason="it starts other packages")
+        members = ()
+    start = start_of(words, package, members)
+    start = replace(start, words=_relative(start.words, package.path))
+    if not package.path and everything.workspace.packages and not _names_own(start.words, facts):
+        return Start(reason=start.reason or "it starts nothing of its own")
+    return start
+
+
+_ORCHESTRATES = re.compile(
+    r"\b(?:turbo|nx|lerna|wsrun|moon|lage|rush)\b"
+    r"|\b(?:npm|pnpm|yarn|bun)\b[^&|;]*\s(?:-ws?|--workspaces?|--filter|-F|--prefix|-C|--cwd|-r|--recursive)\b"
+    r"|\byarn workspaces?\b"
+)
+"""What runs scripts of other packages."""
+
+
+def _names_own(words: Sequence[str], facts: PackageFacts) -> bool:
+    """Whether a command names a file that is there, or will be built of a source by that name, or a framework."""
+    stems = {_stem(path) for path in facts.sources}
+    return words[:1] in (("next",), ("nuxt",)) or any(_stem(w) in stems for w in words[1:] if not w.startswith("-"))
+
+
+def _stem(path: str) -> str:
+    return posixpath.basename(path).partition(".")[0]
+
+
 def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str | Sequence[str], str]]:
     """Commands in the order in which they are believed, with their sources."""
     package = facts.package
-    file = f"{package.path}/package.json"
+    file = package.file("package.json")
     scripts = [(package.scripts[n], f"{file}: scripts.{n}") for n in _MAIN_SCRIPTS if n in package.scripts]
     docker = [
-        (words, f"{package.path}/{name}")
+        (words, package.file(name))
         for name, text in facts.texts.items()
         if _PRODUCTION.fullmatch(posixpath.basename(name)) and (words := parse_dockerfile(text).words)
     ]
-    beside, below = [d for d in docker if "/" not in d[1][len(package.path) + 1 :]], docker
+    beside, below = [d for d in docker if posixpath.dirname(d[1]) == package.path], docker
     yield from scripts[:1] if scripts and "prod" in scripts[0][1].rpartition(".")[2] else ()
     yield from beside
     yield from scripts
@@ -282,7 +318,8 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     yield from _binaries(package, everything)
     # What a bundler puts into the output is often a devDependency.
     private = {*package.dev_dependencies} if package.manifest.get("private") else set()
-    if docker or _HTTP & {*package.dependencies, *private}:
+    app = not package.path and package.manifest.get("private") is True
+    if docker or app or _HTTP & {*package.dependencies, *private}:
         main = str(package.manifest.get("main") or "")
         if re.search(r"\.[cm]?js$", main) and _may_run(package, everything):
             yield ("node", main), f"{file}: main"
@@ -320,7 +357,7 @@ def _binaries(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[Se
     """A single command line tool that nobody else uses."""
     if len(package.bins) == 1 and not _is_used(package, everything):
         file = posixpath.normpath(next(iter(package.bins.values())))
-        yield (f"./{file}",) if file.endswith(".sh") else ("node", file), f"{package.path}/package.json: bin"
+        yield (f"./{file}",) if file.endswith(".sh") else ("node", file), package.file("package.json: bin")
 
 
 def _is_used(package: Package, everything: WorkspaceFacts) -> bool:
@@ -342,7 +379,7 @@ def _composed(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[tu
 
 def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:
     """Words that name files from the root or from an image's /app, as the package itself names them."""
-    cut = re.compile(rf"^(?:/[\w./-]*?)?/?{re.escape(path)}/(?=[^/])")
+    cut = re.compile(rf"^(?:/[\w./-]*?)?/?{re.escape(path)}/(?=[^/])" if path else r"^\./(?=[^/])")
     home = re.compile(r"^/(?:usr/src/)?(?:app|home/node/app|workspace|srv)/(?=[\w.-])")
     return tuple(home.sub("", re.sub(rf"^\./{re.escape(path)}/", "./", cut.sub("", w))) for w in words)
 
@@ -354,7 +391,7 @@ def _main(
         return ()
     port, port_source = _port(facts, everything, start, frontend, source)
     health, health_source, certain = _health(facts, everything) if port else ("", "", False)
-    writable = tuple(f"/app/{facts.package.path}/{w}" for w in (frontend.writable if frontend else ()))
+    writable = tuple(f"/app/{facts.package.file(w)}" for w in (frontend.writable if frontend else ()))
     process = Process(
         role="",
         words=start.words,
@@ -412,7 +449,7 @@ def _served(facts: PackageFacts, folders: Mapping[str, str]) -> Iterator[tuple[s
         for package, folder in folders.items():
             ends = (f"{package}/{folder}/", f"{posixpath.basename(package)}/{folder}/")
             if any(f"{path}/".startswith(ends) for path in paths):
-                yield package, f"{facts.package.path}/{file}"
+                yield package, facts.package.file(file)
 
 
 def _but_served(judged: Iterable[Service | _Refused], served: _Served) -> Iterator[Service | _Refused]:
@@ -433,8 +470,8 @@ def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tupl
     found: dict[tuple[str, ...], Process] = {}
     seen = {main.words, _resolved(main.words)}
     for role, words, source in (*_scripted(facts), *_supervised(facts, everything)):
-        start = start_of(words, facts.package, everything.workspace.packages)
-        plain = _relative(start.words, facts.package.path)
+        start = _start(words, facts, everything)
+        plain = start.words
         if (
             plain
             and _there(plain, facts)
@@ -470,7 +507,7 @@ def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
             and not _ONCE & {*lower, *_plain_words(text)}
             and (known or started)
         ):
-            yield slug("-".join(kept)), text, f"{facts.package.path}/package.json: scripts.{name}"
+            yield slug("-".join(kept)), text, facts.package.file(f"package.json: scripts.{name}")
 
 
 def _plain_words(text: str) -> list[str]:
@@ -487,7 +524,7 @@ def _runs_worker(text: str) -> bool:
 def _supervised(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str, Sequence[str], str]]:
     """Programs of supervisor files, Procfiles and compose files that run this package."""
     path = facts.package.path
-    own = {f"{path}/{name}": text for name, text in facts.texts.items()}
+    own = {facts.package.file(name): text for name, text in facts.texts.items()}
     for file, text in (*own.items(), *everything.texts.items()):
         folder = f"/{path}" if file in own else "/"
         name = posixpath.basename(file)
@@ -579,7 +616,7 @@ def _stated_port(
     for name, text in facts.texts.items():
         port = parse_dockerfile(text).port if _PRODUCTION.fullmatch(posixpath.basename(name)) else None
         if port and port not in _OTHERS_PORTS:
-            return port, f"{facts.package.path}/{name}: EXPOSE"
+            return port, facts.package.file(f"{name}: EXPOSE")
     for path, text in everything.texts.items():
         if "compose" in posixpath.basename(path):
             for service in parse_compose(text, posixpath.dirname(path)):
@@ -615,10 +652,10 @@ def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
         for path, text in sources.items():
             numbers = (int(found[1]) for found in re.finditer(pattern, text))
             if number := next((n for n in numbers if n not in _OTHERS_PORTS), None):
-                return number, f"{facts.package.path}/{path}"
+                return number, facts.package.file(path)
     for name in (".env.example", ".env.sample"):
         if found := re.search(r"^PORT=[\"']?(\d{2,5})", facts.texts.get(name, ""), re.M):
-            return int(found[1]), f"{facts.package.path}/{name}"
+            return int(found[1]), facts.package.file(name)
     return None, ""
 
 
@@ -630,7 +667,7 @@ def _health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, 
         for place in places:
             for path, text in place.sources.items():
                 if found := pattern.search(text):
-                    return found[1], f"{place.package.path}/{path}", certain
+                    return found[1], place.package.file(path), certain
     return "", "", False
 
 
@@ -638,17 +675,17 @@ def _health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, 
 
 
 def _named(services: tuple[Service, ...]) -> tuple[Service, ...]:
-    """Names: the package's folder; with its parent's where two would be called the same."""
-    short = {s.package: slug(posixpath.basename(s.package)) for s in services}
+    """Names: the package's folder; with its parent's where two would be called the same. The root's is `app`."""
+    short = {s.package: slug(posixpath.basename(s.package) or "app") for s in services}
     names: dict[str, str] = {}
     for path, name in short.items():
         clash = list(short.values()).count(name) > 1 or name in {"all", "default", "workspace", "monolith", ""}
-        names[path] = slug(path.replace("/", "-")) if clash else name
+        names[path] = slug(path.replace("/", "-") or "root") if clash else name
     return tuple(replace(s, name=names[s.package]) for s in services)
 
 
 def _dockerfiles(facts: WorkspaceFacts) -> Iterator[tuple[str, Dockerfile]]:
-    texts = {f"{f.package.path}/{name}": text for f in facts.packages for name, text in f.texts.items()}
+    texts = {f.package.file(name): text for f in facts.packages for name, text in f.texts.items()}
     for path, text in {**facts.texts, **texts}.items():
         if _PRODUCTION.fullmatch(posixpath.basename(path)):
             yield path, parse_dockerfile(text)
@@ -745,8 +782,11 @@ def _files(frontend: Frontend, service: Service | None) -> tuple[str, ...] | Non
 def _build(facts: PackageFacts, service: Service | None) -> tuple[str | bool, str]:
     """The script that builds a package without a `build`, when something has to be built."""
     scripts = facts.package.scripts
-    if "build" in scripts:
+    if "build" in scripts and (facts.package.path or not _ORCHESTRATES.search(scripts["build"])):
         return True, ""
+    if "build" in scripts:
+        name = next((n for n in ("build:app", "build:root", "build:server", "build:web", "tsc") if n in scripts), "")
+        return name or False, f"its script `build` builds every package: {scripts['build']}"
     words = [w for p in service.processes for w in p.words] if service else []
     main = str(facts.package.manifest.get("main") or "")
     if not any(re.match(r"\.?/?(dist|build|lib|out)/", w) for w in (*words, main, service.static if service else "")):
@@ -767,7 +807,3 @@ def _notes(facts: WorkspaceFacts) -> Iterator[str]:
         text = scripts.get(name, "")
         if text and not re.search(r"husky|lefthook|simple-git-hooks|only-allow|lint-staged|patch-package", text):
             yield f"the root's `{name}` script does not run in images: {text}"
-    if any("patch-package" in s for s in scripts.values()):
-        yield "patch-package does not run: images have the packages as published"
-    if "start" in scripts and not facts.packages:
-        yield "the root package itself runs; bake makes images of workspace members only"

@@ -73,6 +73,10 @@ class Package:
         """Tell whether the package names a dependency, of whatever kind."""
         return name in self.dependencies or name in self.dev_dependencies
 
+    def file(self, name: str) -> str:
+        """A file of the package as a path from the workspace's root."""
+        return f"{self.path}/{name}" if self.path else name
+
     def _table(self, key: str) -> Mapping[str, str]:
         table = self.manifest.get(key)
         return table if isinstance(table, dict) else {}

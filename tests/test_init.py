@@ -521,12 +521,86 @@ def test_a_workspace_where_nothing_runs_is_said_so(
     assert not (root / "bake.toml").exists()
 
 
-def test_a_repository_without_workspaces_is_refused(
+def test_a_repository_without_workspaces_that_starts_nothing_gets_no_bake_toml(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(workspace(tmp_path, {}), monkeypatch) == 3
-    told = "bake: error: package.json: names no workspaces; bake makes images of a monorepo's packages\n"
-    assert capsys.readouterr().err == told
+    assert run(workspace(tmp_path, {}), monkeypatch) == 1
+    assert capsys.readouterr().err == (
+        "  - .: left out, no script, binary or Dockerfile starts it\n"
+        "bake: warning: no package was found that runs; nothing written, write bake.toml by hand (`bake schema`)\n"
+    )
+
+
+def test_a_repository_without_workspaces_is_written_as_one_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = {"name": "shop", "scripts": {"build": "tsc", "start": "node dist/server.js"}}
+    root = workspace(tmp_path, {}, top=top, **{"src/server.ts": "app.listen(4000)"})
+    assert run(root, monkeypatch) == 0
+    written = tomllib.loads((root / "bake.toml").read_text())
+    assert written["services"] == {"app": {"package": ".", "command": "node dist/server.js", "port": 4000}}
+    assert run(root, monkeypatch) == 0
+
+
+@pytest.mark.parametrize(
+    ("top", "files", "command"),
+    [
+        ({"scripts": {"start": "node dist/main"}}, {"src/main.ts": "//"}, "node dist/main"),
+        ({"scripts": {"start": "node server.js"}}, {"server.js": "//"}, "node server.js"),
+        ({"private": True, "main": "dist/index.js"}, {"src/index.ts": "//"}, "node dist/index.js"),
+        ({"scripts": {"start": "next start", "build": "next build"}, "dependencies": {"next": "15"}}, {
+            "app/page.tsx": "//"}, "next start"),
+        ({}, {"Dockerfile": 'FROM node:24\nCMD ["node", "/app/src/main.js"]\n', "src/main.js": "//"},
+            "node src/main.js"),
+    ],
+)  # fmt: skip
+def test_a_root_that_runs_beside_members_is_a_service(
+    tmp_path: Path, top: Mapping[str, object], files: Mapping[str, str], command: str
+) -> None:
+    found = toml(guessed(tmp_path, {"services/api": API}, top=top, **files))
+    services = found["services"]
+    assert isinstance(services, dict)
+    assert set(services) == {"api", "app"}
+    assert (services["app"]["package"], services["app"]["command"]) == (".", command)
+
+
+def test_a_binary_of_a_root_alone_is_its_entry_point(tmp_path: Path) -> None:
+    found = toml(guessed(tmp_path, {}, top={"name": "tool", "bin": "cli.js"}, **{"cli.js": "//"}))
+    assert found["services"] == {"app": {"package": ".", "entrypoint": "node cli.js"}}
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "turbo run start",
+        "nx serve api",
+        "npm start --workspace services/api",
+        "npm run start -ws",
+        "pnpm -r start",
+        "yarn workspace api start",
+        "node services/api/dist/server.js",
+        "cd services/api && node dist/server.js",
+        "concurrently 'npm:a' 'npm:b'",
+        "docker compose up",
+        "node gone.js",
+    ],
+)
+def test_a_root_that_only_starts_others_is_no_service(tmp_path: Path, start: str) -> None:
+    found = guessed(tmp_path, {"services/api": API}, top={"scripts": {"start": start}}, **{"src/shared.ts": "//"})
+    assert [s.package for s in found.services] == ["services/api"]
+    assert (found.left_out, found.libraries) == ((), ())
+
+
+def test_a_root_with_scripts_of_its_developers_alone_is_no_service(tmp_path: Path) -> None:
+    top = {"scripts": {"start": "node scripts/start.js"}}
+    found = guessed(tmp_path, {"services/api": API}, top=top, **{"scripts/start.js": "//", "jest.config.js": "//"})
+    assert [s.package for s in found.services] == ["services/api"]
+
+
+def test_a_root_whose_build_builds_all_is_built_by_its_own_script(tmp_path: Path) -> None:
+    scripts = {"build": "turbo run build && npm run build:app", "build:app": "tsc", "start": "node dist/main.js"}
+    found = toml(guessed(tmp_path, {"services/api": API}, top={"scripts": scripts}, **{"src/main.ts": "//"}))
+    assert found["packages"] == {".": {"build": "build:app"}}
 
 
 def test_npm_scripts_and_workflows_are_added_without_touching_what_is_there(
@@ -568,3 +642,9 @@ def test_a_package_named_in_a_comment_is_settled(tmp_path: Path) -> None:
     found = guessed(tmp_path, manifests)
     assert amend(old, parse_config(old), found, list(manifests)) == old
     assert difference(old, old, "bake.toml") == ""
+
+
+def test_a_root_that_bake_toml_names_is_settled(tmp_path: Path) -> None:
+    old = '[project]\nname = "x"\n[services.b]\npackage = "."\n'
+    found = guessed(tmp_path, {}, top={"scripts": {"start": "node b.js"}}, **{"b.js": "//"})
+    assert amend(old, parse_config(old), found, []) == old

@@ -3,13 +3,15 @@
 import argparse
 import dataclasses
 import json
+import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, parse_config
 from bake.context import Context
-from bake.errors import BakeError, ConfigError, WorkspaceError
+from bake.errors import BakeError, ConfigError
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.init import Guess, Service
@@ -56,8 +58,6 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     from bake.workspace import load_workspace
 
     workspace = load_workspace(_root(context))
-    if not workspace.packages:
-        raise WorkspaceError("package.json", "names no workspaces", "bake makes images of a monorepo's packages")
     found = guess(load_facts(workspace))
     file = context.file or workspace.root / FILE_NAME
     status = _write(context, arguments, file, found, workspace)
@@ -69,15 +69,16 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _root(context: Context) -> Path:
-    """The nearest directory above whose package.json has workspaces, or that pnpm calls one; else this one."""
+    """The nearest directory above that npm or pnpm calls a workspace, else the nearest package."""
     folder = context.file.parent if context.file else context.directory
-    for place in (folder, *folder.parents):
+    above = (folder, *folder.parents)
+    for place in above:
         manifest = place / "package.json"
         if (place / "pnpm-workspace.yaml").is_file() or (
             manifest.is_file() and '"workspaces"' in manifest.read_text(encoding="utf-8", errors="replace")
         ):
             return place
-    return folder
+    return next((place for place in above if (place / "package.json").is_file()), folder)
 
 
 def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "Guess", workspace: "Workspace") -> int:
@@ -148,9 +149,9 @@ def _told(found: "Guess") -> Iterator[str]:
     for service in found.services:
         yield from _service_lines(service)
     for path, reason in found.left_out:
-        yield f"  - {path}: left out, {reason}"
+        yield f"  - {shown(path)}: left out, {reason}"
     if found.libraries:
-        yield f"  - libraries: {', '.join(found.libraries)}"
+        yield f"  - libraries: {', '.join(map(shown, found.libraries))}"
     if found.scripts.unknown:
         yield f"  ? install scripts of {', '.join(found.scripts.unknown)}: needed or not?"
     yield from (f"  ? {note}" for note in found.notes)
@@ -158,7 +159,7 @@ def _told(found: "Guess") -> Iterator[str]:
 
 def _service_lines(service: "Service") -> Iterator[str]:
     if service.static:
-        yield f"  {service.name}: serves {service.package}/{service.static} ({service.source})"
+        yield f"  {service.name}: serves {posixpath.join(service.package, service.static)} ({service.source})"
     for process in service.processes:
         name = f"{service.name}-{process.role}" if process.role else service.name
         port = f", port {process.port}" if process.port else ""
