@@ -1,10 +1,14 @@
 """What the output of a failed build says is missing, and what to do about it. Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from bake.plan import TREE, Stage
 from bake.scan import package_name
-from bake.workspace import Workspace, shown
+from bake.workspace import Package, Workspace, shown
+
+NOTHING = "the compiler's lines are above"
 
 _IMPORT = re.compile(
     r"""Cannot find (?:module|package) '([^']+)'"""  # Node, TypeScript (TS2307)
@@ -14,35 +18,78 @@ _IMPORT = re.compile(
 )
 _TYPES = re.compile(r"Cannot find type definition file for '([^']+)'")  # TypeScript (TS2688)
 _COMMAND = re.compile(r"\bsh: (?:\d+: )?([\w.-]+): not found|\b([\w.-]+): command not found")
-_NOTHING = "the compiler's lines are above"
+_MISSING = re.compile(
+    r"ENOENT|no such file|not found|cannot find|can't (?:find|resolve)|could not (?:resolve|load)", re.I
+)
+_FILE = re.compile(rf"(?<![\w/.-]){re.escape(TREE)}/((?:[\w@.+-]+/)*[\w@.+-]*\w)")
+_PRISMA = re.compile(
+    r"@prisma/client['\"]* (?:has no exported member|did not initialize)|Cannot find module '\.prisma/client"
+)
+_GENERATE = (
+    "Prisma's client is not generated: let the package with the schema run `prisma generate` in its build, "
+    'with outputs = ["node_modules/.prisma"]'
+)
 
 
-def remedy(workspace: Workspace, package: str, lines: Sequence[str]) -> str:
-    """Return what to do about the failed build of a package: the first thing that it misses is named with its key."""
-    found = (_advice(workspace, package, name) for line in lines for name in _missing(workspace, line))
-    return next(filter(None, found), _NOTHING)
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A build that failed. root_files: what every stage has. exists: of a path in the workspace."""
+
+    workspace: Workspace
+    stage: Stage
+    root_files: Sequence[str]
+    exists: Callable[[str], bool]
+
+    @property
+    def package(self) -> Package:
+        """Whose build it was."""
+        return self.workspace.package(self.stage.package)
+
+    @property
+    def key(self) -> str:
+        """Its table in bake.toml."""
+        return f'packages."{shown(self.stage.package)}"'
+
+
+def remedy(failed: Failed, lines: Sequence[str]) -> str:
+    """Return what to do about the failed build: the first thing that it misses, with its key."""
+    prisma = (_GENERATE for line in lines if _PRISMA.search(line))
+    found = (*_modules(failed, lines), *_files(failed, lines), *prisma)
+    return next(iter(found), NOTHING)
+
+
+def _modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
+    """Packages that are installed or of the workspace, but not given to this build."""
+    installed = {e.name for e in failed.workspace.lock.entries.values()}
+    for name in (name for line in lines for name in _missing(failed.workspace, line)):
+        wanted = package_name(name)
+        if name.startswith("../"):
+            yield f"it reads {name} outside its folder: add the file to {failed.key}.inputs"
+        elif wanted != failed.package.name and (wanted in installed or (wanted and failed.workspace.find(wanted))):
+            manifest = failed.package.file("package.json")
+            yield f"it needs {wanted}: declare it in {manifest}, or add it to {failed.key}.needs"
 
 
 def _missing(workspace: Workspace, line: str) -> Iterator[str]:
     """Yield what a line says is missing, as it would be imported."""
-    if match := _IMPORT.search(line):
+    for match in _IMPORT.finditer(line):
         yield next(filter(None, match.groups()))
-    if match := _TYPES.search(line):
-        yield f"@types/{match[1]}"
-        yield match[1]
-    if match := _COMMAND.search(line):
+    for match in _TYPES.finditer(line):
+        yield from (f"@types/{match[1]}", match[1])
+    for match in _COMMAND.finditer(line):
         command = match[1] or match[2]
         yield from (e.name for e in workspace.lock.entries.values() if command in e.bins)
 
 
-def _advice(workspace: Workspace, package: str, name: str) -> str:
-    key = f'packages."{shown(package)}"'
-    manifest = workspace.package(package).file("package.json")
-    if name.startswith("../"):
-        return f"it reads {name} outside its folder: add the file to {key}.inputs"
-    wanted = package_name(name)
-    member = workspace.find(wanted) if wanted else None
-    known = member is not None or any(e.name == wanted for e in workspace.lock.entries.values())
-    if not known or wanted == workspace.package(package).name:
-        return ""
-    return f"it needs {wanted}: declare it in {manifest}, or add it to {key}.needs"
+def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
+    """Files of the workspace that a tool looked for by their place in the image."""
+    there = (failed.stage.package, *failed.stage.needs, *failed.stage.inputs, *failed.root_files)
+    for path in (m[1] for line in lines if _MISSING.search(line) for m in _FILE.finditer(line)):
+        if "node_modules" in path or any(f"{path}/".startswith(f"{t}/") for t in there) or not failed.exists(path):
+            continue
+        members = failed.workspace.packages
+        owner = next((p.name for p in members if f"{path}/".startswith(f"{p.path}/")), "")
+        if owner:
+            yield f"it reads {path}: add {owner} to {failed.key}.needs"
+        elif failed.stage.package:
+            yield f"it reads {path} outside its folder: add the file, or the folder of it, to {failed.key}.inputs"

@@ -2,11 +2,35 @@ from pathlib import Path
 
 import pytest
 
-from bake.hints import remedy
+from bake.hints import NOTHING, Failed, remedy
+from bake.plan import Stage
 from bake.workspace import load_workspace
 from tests.shop import write_workspace
 
-NOTHING = "the compiler's lines are above"
+STAGE = Stage(
+    package="services/api",
+    name="build-services-api",
+    parts=(),
+    needs=("packages/shared",),
+    script="build",
+    args={},
+    inputs=("proto",),
+    outputs=(),
+)
+FILES = {
+    "branding/strings.json",
+    "services/web/theme.css",
+    "services/api/x.ts",
+    "packages/shared/y.ts",
+    "proto/a.proto",
+}
+
+
+def hinted(root: Path, *lines: str) -> str:
+    write_workspace(root)
+    workspace = load_workspace(root)
+    failed = Failed(workspace=workspace, stage=STAGE, root_files=("tsconfig.json",), exists=FILES.__contains__)
+    return remedy(failed, ["> build", *lines, "npm error code 1"])
 
 
 @pytest.mark.parametrize(
@@ -22,23 +46,55 @@ NOTHING = "the compiler's lines are above"
         ("bash: line 1: mkdirp: command not found", "mkdirp"),
     ],
 )
-def test_what_a_build_misses_is_named_with_its_key(tmp_path: Path, line: str, wanted: str) -> None:
-    write_workspace(tmp_path)
-    assert remedy(load_workspace(tmp_path), "services/api", ["tsc", line]) == (
+def test_a_package_that_a_build_misses_is_named_with_its_key(tmp_path: Path, line: str, wanted: str) -> None:
+    assert hinted(tmp_path, line) == (
         f'it needs {wanted}: declare it in services/api/package.json, or add it to packages."services/api".needs'
     )
 
 
-def test_a_file_outside_the_folder_is_an_input(tmp_path: Path) -> None:
-    write_workspace(tmp_path)
-    assert remedy(load_workspace(tmp_path), "services/api", ["Cannot find module '../../shared/x'"]) == (
-        'it reads ../../shared/x outside its folder: add the file to packages."services/api".inputs'
-    )
+@pytest.mark.parametrize(
+    ("line", "way_out"),
+    [
+        (
+            "error TS2307: Cannot find module '../../codes.json'",
+            'it reads ../../codes.json outside its folder: add the file to packages."services/api".inputs',
+        ),
+        (
+            "[!] Error: ENOENT: no such file or directory, open '/app/branding/strings.json'",
+            "it reads branding/strings.json outside its folder: add the file, or the folder of it, to "
+            'packages."services/api".inputs',
+        ),
+        (
+            "Module not found: Error: Can't resolve '/app/services/web/theme.css'",
+            'it reads services/web/theme.css: add @shop/web to packages."services/api".needs',
+        ),
+        (
+            "src/db.ts(1,10): error TS2305: Module '\"@prisma/client\"' has no exported member 'PrismaClient'.",
+            "Prisma's client is not generated: let the package with the schema run `prisma generate` in its build, "
+            'with outputs = ["node_modules/.prisma"]',
+        ),
+    ],
+)
+def test_a_file_that_the_workspace_has_and_the_stage_has_not_is_named_with_its_key(
+    tmp_path: Path, line: str, way_out: str
+) -> None:
+    assert hinted(tmp_path, line) == way_out
 
 
 @pytest.mark.parametrize(
-    "line", ["error TS2322: Type 'x'", "Cannot find module './local'", "Cannot find module 'nobody-has-this'"]
+    "line",
+    [
+        "src/a.ts(1,1): error TS2322: Type 'x'.",
+        "Cannot find module './local'",
+        "Cannot find module '@w/unknown'",
+        "Cannot find module '@shop/api/dist/own.js'",
+        "ENOENT: no such file or directory, open '/app/services/api/x.ts'",
+        "ENOENT: no such file or directory, open '/app/packages/shared/y.ts'",
+        "ENOENT: no such file or directory, open '/app/proto/a.proto'",
+        "ENOENT: no such file or directory, open '/app/nowhere.json'",
+        "ENOENT: no such file or directory, open '/app/node_modules/left-pad/index.js'",
+        "building /app/branding/strings.json",
+    ],
 )
-def test_other_failures_are_left_to_the_compilers_lines(tmp_path: Path, line: str) -> None:
-    write_workspace(tmp_path)
-    assert remedy(load_workspace(tmp_path), "services/api", [line]) == NOTHING
+def test_anything_else_is_for_the_compilers_lines_to_say(tmp_path: Path, line: str) -> None:
+    assert hinted(tmp_path, line) == NOTHING

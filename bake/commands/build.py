@@ -16,7 +16,7 @@ from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
-from bake.hints import remedy
+from bake.hints import Failed, remedy
 from bake.release import FILE_NAME, UNFINISHED, Release, load_release, write_release
 from bake.report import size, table
 from bake.workspace import shown
@@ -446,7 +446,14 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     if stage is None:
         return BuildError(step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above")
     what = f"`{plan.manager.name} run {stage.script}` {ending}"
-    return BuildError(shown(stage.package), what, remedy(context.project.workspace, stage.package, lines))
+    root = context.project.root
+    failed = Failed(
+        workspace=context.project.workspace,
+        stage=stage,
+        root_files=context.project.root_files,
+        exists=lambda path: (root / path).exists(),
+    )
+    return BuildError(shown(stage.package), what, remedy(failed, lines))
 
 
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:
