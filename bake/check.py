@@ -9,6 +9,7 @@ from bake.command import command_needs
 from bake.imports import Undeclared
 from bake.plan import Plan, ServiceStage
 from bake.project import Project
+from bake.scripts import has_script
 from bake.semver import satisfies
 from bake.workspace import Workspace, shown
 
@@ -226,7 +227,7 @@ def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:
     lock, allowed = project.workspace.lock, {*plan.install_scripts, *project.config.install.without_scripts}
     for path in sorted({e for s in plan.services for e in s.closure.entries}):
         entry = lock.entries[path]
-        if entry.install_script and entry.name not in allowed:
+        if has_script(lock, entry) and entry.name not in allowed:
             yield Finding(
                 level="warning",
                 rule="script",

@@ -30,11 +30,20 @@ _TOLD = (
         "ecosystem.config.*",
     ),
     *("pm2.config.*", "docker-compose*.y*ml", "compose*.y*ml", ".env.example", ".env.sample", "index.html"),
-    *("angular.json", "nest-cli.json", "*.config.js", "*.config.ts", "*.config.mjs", "*.config.mts", "*.config.cjs"),
+    *(
+        "*.prisma",
+        "angular.json",
+        "nest-cli.json",
+        "*.config.js",
+        "*.config.ts",
+        "*.config.mjs",
+        "*.config.mts",
+        "*.config.cjs",
+    ),
 )
 _TOLD_AT_ROOT = (*_TOLD, ".nvmrc", ".node-version", ".tool-versions", ".npmrc")
 _SHARED_FOLDERS = ("docker", "deploy", "infra", "infra/docker", ".docker", "config", "scripts", "ops")
-_PACKAGE_FOLDERS = ("docker", ".docker", "config")
+_PACKAGE_FOLDERS = ("docker", ".docker", "config", "prisma", "prisma/schema")
 _MOST_FILES = 400
 _MOST_BYTES = 200_000
 

@@ -59,6 +59,7 @@ class PackageGuess:
     build: str | bool = True
     files: tuple[str, ...] | None = None
     inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     source: str = ""
@@ -66,7 +67,11 @@ class PackageGuess:
     @property
     def is_empty(self) -> bool:
         """Whether bake.toml need not name the package."""
-        return self.build is True and self.files is None and not (self.inputs or self.serves or self.variables)
+        return (
+            self.build is True
+            and self.files is None
+            and not (self.inputs or self.outputs or self.serves or self.variables)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +126,7 @@ def guess(facts: WorkspaceFacts) -> Guess:
         libraries=tuple(p for p, reason in refused if not reason),
         scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
         npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
-        notes=tuple(_notes(facts)),
+        notes=(*_notes(facts), *(n for f in _built(facts, services, served) for n in _package_notes(f))),
     )
 
 
@@ -767,6 +772,7 @@ def _package(
         source=source,
         files=_files(frontend, mine) if frontend else None,
         inputs=everything.outside.get(package.path, ()),
+        outputs=_generated(facts, everything.workspace),
         serves=tuple(served.get(package.path, ())),
         variables=_variables(facts) if frontend else (),
     )
@@ -787,12 +793,43 @@ def _build(facts: PackageFacts, service: Service | None) -> tuple[str | bool, st
     if "build" in scripts:
         name = next((n for n in ("build:app", "build:root", "build:server", "build:web", "tsc") if n in scripts), "")
         return name or False, f"its script `build` builds every package: {scripts['build']}"
+    if _prisma(facts) and (generate := next((n for n, text in scripts.items() if _GENERATE in text), "")):
+        return generate, "it has no script `build`, and Prisma's client has to be generated"
     words = [w for p in service.processes for w in p.words] if service else []
     main = str(facts.package.manifest.get("main") or "")
     if not any(re.match(r"\.?/?(dist|build|lib|out)/", w) for w in (*words, main, service.static if service else "")):
         return True, ""
     name = next((n for n in ("build:prod", "build:ts", "compile", "bundle", "tsc", "prepare") if n in scripts), "")
     return (name, f"it has no script `build`, but `{name}`") if name else (True, "")
+
+
+_GENERATE = "prisma generate"
+
+
+def _prisma(facts: PackageFacts) -> bool:
+    """Whether Prisma generates a client from the package into node_modules, where no package's own files are."""
+    generators = (m[0] for t in _schemas(facts) for m in re.finditer(r"^generator\s+\w+\s*\{[^}]*\}", t, re.M))
+    return any('"prisma-client-js"' in g and not re.search(r"^\s*output\s*=", g, re.M) for g in generators)
+
+
+def _schemas(facts: PackageFacts) -> Iterator[str]:
+    return (text for name, text in facts.texts.items() if name.endswith(".prisma"))
+
+
+def _generated(facts: PackageFacts, workspace: Workspace) -> tuple[str, ...]:
+    """Files in node_modules that the package's build makes.
+
+    Source: prisma.io/docs/orm/prisma-client/setup-and-configuration/generating-prisma-client.
+    """
+    client = workspace.lock.resolve(facts.package.path, "@prisma/client") if _prisma(facts) else None
+    return (f"{client.removesuffix('@prisma/client')}.prisma",) if client else ()
+
+
+def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:
+    """Whether a script, what npm runs around it, or a script that it calls has some words in it."""
+    texts = [package.scripts.get(f"{around}{name}", "") for around in ("pre", "", "post")]
+    called = {n for t in texts for n in re.findall(r"(?:npm|pnpm|yarn|bun)(?: run)? ([\w:.-]+)", t)} - {name}
+    return any(wanted in t for t in texts) or (depth < 4 and any(_runs(package, n, wanted, depth + 1) for n in called))
 
 
 def _variables(facts: PackageFacts) -> tuple[str, ...]:
@@ -807,3 +844,15 @@ def _notes(facts: WorkspaceFacts) -> Iterator[str]:
         text = scripts.get(name, "")
         if text and not re.search(r"husky|lefthook|simple-git-hooks|only-allow|lint-staged|patch-package", text):
             yield f"the root's `{name}` script does not run in images: {text}"
+
+
+def _package_notes(facts: PackageFacts) -> Iterator[str]:
+    """Scripts of a package that npm runs at an install, and images' builds do not."""
+    package = facts.package
+    hooks = [n for n in ("preinstall", "install", "postinstall") if n in package.scripts]
+    generates = _prisma(facts) and "build" in package.scripts and not _runs(package, "build", _GENERATE)
+    if generates:
+        yield f"{package.path}: its build has to run `{_GENERATE}` first; write it into its scripts.build"
+    for name in hooks:
+        if not (generates and _GENERATE in package.scripts[name]):
+            yield f"{package.path}: its `{name}` script does not run in builds: {package.scripts[name]}"

@@ -46,12 +46,17 @@ class ScriptAdvice:
 
 def advise(lock: Lock, reached: Iterable[str]) -> ScriptAdvice:
     """Sort the install scripts among the lock entries that images hold by what is known of them."""
-    verdicts = {e.name: _verdict(e) for p in sorted(set(reached)) if (e := lock.entries[p]).install_script}
+    verdicts = {e.name: _verdict(e) for p in sorted(set(reached)) if has_script(lock, e := lock.entries[p])}
     sorted_by = {v: tuple(sorted(n for n, w in verdicts.items() if w == v)) for v in ("run", "without", "unknown")}
-    builds = {e.name for e in lock.entries.values() if e.install_script and e.name in _FOR_BUILDS}
+    builds = {e.name for e in lock.entries.values() if has_script(lock, e) and e.name in _FOR_BUILDS}
     return ScriptAdvice(
         run=sorted_by["run"], without=sorted_by["without"], unknown=sorted_by["unknown"], builds=tuple(sorted(builds))
     )
+
+
+def has_script(lock: Lock, entry: Entry) -> bool:
+    """Whether a package has an install script; lockfiles of yarn and pnpm do not say so, of some it is known."""
+    return entry.install_script or (lock.manager != "npm" and _verdict(entry) == "run")
 
 
 def _verdict(entry: Entry) -> str:

@@ -2,16 +2,18 @@ import json
 import subprocess
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bake.cli import main
+from bake.closure import Entry, Lock
 from bake.config import parse_config
 from bake.draft import amend, difference, render_config
 from bake.facts import load_facts
 from bake.init import Guess, guess
-from bake.scripts import advise
+from bake.scripts import ScriptAdvice, advise
 from bake.workspace import load_workspace
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "apphub"
@@ -398,6 +400,58 @@ def test_install_scripts_are_sorted_by_what_is_known(tmp_path: Path) -> None:
     root = workspace(tmp_path, {"services/api": API}, lock=lock)
     advice = advise(load_workspace(root).lock, lock)
     assert (advice.run, advice.without, advice.unknown) == (("sharp",), ("bcrypt", "esbuild"), ("acme-addon",))
+
+
+def test_known_install_scripts_are_advised_where_the_lockfile_tells_of_none() -> None:
+    entries = {
+        f"node_modules/{n}": Entry(path=f"node_modules/{n}", name=n, version="12.0.0") for n in ("sqlite3", "ms")
+    }
+    lock = Lock(entries=entries, packages={}, raw={}, manager="yarn", file="yarn.lock")
+    assert advise(lock, entries) == ScriptAdvice(run=("sqlite3",))
+    assert advise(replace(lock, manager="npm"), entries) == ScriptAdvice()
+
+
+PRISMA = 'generator client {\n  provider = "prisma-client-js"\n}\n'
+CLIENT = {"node_modules/@prisma/client": {"version": "6.19.0"}}
+
+
+def test_prismas_client_is_generated_and_kept(tmp_path: Path) -> None:
+    database = {"name": "db", "scripts": {"generate": "prisma generate"}, "dependencies": {"@prisma/client": "6"}}
+    api = {**API, "dependencies": {"db": "*"}}
+    files = {"packages/db/prisma/schema.prisma": PRISMA}
+    found = guessed(tmp_path, {"packages/db": database, "services/api": api}, lock=CLIENT, **files)
+    assert toml(found)["packages"] == {"packages/db": {"build": "generate", "outputs": ["node_modules/.prisma"]}}
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("scripts", "notes"),
+    [
+        ({"build": "prisma generate && tsc"}, ()),
+        ({"build": "tsc", "prebuild": "npm run generate", "generate": "prisma generate"}, ()),
+        (
+            {"build": "tsc", "postinstall": "prisma generate"},
+            ("services/api: its build has to run `prisma generate` first; write it into its scripts.build",),
+        ),
+        (
+            {"build": "prisma generate && tsc", "postinstall": "playwright install"},
+            ("services/api: its `postinstall` script does not run in builds: playwright install",),
+        ),
+    ],
+)
+def test_a_build_that_relies_on_an_install_script_is_told(
+    tmp_path: Path, scripts: Mapping[str, str], notes: tuple[str, ...]
+) -> None:
+    api = {"name": "api", "scripts": {"start": "node dist/x.js", **scripts}, "dependencies": {"@prisma/client": "6"}}
+    files = {"services/api/prisma/schema.prisma": PRISMA}
+    assert guessed(tmp_path, {"services/api": api}, lock=CLIENT, **files).notes == notes
+
+
+def test_a_client_that_prisma_writes_into_the_sources_needs_nothing(tmp_path: Path) -> None:
+    api = {**API, "dependencies": {"@prisma/client": "6"}}
+    schema = PRISMA.replace("}", '  output = "../src/generated"\n}')
+    found = guessed(tmp_path, {"services/api": api}, lock=CLIENT, **{"services/api/prisma/schema.prisma": schema})
+    assert (found.packages, found.notes) == ((), ())
 
 
 def test_a_database_port_is_not_the_services(tmp_path: Path) -> None:
