@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from bake.builder import Listed, parse_listed
 from bake.errors import BuildError, EngineError
-from bake.progress import Progress, Step, merge
+from bake.progress import Progress, Step, merge, missing_image
 
 if TYPE_CHECKING:
     import docker
@@ -337,6 +337,8 @@ def _failure(progress: Progress, *, live: bool) -> BuildError:
     step = progress.failed()
     if step is None or not step.stage:
         line = next((o for o in reversed(progress.other) if o.startswith("ERROR")), "")
+        if image := missing_image(line):
+            return BuildError(f"base image {image[0]}", *image[1:])
         what = line.removeprefix("ERROR: ") or ("the build failed" if live else "buildx failed")
         return BuildError("docker buildx bake", what, "see its output above" if live else "")
     return StepFailedError(step)

@@ -201,3 +201,19 @@ def merge(runs: Iterable[Progress]) -> Progress:
         whole.other += run.other
         whole.warnings += run.warnings
     return whole
+
+
+_UNRESOLVED = re.compile(r"failed to resolve source metadata for (\S+): (.*)")
+
+
+def missing_image(line: str) -> tuple[str, str, str] | None:
+    """Which base image BuildKit could not get, why, and what to do; None when it failed with something else."""
+    found = _UNRESOLVED.search(line)
+    if found is None:
+        return None
+    image, said = found[1].removeprefix("docker.io/library/").removeprefix("docker.io/"), found[2].rpartition(": ")[2]
+    if re.search(r"401|403|denied|unauthori[sz]ed|authorization", found[2], re.I):
+        return image, "may not be pulled", f"`docker login {found[1].partition('/')[0]}`"
+    if said == "not found":
+        return image, "is not in its registry", "name another in [base] of bake.toml"
+    return image, f"cannot be pulled ({said})", "`bake doctor` says which registries answer"

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from bake.disk import Usage, cache_usage, parse_size
-from bake.progress import Progress, merge
+from bake.progress import Progress, merge, missing_image
 from bake.timeline import timeline
 
 
@@ -90,3 +90,38 @@ def test_a_size_without_a_unit_of_bytes_is_refused() -> None:
     assert parse_size("20GB") == 20_000_000_000
     with pytest.raises(ValueError, match=r"^'much' is not a size like 500MB or 20GB$"):
         parse_size("much")
+
+
+@pytest.mark.parametrize(
+    ("reference", "said", "told"),
+    [
+        (
+            "docker.io/library/node:20",
+            "docker.io/library/node:20: not found",
+            ("node:20", "is not in its registry", "name another in [base] of bake.toml"),
+        ),
+        (
+            "ghcr.io/acme/node:24",
+            "failed to authorize: failed to fetch oauth token: 403 Forbidden",
+            ("ghcr.io/acme/node:24", "may not be pulled", "`docker login ghcr.io`"),
+        ),
+        (
+            "127.0.0.1:5999/node:24-slim@sha256:ab12",
+            'failed to do request: Head "https://127.0.0.1:5999/v2/": dial tcp: connect: connection refused',
+            (
+                "127.0.0.1:5999/node:24-slim@sha256:ab12",
+                "cannot be pulled (connection refused)",
+                "`bake doctor` says which registries answer",
+            ),
+        ),
+    ],
+)
+def test_a_base_image_that_cannot_be_had_is_named_with_the_reason(
+    reference: str, said: str, told: tuple[str, str, str]
+) -> None:
+    line = f"ERROR: target api: failed to solve: x: failed to resolve source metadata for {reference}: {said}"
+    assert missing_image(line) == told
+
+
+def test_another_failure_is_no_missing_image() -> None:
+    assert missing_image("ERROR: target api: failed to solve: no space left on device") is None
