@@ -213,6 +213,21 @@ def test_a_context_keeps_warnings_and_findings(tmp_path: Path) -> None:
     assert context.noted == ["first", "x: is odd; mend it"]
 
 
+def test_findings_with_one_remedy_are_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [Finding(level="warning", rule="r", where=f"x:{n}", what="is odd", remedy="mend it") for n in range(7)]
+    other = Finding(level="error", rule="r", where="y", what="is bad", remedy="drop it")
+    context = Context(environment={}, directory=tmp_path)
+    show(context, [other, *findings])
+    assert capsys.readouterr().err.splitlines() == [
+        "bake: error: y: is bad; drop it",
+        *(f"bake: warning: x:{n}: is odd; mend it" for n in range(4)),
+        "bake: warning: 3 more like this one; `bake check -v` shows each",
+    ]
+    assert len(context.noted) == 8
+    show(Context(environment={}, directory=tmp_path, volume="verbose"), findings)
+    assert len(capsys.readouterr().err.splitlines()) == 7
+
+
 def test_a_build_that_stops_adds_its_reason_to_the_summary_of_the_step(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     file.write_text("before\n")

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bake.check import Finding, check, errors, gathered
 from bake.context import Context, add_plan_arguments
@@ -27,15 +27,34 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 def show(context: Context, findings: Iterable[Finding]) -> None:
     """Say the findings on stderr; in GitHub Actions as annotations of their files."""
-    count = {"error": 0, "warning": 0}
     annotates = bool(context.environment.get("GITHUB_ACTIONS"))
-    for finding in findings if annotates else gathered(findings):
-        count[finding.level] += 1
-        context.noted.append(str(finding))
-        if annotates:
-            place = f" file={finding.file},line={max(finding.line, 1)}" if finding.file else ""
-            context.say(f"::{finding.level}{place}::{finding}")
-        else:
-            context.say(f"bake: {finding.level}: {finding}")
-    if not any(count.values()):
+    told = tuple(findings) if annotates else tuple(gathered(findings))
+    context.noted.extend(map(str, told))
+    whole = annotates or context.volume == "verbose"
+    for group in _alike(told):
+        shown = group if whole or len(group) <= _MOST else group[: _MOST - 1]
+        for finding in shown:
+            context.say(_line(context, finding))
+        if left := len(group) - len(shown):
+            context.say(f"bake: {group[0].level}: {left} more like this one; `bake check -v` shows each")
+    if not told:
         context.say("bake: nothing to complain of")
+
+
+def _alike(findings: Iterable[Finding]) -> Iterable[Sequence[Finding]]:
+    """Findings of one level with one and the same remedy, together."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.level, finding.rule, finding.remedy, *finding.services), []).append(finding)
+    return groups.values()
+
+
+_MOST = 5
+"""Findings with one and the same remedy that are shown at once."""
+
+
+def _line(context: Context, finding: Finding) -> str:
+    if not context.environment.get("GITHUB_ACTIONS"):
+        return f"bake: {finding.level}: {finding}"
+    place = f" file={finding.file},line={max(finding.line, 1)}" if finding.file else ""
+    return f"::{finding.level}{place}::{finding}"
