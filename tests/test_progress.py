@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bake.commands.build import plain
 from bake.disk import Usage, cache_usage, parse_size
 from bake.progress import Progress, merge, missing_image
 from bake.timeline import timeline
@@ -125,3 +126,22 @@ def test_a_base_image_that_cannot_be_had_is_named_with_the_reason(
 
 def test_another_failure_is_no_missing_image() -> None:
     assert missing_image("ERROR: target api: failed to solve: no space left on device") is None
+
+
+@pytest.mark.parametrize(
+    ("instruction", "shown"),
+    [
+        ("RUN --mount=type=cache,target=/root/.npm     npm ci --omit=dev", "RUN npm ci --omit=dev"),
+        (
+            'RUN case "amd64" in amd64) cpu=x64 ;; *) cpu="amd64" ;; esac; NPM_CONFIG_X=1 npm ci --cpu="$cpu"',
+            'RUN npm ci --cpu="$cpu"',
+        ),
+        (
+            "RUN YARN_GLOBAL_FOLDER=/y YARN_ENABLE_TELEMETRY=false yarn install --immutable",
+            "RUN yarn install --immutable",
+        ),
+        ("COPY --from=out-api /out/ /", "COPY --from=out-api /out/ /"),
+    ],
+)
+def test_a_step_is_called_by_its_command(instruction: str, shown: str) -> None:
+    assert plain(instruction) == shown

@@ -429,9 +429,9 @@ class StepLines:
 
 
 def plain(instruction: str) -> str:
-    """An instruction without its mounts and line breaks, short enough for a line."""
+    """An instruction without mounts, settings and line breaks before its command, short enough for a line."""
     text = re.sub(r"--mount=\S+\s+|\\\s+", "", instruction)
-    text = " ".join(text.split())
+    text = re.sub(r"^RUN (?:case .*? esac; )?(?:\w+=\S* )*", "RUN ", " ".join(text.split()))
     return text if len(text) <= 100 else text[:97] + "..."
 
 
