@@ -107,7 +107,15 @@ def undeclared(
     return tuple(
         Undeclared(import_=one, provider=path, dev=one.name in package.dev_dependencies)
         for one, path in found
-        if path or one.name not in aliases
+        if path or not (one.name in aliases or _has_types_alone(workspace, package, one))
+    )
+
+
+def _has_types_alone(workspace: Workspace, package: Package, import_: Import) -> bool:
+    """Whether TypeScript imports what only a package of types describes: nothing is left of it at run time."""
+    plain = import_.name.removeprefix("@").replace("/", "__")
+    return import_.file.endswith((".ts", ".tsx", ".mts", ".cts")) and bool(
+        provider(workspace, package.path, f"@types/{plain}")
     )
 
 

@@ -35,7 +35,10 @@ _TEST_DIRECTORIES: Final = frozenset(
 _TEST_FILE: Final = re.compile(r"\.(?:test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$")
 # Only at the package's top: src/scripts is as good a place for a process as any.
 _BUILD_DIRECTORIES: Final = frozenset({"bench", "benchmarks", "scripts", "tools"})
-_BUILD_FILE: Final = re.compile(r"\.(?:conf|config|setup|workspace)\.\w+$|^(?:gulp|grunt)file\.\w+$", re.I)
+_BUILD_FILE: Final = re.compile(
+    r"\.(?:conf|config|setup|workspace)\.\w+$|^(?:vitest|jest|webpack|rollup|playwright|cypress)\.config\.|^(?:gulp|grunt)file\.\w+$",
+    re.I,
+)
 
 
 def load_sources(directory: str, nested: frozenset[str]) -> Mapping[str, Source]:

@@ -91,7 +91,15 @@ def test_files_that_no_process_loads_are_left_out(write: Write, file: str) -> No
 
 
 @pytest.mark.parametrize(
-    "file", ["vite.config.ts", "scripts/x.mjs", "scripts/deep/x.mjs", "gulpfile.js", "vitest.setup.ts"]
+    "file",
+    [
+        "vite.config.ts",
+        "scripts/x.mjs",
+        "scripts/deep/x.mjs",
+        "gulpfile.js",
+        "vitest.setup.ts",
+        "vitest.config.unit.cjs",
+    ],
 )
 def test_files_that_only_builds_load_are_of_kind_build(write: Write, file: str) -> None:
     (one,) = load_imports(write({f"services/a/{file}": 'import "c"'}), "services/a")
@@ -422,6 +430,24 @@ def test_types_and_guarded_imports_and_build_files_are_not_undeclared(write: Wri
 
     assert undeclared(workspace, "services/a", found) == ()
     assert [one.import_.name for one in undeclared(workspace, "services/a", found, build=True)] == ["e"]
+
+
+def test_what_has_types_alone_is_not_undeclared_in_typescript(write: Write) -> None:
+    workspace = write(
+        {
+            "node_modules/@types/c": {"version": "1.0.0", "dev": True},
+            "node_modules/@types/s__d": {"version": "1.0.0", "dev": True},
+            "services/a/tsconfig.json": {"compilerOptions": {"verbatimModuleSyntax": True}},
+            "services/a/src/x.ts": 'import { C } from "c"; import { D } from "@s/d"; import { E } from "e"',
+            "services/a/src/y.js": 'import { C } from "c"',
+        }
+    )
+    found = undeclared(workspace, "services/a", load_imports(workspace, "services/a"))
+
+    assert [(one.import_.name, one.import_.file) for one in found] == [
+        ("e", "services/a/src/x.ts"),
+        ("c", "services/a/src/y.js"),
+    ]
 
 
 def test_a_build_needs_the_members_it_imports_types_of_but_none_behind_a_guard(write: Write) -> None:
