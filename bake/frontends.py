@@ -1,7 +1,7 @@
 """What a package's web framework builds: files to serve, or a server. Pure; told by dependencies and configuration."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any
@@ -26,11 +26,18 @@ class Frontend:
     writable: tuple[str, ...] = ()
 
 
-def find_frontend(facts: PackageFacts, root_texts: Mapping[str, str] | None = None) -> Frontend | None:
-    """The frontend that a package builds, None when it builds none."""
+def find_frontend(
+    facts: PackageFacts, root_texts: Mapping[str, str] | None = None, shared: Collection[str] = ()
+) -> Frontend | None:
+    """The frontend that a package builds, None when it builds none.
+
+    shared: what the root declares; of it a package has the tools that its scripts call.
+    """
     declared = {**facts.package.dependencies, **facts.package.dev_dependencies}
+    called = {*re.findall(r"[\w-]+", _scripts(facts))}
     for name, make in _TOOLS:
-        if name in declared and (found := make(facts, root_texts or {})):
+        has = name in declared or (name in shared and name.rpartition("/")[2] in called)
+        if has and (found := make(facts, root_texts or {})):
             return found
     return None
 
@@ -195,6 +202,8 @@ _TOOLS: tuple[tuple[str, _Maker], ...] = (
     ("@remix-run/dev", _router),
     ("@angular/core", _angular),
     ("react-scripts", _cra),
+    ("react-app-rewired", _cra),
+    ("@craco/craco", _cra),
     ("@vue/cli-service", _plain("Vue CLI", "dist", "vue-cli-service build")),
     ("gatsby", _plain("Gatsby", "public", "gatsby build")),
     ("parcel", _plain("Parcel", "dist", "parcel build")),

@@ -220,11 +220,16 @@ def _judge(facts: PackageFacts, everything: WorkspaceFacts) -> Service | _Refuse
     kind = next((text for name, text in _DESKTOP.items() if name in declared), "")
     if kind and not _is_used(package, everything):
         return _Refused(path=package.path, reason=kind)
-    frontend = find_frontend(facts, everything.texts)
+    frontend = _frontend(facts, everything)
     if frontend is not None and frontend.static and not _serves(facts, everything):
         source = f"{frontend.tool}, {frontend.source}"
         return Service(name="", package=package.path, static=frontend.static, source=source)
     return _running(facts, everything, frontend)
+
+
+def _frontend(facts: PackageFacts, everything: WorkspaceFacts) -> Frontend | None:
+    root = everything.workspace.root_package
+    return find_frontend(facts, everything.texts, {*root.dependencies, *root.dev_dependencies})
 
 
 def _serves(facts: PackageFacts, everything: WorkspaceFacts) -> bool:
@@ -764,7 +769,7 @@ def _package(
     package = facts.package
     mine = next((s for s in services if s.package == package.path), None)
     is_served = any(package.path in named for named in served.values())
-    frontend = find_frontend(facts, everything.texts) if mine or is_served else None
+    frontend = _frontend(facts, everything) if mine or is_served else None
     build, source = _build(facts, mine)
     return PackageGuess(
         path=package.path,

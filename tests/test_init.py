@@ -129,6 +129,14 @@ def test_a_dockerfile_beside_the_package_is_believed(tmp_path: Path) -> None:
         ({"scripts": {"build": "react-scripts build"}, "dependencies": {"react-scripts": "5"}}, {}, "build"),
         (
             {
+                "scripts": {"start": "react-app-rewired start", "build": "react-app-rewired build"},
+                "devDependencies": {"react-app-rewired": "2"},
+            },
+            {},
+            "build",
+        ),
+        (
+            {
                 "scripts": {"build": "NODE_ENV=production webpack --config ./config/webpack.prod.ts"},
                 "devDependencies": {"webpack": "5", "html-webpack-plugin": "5"},
             },
@@ -209,6 +217,15 @@ def test_a_next_server_keeps_its_build_and_its_typescript_configuration(tmp_path
         }
     }
     assert found["packages"] == {"apps/web": {"files": [".next/**", "next.config.*"]}}
+
+
+def test_a_tool_that_the_root_declares_counts_where_a_script_calls_it(tmp_path: Path) -> None:
+    web = {"name": "web", "scripts": {"build": "tsc && vite build"}}
+    tool = {"name": "tool", "scripts": {"build": "tsc"}}
+    top = {"devDependencies": {"vite": "7"}}
+    files = {"apps/web/index.html": "<html>", "apps/tool/index.html": "<html>"}
+    found = guessed(tmp_path, {"apps/web": web, "apps/tool": tool}, top=top, **files)
+    assert [(s.package, s.static) for s in found.services] == [("apps/web", "dist")]
 
 
 def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
