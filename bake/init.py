@@ -221,7 +221,8 @@ def _judge(facts: PackageFacts, everything: WorkspaceFacts) -> Service | _Refuse
     if kind and not _is_used(package, everything):
         return _Refused(path=package.path, reason=kind)
     frontend = _frontend(facts, everything)
-    if frontend is not None and frontend.static and not _serves(facts, everything):
+    library = _is_used(package, everything) and {"main", "module", "exports"} & package.manifest.keys()
+    if frontend is not None and frontend.static and not library and not _serves(facts, everything):
         source = f"{frontend.tool}, {frontend.source}"
         return Service(name="", package=package.path, static=frontend.static, source=source)
     return _running(facts, everything, frontend)

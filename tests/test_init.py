@@ -237,6 +237,15 @@ def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
     assert found.left_out == (("packages/ui", "`vite` is for development"),)
 
 
+def test_a_package_that_others_import_is_no_frontend_whatever_builds_it(tmp_path: Path) -> None:
+    build = {"scripts": {"build": "react-scripts build"}, "devDependencies": {"react-scripts": "5"}}
+    common = {"name": "common", "main": "src/index.js", **build}
+    web = {"name": "web", "dependencies": {"common": "*"}, **build}
+    found = guessed(tmp_path, {"packages/common": common, "apps/web": web})
+    assert [s.package for s in found.services] == ["apps/web"]
+    assert found.libraries == ("packages/common",)
+
+
 def test_tests_and_mobile_apps_are_left_out_with_the_reason(tmp_path: Path) -> None:
     start = {"scripts": {"start": "node index.js"}}
     found = guessed(
