@@ -134,8 +134,9 @@ def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Man
     """Return yarn 1. release: the committed file that `yarn-path` names; "" to install that version."""
     command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
     options = f"--frozen-lockfile --ignore-scripts --ignore-engines --non-interactive --cache-folder {_YARN_HOME}"
-    # Packages of every platform: yarn 1 cannot be told another platform than its own.
-    install = f"{command} install {options} --ignore-platform"
+    # Packages of every platform: yarn 1 cannot be told another platform than its own. Its own 30 seconds for a
+    # package are too few where several installs share a line.
+    install = f"{command} install {options} --ignore-platform --network-timeout 300000"
     return _make_yarn(f"yarn@{version}", command, install, release=release, files=files)
 
 

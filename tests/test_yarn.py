@@ -206,3 +206,7 @@ def test_settings_go_to_the_install_without_tokens_and_with_every_platform(tmp_p
 def test_the_manager_that_package_json_names_wins_over_another_lockfile(tmp_path: Path) -> None:
     workspace = changed(tmp_path, "berry", {"pnpm-lock.yaml": "lockfileVersion: '9.0'\n"})
     assert workspace.manager == "yarn"
+
+
+def test_yarn_1_waits_longer_than_its_own_half_minute_for_a_package(tmp_path: Path) -> None:
+    assert changed(tmp_path, "classic", {}).tool.install.endswith(" --ignore-platform --network-timeout 300000")
