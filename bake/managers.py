@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bake import pnpm, yarn
 from bake.closure import node_platform
 from bake.errors import WorkspaceError
-from bake.yaml_text import parse_yaml, table
+from bake.yaml_text import parse_yaml, table, words
 
 Layout = Literal["places", "walk"]
 
@@ -32,8 +32,8 @@ class Manager:
     when bake runs these scripts itself. cache: the directory that installs share. files: what installs read
     beside the manifests, path -> text. fields: what they read of a package.json beside what npm reads.
     layout: "places" when the lockfile tells where packages will lie, "walk" when only the installed tree does.
-    hoisted: folders of links that the manager makes on its own account. isolates: scripts run without the records of
-    the whole installation.
+    hoisted: folders of links that the manager makes on its own account. public: patterns of names that it links
+    at the root for everybody. isolates: scripts run without the records of the whole installation.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Manager:
     fields: tuple[str, ...] = ()
     layout: Layout = "places"
     hoisted: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
     isolates: bool = True
 
 
@@ -223,7 +224,14 @@ def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, An
         raise WorkspaceError("pnpm", what, "remove the setting and run `pnpm install`")
     patches = {**table(settings, "patchedDependencies"), **table(table(manifest, "pnpm"), "patchedDependencies")}
     named = (pnpm.LOCKFILE, pnpm.SETTINGS, ".pnpmfile.cjs", ".pnpmfile.mjs", *map(str, patches.values()))
-    return make_pnpm(_pnpm_version(manifest), files=_load_files(root, named), hoisted=linker == "hoisted")
+    tool = make_pnpm(_pnpm_version(manifest), files=_load_files(root, named), hoisted=linker == "hoisted")
+    patterns = words(settings.get("publicHoistPattern")) or _npmrc_list(root, "public-hoist-pattern")
+    return replace(tool, public=("*",) if setting("shamefully-hoist") == "true" else patterns)
+
+
+def _npmrc_list(root: Path, key: str) -> tuple[str, ...]:
+    text = _load_text(root / ".npmrc") or ""
+    return tuple(re.findall(rf"^\s*{key}(?:\[\])?\s*=[ \t]*[\"']?([^\s\"']+)", text, re.M))
 
 
 def _pnpm_version(manifest: Mapping[str, Any]) -> str:

@@ -9,8 +9,9 @@ import hashlib
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import Any
 
@@ -202,8 +203,11 @@ def _short_hash(text: str, *, old: bool) -> str:
 # --- the isolated layout -------------------------------------------------------------------------------
 
 
-def isolated(graph: Graph, *, major: int) -> Lock:
-    """Return the Lock of pnpm's own layout: packages below node_modules/.pnpm, a link for every dependency."""
+def isolated(graph: Graph, *, major: int, public: Sequence[str] = ()) -> Lock:
+    """Return the Lock of pnpm's own layout: packages below node_modules/.pnpm, a link for every dependency.
+
+    public: patterns of names that are linked at the root too (`publicHoistPattern`).
+    """
     places = {key: _place(key, node, major=major) for key, node in graph.nodes.items()}
     entries: dict[str, Entry] = {}
     for path, member in graph.members.items():
@@ -212,6 +216,9 @@ def isolated(graph: Graph, *, major: int) -> Lock:
         path = places[key]
         entries |= _links(graph, node, path.removesuffix(f"/{node.entry.name}"), places)
         entries[path] = _at(node.entry, path)
+    root = Entry(path="", name="")
+    for name, target in _public(graph, public).items():
+        entries.setdefault(f"node_modules/{name}", _link(graph, root, f"node_modules/{name}", target, places))
     return Lock(
         entries=entries,
         packages={path: member.entry for path, member in graph.members.items()},
@@ -219,6 +226,42 @@ def isolated(graph: Graph, *, major: int) -> Lock:
         manager="pnpm",
         file=LOCKFILE,
     )
+
+
+def _public(graph: Graph, patterns: Sequence[str]) -> Mapping[str, str]:
+    """Name -> target of what pnpm links at the root for everybody; the nearest to the workspace's packages wins.
+
+    Source: hoistGraph of the package @pnpm/hoist. It is told for production: without development's dependencies.
+    """
+    if not patterns:
+        return {}
+    found: dict[str, str] = {}
+    level = [target for member in graph.members.values() for target in _offer(member, patterns, found)]
+    for path, member in graph.members.items():
+        if path and _is_matched(member.entry.name, patterns):
+            found.setdefault(member.entry.name, f"{LINK}{path}")
+    seen = set(level)
+    while level:
+        nodes = [graph.nodes[target] for target in sorted(level) if target in graph.nodes]
+        level = [t for node in nodes for t in _offer(node, patterns, found) if t not in seen]
+        seen |= {*level}
+    return found
+
+
+def _offer(node: Node, patterns: Sequence[str], found: dict[str, str]) -> Iterator[str]:
+    """Take over what a package links and nobody nearer does; yield where its links lead."""
+    development = node.entry.dev_dependencies.keys() - node.entry.dependencies.keys()
+    for name, target in node.targets.items():
+        if name not in development:
+            if _is_matched(name, patterns):
+                found.setdefault(name, target)
+            yield target
+
+
+def _is_matched(name: str, patterns: Sequence[str]) -> bool:
+    """Whether the last pattern that fits a name takes it in (`!` leaves it out)."""
+    verdicts = [not p.startswith("!") for p in patterns if fnmatchcase(name, p.removeprefix("!").replace("[", "[[]"))]
+    return bool(verdicts) and verdicts[-1]
 
 
 def _place(key: str, node: Node, *, major: int) -> str:

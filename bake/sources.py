@@ -30,9 +30,11 @@ class Source(NamedTuple):
 _SUFFIXES: Final = SCRIPTS | COMPONENTS
 _SKIPPED: Final = frozenset({"node_modules", "bower_components", "coverage", "__snapshots__"})
 _TEST_DIRECTORIES: Final = frozenset(
-    {"__fixtures__", "__mocks__", "__tests__", "cypress", "e2e", "fixtures", "stories", "test", "tests"}
+    {"__e2e__", "__fixtures__", "__mocks__", "__tests__", "cypress", "e2e", "fixtures", "stories", "test", "tests"}
 )
-_TEST_FILE: Final = re.compile(r"\.(?:test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$")
+_TEST_FILE: Final = re.compile(
+    r"\.(?:(?!latest\.)\w*test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$"
+)
 # Only at the package's top: src/scripts is as good a place for a process as any.
 _BUILD_DIRECTORIES: Final = frozenset({"bench", "benchmarks", "scripts", "tools"})
 _BUILD_FILE: Final = re.compile(

@@ -259,7 +259,7 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     major = int(tool.setup.rpartition("@")[2].partition(".")[0])
     relink = pnpm.relinking(graph, major=major, root=BUILD_ROOT)
     tool = replace(tool, install=tool.install + relink, production=tool.production + relink)
-    return packages, pnpm.isolated(graph, major=major), pnpm.LOCKFILE, tool
+    return packages, pnpm.isolated(graph, major=major, public=tool.public), pnpm.LOCKFILE, tool
 
 
 def _load_yarn(root: Path, root_package: Package) -> _Loaded:

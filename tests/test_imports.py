@@ -70,6 +70,8 @@ def test_what_leads_to_the_package_itself_is_left_out(write: Write) -> None:
         "x.test.ts",
         "x.spec.mjs",
         "x.e2e.ts",
+        "x.servertest.ts",
+        "__e2e__/x.ts",
         "x.stories.tsx",
         "x.d.ts",
         "x.d.mts",

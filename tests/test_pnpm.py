@@ -230,6 +230,40 @@ def test_a_hoisted_tree_is_expected_where_the_workspace_asks_for_one(tmp_path: P
     )
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {".npmrc": "public-hoist-pattern[]=*s\npublic-hoist-pattern[] = '@shelf/*'\npublic-hoist-pattern[]=!has-*\n"},
+        {"pnpm-workspace.yaml": "packages: ['*/*']\npublicHoistPattern: ['*s', '@shelf/*', '!has-*']\n"},
+    ],
+)
+def test_what_pnpm_links_at_the_root_for_everybody_is_known(tmp_path: Path, files: dict[str, str]) -> None:
+    lock = changed(tmp_path, files).lock
+    root = {path: entry.link for path, entry in lock.entries.items() if path.count("node_modules/") == 1}
+    public = {
+        path.removeprefix("node_modules/"): link for path, link in root.items() if path.startswith("node_modules")
+    }
+    store = "node_modules/.pnpm"
+    # As pnpm 10.15.1 made them; @emnapi/wasi-threads is of another platform, picocolors the root's own.
+    assert public == {
+        "@emnapi/wasi-threads": f"{store}/@emnapi+wasi-threads@1.2.3/node_modules/@emnapi/wasi-threads",
+        "@shelf/api": "services/api",
+        "@shelf/lib": "packages/lib",
+        "@shelf/tool": "packages/tool",
+        "@shelf/worker": "services/worker",
+        "ajv-errors": f"{store}/ajv-errors@3.0.0_ajv@8.17.1/node_modules/ajv-errors",
+        "ms": f"{store}/ms@2.1.3/node_modules/ms",
+        "old-ms": f"{store}/ms@2.0.0/node_modules/ms",
+        "picocolors": f"{store}/picocolors@1.1.1/node_modules/picocolors",
+    }
+
+
+def test_a_workspace_that_hoists_shamefully_has_everything_at_its_root(tmp_path: Path) -> None:
+    workspace = changed(tmp_path, {".npmrc": "shamefully-hoist=true\n"})
+    link = workspace.lock.entries["node_modules/jsonparse"].link
+    assert link == "node_modules/.pnpm/jsonparse@1.3.1/node_modules/jsonparse"
+
+
 def test_installs_get_every_target_platform_instead_of_the_workspaces_own_choice(tmp_path: Path) -> None:
     own = "supportedArchitectures:\n  os: [darwin]\n  cpu:\n    - arm64\n\n"
     settings = f"packages: [packages/*]\n{own}overrides:\n  a: 1.0.0\n"
