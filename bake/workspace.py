@@ -222,7 +222,7 @@ def load_workspace(root: Path) -> Workspace:
         packages=packages,
         root_package=root_package,
         lock=lock,
-        references=_load_references(root, tuple(package.path for package in packages)),
+        references=_load_references(root, (root_package, *packages)),
         lock_name=lock_name,
         tool=tool,
     )
@@ -412,20 +412,30 @@ def _load_folders(folder: Path) -> tuple[str, ...]:
 _TSCONFIGS = ("tsconfig.json", "tsconfig.build.json")
 
 
-def _load_references(root: Path, members: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-    known = frozenset(members)
-    found = {path: set(_load_named(root, path, known)) - {path} for path in ("", *members)}
+def _load_references(root: Path, packages: tuple[Package, ...]) -> Mapping[str, tuple[str, ...]]:
+    known = frozenset(package.path for package in packages if package.path)
+    found = {p.path: set(_load_named(root, p.path, _compiled(p), known)) - {p.path} for p in packages}
     return {path: tuple(sorted(named)) for path, named in found.items() if named}
 
 
-def _load_named(root: Path, package: str, members: frozenset[str]) -> Iterator[str]:
-    """Yield the package paths that the tsconfig files of one package name.
+def _compiled(package: Package) -> tuple[str, ...]:
+    """Return the tsconfig files that the scripts of a build name, or else the usual ones.
+
+    A tsconfig.json beside the one that a build names refers to what tests need, be it who uses the package.
+    """
+    builds = (text for name, text in package.scripts.items() if re.match(r"(?:pre|post)?(?:build|compile)", name))
+    named = [file for text in builds for file in re.findall(r"(?<![\w/.-])(?:\./)?(tsconfig[\w.-]*\.json)", text)]
+    return tuple(dict.fromkeys(named)) or _TSCONFIGS
+
+
+def _load_named(root: Path, package: str, names: Iterable[str], members: frozenset[str]) -> Iterator[str]:
+    """Yield the package paths that these tsconfig files of one package name.
 
     TypeScript does not inherit `references`. `paths` count where a file of the package itself states them: a
     base file that the whole workspace shares maps every package for everyone and says nothing about needs. The
     root's own files are such ones.
     """
-    queue = [PurePosixPath(package, name).as_posix() for name in _TSCONFIGS]
+    queue = [PurePosixPath(package, name).as_posix() for name in names]
     seen: set[str] = set()
     while queue:
         file = queue.pop()

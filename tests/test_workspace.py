@@ -216,6 +216,20 @@ def test_references_are_read_from_tsconfig_files_with_comments(tmp_path: Path) -
     assert workspace.references == {"web": ("lib", "tools", "types"), "types": ("client",)}
 
 
+def test_a_build_that_names_its_tsconfig_file_needs_nothing_of_the_others(tmp_path: Path) -> None:
+    build = {"scripts": {"build": "tsc --build ./tsconfig.build.json"}}
+    workspace = load(
+        tmp_path,
+        {"": {"workspaces": ["*"]}, "api": build, "lib": {}, "kit": {"dependencies": {"api": "*"}}},
+        **{
+            "api/tsconfig.json": {"references": [{"path": "tsconfig.build.json"}, {"path": "tsconfig.test.json"}]},
+            "api/tsconfig.build.json": {"references": [{"path": "../lib"}]},
+            "api/tsconfig.test.json": {"references": [{"path": "../kit"}]},
+        },
+    )
+    assert workspace.references == {"api": ("lib",)}
+
+
 # --- mistakes ---------------------------------------------------------------------------------------
 
 
