@@ -402,7 +402,7 @@ def _main(
         return ()
     port, port_source = _port(facts, everything, start, frontend, source)
     health, health_source, certain = _health(facts, everything) if port else ("", "", False)
-    writable = tuple(f"/app/{facts.package.file(w)}" for w in (frontend.writable if frontend else ()))
+    written = tuple(f"/app/{facts.package.file(w)}" for w in (frontend.writable if frontend else ()))
     process = Process(
         role="",
         words=start.words,
@@ -413,7 +413,7 @@ def _main(
         health=health,
         health_source=health_source,
         health_certain=certain,
-        writable=writable,
+        writable=(*written, *_writable(start.words)),
         source=source,
         before=start.before,
     )
@@ -494,8 +494,15 @@ def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tupl
             seen |= {plain, _resolved(plain)}
             taken = {p.role for p in found.values()}
             name = role if role not in taken else f"{role}-{len(taken)}"
-            found[plain] = Process(role=name, words=plain, env=start.env, source=source, before=start.before)
+            found[plain] = Process(
+                role=name, words=plain, env=start.env, writable=_writable(plain), source=source, before=start.before
+            )
     return tuple(found.values())
+
+
+def _writable(words: Sequence[str]) -> tuple[str, ...]:
+    """Folders that a command writes to whatever it runs: tsx has a socket there."""
+    return ("/tmp",) if words[:1] == ("tsx",) else ()  # noqa: S108 - a path in an image
 
 
 def _resolved(words: tuple[str, ...]) -> tuple[str, ...]:

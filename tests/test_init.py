@@ -77,7 +77,7 @@ def test_a_worker_script_becomes_a_role_beside_the_api(tmp_path: Path) -> None:
             "package": "services/api",
             "roles": {
                 "api": {"command": "node dist/server.js", "port": 4000, "health": "/health"},
-                "worker": {"command": "tsx src/worker.ts"},
+                "worker": {"command": "tsx src/worker.ts", "writable": ["/tmp"]},
             },
         }
     }
