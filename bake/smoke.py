@@ -479,7 +479,10 @@ _READ_ONLY = (
 _MODULE = re.compile(r"Cannot find (?:module|package) '((?:@[^'/]+/)?[^'./@][^'/]*)")
 _VARIABLE = re.compile(
     r"^(?=.*(?:\b[Ss]et\b|\b[Mm]ust\b|\b[Mm]issing\b|[Rr]equire[sd]|not (?:set|defined)))"
-    r"\w*Error: .*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
+    r"\w*Error: .*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b"
+    r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['\"`]? (?:is |are |must be )?(?:required|missing|not set|not defined|undefined)\b"
+    # As libraries that check the whole environment say it: t3-env, envalid and what is made with zod.
+    r"|[Ii]nvalid (?:server |runtime )?(?:env\b|environment)[\s\S]{0,400}?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
     re.M,
 )
 _REFUSED = re.compile(r"ECONNREFUSED[ :]*(\S+)|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (\S+)")
@@ -530,7 +533,7 @@ def _hint_module(trial: Trial, seen: Observed) -> str:
 
 def _hint_variable(_trial: Trial, seen: Observed) -> str:
     found = _VARIABLE.search(seen.log)
-    return f"it wants {found[1]}: set it in smoke.env" if found else ""
+    return f"it wants {found[found.lastindex or 0]}: set it in smoke.env" if found else ""
 
 
 def _hint_refused(_trial: Trial, seen: Observed) -> str:

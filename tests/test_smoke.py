@@ -311,6 +311,11 @@ def test_a_directory_that_must_be_writable_is_read_from_the_log(log: str, folder
         ),
         ("Error: Set REDIS_URL to a redis:// connection string", "it wants REDIS_URL: set it in smoke.env"),
         ("TypeError: DATABASE_URL is required", "it wants DATABASE_URL: set it in smoke.env"),
+        ('{"message":"Configuration is invalid: API_KEY is missing."}', "it wants API_KEY: set it in smoke.env"),
+        (
+            "Invalid environment variables: [\n  {\n    code: 'invalid_type',\n    path: [ 'AUTH_SECRET' ],",
+            "it wants AUTH_SECRET: set it in smoke.env",
+        ),
         ("Error: it must be so\n  code: 'MODULE_NOT_FOUND'", "its log is below"),
         (
             "Error: connect ECONNREFUSED 127.0.0.1:6379",
