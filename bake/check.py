@@ -1,7 +1,7 @@
 """What would go wrong, found before the build: lockfile, platforms, imports, install scripts, commands. Pure."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from bake.closure import missing_platform_packages
@@ -23,7 +23,7 @@ class Finding:
     """One thing that is wrong or odd.
 
     where: package, file or key. services: the services that it touches. file, line: for annotations, relative to
-    the workspace's root. remedy: the command or change that mends it. name: the import that it is about.
+    the workspace's root. remedy: the command or change that mends it.
     """
 
     level: Level
@@ -34,7 +34,6 @@ class Finding:
     services: tuple[str, ...] = ()
     file: str = ""
     line: int = 0
-    name: str = ""
 
     def __str__(self) -> str:
         whose = f" (in {', '.join(self.services)})" if self.services else ""
@@ -195,31 +194,7 @@ def _import_finding(
         services=services,
         file=one.file,
         line=one.line,
-        name=one.name,
     )
-
-
-_FEW = 3
-"""As many findings of one kind are told one by one."""
-_SHOWN = 12
-"""As many imports are named where they are told as one; `--format json` has them all."""
-
-
-def gathered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings to read, in their order: many imports that one change of one file mends are told as one."""
-    kinds: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in findings:
-        about = finding.what.partition(finding.name)[2] if finding.name else finding
-        kinds.setdefault((finding.level, about, finding.remedy, finding.services), []).append(finding)
-    told = (group if len(group) <= _FEW else [_as_one(group)] for group in kinds.values())
-    return tuple(finding for group in told for finding in group)
-
-
-def _as_one(group: Sequence[Finding]) -> Finding:
-    first = group[0]
-    names = ", ".join(f.name for f in group[1:_SHOWN]) + (", …" if len(group) > _SHOWN else "")
-    what = f"{first.what}, and so for {len(group) - 1} more: {names}"
-    return dataclasses.replace(first, what=what, remedy=first.remedy.replace("declare it", "declare them"))
 
 
 def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:

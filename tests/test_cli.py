@@ -93,18 +93,6 @@ def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy
     assert done.returncode == 1
 
 
-def test_many_imports_that_one_change_mends_are_told_as_one(copy: Path) -> None:
-    file = copy / "services/metastore/src/server.ts"
-    names = ("tsx", "vite", "esbuild", "rollup")
-    file.write_text("".join(f'import "{name}";\n' for name in names) + file.read_text())
-    done = bake("check", cwd=copy)
-    assert (
-        "bake: warning: services/metastore/src/routes.ts:3: imports yaml without declaring it; it was added to the "
-        "image, and so for 4 more: tsx, vite, esbuild, rollup (in metastore); "
-        "declare them in the dependencies of services/metastore/package.json"
-    ) in done.stderr.splitlines()
-
-
 def test_what_only_files_to_serve_import_and_nothing_provides_is_the_bundlers_business(copy: Path) -> None:
     file = copy / "apps/frontend/src/main.tsx"
     file.write_text('import "virtual-thing";\n' + file.read_text())

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
-from bake.check import Finding, check, errors, gathered
+from bake.check import Finding, check, errors
 from bake.context import Context, add_plan_arguments
 
 
@@ -27,17 +27,16 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 def show(context: Context, findings: Iterable[Finding]) -> None:
     """Say the findings on stderr; in GitHub Actions as annotations of their files."""
-    annotates = bool(context.environment.get("GITHUB_ACTIONS"))
-    told = tuple(findings) if annotates else tuple(gathered(findings))
-    context.noted.extend(map(str, told))
-    whole = annotates or context.volume == "verbose"
-    for group in _alike(told):
+    found = tuple(findings)
+    context.noted.extend(map(str, found))
+    whole = bool(context.environment.get("GITHUB_ACTIONS")) or context.volume == "verbose"
+    for group in _alike(found):
         shown = group if whole or len(group) <= _MOST else group[: _MOST - 1]
         for finding in shown:
             context.say(_line(context, finding))
         if left := len(group) - len(shown):
             context.say(f"bake: {group[0].level}: {left} more like this one; `bake check -v` shows each")
-    if not told:
+    if not found:
         context.say("bake: nothing to complain of")
 
 
