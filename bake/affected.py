@@ -64,7 +64,7 @@ def affected(old: Side, new: Side, edits: Edits) -> Mapping[str, tuple[Reason, .
     files = _visible(old, new, edits)
     common = tuple(_common(old, new, edits, files))
     sources = _sources(old, new, files)
-    entries = _changed_entries(old.project.workspace.lock, new.project.workspace.lock)
+    entries = {**_patched(old, new, files), **_changed_entries(old.project.workspace.lock, new.project.workspace.lock)}
     tools = _Tools(old, new, frozenset(entries))
     before = {i.target: i for i in old.plan.images}
     past, present = _Builds(old.plan), _Builds(new.plan)
@@ -143,6 +143,7 @@ def _settings(side: Side) -> Mapping[str, object]:
         "workspace.isolate": side.project.config.workspace.isolate,
         "install.build-scripts": plan.build_scripts,
         "layers.trim": plan.trim,
+        "patches": tuple(p.folder for p in plan.patches),
         "layers.most": project.config.layers.most,
         "secrets": tuple(m.option for m in plan.mounts),
         "package manager": _Manager(project.workspace),
@@ -170,7 +171,8 @@ class _Manager:
 def _root_files(old: Side, new: Side, files: Sequence[str]) -> Iterator[Reason]:
     """Changed files of the context that are no package's alone: builds of every package have them."""
     known, folders = {*old.project.root_files, *new.project.root_files}, _folders(old, new)
-    for path in files:
+    patches = _patch_files(old, new)
+    for path in (f for f in files if f not in patches):
         owned = any(_holds(f, path) or _holds(path, f) for f in folders if f or path not in known)
         if not owned and not _inputs(new, path):
             yield Reason(kind="config" if path in known else "unknown", what=path)
@@ -333,6 +335,17 @@ def _changed_entries(old: Lock, new: Lock) -> Mapping[str, _Moved]:
     return {p: pair for p, pair in pairs.items() if _identity(pair.old) != _identity(pair.new)}
 
 
+def _patch_files(old: Side, new: Side) -> Mapping[str, str]:
+    """File -> the lock entry that it changes, of the patches of before and of now."""
+    return {file: place for side in (old, new) for each in side.plan.patches for file, place in each.places()}
+
+
+def _patched(old: Side, new: Side, files: Iterable[str]) -> Mapping[str, str]:
+    """Lock entry -> the changed patch of it."""
+    patches, locks = _patch_files(old, new), (old.project.workspace.lock, new.project.workspace.lock)
+    return {patches[f]: f for f in files if f in patches and any(patches[f] in lock.entries for lock in locks)}
+
+
 def _identity(entry: Entry | None) -> tuple[str, ...]:
     """What decides an entry's files. Where it comes from does not count when its content is known."""
     if entry is None:
@@ -386,7 +399,7 @@ def _development(side: Side, package: str, leading: frozenset[str]) -> Closure:
     return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: tuple(there)})
 
 
-def _reached(now: Closure, was: Closure, changed: Mapping[str, _Moved], sides: Sequence[Side]) -> Iterator[Reason]:
+def _reached(now: Closure, was: Closure, changed: Mapping[str, object], sides: Sequence[Side]) -> Iterator[Reason]:
     """Lock entries that are what they were, and reached where they were not, or the other way round."""
     locks = [side.project.workspace.lock for side in sides]
     for entries, reach, said in ((was.entries, now, "reached now"), (now.entries, was, "no longer reached")):
@@ -397,7 +410,7 @@ def _reached(now: Closure, was: Closure, changed: Mapping[str, _Moved], sides: S
 
 
 def _dependencies(
-    held: Iterable[Closure], changed: Mapping[str, _Moved], tools: _Tools, ways: Ways
+    held: Iterable[Closure], changed: Mapping[str, object], tools: _Tools, ways: Ways
 ) -> Iterator[Reason]:
     """Changed lock entries that the images hold, or that a build of their packages can use."""
     if not changed:

@@ -7,9 +7,10 @@ from typing import Literal
 from bake.closure import missing_platform_packages
 from bake.command import command_needs
 from bake.imports import Undeclared
+from bake.patches import TOOL
 from bake.plan import Plan, ServiceStage
 from bake.project import Project
-from bake.scripts import has_script
+from bake.scripts import has_script, unheeded
 from bake.semver import satisfies
 from bake.workspace import Workspace, shown
 
@@ -48,6 +49,8 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_platforms(project, plan),
         *_imports(project, plan),
         *_scripts(project, plan),
+        *_own_scripts(project, plan),
+        *_patches(project, plan),
         *_commands(project, plan),
     )
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.level, f.where, f.line, f.what)))
@@ -215,6 +218,45 @@ def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:
     for name in (*plan.install_scripts, *plan.build_scripts):
         if name not in names:
             yield _error("script", "bake.toml: install", f"no package {name!r} in the lockfile", "remove it")
+
+
+def _own_scripts(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Install scripts of the root and of packages in images, which no install in a build runs."""
+    stages, without = {s.package: s for s in plan.stages}, project.config.install.without_scripts
+    for package in project.workspace.everyone:
+        stage = stages.get(package.path)
+        if package.name in without or (package.path and stage is None):
+            continue
+        for name, text in unheeded(package.scripts, stage.script if stage else ""):
+            build = (
+                f"its `{stage.script}` script" if stage and stage.script else "the build of the package that needs it"
+            )
+            yield Finding(
+                level="warning",
+                rule="script",
+                where=package.file("package.json"),
+                what=f"its `{name}` script does not run in builds: {text}",
+                remedy=f'run it in {build}, or add "{package.name}" to install.without-scripts when images do without',
+                services=_users(plan, package.path) if stage else (),
+                file=package.file("package.json"),
+            )
+
+
+def _patches(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Patches that cannot be applied, and those that change nothing."""
+    lock = project.workspace.lock
+    for patches in project.patches:
+        if not plan.patches:
+            what = "patch-package cannot work in pnpm's isolated node_modules"
+            yield _error("patch", patches.folder, what, "use `pnpm patch`, or node-linker=hoisted")
+            continue
+        if lock.resolve(patches.package, TOOL) is None:
+            remedy = f"run `{plan.manager.name} {'install' if plan.manager.name == 'npm' else 'add'} -D {TOOL}`"
+            yield _error("patch", patches.folder, f"{TOOL} applies these patches, and {lock.file} lacks it", remedy)
+        for file, place in patches.places():
+            if place not in lock.entries:
+                what = f"changes {place}, which {lock.file} does not hold"
+                yield Finding(level="warning", rule="patch", where=file, what=what, remedy="remove it", file=file)
 
 
 def _commands(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -99,7 +99,9 @@ class Install:
     """How third-party packages get into `node_modules`."""
 
     scripts: tuple[str, ...] = _doc("Packages whose install scripts may run, on the target platform only.", ())
-    without_scripts: tuple[str, ...] = _doc("Packages that work without their install script: no warning.", ())
+    without_scripts: tuple[str, ...] = _doc(
+        "Packages that work without their install script, be they the workspace's own: no warning.", ()
+    )
     build_scripts: tuple[str, ...] = _doc("Packages whose install scripts a build needs, on the build platform.", ())
 
 

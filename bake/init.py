@@ -11,7 +11,7 @@ from bake.facts import PackageFacts, WorkspaceFacts
 from bake.frontends import Frontend, find_frontend
 from bake.parity import parse_programs
 from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, platform_of, start_of
-from bake.scripts import ScriptAdvice, advise
+from bake.scripts import ScriptAdvice, advise, unheeded
 from bake.semver import satisfies
 from bake.workspace import Package, Workspace
 
@@ -852,20 +852,16 @@ def _variables(facts: PackageFacts) -> tuple[str, ...]:
 
 
 def _notes(facts: WorkspaceFacts) -> Iterator[str]:
-    scripts = facts.workspace.root_package.scripts
-    for name in ("preinstall", "install", "postinstall", "prepare"):
-        text = scripts.get(name, "")
-        if text and not re.search(r"husky|lefthook|simple-git-hooks|only-allow|lint-staged|patch-package", text):
-            yield f"the root's `{name}` script does not run in images: {text}"
+    for name, text in unheeded(facts.workspace.root_package.scripts):
+        yield f"the root's `{name}` script does not run in images: {text}"
 
 
 def _package_notes(facts: PackageFacts) -> Iterator[str]:
     """Scripts of a package that npm runs at an install, and images' builds do not."""
     package = facts.package
-    hooks = [n for n in ("preinstall", "install", "postinstall") if n in package.scripts]
     generates = _prisma(facts) and "build" in package.scripts and not _runs(package, "build", _GENERATE)
     if generates:
         yield f"{package.path}: its build has to run `{_GENERATE}` first; write it into its scripts.build"
-    for name in hooks:
-        if not (generates and _GENERATE in package.scripts[name]):
-            yield f"{package.path}: its `{name}` script does not run in builds: {package.scripts[name]}"
+    for name, text in unheeded(package.scripts, "build"):
+        if not (generates and _GENERATE in text):
+            yield f"{package.path}: its `{name}` script does not run in builds: {text}"

@@ -32,8 +32,9 @@ class Manager:
     when bake runs these scripts itself. cache: the directory that installs share. files: what installs read
     beside the manifests, path -> text. fields: what they read of a package.json beside what npm reads.
     layout: "places" when the lockfile tells where packages will lie, "walk" when only the installed tree does.
-    hoisted: folders of links that the manager makes on its own account. public: patterns of names that it links
-    at the root for everybody. isolates: scripts run without the records of the whole installation.
+    patches: whether patch-package finds its way in the tree. hoisted: folders of links that the manager makes on its
+    own account. public: patterns of names that it links at the root for everybody. isolates: scripts run without the
+    records of the whole installation.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Manager:
     files: Mapping[str, str] = field(default_factory=_no_files)
     fields: tuple[str, ...] = ()
     layout: Layout = "places"
+    patches: bool = True
     hoisted: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     isolates: bool = True
@@ -105,6 +107,7 @@ def make_pnpm(version: str, *, files: Mapping[str, str], hoisted: bool) -> Manag
         files=files,
         fields=("pnpm", "resolutions", "dependenciesMeta", "devEngines"),
         layout="walk" if hoisted else "places",
+        patches=hoisted,
         hoisted=() if hoisted else ("node_modules/.pnpm/node_modules", "node_modules"),
     )
 

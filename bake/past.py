@@ -13,7 +13,7 @@ from bake.imports import Import
 from bake.project import EJECTED, Project, load_project
 from bake.render import strip_credentials
 
-_ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore")
+_ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
 _FOLDERS = (EJECTED, "patches", ".yarn/patches")
 _CHECKOUT = Path(__file__).parent.parent
 _TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker-bake.hcl.j2")

@@ -17,6 +17,7 @@ from bake.command import command_binaries
 from bake.errors import ConfigError, UsageError
 from bake.ignore import Part
 from bake.managers import Manager
+from bake.patches import Patches
 from bake.project import Project
 from bake.tags import make_tags, names
 from bake.workspace import ROOT, Package, Workspace, shown
@@ -193,6 +194,7 @@ class Plan:
     groups: tuple[Group, ...]
     layers: tuple[LayerClass, ...]
     trim: tuple[str, ...]
+    patches: tuple[Patches, ...]
     install_scripts: tuple[str, ...]
     build_scripts: tuple[str, ...]
     services: tuple[ServiceStage, ...]
@@ -263,6 +265,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         groups=groups,
         layers=layers,
         trim=config.layers.trim,
+        patches=project.patches if workspace.tool.patches else (),
         install_scripts=config.install.scripts,
         build_scripts=config.install.build_scripts,
         services=_service_stages(project, images, closures, layers, groups),

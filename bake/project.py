@@ -16,6 +16,7 @@ from bake.imports import Import, Undeclared, imported_packages, load_imports, un
 from bake.lock import FILE_NAME as LOCK_NAME
 from bake.lock import BakeLock, complete, load_lock
 from bake.mentions import load_mentions, script_words
+from bake.patches import Patches, load_patches
 from bake.reference import parse_reference
 from bake.tsconfig import parse_jsonc
 from bake.workspace import ROOT, Package, Workspace, load_workspace
@@ -56,6 +57,8 @@ class Project:
     """Those of them that a process which runs TypeScript sources reads too."""
     parts: Mapping[str, tuple[Part, ...]]
     """Package path -> its own sources, for the packages that images can be made of."""
+    patches: tuple[Patches, ...]
+    """What patch-package changes after an install."""
     ignored: tuple[str, ...]
     """What git ignores, as .dockerignore patterns."""
     npmrc: str
@@ -162,6 +165,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         root_files=tuple(sorted({*files, *tsconfigs})),
         tsconfigs=tsconfigs,
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
+        patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=load_git_ignored(root, (p.path for p in original.packages)),
         npmrc=_text(root / ".npmrc"),
         secrets=_secrets(config, file.parent, environment) if secrets is None else secrets,

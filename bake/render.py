@@ -65,6 +65,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **_manifests(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
         "tools/carve.mjs": template_text("docker/carve.mjs"),
+        **({"tools/patch.mjs": template_text("docker/patch.mjs")} if plan.patches else {}),
         **({} if plan.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),
     }
@@ -128,7 +129,8 @@ def render_ignore(project: Project, plan: Plan) -> str:
         "*",
         *_package_patterns(project, plan),
     ]
-    lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs))]
+    patches = [p.folder for p in plan.patches]
+    lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *patches))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
     built = [s.package for s in plan.stages if s.script]

@@ -1,6 +1,7 @@
-"""Advice on install scripts: which packages need theirs, which do without. Pure."""
+"""Install scripts: which third-party packages need theirs, which of the workspace's own do something. Pure."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bake.closure import Entry, Lock
@@ -64,3 +65,42 @@ def _verdict(entry: Entry) -> str:
     if entry.name in _WITHOUT and (_WITHOUT[entry.name] == "*" or satisfies(version, _WITHOUT[entry.name])):
         return "without"
     return "run" if entry.name in _WITH else "unknown"
+
+
+# --- the workspace's own ----------------------------------------------------------------------------------
+
+LIFECYCLE = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
+"""Scripts of the workspace's own packages that an install runs. Source: docs.npmjs.com/cli/using-npm/scripts."""
+
+_RUN = re.compile(r"(?:npm|pnpm|yarn|bun)\s+(?:run(?:-script)?\s+)?(?:(?:-s|--silent)\s+)?([\w:.-]+)")
+_NEEDLESS = re.compile(
+    # For developers: git's hooks, checks of their tools, browsers of tests.
+    r"husky|lefthook|simple-git-hooks|git-hooks|hooksPath|pre-commit|commitlint|lint-staged|^git\b|only-allow|is-ci\b"
+    r"|check-node-version|check-engine|playwright|cypress|puppeteer browsers|opencollective|install-app-deps"
+    # What bake does itself: builds of packages, patches.
+    r"|patch-package|\bturbo\b|\blerna\b|\bnx (?:run|run-many|build|reset|sync|affected)\b"
+    r"|^(?=.*\bbuild)(?:npm|pnpm|yarn)\b.*\s(?:-ws?|--workspaces?|--filter|-F|-r|--recursive|workspaces?)\b"
+    # Nothing.
+    r"|^(?:echo|exit|true|test|\[|cd|rm|rimraf|chmod|:)(?:\s|$)|^node -e ['\"]{2}$|^$"
+)
+
+
+def steps(scripts: Mapping[str, str], name: str, depth: int = 0) -> Iterator[str]:
+    """Yield the simple commands of a script, those of scripts that it runs in their places."""
+    for step in re.split(r"\s*(?:&&|\|\||;|\n)\s*", scripts.get(name, "").strip()):
+        run = _RUN.fullmatch(step)
+        if run and run[1] in scripts and depth < 6:
+            yield from steps(scripts, run[1], depth + 1)
+        elif step:
+            yield step
+
+
+def unheeded(scripts: Mapping[str, str], build: str = "") -> tuple[tuple[str, str], ...]:
+    """Return (script, its text) of the install scripts that a build may miss. build: the script that it runs."""
+    ran = (f"pre{build}", build, f"post{build}") if build else ()
+    done = {step for name in ran for step in steps(scripts, name)}
+    return tuple(
+        (name, scripts[name])
+        for name in LIFECYCLE
+        if name not in ran and any(s not in done and not _NEEDLESS.search(s) for s in steps(scripts, name))
+    )

@@ -31,6 +31,7 @@ TOOLS = frozenset(
         "test_matrix",
         "test_npm_registry",
         "test_page",
+        "test_patches",
         "test_publish",
         "test_record",
         "test_registry",

@@ -460,8 +460,8 @@ def test_prismas_client_is_generated_and_kept(tmp_path: Path) -> None:
             ("services/api: its build has to run `prisma generate` first; write it into its scripts.build",),
         ),
         (
-            {"build": "prisma generate && tsc", "postinstall": "playwright install"},
-            ("services/api: its `postinstall` script does not run in builds: playwright install",),
+            {"build": "prisma generate && tsc", "postinstall": "node scripts/fetch.js"},
+            ("services/api: its `postinstall` script does not run in builds: node scripts/fetch.js",),
         ),
     ],
 )
