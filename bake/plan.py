@@ -595,37 +595,72 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
     return needs
 
 
-def _order(needs: Mapping[str, tuple[str, ...]], roots: Iterable[str], *, cycles: bool) -> tuple[str, ...]:
-    """The roots and all they need, needed ones first. Raises ConfigError naming a cycle, unless `cycles` may be."""
-    done: dict[str, None] = {}
-    for root in roots:
-        _visit(root, needs, done, (), cycles=cycles)
-    return tuple(done)
+def _reach(path: str, needs: Mapping[str, tuple[str, ...]], seen: dict[str, None]) -> dict[str, None]:
+    """Add a package and all that it needs, needed ones first as far as they do not need each other."""
+    pending = [(path, iter(needs[path]))]
+    entered = {*seen, path}
+    while pending:
+        one, rest = pending[-1]
+        need = next((n for n in rest if n not in entered), None)
+        if need is None:
+            seen[one] = None
+            pending.pop()
+        else:
+            entered.add(need)
+            pending.append((need, iter(needs[need])))
+    return seen
 
 
-def _visit(
-    path: str, needs: Mapping[str, tuple[str, ...]], done: dict[str, None], trail: tuple[str, ...], *, cycles: bool
-) -> None:
-    if path in trail and cycles:
-        return
-    if path in trail:
-        cycle = " -> ".join((*trail[trail.index(path) :], path))
-        raise ConfigError("workspace", f"packages need each other to build: {cycle}", 'set workspace.build = "whole"')
-    if path in done:
-        return
-    for need in needs[path]:
-        _visit(need, needs, done, (*trail, path), cycles=cycles)
-    done[path] = None
+def _refuse_circles(needs: Mapping[str, tuple[str, ...]], own: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise ConfigError for packages whose builds need each other. own: what each build needs, directly or not."""
+    for path in sorted(own):
+        for other in own[path]:
+            if path in own.get(other, ()):
+                circle = " -> ".join((*_way(path, other, needs), *_way(other, path, needs)[1:]))
+                what = f"packages need each other to build: {circle}"
+                raise ConfigError("workspace", what, 'set workspace.build = "whole"')
+
+
+def _way(start: str, goal: str, needs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The shortest way from one package to another that it needs."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    for way in ways:
+        if way[-1] == goal:
+            return way
+        ways += [(*way, need) for need in needs[way[-1]] if need not in seen]
+        seen |= {*needs[way[-1]]}
+    return ()
 
 
 def _stages(project: Project, request: Request, closures: Mapping[str, Closure]) -> tuple[Stage, ...]:
     needs = _needs(project)
     services = [_path(project, s) for s in project.config.services]
-    roots = sorted({*services, *(p for c in closures.values() for p in c.packages)})
+    order: dict[str, None] = {}
+    for root in sorted({*services, *(p for c in closures.values() for p in c.packages)}):
+        _reach(root, needs, order)
+    reach = {p: tuple(n for n in _reach(p, needs, {}) if n != p) for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
-    whole = project.config.workspace.build == "whole"
-    order = _order(needs, roots, cycles=whole)
-    return tuple(_stage(project, request, path, _order(needs, (path,), cycles=whole)[:-1]) for path in order)
+    if project.config.workspace.build == "whole":
+        return tuple(_stage(project, request, p, reach[p]) for p in order)
+    building = _building(project)
+    _refuse_circles(needs, {p: reach[p] for p in order if p in building})
+    own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
+    # Each after what it needs, which reaches less than it.
+    places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
+    return tuple(_stage(project, request, p, own[p]) for p in places)
+
+
+def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What a package without a script needs: those that may write into it. Else it stays the source that it is."""
+    writers = (n for n in reach[path] if project.settings(project.workspace.package(n)).outputs)
+    return tuple(n for n in writers if path not in reach[n])
+
+
+def _building(project: Project) -> frozenset[str]:
+    """Paths of the packages that have a script to build them."""
+    packages = project.workspace.packages
+    return frozenset(p.path for p in packages if _script(project, p, project.settings(p)))
 
 
 def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]) -> Stage:

@@ -552,7 +552,7 @@ def test_init_writes_a_file_that_bake_can_plan(
 
 def test_packages_that_need_each_other_are_built_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = {"name": "shared", "main": "dist/index.js", "scripts": {"build": "tsc"}}
-    api = {**API, "scripts": {"start": "node dist/server.js"}, "dependencies": {"shared": "*"}}
+    api = {**API, "scripts": {"build": "tsc", "start": "node dist/server.js"}, "dependencies": {"shared": "*"}}
     source = "import type { Order } from 'api';"
     files = {"packages/shared/src/index.ts": source}
     root = workspace(tmp_path, {"packages/shared": shared, "services/api": api}, **files)

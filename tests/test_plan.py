@@ -1,6 +1,8 @@
 """The plan of the example workspace: images, stages, closures, tags."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +10,7 @@ from bake.config import PackageSettings
 from bake.config import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
 from bake.plan import Plan, Request, make_plan, select, stage_name
-from bake.project import Project
+from bake.project import Project, load_project
 
 
 def changed(project: Project, /, **tables: object) -> Project:
@@ -31,6 +33,51 @@ def test_a_package_is_built_after_what_it_needs_even_through_references_alone(ex
     catalog = next(s for s in example_plan.stages if s.package == "services/catalog")
     assert "packages/filestore-client" in catalog.needs
     assert all(order.index(n) < order.index(s.package) for s in example_plan.stages for n in s.needs)
+
+
+def circle(root: Path, scripts: dict[str, dict[str, str]], settings: str = "") -> dict[str, tuple[str, ...]]:
+    """Package -> needs of its stage, in the order of stages; app needs a and b, which name each other."""
+    manifests: dict[str, dict[str, object]] = {
+        "": {"name": "w", "workspaces": ["app", "a", "b"]},
+        "app": {"name": "app", "dependencies": {"a": "*"}, "scripts": {"start": "node x.js"}},
+        "a": {"name": "a", "dependencies": {"b": "*"}},
+        "b": {"name": "b"},
+    }
+    for path, manifest in manifests.items():
+        (root / path).mkdir(exist_ok=True)
+        manifest["scripts"] = {**scripts.get(path, {}), "start": "node x.js"}
+        (root / path / "package.json").write_text(json.dumps(manifest))
+    links = {f"node_modules/{p}": {"resolved": p, "link": True} for p in ("app", "a", "b")}
+    lock = {"lockfileVersion": 3, "packages": {**manifests, **links}}
+    (root / "package-lock.json").write_text(json.dumps(lock))
+    (root / "b/index.ts").write_text('import { a } from "../a/index.ts"; a();')
+    (root / "bake.toml").write_text(f'[project]\nname = "w"\n[services.app]\npackage = "app"\n{settings}')
+    plan = make_plan(load_project(root / "bake.toml", {}), Request())
+    return {stage.package: stage.needs for stage in plan.stages}
+
+
+BUILD = {"build": "tsc"}
+
+
+def test_packages_without_a_build_may_name_each_other(tmp_path: Path) -> None:
+    assert circle(tmp_path, {"app": BUILD}) == {"b": (), "a": (), "app": ("b", "a")}
+
+
+def test_one_build_may_need_packages_that_name_it(tmp_path: Path) -> None:
+    assert circle(tmp_path, {"app": BUILD, "a": BUILD}) == {"b": (), "a": ("b",), "app": ("b", "a")}
+
+
+def test_builds_that_need_each_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        circle(tmp_path, {"a": BUILD, "b": BUILD})
+    assert str(caught.value) == (
+        'workspace: packages need each other to build: a -> b -> a; set workspace.build = "whole"'
+    )
+
+
+def test_a_package_without_a_build_gets_what_others_write_into_it(tmp_path: Path) -> None:
+    settings = '[packages.b]\noutputs = ["app/generated"]\n[packages.a]\nignore = ["b"]\n'
+    assert circle(tmp_path, {"b": BUILD}, settings) == {"a": (), "b": ("a",), "app": ("b",)}
 
 
 def test_a_binary_that_only_the_root_has_for_development_is_in_the_closure(example_plan: Plan) -> None:
