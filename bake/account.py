@@ -102,7 +102,7 @@ def ran_steps(progress: Progress) -> tuple[Ran, ...]:
             platform=s.platform,
             what=plain(s.what),
             cached=s.cached,
-            failed=bool(s.error),
+            failed=s.failed,
             intervals=tuple((round(start, 3), round(end, 3)) for start, end in sorted(s.intervals.items())),
         )
         for s in progress.steps.values()

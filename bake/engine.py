@@ -214,10 +214,13 @@ def run_bake(root: Path, file: str, options: BuildOptions, report: Callable[[Ste
     """
     with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root), _ending_children():
         metadata = Path(folder) / "metadata.json"
+        begin = time.monotonic()
         progress = _stream(file, options, metadata, report)
+        seconds = time.monotonic() - begin
         data = json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}
     if options.progress == "tty":
         progress = _history(data, options.builder)
+    progress.keep_last(seconds)
     return Built(metadata=data, progress=progress)
 
 

@@ -45,6 +45,11 @@ class Step:
         return self.completed is not None
 
     @property
+    def failed(self) -> bool:
+        """Whether it broke. BuildKit cancels steps in builds that go well, too: it does equal ones once."""
+        return bool(self.error) and "context canceled" not in self.error
+
+    @property
     def runs(self) -> bool:
         """Whether it is an instruction of the Dockerfile that runs a command."""
         return self.what.startswith("RUN ")
@@ -110,13 +115,29 @@ class Progress:
 
     def failed(self) -> Step | None:
         """The step that failed first; steps that were cancelled with it do not count."""
-        broken = [s for s in self.steps.values() if s.error and "context canceled" not in s.error]
+        broken = [s for s in self.steps.values() if s.failed]
         return min(broken, key=lambda s: s.completed or 0.0, default=None)
 
     def ran(self) -> tuple[Step, ...]:
         """The RUN steps that were executed, not taken from a cache, in the order they started."""
         steps = (s for s in self.steps.values() if s.runs and not s.cached and s.intervals)
         return tuple(sorted(steps, key=lambda s: s.started or 0.0))
+
+    def keep_last(self, seconds: float) -> None:
+        """Make hits of steps that had ended before a run of that length began.
+
+        Of a step that other builds hold, BuildKit tells when it ran for them. Measured by the builder's own clock.
+        """
+        begin = max((end for s in self.steps.values() for end in s.intervals.values()), default=0.0) - seconds
+        for step in self.steps.values():
+            kept = {max(start, begin): end for start, end in step.intervals.items() if end >= begin}
+            if step.intervals and not kept:
+                step.cached, kept = True, {begin: begin}
+            step.intervals, step.started, step.completed = (
+                kept,
+                min(kept, default=None),
+                max(kept.values(), default=None),
+            )
 
     def _vertex(self, vertex: Mapping[str, Any], target: str) -> Step | None:
         step = self.steps.setdefault(vertex["digest"], Step(digest=vertex["digest"], name=vertex.get("name", "")))

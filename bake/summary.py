@@ -112,7 +112,7 @@ def _bars(steps: Iterable[Step]) -> list[_Bar]:
             _milliseconds(min(min(s.intervals) for s in group) - begin),
             # Mermaid draws nothing that takes no time.
             max(_milliseconds(max(max(s.intervals.values()) for s in group) - begin), 1),
-            any(s.error for s in group),
+            any(s.failed for s in group),
         )
         for name, group in stages.items()
     ]

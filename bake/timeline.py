@@ -69,7 +69,8 @@ def _row(index: int, name: str, steps: Sequence[Step], begin: float, scale: floa
     seconds = union(i for s in steps if s.works and not s.cached for i in s.intervals.items())
     what = f"{name}: {seconds:.1f} s, {sum(s.cached for s in steps)} of {len(steps)} steps cached"
     back = f'<rect class="row" x="0" y="{y}" width="{_LEFT + _WIDTH + _MARGIN}" height="{_ROW}"/>' if index % 2 else ""
-    label = name if len(name) <= 36 else f"{name[:35]}…"
+    stage, _, platform = name.rpartition(" ")
+    label = name if len(name) <= 36 or not stage else f"{stage[: 34 - len(platform)]}… {platform}"
     return [
         f"<g><title>{_xml(what)}</title>{back}",
         f'<text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">{_xml(label)}</text>',
@@ -80,8 +81,8 @@ def _row(index: int, name: str, steps: Sequence[Step], begin: float, scale: floa
 
 def _bars(step: Step, y: int, begin: float, scale: float) -> list[str]:
     """One bar per time it ran, of at least two pixels so that a hit can be seen."""
-    kind = "failed" if step.error else "cached" if step.cached else "run" if step.runs else "other"
-    note = "failed" if step.error else "cached" if step.cached else f"{step.seconds:.1f} s"
+    kind = "failed" if step.failed else "cached" if step.cached else "run" if step.runs else "other"
+    note = "failed" if step.failed else "cached" if step.cached else f"{step.seconds:.1f} s"
     return [
         f'<rect class="{kind}" x="{_LEFT + (start - begin) * scale:.1f}" y="{y + 5}"'
         f' width="{max((end - start) * scale, 3):.1f}" height="{_ROW - 10}" rx="1.5">'

@@ -11,9 +11,10 @@ from bake.progress import Progress, merge, missing_image
 from bake.timeline import timeline
 
 
-def _line(digest: str, name: str, start: float, end: float, *, cached: bool = False) -> str:
+def _line(digest: str, name: str, start: float, end: float, *, cached: bool = False, error: str = "") -> str:
     stamp = "2026-01-01T00:00:{:09.6f}Z".format
     vertex = {"digest": digest, "name": name, "started": stamp(start), "completed": stamp(end), "cached": cached}
+    vertex |= {"error": error} if error else {}
     return json.dumps({"vertexes": [vertex]})
 
 
@@ -72,6 +73,41 @@ def test_a_timeline_has_a_row_per_stage_and_hollow_bars_for_hits() -> None:
     assert ("run", 'RUN echo "<&>" (2.0 s)') in bars
     assert ("cached", "COPY x y (cached)") in bars
     assert "prefers-color-scheme: dark" in drawing
+
+
+def test_a_step_that_buildkit_cancelled_is_not_one_that_failed() -> None:
+    name = "[linux/amd64 build 1/1] RUN make"
+    cancelled = "process did not complete successfully: context canceled: context canceled"
+    progress = _progress(_line("a", name, 1.0, 3.0, error=cancelled), target="api")
+    assert progress.failed() is None
+    assert "make (2.0 s)" in timeline(progress, title="shop")
+    progress.feed(_line("b", name, 2.0, 3.0, error="exit code: 1"), target="api")
+    assert [s.digest for s in progress.steps.values() if s.failed] == ["b"]
+    assert "make (failed)" in timeline(progress, title="shop")
+
+
+def test_a_step_that_another_build_ran_earlier_is_a_hit_when_this_one_began() -> None:
+    name = "[linux/amd64 build {}/4] RUN make".format
+    progress = _progress(
+        _line("a", name(1), 1.0, 4.0),
+        _line("b", name(2), 2.0, 12.0),
+        _line("c", name(3), 11.0, 20.0),
+        json.dumps({"vertexes": [{"digest": "d", "name": name(4)}]}),
+        target="api",
+    )
+    progress.keep_last(10.0)
+    begin = progress.steps["a"].started or 0.0
+    assert [(s.cached, s.started and s.started - begin, s.seconds) for s in progress.steps.values()] == [
+        (True, 0.0, 0.0),
+        (False, 0.0, 2.0),
+        (False, 1.0, 9.0),
+        (False, None, 0.0),
+    ]
+
+
+def test_a_long_name_of_a_stage_leaves_its_platform_in_sight() -> None:
+    progress = _progress(_line("a", f"[linux/amd64->arm64 out-{'x' * 40} 1/1] COPY x y", 1.0, 2.0), target="api")
+    assert f">out-{'x' * 25}… arm64</text>" in timeline(progress, title="shop")
 
 
 def test_a_cache_is_shown_by_kind_the_biggest_first() -> None:
