@@ -3,6 +3,7 @@
 What a digest holds never changes, so it is read once and kept in `.bake/cache/images.json`.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -66,19 +67,25 @@ def load_registry_images(registry: Registry, references: Mapping[str, str], cach
     """Images of a registry. references: target -> name. Raises RegistryError."""
     known = _load(cache)
     stored = tuple(s for target, name in references.items() for s in _pull(registry, target, name))
-    missing = {
-        n.digest: (n, references[s.image])
-        for s in stored
-        for n in s.layers
-        if n.origin != "base" and n.digest not in known.contents
-    }
+    layers = ((n, references[s.image]) for s in stored for n in s.layers)
+    missing = {n.digest: (n, name) for n, name in layers if n.digest not in known.contents}
     with ThreadPoolExecutor(4) as pool:
-        blobs = pool.map(lambda one: registry.blob(parse_reference(one[1]), one[0].digest), missing.values())
-        for (layer, _name), blob in zip(missing.values(), blobs, strict=True):
-            if contents := read_contents(io.BytesIO(blob), layer.media_type):
-                known.contents[layer.digest] = contents
+        read = pool.map(lambda one: _pulled_contents(registry, *one), missing.values())
+        known.contents.update({digest: c for digest, c in zip(missing, read, strict=True) if c})
     _keep(cache, known, set())
     return Images(stored=stored, contents=known.contents)
+
+
+def _pulled_contents(registry: Registry, layer: Layer, name: str) -> Contents | None:
+    """What a layer holds. Base layers are large: of them, the four bytes that tell their size are enough."""
+    reference = parse_reference(name)
+    if layer.origin != "base":
+        return read_contents(io.BytesIO(registry.blob(reference, layer.digest)), layer.media_type)
+    with contextlib.suppress(RegistryError):  # a base may keep its layers elsewhere
+        if layer.media_type.endswith("gzip"):
+            tail = registry.blob_tail(reference, layer.digest, 4)
+            return _base_contents(unpacked_size(tail, layer.media_type))
+    return None
 
 
 def _pull(registry: Registry, target: str, name: str) -> tuple[Stored, ...]:
@@ -161,7 +168,10 @@ def _contents(layer: Layer, blob: Callable[[str], IO[bytes]]) -> Contents | None
         return read_contents(stream, layer.media_type)
     end = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, end - 4))
-    unpacked = end if layer.media_type.endswith(".tar") else unpacked_size(stream.read(), layer.media_type)
+    return _base_contents(end if layer.media_type.endswith(".tar") else unpacked_size(stream.read(), layer.media_type))
+
+
+def _base_contents(unpacked: int | None) -> Contents | None:
     return None if unpacked is None else Contents(unpacked=unpacked, files=0)
 
 

@@ -187,6 +187,11 @@ class Registry:
             raise RegistryError(f"{ref.name}@{digest}", "the registry sent other content", "try again")
         return body
 
+    def blob_tail(self, reference: Reference | str, digest: str, count: int) -> bytes:
+        """The last bytes of a blob, not verified; a registry that knows no ranges sends the whole."""
+        headers = {"Range": f"bytes=-{count}"}
+        return self._call("GET", _reference(reference), f"blobs/{digest}", headers=headers).body[-count:]
+
     def has_blob(self, reference: Reference | str, digest: str) -> bool:
         """Whether the reference's repository has the blob."""
         return self._exists(_reference(reference), f"blobs/{digest}")

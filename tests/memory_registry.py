@@ -65,7 +65,7 @@ class MemoryRegistry:
         if found := _MANIFEST.fullmatch(asked.path):
             return self._manifest(asked, found["name"], found["target"])
         if (found := _BLOB.fullmatch(asked.path)) and found["digest"] in self.blobs:
-            return Answer(body=self.blobs[found["digest"]])
+            return _blob(self.blobs[found["digest"]], asked.headers.get("range", ""))
         if asked.method == "POST" and asked.path.endswith("/blobs/uploads/"):
             return Answer(status=202, headers={"Location": f"{asked.path}1"})
         if asked.method == "DELETE" and asked.path.endswith("/blobs/uploads/1"):
@@ -100,6 +100,11 @@ class MemoryRegistry:
     def client() -> Registry:
         """A client of it that does not wait between attempts."""
         return Registry(sleep=lambda _: None)
+
+
+def _blob(body: bytes, wanted: str) -> Answer:
+    """The blob, or of `bytes=-N` its end."""
+    return Answer(status=206, body=body[-int(wanted.removeprefix("bytes=-")) :]) if wanted else Answer(body=body)
 
 
 @contextmanager

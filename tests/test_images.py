@@ -14,7 +14,8 @@ from bake.cli import main
 from bake.registry import INDEX_TYPES, MANIFEST_TYPES
 from bake.release import Release, ReleasedImage, write_release
 from tests.git_workspace import GitWorkspace, make_git_workspace
-from tests.memory_registry import memory_registry
+from tests.memory_registry import MemoryRegistry, memory_registry
+from tests.scripted_server import Answer, Asked
 
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 Blobs = dict[str, bytes]
@@ -186,17 +187,52 @@ def test_a_fleet_over_its_budget_fails(shop: GitWorkspace, engine: Engine, capsy
     assert capsys.readouterr().err == "bake: error: all images: 22.0 kB is 2.0 kB over budget.fleet\n"
 
 
+def push(server: MemoryRegistry, file: Path, *layers: tuple[str, Mapping[str, int]]) -> None:
+    """Put an image `api` there, and the manifest of that push into the file."""
+    digest, body = put_image(server.blobs, *layers)
+    server.manifests["shop-api", digest] = (MANIFEST_TYPES[0], body)
+    index = json.dumps({"schemaVersion": 2, "manifests": [{"digest": digest, "size": 1}]}).encode()
+    top = f"sha256:{hashlib.sha256(index).hexdigest()}"
+    server.manifests["shop-api", top] = (INDEX_TYPES[0], index)
+    image = ReleasedImage(image="api", repository=f"{server.host}/shop-api", digest=top, platforms=(), bytes=1)
+    file.parent.mkdir(exist_ok=True)
+    write_release(file, Release(project="shop", images=(image,)))
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_size_of_pushed_images_reads_no_more_of_a_base_than_the_size_it_unpacks_to(
+    ranges: bool, shop: GitWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted: list[str] = []
+
+    def before(asked: Asked) -> Answer | None:
+        wanted.extend(asked.headers[name] for name in asked.headers if name == "range")
+        digest = asked.path.rpartition("/")[2]
+        return None if ranges or digest not in server.blobs else Answer(body=server.blobs[digest])
+
+    with memory_registry() as server:
+        push(server, shop.root / ".bake" / "release.json", BASE, modules(left=2_000), API)
+        server.before = before
+        (api,) = json.loads(told(capsys, "size", "api", "--pushed", "--format", "json"))["images"]
+    assert wanted == ["bytes=-4"]
+    assert (api["base"]["unpacked"], api["total"]["unpacked"]) == (10_240, 13_240)
+
+
+def test_size_of_pushed_images_without_their_base_leaves_open_what_it_unpacks_to(
+    shop: GitWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with memory_registry() as server:
+        push(server, shop.root / ".bake" / "release.json", BASE, modules(left=2_000), API)
+        server.before = lambda asked: Answer(status=404) if "range" in asked.headers else None
+        text = told(capsys, "size", "api", "--pushed")
+    assert text.splitlines()[0].split() == ["IMAGE", "PLATFORM", "BASE", "SHARED", "OWN", "SIZE"]
+
+
 def test_size_against_an_earlier_push_names_the_package_and_who_brought_it(
     shop: GitWorkspace, engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with memory_registry() as server:
-        old, body = put_image(server.blobs, BASE, modules(left=2_000), API)
-        server.manifests["shop-api", old] = (MANIFEST_TYPES[0], body)
-        index = json.dumps({"schemaVersion": 2, "manifests": [{"digest": old, "size": 1}]}).encode()
-        top = f"sha256:{hashlib.sha256(index).hexdigest()}"
-        server.manifests["shop-api", top] = (INDEX_TYPES[0], index)
-        image = ReleasedImage(image="api", repository=f"{server.host}/shop-api", digest=top, platforms=(), bytes=1)
-        write_release(shop.root / "old.json", Release(project="shop", images=(image,)))
+        push(server, shop.root / "old.json", BASE, modules(left=2_000), API)
         report = json.loads(told(capsys, "size", "--against", "old.json", "--format", "json"))
         text = told(capsys, "size", "--against", "old.json")
     assert report["growth"] == [

@@ -176,13 +176,18 @@ def _budgets(context: Context, plan: "Plan") -> Mapping[str, tuple[str, int]]:
 
 
 def _text(report: Report, form: Any) -> str:
-    parts = [form([_row(s, report) for s in report.sizes]), form([_fleet(report.fleet)])]
+    parts = [form(_known([_row(s, report) for s in report.sizes])), form(_known([_fleet(report.fleet)]))]
     if report.growth:
         parts.append(form([_growth(g) for g in report.growth[:_SHOWN]]))
     left = len(report.growth) - _SHOWN
     if left > 0:
         parts.append(f"{left} more; see --format json")
     return "\n\n".join(parts)
+
+
+def _known(rows: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
+    """Without `unpacked` where nobody knows any: a registry may keep a base's layers elsewhere."""
+    return rows if any(r["unpacked"] for r in rows) else [{k: r[k] for k in r if k != "unpacked"} for r in rows]
 
 
 def _row(size: ImageSize, report: Report) -> Mapping[str, str]:
