@@ -20,9 +20,14 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
     """
     for name, text in files.items():
         _write(folder / name, text)
-    _write(folder / ".gitignore", "*\n")
+    ignore_in_git(folder)
     for owned in _OWNED:
         _remove_strangers(folder, folder / owned, set(files))
+
+
+def ignore_in_git(folder: Path) -> None:
+    """Make git ignore the folder, which is made if need be. Raises OSError."""
+    _write(folder / ".gitignore", "*\n")
 
 
 def _write(path: Path, text: str) -> None:

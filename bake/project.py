@@ -1,5 +1,6 @@
 """All that a plan is made of, read from disk: bake.toml, the workspace, bake.lock and the sources' imports."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -11,6 +12,7 @@ from bake import config as cfg
 from bake.closure import parse_lock
 from bake.command import command_needs
 from bake.errors import ConfigError
+from bake.generated import ignore_in_git
 from bake.ignore import Part, load_git_ignored, load_parts
 from bake.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.lock import FILE_NAME as LOCK_NAME
@@ -126,6 +128,9 @@ class Project:
 
     @functools.cached_property
     def _imports(self) -> "functools._lru_cache_wrapper[tuple[Import, ...]]":
+        with contextlib.suppress(OSError):  # a read-only workspace
+            ignore_in_git(self.folder)
+
         @functools.cache
         def load(path: str) -> tuple[Import, ...]:
             entries = self._entries(path)

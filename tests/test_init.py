@@ -550,6 +550,15 @@ def test_init_writes_a_file_that_bake_can_plan(
     assert "node dist/server.js" in capsys.readouterr().out
 
 
+def test_what_init_leaves_in_the_folder_of_generated_files_is_ignored_by_git(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = workspace(tmp_path, {"services/api": {**API, "scripts": {"start": "node dist/server.js"}}})
+    assert run(root, monkeypatch) == 0
+    assert {p.name for p in root.iterdir()} == {"package.json", "package-lock.json", "services", "bake.toml", ".bake"}
+    assert (root / ".bake" / ".gitignore").read_text() == "*\n"
+
+
 def test_packages_that_need_each_other_are_built_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = {"name": "shared", "main": "dist/index.js", "scripts": {"build": "tsc"}}
     api = {**API, "scripts": {"build": "tsc", "start": "node dist/server.js"}, "dependencies": {"shared": "*"}}
