@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+# Whose cells are not plain integers.
 _NUMERIC = frozenset(
-    {"size", "seconds", "bytes", "packages", "files", "base", "shared", "own", "unpacked", "change", "blobs"}
+    "base blobs bytes change files own packages ready seconds shared size stopped unpacked".split()  # noqa: SIM905
 )
 
 
@@ -14,8 +15,8 @@ def table(rows: Sequence[Mapping[str, object]]) -> str:
     heads = list(rows[0])
     cells = [[str(row.get(h, "")) for h in heads] for row in rows]
     widths = [max(len(h), *(len(line[i]) for line in cells)) for i, h in enumerate(heads)]
-    lines = [_line([h.upper() for h in heads], heads, widths)]
-    return "\n".join([*lines, *(_line(line, heads, widths) for line in cells)])
+    right = [_is_numeric(h, rows) for h in heads]
+    return "\n".join(_line(line, right, widths) for line in ([h.upper() for h in heads], *cells))
 
 
 def markdown(rows: Sequence[Mapping[str, object]]) -> str:
@@ -23,7 +24,7 @@ def markdown(rows: Sequence[Mapping[str, object]]) -> str:
     if not rows:
         return ""
     heads = list(rows[0])
-    rule = ["---:" if h in _NUMERIC else "---" for h in heads]
+    rule = ["---:" if _is_numeric(h, rows) else "---" for h in heads]
     lines = [[str(row.get(h, "")).replace("|", "\\|") for h in heads] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in [heads, rule, *lines])
 
@@ -38,6 +39,10 @@ def size(count: int | float) -> str:
     raise AssertionError
 
 
-def _line(cells: Sequence[str], heads: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (c.rjust(w) if h in _NUMERIC else c.ljust(w) for c, h, w in zip(cells, heads, widths, strict=True))
+def _is_numeric(head: str, rows: Sequence[Mapping[str, object]]) -> bool:
+    return head in _NUMERIC or all(isinstance(row.get(head), int) for row in rows)
+
+
+def _line(cells: Sequence[str], right: Sequence[bool], widths: Sequence[int]) -> str:
+    padded = (c.rjust(w) if r else c.ljust(w) for c, r, w in zip(cells, right, widths, strict=True))
     return "  ".join(padded).rstrip()

@@ -459,11 +459,11 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:
     from bake.engine import image_sizes
 
-    sizes = image_sizes({i.target: i.references[0] for i in plan.selected()})
-    rows = [_row(i.target, i.references, plan, built, sizes.get(i.target)) for i in plan.selected()]
+    references = {i.target: i.references for i in plan.selected()}
     if plan.monolith and "monolith" in plan.targets:
-        rows.append(_row("monolith", plan.monolith.references, plan, built, None))
-    return rows
+        references["monolith"] = plan.monolith.references
+    sizes = image_sizes({target: names[0] for target, names in references.items()})
+    return [_row(target, names, plan, built, sizes.get(target)) for target, names in references.items()]
 
 
 def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", bytes_: int | None) -> dict[str, Any]:
