@@ -1,5 +1,16 @@
 """Comparing what images hold."""
 
+import argparse
+from typing import cast
+
+import pytest
+
+from bake.commands.verify import open_monolith
+from bake.containers import Containers
+from bake.errors import EngineError
+from bake.plan import Request, make_plan
+from bake.project import Project
+from bake.smoke import Launch
 from bake.verify import Content, Finding, Tally, compare
 
 P = "services/x"
@@ -81,3 +92,47 @@ def test_packages_are_told_apart() -> None:
         ("services/a", 1, 1),
         ("services/b", 1, 1),
     ]
+
+
+class Shelves:
+    """An engine that makes containers of the images it is told of: a name in the engine, or one to pull."""
+
+    platform = "linux/arm64"
+
+    def __init__(self, *has: tuple[str, str]) -> None:
+        self.has = has
+        self.asked: list[tuple[str, str]] = []
+
+    def create(self, launch: Launch) -> "Shelves":
+        name = launch.references[0] if launch.references else f"pull {launch.pull}"
+        self.asked.append((name, launch.platform))
+        if self.asked[-1] not in self.has:
+            raise EngineError(name, "is not there", launch.remedy)
+        return self
+
+    @property
+    def configured(self) -> None:
+        return None
+
+
+def look_for_monolith(project: Project, engine: Shelves) -> None:
+    plan = make_plan(project, Request(registry="r.io/a", platforms=("linux/amd64", "linux/arm64"), tags=("1",)))
+    open_monolith(plan, cast("Containers", engine), argparse.Namespace(against=None, pushed=True))
+
+
+def test_the_monolith_is_looked_for_in_the_registry_then_in_the_engine(example_project: Project) -> None:
+    engine = Shelves(("apphub:1", "linux/amd64"))
+    look_for_monolith(example_project, engine)
+    assert engine.asked == [
+        ("pull r.io/a/apphub:1", "linux/arm64"),
+        ("pull r.io/a/apphub:1", "linux/amd64"),
+        ("apphub:1", "linux/arm64"),
+        ("apphub:1", "linux/amd64"),
+    ]
+
+
+def test_a_monolith_that_is_nowhere_is_to_be_built(example_project: Project) -> None:
+    with pytest.raises(EngineError) as caught:
+        look_for_monolith(example_project, Shelves())
+    what = "apphub:1: is not there; build it first: `bake monolith --platform linux/amd64`"
+    assert str(caught.value) == what

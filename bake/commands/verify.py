@@ -153,7 +153,10 @@ def _old(context: Context, plan: "Plan", engine: "Containers", arguments: argpar
 
 
 def open_monolith(plan: "Plan", engine: "Containers", arguments: argparse.Namespace) -> tuple["DockerBox", Configured]:
-    """The old image on the first platform that it has. Raises EngineError when there is none."""
+    """The old image on the first platform that it has. Raises EngineError when there is none.
+
+    With --pushed the engine's is as good where the registry has none: nothing new is pushed of it.
+    """
     if arguments.against:
         launch = Launch(references=(arguments.against,), pull=arguments.against, platform="", hardened=False)
         box = engine.create(launch)
@@ -161,11 +164,12 @@ def open_monolith(plan: "Plan", engine: "Containers", arguments: argparse.Namesp
     if plan.monolith is None:
         raise UsageError("monolith", "bake.toml has no [monolith]", "name the old image with --against IMAGE")
     platforms = sorted(plan.platforms, key=lambda p: p != engine.platform)
-    for platform in platforms:
+    places = [(p, pushed) for pushed in dict.fromkeys((arguments.pushed, False)) for p in platforms]
+    for platform, pushed in places:
         try:
-            box = open_image(plan, engine, "monolith", plan.monolith.references, platform, pushed=arguments.pushed)
+            box = open_image(plan, engine, "monolith", plan.monolith.references, platform, pushed=pushed)
         except EngineError:
-            if platform == platforms[-1]:
+            if (platform, pushed) == places[-1]:
                 raise
             continue
         return box, box.configured
