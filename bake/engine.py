@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from bake.builder import Listed, parse_listed
 from bake.errors import BuildError, EngineError
 from bake.progress import Progress, Step, merge, missing_image
+from bake.terminal import Display, watched
 
 if TYPE_CHECKING:
     import docker
@@ -241,8 +243,6 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
     from python_on_whales import DockerClient
     from python_on_whales.exceptions import DockerException
 
-    progress = Progress()
-    live = options.progress == "tty"
     # Flags that python-on-whales does not know travel with the targets: it appends them as they are.
     words = [*options.flags, *(f"--set={s}" for s in options.sets), *options.targets]
     variables = {
@@ -251,29 +251,46 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
         "BUILDX_METADATA_WARNINGS": "1",
         **options.environment,
     }
+    bake = functools.partial(
+        DockerClient().buildx.bake,
+        words,
+        builder=options.builder,
+        files=[file],
+        cache=options.cache,
+        pull=options.pull,
+        load=options.load,
+        push=options.push,
+        variables=variables,
+        metadata_file=metadata,
+    )
+    # Steps' names say their target only where there are several.
+    target = options.targets[0] if len(options.targets) == 1 else ""
+    progress = Progress()
     try:
-        logs = DockerClient().buildx.bake(
-            words,
-            builder=options.builder,
-            files=[file],
-            cache=options.cache,
-            pull=options.pull,
-            load=options.load,
-            push=options.push,
-            progress="auto" if live else "rawjson",  # type: ignore[arg-type]
-            variables=variables,
-            metadata_file=metadata,
-            stream_logs=not live,
-        )
-        if not live:
-            # Steps' names say their target only where there are several.
-            target = options.targets[0] if len(options.targets) == 1 else ""
-            for line in cast("Iterator[str]", logs):
-                for step in progress.feed(line, target=target):
-                    report(step)
+        if options.progress == "tty":
+            _watch(bake, progress, target)
+        else:
+            _follow(bake, progress, target, report)
     except (DockerException, UnicodeDecodeError):
-        raise _failure(progress, live=live) from None
+        raise _failure(progress) from None
     return progress
+
+
+def _watch(bake: Callable[..., Any], progress: Progress, target: str) -> None:
+    """Run bake with its live display; progress gets what a failure leaves."""
+    display = Display()
+    try:
+        with watched(display):
+            bake(progress="auto")
+    finally:
+        progress.feed_closing(display.closing, target=target)
+
+
+def _follow(bake: Callable[..., Any], progress: Progress, target: str, report: Callable[[Step], None]) -> None:
+    """Run bake and report each step as it ends."""
+    for line in cast("Iterator[str]", bake(progress="rawjson", stream_logs=True)):
+        for step in progress.feed(line, target=target):
+            report(step)
 
 
 @contextlib.contextmanager
@@ -335,15 +352,14 @@ def _history(metadata: Mapping[str, Any], builder: str | None) -> Progress:
     return merge(runs)
 
 
-def _failure(progress: Progress, *, live: bool) -> BuildError:
-    """The failing step in one line; its own output has been shown or comes with it."""
+def _failure(progress: Progress) -> BuildError:
+    """The failing step in one line; its own output comes with it."""
     step = progress.failed()
     if step is None or not step.stage:
         line = next((o for o in reversed(progress.other) if o.startswith("ERROR")), "")
         if image := missing_image(line):
             return BuildError(f"base image {image[0]}", *image[1:])
-        what = line.removeprefix("ERROR: ") or ("the build failed" if live else "buildx failed")
-        return BuildError("docker buildx bake", what, "see its output above" if live else "")
+        return BuildError("docker buildx bake", line.removeprefix("ERROR: ") or "buildx failed")
     return StepFailedError(step)
 
 

@@ -275,7 +275,7 @@ def _bake(
     capabilities: "Capabilities",
     sets: Sequence[str] = (),
 ) -> "Built":
-    """Run bake. sets: a push's outputs; BuildKit's live display keeps no errors to explain, so a push has lines."""
+    """Run bake. sets: a push's outputs; a push, which may have to run again, has lines."""
     from bake.engine import BuildOptions, StepFailedError, run_bake
     from bake.phased import run_phases
     from bake.project import FOLDER

@@ -1,7 +1,9 @@
 """The main job on a real engine: images that hold what they need, one build of each package, clean failures."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -137,6 +139,48 @@ def test_a_failing_build_shows_the_compilers_lines_and_the_package(tiny_workspac
         "bake: error: services/api: `npm run build` failed with exit code 2; the compiler's lines are above"
     )
     assert not [line for line in lines if "Dockerfile" in line]
+
+
+def on_a_terminal(workspace: Workspace, *words: str, interrupt_at: str = "") -> tuple[int, list[str]]:
+    """Run bake where a person watches; gives the status and the lines. Ctrl-C comes when interrupt_at appears."""
+    environment = {k: v for k, v in os.environ.items() if k != "CI"} | {"PYTHONPATH": str(ROOT)}
+    command, (master, slave) = [sys.executable, "-m", "bake", *words], pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=workspace.root, env=environment, stdout=slave, stderr=slave, start_new_session=True
+    )
+    os.close(slave)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: every process has ended
+        while data := os.read(master, 1 << 16):
+            seen += data
+            if interrupt_at and interrupt_at.encode() in seen:
+                os.killpg(process.pid, signal.SIGINT)
+                interrupt_at = ""
+    os.close(master)
+    return process.wait(), seen.decode().splitlines()
+
+
+def test_a_failing_build_on_a_terminal_shows_buildkits_display_and_no_dockerfile(tiny_workspace: Workspace) -> None:
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    manifest["scripts"] = {"build": "echo \"src/a.ts(1,1): error TS2322: Type 'x'.\" >&2; exit 2"}
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest))
+    status, lines = on_a_terminal(tiny_workspace, "api")
+    assert status == 1
+    assert "    src/a.ts(1,1): error TS2322: Type 'x'." in lines
+    assert lines[-1] == (
+        "bake: error: services/api: `npm run build` failed with exit code 2; the compiler's lines are above"
+    )
+    assert [line for line in lines if "[+] Building" in line]
+    assert not [line for line in lines if "Dockerfile:" in line or ">>>" in line]
+
+
+def test_after_an_interrupted_build_on_a_terminal_nothing_else_is_written(tiny_workspace: Workspace) -> None:
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    manifest["scripts"] = {"build": "sleep 60"}
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest))
+    status, lines = on_a_terminal(tiny_workspace, "api", interrupt_at="[build-services-api")
+    assert status == 130
+    assert lines[-1].endswith("bake: interrupted")
 
 
 def test_wrong_isolation_names_the_missing_package_and_the_key(tiny_workspace: Workspace) -> None:
