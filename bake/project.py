@@ -67,6 +67,8 @@ class Project:
     """The workspace's own .npmrc, or ""."""
     secrets: Mapping[str, str]
     """Secret id -> where buildx finds it (`src=FILE` or `env=NAME`); optional ones that are absent are left out."""
+    absent: tuple[str, ...] = ()
+    """A complaint about each required secret that is not there: only builds need them."""
     ejected: Mapping[str, str]
     """Templates that the user has copied for changing: name -> text."""
 
@@ -114,6 +116,11 @@ class Project:
         nested = frozenset(str(self.root / p.path) for p in everyone if p.path != package_path)
         return load_mentions(self.root / package_path, nested)
 
+    def require_secrets(self) -> None:
+        """Raise ConfigError naming every required secret that is not there."""
+        if self.absent:
+            raise ConfigError(cfg.FILE_NAME, "secrets are missing", complaints=self.absent)
+
     def settings(self, package: Package) -> cfg.PackageSettings:
         """The [packages] table of a package, by path or name; the defaults when it has none."""
         for key in (package.path or ROOT, f"./{package.path}", package.name):
@@ -159,6 +166,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     bake_lock = load_lock(root / LOCK_NAME)
     packages = named_packages(config, original)
     tsconfigs = load_tsconfigs(root, packages)
+    places, absent = _secrets(config, file.parent, environment)
     files = config.workspace.files or tuple(p for pattern in _ROOT_FILES for p in _names(root, pattern))
     return Project(
         file=file,
@@ -173,7 +181,8 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=load_git_ignored(root, (p.path for p in original.packages)),
         npmrc=_text(root / ".npmrc"),
-        secrets=_secrets(config, file.parent, environment) if secrets is None else secrets,
+        secrets=places if secrets is None else secrets,
+        absent=absent if secrets is None else (),
         ejected={name: text for name in TEMPLATES if (text := _text(root / EJECTED / name))},
     )
 
@@ -190,8 +199,10 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
-def _secrets(config: cfg.Config, folder: Path, environment: Mapping[str, str]) -> Mapping[str, str]:
-    """Where each secret is. Raises ConfigError naming every required one that is not there."""
+def _secrets(
+    config: cfg.Config, folder: Path, environment: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Where each secret is, and a complaint about each required one that is not there."""
     found: dict[str, str] = {}
     complaints: list[str] = []
     for name, secret in config.secrets.items():
@@ -200,14 +211,12 @@ def _secrets(config: cfg.Config, folder: Path, environment: Mapping[str, str]) -
         else:
             path = folder / _expand(secret.file or "", environment)
             place, there = f"src={path}", path.is_file()
-        if there:
+        if there or secret.required:
             found[name] = place
-        elif secret.required:
+        if not there and secret.required:
             what = f"${secret.env} is not set" if secret.env else f"{secret.file} does not exist"
             complaints.append(f"{cfg.FILE_NAME}: secrets.{name}: {what}; provide it or set required = false")
-    if complaints:
-        raise ConfigError(cfg.FILE_NAME, "secrets are missing", complaints=tuple(complaints))
-    return found
+    return found, tuple(complaints)
 
 
 def _expand(path: str, environment: Mapping[str, str]) -> str:

@@ -80,6 +80,19 @@ def test_docker_that_is_not_installed_is_one_line_and_status_4(tmp_path: Path) -
     assert done.returncode == 4
 
 
+def test_only_builds_need_the_secrets(copy: Path) -> None:
+    file = copy / "bake.toml"
+    file.write_text(file.read_text() + '\n[secrets.token]\nenv = "NO_TOKEN"\n[secrets.ca]\nfile = "no.pem"\n')
+    for words in (["list"], ["matrix"], ["check"], ["print"], ["metastore", "--dry-run"]):
+        assert bake(*words, cwd=copy).returncode == 0
+    done = bake("metastore", cwd=copy)
+    assert done.stderr.splitlines()[-2:] == [
+        "bake: error: bake.toml: secrets.token: $NO_TOKEN is not set; provide it or set required = false",
+        "bake: error: bake.toml: secrets.ca: no.pem does not exist; provide it or set required = false",
+    ]
+    assert done.returncode == 3
+
+
 def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy: Path) -> None:
     file = copy / "services/metastore/src/server.ts"
     file.write_text('import "left-pad-nowhere";\n' + file.read_text())
@@ -89,7 +102,7 @@ def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy
         "(in metastore); `npm install left-pad-nowhere` there, or add it to "
         'packages."services/metastore".ignore'
     ) in done.stderr.splitlines()
-    assert done.stderr.splitlines()[-1] == "bake: error: check: 1 error stop the build; see above"
+    assert done.stderr.splitlines()[-1] == "bake: error: check: 1 error stops the build; see above"
     assert done.returncode == 1
 
 

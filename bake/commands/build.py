@@ -79,6 +79,7 @@ def _run(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         print(_dry(plan, arguments))
         return 0
+    context.project.require_secrets()
     from bake.engine import check as check_engine
     from bake.engine import probe
 
@@ -166,7 +167,8 @@ def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> No
     if findings:
         show(context, findings)
     if wrong := errors(findings):
-        raise CheckError("check", f"{len(wrong)} error{'s' * (len(wrong) > 1)} stop the build", "see above")
+        what = "1 error stops the build" if len(wrong) == 1 else f"{len(wrong)} errors stop the build"
+        raise CheckError("check", what, "see above")
 
 
 def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:

@@ -30,6 +30,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     from bake.engine import check, probe
 
     plan = context.plan(arguments)
+    context.project.require_secrets()
     write(context.project, plan)
     arguments.builder = arguments.builder or configured_builder(context)
     capabilities = probe(arguments.builder)
