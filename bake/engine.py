@@ -23,7 +23,8 @@ from bake.terminal import Display, watched
 if TYPE_CHECKING:
     import docker
 
-_INSTALL = "install Docker Engine 28 or later (docs.docker.com/engine/install), or run scripts/engine up"
+_INSTALL = "install Docker Engine 28 or later (docs.docker.com/engine/install)"
+_START = "start Docker, or see `docker context ls` and DOCKER_HOST"
 _CONTAINERD = (
     'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart it, '
     "or use another builder: docker buildx create --use --driver docker-container"
@@ -168,7 +169,7 @@ def _inspect(name: str | None) -> Listed | None:
         return parse_listed(done.stdout)
     if name and "no builder" in done.stderr:
         return None
-    remedy = "start it: scripts/engine up" if "Cannot connect" in done.stderr else "see `docker buildx ls`"
+    remedy = _START if "Cannot connect" in done.stderr else "see `docker buildx ls`"
     raise EngineError(f"builder {name or 'default'}", _last_line(done.stderr), remedy)
 
 
@@ -200,7 +201,7 @@ def _check_store(capabilities: Capabilities, platforms: Sequence[str], *, push: 
     can = capabilities.features
     several = len(platforms) > 1
     if not push and can["load"]:
-        raise EngineError("docker engine", can["load"], "push with --push, or start it: scripts/engine up")
+        raise EngineError("docker engine", can["load"], f"push with --push, or {_START}")
     if several and can["multi-platform" if push else "load several platforms"]:
         raise EngineError(
             "docker engine",
@@ -378,7 +379,7 @@ def _info() -> Mapping[str, Any]:
     info: Mapping[str, Any] = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
     problems = info.get("ServerErrors") or ([_last_line(answer.stderr)] if answer.returncode else [])
     if problems:
-        raise EngineError("docker engine", f"does not answer ({problems[0]})", "start it: scripts/engine up")
+        raise EngineError("docker engine", f"does not answer ({problems[0]})", _START)
     return info
 
 
@@ -442,7 +443,9 @@ def connect() -> Iterator["docker.DockerClient"]:
                 base_url=context.Host, tls=context.TLSConfig or False, use_ssh_client=True, version="auto"
             )
     except (DockerException, OSError) as error:
-        raise EngineError("docker engine", f"does not answer ({error})", "start it: scripts/engine up") from None
+        if shutil.which("docker"):
+            _info()  # says it in fewer words, where it meets the same
+        raise EngineError("docker engine", f"does not answer ({error})", _START) from None
     with contextlib.closing(client):
         yield client
 
@@ -472,6 +475,8 @@ def prune(keep: int, builder: str | None = None) -> None:
 def _json_lines(words: Sequence[str]) -> list[str]:
     done = _run(words)
     if done.returncode != 0:
+        if "Cannot connect" in done.stderr:
+            _info()
         raise EngineError(" ".join(words[:3]), _last_line(done.stderr), "update docker-buildx to 0.24 or later")
     return [line for line in done.stdout.splitlines() if line.startswith("{")]
 

@@ -212,7 +212,8 @@ def test_a_push_from_a_builder_of_its_own_needs_no_local_engine() -> None:
     with pytest.raises(EngineError) as caught:
         check(having, ("linux/amd64",), push=False)
     assert str(caught.value) == (
-        "docker engine: there is no local engine; push with --push, or start it: scripts/engine up"
+        "docker engine: there is no local engine; push with --push, or start Docker, "
+        "or see `docker context ls` and DOCKER_HOST"
     )
 
 
