@@ -24,9 +24,11 @@ Repository = Annotated[
         pattern=r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
     ),
 ]
-Platform = Annotated[
-    str, Rule(words="a platform like linux/amd64 or linux/arm64", pattern="linux/[a-z0-9]+(/v[0-9]+)?")
-]
+PLATFORM = Rule(
+    words="a platform like linux/amd64 or linux/arm64",
+    pattern="linux/(386|amd64|arm|arm64|loong64|mips64le|ppc64le|riscv64|s390x)(/v[0-9]+)?",
+)
+Platform = Annotated[str, PLATFORM]
 ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za-z0-9][^\s]*")]
 Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
 Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bake.config import FILE_NAME
-from bake.errors import ConfigError
+from bake.config import FILE_NAME, PLATFORM
+from bake.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bake.git import Head
@@ -142,9 +142,13 @@ def pull_request(environment: Mapping[str, str]) -> str:
 
 
 def platforms(words: Sequence[str] | None) -> tuple[str, ...]:
-    """`--platform a,b --platform c` as one tuple without repetitions."""
+    """`--platform a,b --platform c` as one tuple without repetitions. Raises UsageError for what is no platform."""
     parts = (p.strip() for word in words or () for p in word.split(","))
-    return tuple(dict.fromkeys(p for p in parts if p))
+    found = tuple(dict.fromkeys(p for p in parts if p))
+    for name in found:
+        if PLATFORM.broken_by(name):
+            raise UsageError("--platform", f"{name!r} is not {PLATFORM.words}")
+    return found
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> None:

@@ -82,6 +82,13 @@ def test_docker_that_is_not_installed_is_one_line_and_status_4(tmp_path: Path) -
     assert done.returncode == 4
 
 
+@pytest.mark.parametrize("name", ["linux/amd46", "windows/amd64", "amd64"])
+def test_what_is_no_platform_is_usage(name: str) -> None:
+    done = bake("metastore", "--platform", f"linux/arm64,{name}")
+    assert done.stderr == (f"bake: error: --platform: {name!r} is not a platform like linux/amd64 or linux/arm64\n")
+    assert done.returncode == 2
+
+
 def test_only_builds_need_the_secrets(copy: Path) -> None:
     file = copy / "bake.toml"
     file.write_text(file.read_text() + '\n[secrets.token]\nenv = "NO_TOKEN"\n[secrets.ca]\nfile = "no.pem"\n')
