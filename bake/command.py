@@ -117,6 +117,8 @@ class _Reader:
         self.tools: set[str] = set()
         self.files: list[str] = []
         self.depth = 0
+        self.elsewhere = False
+        """Whether it has left the package's folder, which files are relative to."""
 
     def read(self, words: tuple[str, ...]) -> None:
         """Read one command, words as the kernel or a shell would get them."""
@@ -134,7 +136,9 @@ class _Reader:
             self._start(name, rest)
 
     def _start(self, name: str, rest: tuple[str, ...]) -> None:
-        if name == "node":
+        if name in {"cd", "pushd"}:
+            self.elsewhere = True
+        elif name == "node":
             self._node(rest)
         elif name in _SHELLS:
             self._shell(rest)
@@ -151,7 +155,7 @@ class _Reader:
         """Take note of a file that runs: of a dependency, or of the package itself."""
         if inside := _IN_MODULES.search(path):
             self.packages.add(inside[1])
-        elif _SCRIPT.search(path) and not path.startswith(("/", "../")):
+        elif _SCRIPT.search(path) and not path.startswith(("/", "../")) and not self.elsewhere:
             self.files.append(normpath(path))
 
     # --- node and what runs like it
@@ -251,12 +255,14 @@ class _Reader:
         other = _Reader(self.workspace, found)
         other.packages, other.unknown, other.tools = self.packages, self.unknown, self.tools
         other.files, other.depth = self.files, self.depth
+        own = {self.package.name, self.package.path, "."}
+        other.elsewhere = self.elsewhere or name_or_path.removeprefix("./") not in own
         return other
 
     def _script(self, name: str) -> None:
         scripts = self.package.scripts
         if name not in scripts and name == "start":
-            return self.files.append("server.js")  # npm's own default
+            return self._file("server.js")  # npm's own default
         if name not in scripts:
             self.unknown.add(f"npm run {name}")
         if self.depth < _DEEPEST:

@@ -70,12 +70,19 @@ def _inputs(
         "multiline": {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
         "arguments": [s.args for s in compiled],
         "tools": {k: v for k, v in files.items() if k.startswith("tools/") and Path(k).name in text},
-        "specifications": {k: files[f"plan/{k}"] for k in _SPECIFICATION.findall(text) if k != "layers.json"},
+        "specifications": {
+            k: _specification(files[f"plan/{k}"]) for k in _SPECIFICATION.findall(text) if k != "layers.json"
+        },
         "layers": _layers(project, plan, image, files["plan/layers.json"]),
         "installed": _installed(project, plan, [s.package for s in compiled]),
         "manifests": _manifests(files, [s.package for s in compiled]),
         "sources": {path: hash_of(path) for path in _sources(text)},
     }
+
+
+def _specification(text: str) -> Any:
+    """What decides a package's files; what is only looked at belongs to the images that ask for it."""
+    return {k: v for k, v in json.loads(text).items() if k not in {"key", "starts"}}
 
 
 def _stages(dockerfile: str) -> Mapping[str, str]:

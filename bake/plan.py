@@ -88,6 +88,8 @@ class Output:
     stage: str
     name: str
     files: tuple[str, ...] | None
+    key: str
+    """The key of bake.toml that says or can say which files."""
     exclude: tuple[str, ...]
     others: tuple[str, ...] = ()
     """Folders in it that are other packages, relative to it."""
@@ -732,14 +734,17 @@ def _group_name(services: tuple[str, ...]) -> str:
 def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported: bool) -> Output:
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
-    static = {s.static for s in project.config.services.values() if project.workspace.package(s.package) == package}
+    mine = {n: s for n, s in project.config.services.items() if project.workspace.package(s.package) == package}
+    static = {s.static: n for n, s in mine.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
-    folders = tuple(f"{s.strip('/')}/**" for s in sorted(filter(None, static)))
+    folders = tuple(f"{s.strip('/')}/**" for s in sorted(static))
+    served = settings.files is None and static
     return Output(
         package=package.path,
         stage=stage.name,
         name=stage_name(package.path),
         files=settings.files if settings.files is not None else (folders or None),
+        key=f"services.{min(static.values())}.static" if served else f'packages."{package.path}".files',
         exclude=settings.exclude,
         others=tuple(posixpath.relpath(p, package.path or ".") for p in project.workspace.inside(package.path)),
         sources=sources,

@@ -14,6 +14,7 @@ import jinja2
 
 from bake.carved import glob
 from bake.closure import Entry, Lock, promote
+from bake.command import command_needs
 from bake.config import Attestations, Health
 from bake.errors import BakeError
 from bake.ignore import BESIDE, NEVER_SENT, Part
@@ -61,7 +62,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         "Dockerfile.dockerignore": render_ignore(project, plan),
         "plan/layers.json": _json(_layers(project, plan)),
         **({"plan/builds.json": _json(_builds(project, plan))} if plan.isolated else {}),
-        **{f"plan/packages/{o.name}.json": _json(_output(plan, o)) for o in plan.outputs},
+        **{f"plan/packages/{o.name}.json": _json(_output(project, plan, o)) for o in plan.outputs},
         **_manifests(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
         "tools/carve.mjs": template_text("docker/carve.mjs"),
@@ -377,18 +378,30 @@ def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
     )
 
 
-def _output(plan: Plan, output: Output) -> Mapping[str, Any]:
+def _output(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
     return {
         "path": output.package,
         "files": list(output.files) if output.files is not None else None,
+        "key": output.key,
         "exclude": list(output.exclude),
         **({"others": list(output.others)} if output.others else {}),
         "sources": output.sources,
         "extra": list(output.extra),
         "main": output.imported,
+        "starts": _starts(project, plan, output.package),
         "platforms": list(plan.platforms),
         "libc": plan.libc,
     }
+
+
+def _starts(project: Project, plan: Plan, package: str) -> Mapping[str, str]:
+    """The package's own files that commands start -> an image that does."""
+    found: dict[str, str] = {}
+    for image in plan.images:
+        if image.package == package and not image.static:
+            needs = command_needs(project.workspace, package, (*image.entrypoint, *image.command))
+            found |= {file: image.target for file in needs.files if not file.startswith("..")}
+    return found
 
 
 def _manifests(project: Project, plan: Plan) -> Mapping[str, str]:

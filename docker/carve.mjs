@@ -554,13 +554,14 @@ function removeEmpty(directory) {
 function carvePackage({ tree, spec: specFile, out }) {
   const spec = readJson(specFile);
   const where = spec.path || 'the root package';
-  const key = `packages."${spec.path || '.'}".files`;
+  const key = spec.key ?? `packages."${spec.path || '.'}".files`;
   if (leaves(spec.path)) fail(`${spec.path}: not a path inside the tree`);
   const from = join(tree, spec.path);
   const manifest = readJson(join(from, 'package.json'));
   const files = packageFiles(from, spec);
   checkFiles(files, spec, { where, key });
   checkMain(files, manifest, { where, key, wanted: spec.main ?? true });
+  checkStarts(files, spec, { where, key });
   checkBinaries(from, files, spec, where);
   const extra = (spec.extra ?? []).map((path) => extraFiles(tree, path, { where, key: `packages."${spec.path || '.'}".outputs` }));
   copyPackage(tree, [{ path: spec.path, files: new Set(files) }, ...extra], { out, executables: executablesOf(manifest) });
@@ -605,6 +606,16 @@ function checkMain(files, { main, exports }, { where, key, wanted }) {
   if (!wanted || !targets.length || targets.some((target) => target.includes('*') || present(target))) return;
   fail(`${where}: its ${exports === undefined ? 'main' : 'exports'} ${JSON.stringify(targets[0])} is not among the files of the image; `
     + `run its build or correct ${key}`);
+}
+
+/** What commands start must be there: the container would end with "Cannot find module". */
+function checkStarts(files, { starts = {} }, { where, key }) {
+  const found = new Set(files);
+  const absent = Object.entries(starts).filter(([file]) => ![file, ...targetFiles(file.replace(/\.js$/, ''))].some((each) => found.has(each)));
+  if (absent.length) {
+    fail(...absent.map(([file, image]) => `${where}: ${file}, which ${image} starts, is not among the files of the image; `
+      + `run its build, or correct the command or ${key}`));
+  }
 }
 
 /** What `exports` may lead to in Node; subpaths have no say about ".". */

@@ -605,6 +605,23 @@ def test_files_that_match_nothing_are_an_error(tmp_path: Path) -> None:
     )
 
 
+def test_the_key_that_says_which_files_is_named(tmp_path: Path) -> None:
+    assert package_fails(tmp_path, files=["build/**"], key="services.web.static") == (
+        'carve: services/catalog: no file matches files = ["build/**"]; run its build or correct services.web.static\n'
+    )
+
+
+def test_a_file_that_a_command_starts_and_the_image_has_not_is_an_error(tmp_path: Path) -> None:
+    starts = {"dist/server.js": "api", "dist/servr.js": "api", "src/server.ts": "worker", "dist/routes.js": "jobs"}
+    tree = SERVICE | {"dist/routes/index.js": ""}
+    assert package_fails(tmp_path, tree=tree, starts=starts) == (
+        "carve: services/catalog: dist/servr.js, which api starts, is not among the files of the image; run its build, "
+        'or correct the command or packages."services/catalog".files\n'
+        "carve: services/catalog: src/server.ts, which worker starts, is not among the files of the image; run its "
+        'build, or correct the command or packages."services/catalog".files\n'
+    )
+
+
 def test_a_package_that_was_not_built_is_an_error(tmp_path: Path) -> None:
     unbuilt = {"package.json": '{"name": "x"}', "src/a.ts": "", "README.md": ""}
     assert package_fails(tmp_path, tree=unbuilt) == (

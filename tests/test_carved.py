@@ -77,6 +77,7 @@ def test_python_and_carve_choose_the_same_files(
         stage="x",
         name="x",
         files=files,
+        key="",
         exclude=exclude,
         sources=sources,
         extra=(),

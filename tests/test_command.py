@@ -144,10 +144,13 @@ def test_the_nearest_provider_of_a_binary_wins_then_a_declared_one(workspace: Wo
         ("node /srv/serve.mjs dist", ""),
         ("node ../b/x.js", ""),
         ("bin/run.mjs", "bin/run.mjs"),
+        ("sh -c 'node a.js && cd dist && exec node server.js'", "a.js"),
+        ("npm run worker --prefix ../b", ""),
+        ("npm run worker -w services/a", "src/worker.ts"),
     ],
 )
 def test_a_command_names_the_files_it_starts(workspace: Workspace, command: str, files: str) -> None:
-    assert command_needs(workspace, "services/a", command.split()).files == tuple(files.split())
+    assert command_needs(workspace, "services/a", shlex.split(command)).files == tuple(files.split())
 
 
 def test_a_package_manager_that_has_to_be_in_the_image_is_named(workspace: Workspace) -> None:

@@ -77,10 +77,11 @@ def test_another_checkout_of_a_later_commit_without_changes_has_the_same_hashes(
         (edit("README.md"), []),
         (edit("tsconfig.base.json", "\n"), list(IMAGES)),
         (replace("bake.toml", "port = 4100", "port = 4101"), ["metastore"]),
+        (replace("bake.toml", "node dist/scheduler.js", "node dist/server.js"), []),
         (replace("bake.toml", '[monolith]', '[labels]\n"a" = "b"\n\n[monolith]'), list(IMAGES)),
         (replace("bake.toml", "http://localhost:4000", "http://localhost:4001"), ["frontend"]),
     ],
-    ids=["a source", "a library", "a file no build sees", "a root file", "a port", "a label",
+    ids=["a source", "a library", "a file no build sees", "a root file", "a port", "another's command", "a label",
          "a build argument"],
 )  # fmt: skip
 def test_a_change_concerns_the_images_that_it_is_in(
