@@ -744,7 +744,7 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
         stage=stage.name,
         name=stage_name(package.path),
         files=settings.files if settings.files is not None else (folders or None),
-        key=f"services.{min(static.values())}.static" if served else f'packages."{package.path}".files',
+        key=f"services.{min(static.values())}.static" if served else f'packages."{shown(package.path)}".files',
         exclude=settings.exclude,
         others=tuple(posixpath.relpath(p, package.path or ".") for p in project.workspace.inside(package.path)),
         sources=sources,

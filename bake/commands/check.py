@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable, Sequence
 
 from bake.check import Finding, check, errors
@@ -33,11 +34,20 @@ def show(context: Context, findings: Iterable[Finding]) -> None:
     for group in _alike(found):
         shown = group if whole or len(group) <= _MOST else group[: _MOST - 1]
         for finding in shown:
-            context.say(_line(context, finding))
+            _say(context, finding.level, _line(context, finding))
         if left := len(group) - len(shown):
-            context.say(f"bake: {group[0].level}: {left} more like this one; `bake check -v` shows each")
+            level = group[0].level
+            _say(context, level, f"bake: {level}: {left} more like this one; `bake check -v` shows each")
     if not found:
         context.say("bake: nothing to complain of")
+
+
+def _say(context: Context, level: str, line: str) -> None:
+    """A line on stderr; an error even when asked for quiet."""
+    if level == "error":
+        print(line, file=sys.stderr, flush=True)
+    else:
+        context.say(line)
 
 
 def _alike(findings: Iterable[Finding]) -> Iterable[Sequence[Finding]]:
