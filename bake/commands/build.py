@@ -402,6 +402,10 @@ def _summarise(context: Context, text: str) -> None:
         context.warn(f"{file}: cannot be written ({error.strerror})")
 
 
+_CARVE = "carve: "
+"""What a line of carve.mjs about a mistake begins with."""
+
+
 class StepLines:
     """Steps as lines for logs: each command that ran, with its output grouped below it."""
 
@@ -440,6 +444,8 @@ def plain(instruction: str) -> str:
 def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     """The failed step in the words of the workspace: the package, its script, the compiler's lines."""
     lines = "".join(step.log).rstrip().splitlines()
+    if said := [line.removeprefix(_CARVE) for line in lines if line.startswith(_CARVE)]:
+        return _carved(said)
     for line in lines[-60:]:
         print(f"    {line}", file=sys.stderr)
     stage = next((s for s in plan.stages if s.name == step.stage), None)
@@ -456,6 +462,14 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
         exists=lambda path: (root / path).exists(),
     )
     return BuildError(shown(stage.package), what, remedy(failed, lines))
+
+
+def _carved(said: Sequence[str]) -> BuildError:
+    """What carve.mjs found wrong, a line per mistake; the last one ends the run."""
+    for line in said[:-1]:
+        print(f"bake: error: {line}", file=sys.stderr)
+    where, _, what = said[-1].partition(": ")
+    return BuildError(where, what)
 
 
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:

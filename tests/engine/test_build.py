@@ -183,6 +183,18 @@ def test_after_an_interrupted_build_on_a_terminal_nothing_else_is_written(tiny_w
     assert lines[-1].endswith("bake: interrupted")
 
 
+def test_a_command_that_starts_a_file_the_image_has_not_is_named(tiny_workspace: Workspace) -> None:
+    text = (tiny_workspace.root / "bake.toml").read_text()
+    assert "[services.api]\n" in text
+    tiny_workspace.write("bake.toml", text.replace("[services.api]\n", '[services.api]\ncommand = "node indx.js"\n'))
+    done = tiny_workspace.bake("api")
+    assert done.stderr.splitlines()[-1] == (
+        "bake: error: services/api: indx.js, which api starts, is not among the files of the image; run its build, or "
+        'correct the command or packages."services/api".files'
+    )
+    assert done.returncode == 1
+
+
 def test_wrong_isolation_names_the_missing_package_and_the_key(tiny_workspace: Workspace) -> None:
     manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
     manifest["scripts"] = {"build": "echo \"error TS2307: Cannot find module '@tiny/worker/x' or its types\"; exit 1"}
