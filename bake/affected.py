@@ -170,12 +170,14 @@ class _Manager:
 
 def _root_files(old: Side, new: Side, files: Sequence[str]) -> Iterator[Reason]:
     """Changed files of the context that are no package's alone: builds of every package have them."""
-    known, folders = {*old.project.root_files, *new.project.root_files}, _folders(old, new)
+    names, folders = {*old.project.root_files, *new.project.root_files}, _folders(old, new)
+    listed = parse_dockerignore("\n".join(sorted(names)))
     patches = _patch_files(old, new)
     for path in (f for f in files if f not in patches):
-        owned = any(_holds(f, path) or _holds(path, f) for f in folders if f or path not in known)
+        known = path in names or listed(path)
+        owned = any(_holds(f, path) or _holds(path, f) for f in folders if f or not known)
         if not owned and not _inputs(new, path):
-            yield Reason(kind="config" if path in known else "unknown", what=path)
+            yield Reason(kind="config" if known else "unknown", what=path)
 
 
 # --- files ---------------------------------------------------------------------------------------------

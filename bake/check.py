@@ -6,6 +6,7 @@ from typing import Literal
 
 from bake.closure import missing_platform_packages
 from bake.command import command_needs
+from bake.config import FILE_NAME, WorkspaceSettings
 from bake.imports import Undeclared
 from bake.patches import TOOL
 from bake.plan import Plan, ServiceStage
@@ -44,6 +45,7 @@ class Finding:
 def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
     """Every finding about the planned images, errors first, otherwise by place."""
     found = (
+        *_settings(project, plan),
         *_manifests(project),
         *_gaps(plan),
         *_platforms(project, plan),
@@ -54,6 +56,25 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_commands(project, plan),
     )
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.level, f.where, f.line, f.what)))
+
+
+def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
+    """What bake.toml names and the workspace has not got."""
+    script, monolith = project.config.workspace.script, plan.monolith
+    if script != WorkspaceSettings().script and not any(script in p.scripts for p in project.workspace.packages):
+        yield _setting("workspace.script", f"no package has a script {script!r}", "correct it")
+    for pattern in filter(project.names_nothing, project.config.workspace.files):
+        yield _setting("workspace.files", f"{pattern!r} names no file", "correct or remove it")
+    for stage in plan.stages:
+        for pattern in filter(project.names_nothing, stage.inputs):
+            key = f'packages."{stage.package}".inputs'
+            yield _setting(key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package))
+    if monolith and "monolith" in plan.targets and project.names_nothing(monolith.dockerfile):
+        yield _setting("monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
+
+
+def _setting(key: str, what: str, remedy: str, services: tuple[str, ...] = ()) -> Finding:
+    return _error("config", f"{FILE_NAME}: {key}", what, remedy, services=services)
 
 
 def _users(plan: Plan, path: str) -> tuple[str, ...]:

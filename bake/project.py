@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ EJECTED = ".bake-templates"
 
 TEMPLATES = ("docker/Dockerfile", "docker-bake.hcl.j2")
 
+_NO_SOURCES = frozenset({".git", "node_modules", FOLDER})
+
 _ROOT_FILES = (
     "tsconfig*.json",
     "jsconfig.json",
@@ -54,7 +57,7 @@ class Project:
     original: Workspace
     """The workspace with the lockfile as it is committed."""
     root_files: tuple[str, ...]
-    """Files at the root that builds read, relative to it."""
+    """Files and folders outside packages that every build reads, relative to the root; globs as config has them."""
     tsconfigs: tuple[str, ...]
     """Those of them that a process which runs TypeScript sources reads too."""
     parts: Mapping[str, tuple[Part, ...]]
@@ -115,6 +118,14 @@ class Project:
         everyone = (self.workspace.root_package, *self.workspace.packages)
         nested = frozenset(str(self.root / p.path) for p in everyone if p.path != package_path)
         return load_mentions(self.root / package_path, nested)
+
+    def matches(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """The files and folders that globs name, relative to the root; a pattern that names nothing as it is."""
+        return tuple(dict.fromkeys(m for p in patterns for m in _matches(self.root, p) or (p,)))
+
+    def names_nothing(self, pattern: str) -> bool:
+        """Whether no file or folder of the workspace is named by a glob."""
+        return not _matches(self.root, pattern)
 
     def require_secrets(self) -> None:
         """Raise ConfigError naming every required secret that is not there."""
@@ -231,6 +242,17 @@ def _completed(workspace: Workspace, bake_lock: BakeLock) -> Workspace:
         return workspace
     raw = complete(workspace.lock.raw, bake_lock)
     return dataclasses.replace(workspace, lock=parse_lock(json.dumps(raw)))
+
+
+def _matches(root: Path, pattern: str) -> tuple[str, ...]:
+    """What a glob names. `folder/**` is the folder; a path that is there is itself, whatever its characters."""
+    plain = pattern.removeprefix("./").removesuffix("/**").rstrip("/")
+    if os.path.lexists(root / plain):
+        return (plain,)
+    if not re.search(r"[*?[]", plain):
+        return ()
+    found = (p.relative_to(root) for p in root.glob(plain))
+    return tuple(sorted(p.as_posix() for p in found if not _NO_SOURCES.intersection(p.parts)))
 
 
 def _names(root: Path, pattern: str) -> list[str]:

@@ -99,13 +99,13 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
     environment = _environment(finalize=_one_line)
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
-    environment.filters |= {"home": home, "sources": _source_words}
+    environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
     environment.filters["mount"] = "--mount={}".format
     return environment.from_string(_template(project, "docker/Dockerfile")).render(
         plan=plan,
         tree=TREE,
         stages={s.package: s for s in plan.stages},
-        root_files=project.root_files,
+        root_files=project.matches(project.root_files),
         install_files=_install_files(project, plan),
         ca=_ca(plan),
         healthcheck=_healthcheck,

@@ -102,6 +102,23 @@ def test_only_builds_need_the_secrets(copy: Path) -> None:
     assert done.returncode == 3
 
 
+def test_what_bake_toml_names_and_the_workspace_lacks_is_found_before_a_build(copy: Path) -> None:
+    text = (copy / "bake.toml").read_text().replace("[monolith]", '[monolith]\ndockerfile = "Dockerfil"')
+    more = '[workspace]\nfiles = ["tsconfig*.json", "no*.json"]\nscript = "biuld"\n'
+    inputs = '[packages."services/metastore"]\ninputs = ["proto/**"]\n'
+    (copy / "bake.toml").write_text(f"{text}\n{more}{inputs}")
+    done = bake("all", "monolith", "--quiet", cwd=copy)
+    assert done.stderr.splitlines() == [
+        "bake: error: bake.toml: monolith.dockerfile: no file 'Dockerfil'; correct it",
+        "bake: error: bake.toml: packages.\"services/metastore\".inputs: 'proto/**' names no file (in metastore); "
+        "correct or remove it",
+        "bake: error: bake.toml: workspace.files: 'no*.json' names no file; correct or remove it",
+        "bake: error: bake.toml: workspace.script: no package has a script 'biuld'; correct it",
+        "bake: error: check: 4 errors stop the build; see above",
+    ]
+    assert done.returncode == 1
+
+
 def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy: Path) -> None:
     file = copy / "services/metastore/src/server.ts"
     file.write_text('import "left-pad-nowhere";\n' + file.read_text())

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import unicodedata
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from bake.errors import BakeError
 from bake.plan import Plan, Request, make_plan
-from bake.project import Project
+from bake.project import Project, load_project
 from bake.render import hcl, render, render_bake_file, render_dockerfile, render_ignore, strip_credentials
 
 
@@ -211,3 +212,23 @@ def test_the_monolith_is_built_for_the_builders_own_platform_unless_asked(
     plan = make_plan(example_project, Request(platforms=("linux/arm64",)))
     asked = bake_print(tmp_path, render_bake_file(example_project, plan), "monolith")["target"]["monolith"]
     assert asked["platforms"] == ["linux/arm64"]
+
+
+def test_globs_of_shared_files_and_inputs_become_the_files_they_name(tmp_path: Path) -> None:
+    example = Path(__file__).parents[1] / "examples" / "apphub"
+    shutil.copytree(example, tmp_path / "w", ignore=shutil.ignore_patterns("node_modules", ".bake", "dist"))
+    file = tmp_path / "w" / "bake.toml"
+    shared, own = '[workspace]\nfiles = ["tsconfig.base.json"]', 'inputs = ["proto/**", "a?[1].md"]'
+    text = file.read_text(encoding="utf-8")
+    file.write_text(f'{text}\n{shared}\n[packages."services/metastore"]\n{own}\n', encoding="utf-8")
+    for name in ("proto/x/y.proto", "ab1.md", "ab2.md", "node_modules/ab1.md"):
+        (tmp_path / "w" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "w" / name).write_text("")
+    project = load_project(file, {})
+    lines = render_dockerfile(project, make_plan(project, Request())).splitlines()
+    copied = [line for line in lines if line.startswith('COPY ["/') and "-" not in line.split('"')[1]]
+    assert [line for line in copied if "proto" in line or ".md" in line] == [
+        'COPY ["/proto", "/app/proto"]',
+        'COPY ["/ab1.md", "/app/ab1.md"]',
+    ]
+    assert 'COPY ["/tsconfig.base.json", "/app/tsconfig.base.json"]' in copied
