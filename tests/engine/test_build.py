@@ -1,12 +1,14 @@
 """The main job on a real engine: images that hold what they need, one build of each package, clean failures."""
 
 import contextlib
+import io
 import json
 import os
 import pty
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -234,3 +236,40 @@ def test_an_interrupted_build_leaves_no_process_and_no_file(tiny_workspace: Work
     assert not [c for c in children if Path(f"/proc/{c}").exists()]
     assert list(temporary.iterdir()) == []
     assert not list((tiny_workspace.root / ".bake").rglob(".new-*"))
+
+
+def files_of(reference: str) -> set[str]:
+    """Paths of files in an image, also in one that cannot start."""
+    made = subprocess.run(["docker", "create", reference, "x"], capture_output=True, text=True, check=True)
+    try:
+        done = subprocess.run(["docker", "export", made.stdout.strip()], capture_output=True, check=True)
+    finally:
+        subprocess.run(["docker", "rm", made.stdout.strip()], capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        return {entry.name for entry in tar if not entry.isdir()}
+
+
+def test_an_image_has_what_its_service_serves_and_what_builds_put_into_node_modules(tiny_workspace: Workspace) -> None:
+    for path, script in {
+        "services/worker": "mkdir dist && echo page >dist/index.html",
+        "libraries/common": "mkdir -p ../../node_modules/.client && echo code >../../node_modules/.client/index.js",
+        "services/api": "cat ../../node_modules/.client/index.js >client.js",
+    }.items():
+        manifest = json.loads((tiny_workspace.root / path / "package.json").read_text())
+        tiny_workspace.write(f"{path}/package.json", json.dumps(manifest | {"scripts": {"build": script}}))
+    tables = {
+        "services/api": 'serves = ["services/worker"]',
+        "services/worker": 'files = ["dist/**"]',
+        "libraries/common": 'outputs = ["node_modules/.client"]',
+    }
+    text = (tiny_workspace.root / "bake.toml").read_text()
+    text += "".join(f'\n[packages."{path}"]\n{line}\n' for path, line in tables.items())
+    tiny_workspace.write("bake.toml", text)
+    done = tiny_workspace.bake("api", "--tag", "served")
+    assert done.returncode == 0, done.stderr
+    assert {path for path in files_of(f"{tiny_workspace.project}-api:served") if path.startswith("app/")} == {
+        *("app/services/api/client.js", "app/services/api/index.js", "app/services/api/package.json"),
+        *("app/services/worker/dist/index.html", "app/services/worker/package.json"),
+        *("app/libraries/common/index.js", "app/libraries/common/package.json"),
+        *("app/node_modules/.client/index.js", "app/node_modules/@tiny/common"),
+    }
