@@ -118,6 +118,8 @@ def _package(package: PackageGuess) -> tuple[str, ...]:
         lines.append(_line(f"build = {json.dumps(package.build)}", package.source))
     if package.files is not None:
         lines.append(f"files = {_list(package.files)}")
+    if package.exclude:
+        lines.append(_line(f"exclude = {_list(package.exclude)}", "`next start` does not need it"))
     if package.outputs:
         lines.append(_line(f"outputs = {_list(package.outputs)}", "Prisma's client is generated there"))
     if package.serves:

@@ -14,7 +14,8 @@ from bake.tsconfig import parse_jsonc
 class Frontend:
     """static: the folder of files to serve, or command: the server that the framework builds.
 
-    files: what of the package its server needs, None for the usual. writable: folders it writes to.
+    files: what of the package its server needs, None for the usual. exclude: what of that it does not need.
+    writable: folders it writes to.
     """
 
     tool: str
@@ -23,6 +24,7 @@ class Frontend:
     command: tuple[str, ...] = ()
     port: int = 0
     files: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
 
 
@@ -81,6 +83,8 @@ def _next(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
         command=("next", "start"),
         port=3000,
         files=files,
+        # A copy of the server with packages of its own; `next start` takes the image's.
+        exclude=(f"{folder}/standalone/**",) if re.search(r"\boutput\s*:[^,}]*['\"]standalone['\"]", text) else (),
         writable=(f"{folder}/cache",),
     )
 

@@ -58,6 +58,7 @@ class PackageGuess:
     path: str
     build: str | bool = True
     files: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
@@ -67,11 +68,8 @@ class PackageGuess:
     @property
     def is_empty(self) -> bool:
         """Whether bake.toml need not name the package."""
-        return (
-            self.build is True
-            and self.files is None
-            and not (self.inputs or self.outputs or self.serves or self.variables)
-        )
+        lists = (self.exclude, self.inputs, self.outputs, self.serves, self.variables)
+        return self.build is True and self.files is None and not any(lists)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -784,6 +782,7 @@ def _package(
         build=build,
         source=source,
         files=_files(frontend, mine) if frontend else None,
+        exclude=frontend.exclude if frontend and mine and not mine.static else (),
         inputs=everything.outside.get(package.path, ()),
         outputs=_generated(facts, everything.workspace),
         serves=tuple(served.get(package.path, ())),

@@ -228,6 +228,12 @@ def test_a_tool_that_the_root_declares_counts_where_a_script_calls_it(tmp_path: 
     assert [(s.package, s.static) for s in found.services] == [("apps/web", "dist")]
 
 
+def test_the_copy_that_standalone_output_makes_stays_out_of_images(tmp_path: Path) -> None:
+    config = "export default { output: process.env.DOCKER ? 'standalone' : undefined, distDir: 'build' }"
+    found = toml(guessed(tmp_path, {"apps/web": NEXT}, **{"apps/web/next.config.mjs": config}))
+    assert found["packages"] == {"apps/web": {"exclude": ["build/standalone/**"]}}
+
+
 def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
     library = {"name": "ui", "scripts": {"build": "vite build", "start": "vite"}, "devDependencies": {"vite": "7"}}
     config = "export default { build: { lib: { entry: 'src/index.ts' } } }"
