@@ -181,7 +181,7 @@ _PROCESS_WORDS = frozenset(
         *("consumers", "processor", "processors", "poller", "daemon", "listener", "subscriber", "runner", "relay"),
     }
 )
-_TESTS = frozenset({"test", "tests", "e2e", "ci", "bench"})
+_NEVER = frozenset({"dev", "develop", "development", "debug", "watch", "local", "test", "tests", "e2e", "ci", "bench"})
 _NOT_PROCESSES = frozenset(
     {
         *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
@@ -219,8 +219,12 @@ def _judge(facts: PackageFacts, everything: WorkspaceFacts) -> Service | _Refuse
     if kind and not _is_used(package, everything):
         return _Refused(path=package.path, reason=kind)
     frontend = _frontend(facts, everything)
-    library = _is_used(package, everything) and {"main", "module", "exports"} & package.manifest.keys()
-    if frontend is not None and frontend.static and not library and not _serves(facts, everything):
+    if (
+        frontend is not None
+        and frontend.static
+        and not _is_library(package, everything)
+        and not _serves(facts, everything)
+    ):
         source = f"{frontend.tool}, {frontend.source}"
         return Service(name="", package=package.path, static=frontend.static, source=source)
     return _running(facts, everything, frontend)
@@ -285,9 +289,21 @@ def _start(words: str | Sequence[str], facts: PackageFacts, everything: Workspac
         members = ()
     start = start_of(words, package, members)
     start = replace(start, words=_relative(start.words, package.path))
+    if _is_foreign_script(start.words, facts):
+        return _start(start.words[1:], facts, everything)
     if not package.path and everything.workspace.packages and not _names_own(start.words, facts):
         return Start(reason=start.reason or "it starts nothing of its own")
     return start
+
+
+_STARTED_BY_SCRIPTS = frozenset({"node", "npm", "pnpm", "yarn", "npx", "tsx", "ts-node", "next"})
+"""Behind a script that prepares something, or marks the lines of the log: `./prefix-output.sh node dist/index.js`."""
+
+
+def _is_foreign_script(words: Sequence[str], facts: PackageFacts) -> bool:
+    """Whether a command starts with a script that is not the package's own, and goes on with the process itself."""
+    script = len(words) > 1 and words[0].endswith(".sh") and posixpath.basename(words[1]) in _STARTED_BY_SCRIPTS
+    return script and words[0].removeprefix("./") not in facts.names
 
 
 _ORCHESTRATES = re.compile(
@@ -324,13 +340,16 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     yield from scripts
     yield from below
     yield from ((words, source) for words, source in _composed(package, everything) if words)
-    yield from _binaries(package, everything)
+    own = slug(posixpath.basename(package.path))
+    yield from ((words, source) for role, words, source in _supervised(facts, everything) if role == own)
+    yield from () if _is_published(package) else _binaries(package, everything)
     # What a bundler puts into the output is often a devDependency.
     private = {*package.dev_dependencies} if package.manifest.get("private") else set()
     app = not package.path and package.manifest.get("private") is True
-    if docker or app or _HTTP & {*package.dependencies, *private}:
-        main = str(package.manifest.get("main") or "")
-        if re.search(r"\.[cm]?js$", main) and _may_run(package, everything):
+    if docker or app or (_HTTP & {*package.dependencies, *private} and not _is_published(package)):
+        main = posixpath.normpath(str(package.manifest.get("main") or ""))
+        there = "/" in main or main in facts.names
+        if re.search(r"\.[cm]?js$", main) and there and _may_run(package, everything):
             yield ("node", main), f"{file}: main"
     if _may_run(package, everything):
         yield from _from_development(package, everything, f"{file}: scripts.dev, without watching")
@@ -347,6 +366,19 @@ def _from_development(
 
 
 _ENTRY = re.compile(r"^(?:\./)?(?:src/)?(?:index|main|server|app|worker|api|start|www)\.[cm]?[jt]sx?$")
+
+
+def _is_library(package: Package, everything: WorkspaceFacts) -> bool:
+    """Whether other packages import it, here or elsewhere, whatever builds it."""
+    has_entry = bool({"main", "module", "exports"} & package.manifest.keys())
+    return _is_published(package) or (has_entry and _is_used(package, everything))
+
+
+def _is_published(package: Package) -> bool:
+    """Whether others install the package from a registry: a library or a tool, no service."""
+    return not package.manifest.get("private") and bool({"publishConfig", "files"} & package.manifest.keys())
+
+
 _PRODUCTION = re.compile(r"Dockerfile(?:\.prod\w*|\.release)?|(?:prod\w*\.)?Dockerfile")
 
 
@@ -478,17 +510,13 @@ def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tupl
     """Processes beside the main one, from scripts, compose files and supervisors; each command once."""
     found: dict[tuple[str, ...], Process] = {}
     seen = {main.words, _resolved(main.words)}
+    own = slug(posixpath.basename(facts.package.path))
     for role, words, source in (*_scripted(facts), *_supervised(facts, everything)):
         start = _start(words, facts, everything)
         plain = start.words
-        if (
-            plain
-            and _there(plain, facts)
-            and not start.static
-            and plain not in seen
-            and _resolved(plain) not in seen
-            and role
-        ):
+        # What is called like the package is its main process, perhaps in the layout of another image.
+        known = plain in seen or _resolved(plain) in seen or (main.words and role == own)
+        if plain and _there(plain, facts) and not start.static and not known and role:
             seen |= {plain, _resolved(plain)}
             taken = {p.role for p in found.values()}
             name = role if role not in taken else f"{role}-{len(taken)}"
@@ -515,9 +543,10 @@ def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
         started = words[0] == "start" and len(kept) == 1
         lower = {w.lower() for w in kept}
         known = bool(_PROCESS_WORDS & {*lower, *_plain_words(text)})
-        certain = (bool(_PROCESS_WORDS & lower) or _runs_worker(text)) and not _TESTS & lower
+        certain = bool(_PROCESS_WORDS & lower) or _runs_worker(text)
         if (
             kept
+            and not _NEVER & lower
             and (certain or not _NOT_PROCESSES & lower)
             and not name.startswith(("pre", "post"))
             and not _ONCE & {*lower, *_plain_words(text)}
@@ -591,7 +620,7 @@ _PORTS = (
     r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?i:dev)\w*['\"]?\)?\s*\?\s*\d{2,5}\s*:\s*(\d{2,5})\b",
     r"\.listen\(\s*(?:\{[^}]{0,80}?port:\s*)?(\d{2,5})\b",
     r"\bget(?:<\w+>)?\(\s*['\"]PORT['\"]\s*\)?\s*(?:,|\|\||\?\?)\s*['\"]?(\d{2,5})",
-    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?\b(\d{4,5})\b",
+    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?:\n\s*[?:|][^\n;]*?){0,3}\b(\d{4,5})\b",
     r"\b(?:default|http|server|api|app)?_?[pP]ort\s*:\s*(\d{4,5})\b",
 )
 _OTHERS_ADDRESS = re.compile(r":\$\{\s*process\.env\.(?!PORT\b)[^}]*\}")
@@ -853,6 +882,13 @@ def _variables(facts: PackageFacts) -> tuple[str, ...]:
 def _notes(facts: WorkspaceFacts) -> Iterator[str]:
     for name, text in unheeded(facts.workspace.root_package.scripts):
         yield f"the root's `{name}` script does not run in images: {text}"
+
+
+def _builds(script: str) -> bool:
+    """Whether an install script only calls builds, which run anyway."""
+    return (
+        re.fullmatch(r"(?:npm|pnpm|yarn)(?: run)? build(?:\s+(?:-w|--workspace)[= ]\S+)*", script.strip()) is not None
+    )
 
 
 def _package_notes(facts: PackageFacts) -> Iterator[str]:

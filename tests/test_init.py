@@ -498,6 +498,7 @@ def test_a_database_port_is_not_the_services(tmp_path: Path) -> None:
     [
         "const { PORT = 4000 } = process.env",
         "const port = Number(config.PORT) || (developmentMode ? 9000 : 4000)",
+        "const port = env.PORT\n  ? Number.parseInt(env.PORT, 10)\n  : 4000;\nconst b = 5000",
         "z.object({ backendPort: z.number().positive().default(4000) })",
         "const url = `http://${host}:${process.env.API_PORT || process.env.WEB_PORT || 3000}`; x = { port: 4000 }",
         "const other = process.env.QUEUE_PORT || 3000; listen(process.env.PORT || 4000)",
@@ -536,6 +537,37 @@ def test_a_process_that_a_shell_script_starts_is_named_without_what_makes_it_one
     script = "#!/bin/sh\nnode /app/services/api/dist/jobs.js &\nexec crond\n"
     found = guessed(tmp_path, {"services/api": API}, **{"docker/start-jobs.sh": script})
     assert [p.role for p in found.services[0].processes] == ["api", "worker", "jobs"]
+
+
+def test_a_supervisor_names_the_main_process_of_a_package_without_a_script(tmp_path: Path) -> None:
+    api = {"name": "api", "private": True, "main": "index.js", "dependencies": {"express": "5"}}
+    text = "[program:api]\ncommand=./prefix.sh node services/api/dist/index.js\n"
+    text += "[program:mail]\ncommand=node services/api/dist/mail.js\n"
+    found = guessed(tmp_path, {"services/api": api}, **{"supervisord.conf": text})
+    processes = [(p.role, p.words) for p in found.services[0].processes]
+    assert processes == [("api", ("node", "dist/index.js")), ("mail", ("node", "dist/mail.js"))]
+
+
+def test_a_script_for_development_is_no_role(tmp_path: Path) -> None:
+    scripts = {"start": "node dist/x.js", "dev:worker": "tsx src/worker.ts", "worker:watch": "node src/worker.js"}
+    found = guessed(tmp_path, {"services/api": {"name": "api", "scripts": scripts}})
+    assert [p.role for p in found.services[0].processes] == [""]
+
+
+def test_what_is_published_to_a_registry_is_no_service(tmp_path: Path) -> None:
+    plugin = {"name": "plugin", "main": "dist/index.js", "dependencies": {"express": "5"}, "files": ["dist"]}
+    tool = {"name": "tool", "bin": "dist/cli.js", "publishConfig": {"access": "public"}}
+    site = {"name": "site", "files": ["dist"], "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}
+    packages = {"services/api": API, "packages/plugin": plugin, "packages/tool": tool, "packages/site": site}
+    found = guessed(tmp_path, packages, **{"packages/site/index.html": "<html>"})
+    assert [s.package for s in found.services] == ["services/api"]
+    assert found.libraries == ("packages/plugin", "packages/site", "packages/tool")
+
+
+def test_an_install_script_that_builds_is_not_missed(tmp_path: Path) -> None:
+    api = {**API, "scripts": {**API["scripts"], "postinstall": "yarn build"}}  # type: ignore[dict-item]
+    top = {"scripts": {"postinstall": "npm run build -w shared"}}
+    assert guessed(tmp_path, {"services/api": api}, top=top).notes == ()
 
 
 # --- the command ------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def test_a_compose_file_that_is_no_yaml_names_nothing() -> None:
         ("node .", ("node", "dist/index.js")),
         ("node dist/server.js --port ${PORT:-3000}", ("sh", "-c", "exec node dist/server.js --port ${PORT:-3000}")),
         ("yarn serve", ("node", "dist/x.js")),
+        ("./prefix-output.sh node dist/x.js", ("node", "dist/x.js")),
         ("cd dist && graphile-worker -c 4", ("sh", "-c", "cd dist && exec graphile-worker -c 4")),
         ("cd dist && node x.js $PORT", ("sh", "-c", "cd dist && exec node x.js $PORT")),
         ("cd ../.. && node services/api/x.js", ("node", "services/api/x.js")),
