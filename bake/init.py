@@ -13,6 +13,7 @@ from bake.parity import parse_programs
 from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, platform_of, start_of
 from bake.scripts import ScriptAdvice, advise, unheeded
 from bake.semver import satisfies
+from bake.tsconfig import parse_jsonc
 from bake.workspace import Package, Workspace
 
 DEFAULT_NODE = 24
@@ -806,6 +807,8 @@ def _package(
     is_served = any(package.path in named for named in served.values())
     frontend = _frontend(facts, everything) if mine or is_served else None
     build, source = _build(facts, mine)
+    if build is True and (script := _prepared(facts.package, everything)):
+        build, source = script, f"it has no script `build`, and `{script}` is run before those of others"
     return PackageGuess(
         path=package.path,
         build=build,
@@ -871,6 +874,29 @@ def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:
     texts = [package.scripts.get(f"{around}{name}", "") for around in ("pre", "", "post")]
     called = {n for t in texts for n in re.findall(r"(?:npm|pnpm|yarn|bun)(?: run)? ([\w:.-]+)", t)} - {name}
     return any(wanted in t for t in texts) or (depth < 4 and any(_runs(package, n, wanted, depth + 1) for n in called))
+
+
+def _prepared(package: Package, everything: WorkspaceFacts) -> str:
+    """The script of a package without `build` that prepares it all the same: for turbo, or at an install."""
+    if "build" in package.scripts:
+        return ""
+    names = (*_turbo_needs(everything.texts.get("turbo.json", "")), "postinstall", "prepare")
+    return next((n for n in names if not _INSTALLS_HOOKS.search(package.scripts.get(n, "husky"))), "")
+
+
+_INSTALLS_HOOKS = re.compile(
+    r"husky|lefthook|simple-git-hooks|only-allow|lint-staged|patch-package|playwright|puppeteer"
+)
+
+
+def _turbo_needs(text: str) -> tuple[str, ...]:
+    """What turbo runs in the packages that a build needs. Source: turborepo.com/docs/reference/configuration."""
+    try:
+        tasks = {**(config := parse_jsonc(text)).get("pipeline", {}), **config.get("tasks", {})}
+        needs = tasks["build"]["dependsOn"]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ()
+    return tuple(n.removeprefix("^") for n in needs if isinstance(n, str) and n.startswith("^") and n != "^build")
 
 
 def _variables(facts: PackageFacts) -> tuple[str, ...]:
