@@ -13,6 +13,7 @@ from typing import Any, Literal
 from bake import pnpm, yarn
 from bake.closure import node_platform
 from bake.errors import WorkspaceError
+from bake.semver import satisfies
 from bake.yaml_text import parse_yaml, table, words
 
 Layout = Literal["places", "walk"]
@@ -63,7 +64,7 @@ NPM = Manager(
 )
 
 PNPM = "10"
-"""Which pnpm builds use when package.json's `packageManager` names none."""
+"""Which pnpm builds use when package.json names none."""
 
 BERRY = "4"
 CLASSIC = "1.22.22"
@@ -232,6 +233,18 @@ def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, An
     return replace(tool, public=("*",) if setting("shamefully-hoist") == "true" else patterns)
 
 
+def _wanted_pnpm(manifest: Mapping[str, Any]) -> str:
+    """Return the major version that `devEngines` or `engines` allow: the usual one, else the least.
+
+    pnpm refuses a workspace whose engines want another pnpm.
+    """
+    tool = table(table(manifest, "devEngines"), "packageManager")
+    range_ = str(tool.get("version") or "") if tool.get("name") == "pnpm" else ""
+    range_ = range_ or str(table(manifest, "engines").get("pnpm") or "")
+    least = re.search(r"\d+", range_)
+    return PNPM if not least or satisfies(f"{PNPM}.999.0", range_) else str(max(9, int(least[0])))
+
+
 def _npmrc_list(root: Path, key: str) -> tuple[str, ...]:
     text = _load_text(root / ".npmrc") or ""
     return tuple(re.findall(rf"^\s*{key}(?:\[\])?\s*=[ \t]*[\"']?([^\s\"']+)", text, re.M))
@@ -240,7 +253,7 @@ def _npmrc_list(root: Path, key: str) -> tuple[str, ...]:
 def _pnpm_version(manifest: Mapping[str, Any]) -> str:
     name, version = parse_package_manager(manifest)
     if name != "pnpm" or not version:
-        return PNPM
+        return _wanted_pnpm(manifest)
     if not re.match(r"\d+(\.|$)", version) or int(version.partition(".")[0]) < 9:
         what = f"packageManager names pnpm {version}, bake supports pnpm 9 and newer"
         raise WorkspaceError("package.json", what, "run `corepack use pnpm@latest-10`")

@@ -1,5 +1,6 @@
 """pnpm's lockfile, its layout and its settings."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,25 @@ def test_what_is_not_supported_is_refused_with_a_way_out(tmp_path: Path) -> None
         "package.json: packageManager names pnpm 8.15.0, bake supports pnpm 9 and newer; "
         "run `corepack use pnpm@latest-10`"
     )
+
+
+@pytest.mark.parametrize(
+    ("manifest", "version"),
+    [
+        ({}, "10"),
+        ({"packageManager": "pnpm@9.12.3+sha512.00", "engines": {"pnpm": ">=10"}}, "9.12.3"),
+        ({"engines": {"pnpm": ">=9.1"}}, "10"),
+        ({"engines": {"pnpm": ">=11.7.0"}}, "11"),
+        ({"engines": {"pnpm": "8.x"}}, "9"),
+        ({"devEngines": {"packageManager": {"name": "pnpm", "version": "^9.3"}}}, "9"),
+        ({"devEngines": {"packageManager": {"name": "npm", "version": "^9.3"}}}, "10"),
+    ],
+)
+def test_builds_use_the_pnpm_that_package_json_asks_for(
+    tmp_path: Path, manifest: dict[str, object], version: str
+) -> None:
+    tool = changed(tmp_path, {"package.json": json.dumps(manifest)}).tool
+    assert tool.setup == f"npm install --global --no-audit --no-fund pnpm@{version}"
 
 
 def test_a_hoisted_tree_is_expected_where_the_workspace_asks_for_one(tmp_path: Path) -> None:
