@@ -9,9 +9,10 @@ import hashlib
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from posixpath import normpath
 from typing import Any
 
@@ -31,8 +32,12 @@ LONGEST = 120
 _RELOCK = "run `pnpm install --lockfile-only` with pnpm 9 or newer"
 
 
-def parse_pnpm_lock(text: str, manifests: Mapping[str, Mapping[str, Any]]) -> Graph:
+def parse_pnpm_lock(
+    text: str, manifests: Mapping[str, Mapping[str, Any]], built: Container[str] = frozenset()
+) -> Graph:
     """Return the graph in the text of a pnpm-lock.yaml. manifests: package path -> its package.json.
+
+    built: names of packages whose install scripts the workspace lets run; the lockfile does not say which have one.
 
     Raises WorkspaceError for what is no YAML, for other lockfile versions than 9 and for a missing package.
     """
@@ -43,7 +48,7 @@ def parse_pnpm_lock(text: str, manifests: Mapping[str, Mapping[str, Any]]) -> Gr
         raise WorkspaceError(LOCKFILE, what, _RELOCK)
     packages, snapshots = table(raw, "packages"), table(raw, "snapshots")
     importers = {"" if path == "." else path: value for path, value in table(raw, "importers").items()}
-    nodes = {key: _node(key, value, packages) for key, value in snapshots.items()}
+    nodes = {key: _node(key, value, packages, built) for key, value in snapshots.items()}
     members = {path: _member(path, value or {}, manifests.get(path, {})) for path, value in importers.items()}
     return mark_development(_uninjected(nodes, members, packages))
 
@@ -80,7 +85,18 @@ def relinking(graph: Graph, *, major: int, root: str) -> str:
     )
 
 
-def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any]) -> Node:
+def built_packages(settings: Mapping[str, Any], manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the packages whose install scripts pnpm may run. Source: https://pnpm.io/settings.
+
+    settings: what pnpm-workspace.yaml holds. manifest: the root's package.json.
+    """
+    allowed = (table(each, "allowBuilds") for each in (settings, table(manifest, "pnpm")))
+    listed = (words(each.get("onlyBuiltDependencies")) for each in (settings, table(manifest, "pnpm")))
+    keys = (*(key for each in allowed for key, value in each.items() if value in (True, "true")), *chain(*listed))
+    return frozenset(_split(key)[0] for key in keys)
+
+
+def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any], built: Container[str]) -> Node:
     plain = without_suffix(key)
     about = packages.get(plain)
     if about is None:
@@ -98,6 +114,7 @@ def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any]) ->
         os=words(about.get("os")),
         cpu=words(about.get("cpu")),
         libc=words(about.get("libc")),
+        install_script=name in built,
         resolved=str(resolution.get("tarball") or ""),
         integrity=str(resolution.get("integrity") or ""),
         dependencies={n: v for n, v in given.items() if n not in optional_peers},

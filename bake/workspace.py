@@ -252,7 +252,8 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     patterns = tuple(_strings(settings.get("packages")))
     packages = _load_packages(root, _load_members(root, patterns))
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
-    graph = pnpm.parse_pnpm_lock((root / pnpm.LOCKFILE).read_text(encoding="utf-8"), manifests)
+    built = pnpm.built_packages(settings, root_package.manifest)
+    graph = pnpm.parse_pnpm_lock((root / pnpm.LOCKFILE).read_text(encoding="utf-8"), manifests, built)
     tool = load_pnpm(root, root_package.manifest, settings)
     if tool.layout == "walk":
         return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool

@@ -9,7 +9,7 @@ from bake.closure import closure
 from bake.errors import WorkspaceError
 from bake.graph import Graph
 from bake.managers import staged_files
-from bake.pnpm import directory_name, isolated, parse_pnpm_lock, relinking, without_suffix
+from bake.pnpm import built_packages, directory_name, isolated, parse_pnpm_lock, relinking, without_suffix
 from bake.workspace import Workspace, load_workspace
 from tests.shelf import write_shelf
 
@@ -149,6 +149,24 @@ packages: {a@1.0.0: {resolution: {integrity: sha512-a}, bundledDependencies: [b]
 snapshots: {a@1.0.0: {}}
 """)
     assert isolated(found, major=10).entries["node_modules/.pnpm/a@1.0.0/node_modules/a"].bundled == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "manifest"),
+    [
+        ({"allowBuilds": {"a": "true", "b@1.0.0 || 2.0.0": "true", "c": "false"}}, {}),
+        ({"onlyBuiltDependencies": ["a", "b"]}, {}),
+        ({}, {"pnpm": {"onlyBuiltDependencies": ["a", "b"]}}),
+        ({}, {"pnpm": {"allowBuilds": {"a": True, "b": True, "c": False}}}),
+    ],
+)
+def test_packages_that_the_workspace_lets_build_have_an_install_script(
+    settings: dict[str, object], manifest: dict[str, object]
+) -> None:
+    held = "".join(f"  {name}@1.0.0: {{}}\n" for name in "abc")
+    text = f"lockfileVersion: '9.0'\npackages:\n{held}snapshots:\n{held}"
+    lock = isolated(parse_pnpm_lock(text, {}, built_packages(settings, manifest)), major=10)
+    assert {e.name for e in lock.entries.values() if e.install_script} == {"a", "b"}
 
 
 # --- names of directories ---------------------------------------------------------------------------
