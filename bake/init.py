@@ -274,7 +274,8 @@ def _main_start(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[Start,
     reasons: list[Start] = []
     for words, source in _main_candidates(facts, everything):
         start = _start(words, facts, everything)
-        if start.words and (isinstance(words, str) or _there(start.words, facts)):
+        own = isinstance(words, str) or source.endswith((": bin", ": main"))
+        if start.words and (own or _there(start.words, facts)):
             return start, source
         reasons.append(start)
     return (reasons or [Start(reason="no script, binary or Dockerfile starts it")])[0], ""

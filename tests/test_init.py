@@ -437,6 +437,11 @@ def test_a_shell_script_as_binary_is_no_program_for_node(tmp_path: Path) -> None
     assert found.services[0].processes[0].words == ("./index.sh",)
 
 
+def test_a_binary_that_the_build_makes_beside_package_json_is_believed(tmp_path: Path) -> None:
+    found = guessed(tmp_path, {"tools/make": {"name": "make", "bin": "./cli.js", "scripts": {"build": "esbuild"}}})
+    assert found.services[0].processes[0].words == ("node", "cli.js")
+
+
 def test_files_that_vite_writes_for_another_package_are_no_service(tmp_path: Path) -> None:
     manifest = {"name": "web", "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}
     config = "export default { build: { outDir: '../api/public' } }"
