@@ -432,13 +432,17 @@ def _main(
 ) -> tuple[Process, ...]:
     if not start.words or start.static:
         return ()
-    port, port_source = _port(facts, everything, start, frontend, source)
+    is_tool = source.endswith(": bin") and not _HTTP & {*facts.package.dependencies}
+    port, port_source = (None, "") if is_tool else _port(facts, everything, start, frontend, source)
     health, health_source, certain = _health(facts, everything) if port else ("", "", False)
     written = tuple(f"/app/{facts.package.file(w)}" for w in (frontend.writable if frontend else ()))
+    env = start.env
+    if port and _OPEN_PORT.search(" ".join(start.words)) and "PORT" not in dict(env):
+        env = (*env, ("PORT", str(port)))
     process = Process(
         role="",
         words=start.words,
-        env=start.env,
+        env=env,
         entrypoint=source.endswith(": bin"),
         port=port,
         port_source=port_source,
@@ -610,6 +614,7 @@ _PORT_NAME = (
 _PLAIN_PORT = r"(?:HTTP_|SERVER_|API_|APP_|WEB_|BACKEND_|FRONTEND_)?PORT"
 _VARIABLE_PORTS = (
     r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{2,5})",
+    r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*,\s*(\d{4,5})\b",
     r"\bPORT\s*(?::\s*\w+\s*)?=\s*['\"]?(\d{2,5})['\"]?\s*[,}][^\n;]*=\s*process\.env\b",
     rf"process\.env(?:\.|\[['\"]){_PORT_NAME}(?:[A-Z]+_)*PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{{2,5}})",
     rf"\b{_PORT_NAME}{_PLAIN_PORT}['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
@@ -629,6 +634,8 @@ _OTHERS_ADDRESS = re.compile(r":\$\{\s*process\.env\.(?!PORT\b)[^}]*\}")
 """Ports in the likes of `http://${process.env.WEB_HOST}:${process.env.WEB_PORT || 3000}`."""
 _OTHERS_PORTS = frozenset({1433, 2525, 3306, 4566, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
 """Of databases, queues, mail, AWS's stand-in and debuggers."""
+_OPEN_PORT = re.compile(r"\$PORT\b|\$\{PORT\}")
+"""What a shell puts nothing for when nobody sets the variable."""
 _OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
 _HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
 _ROUTE = re.compile(
@@ -708,8 +715,12 @@ def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
 
 def _health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, bool]:
     """The path, its file, and whether it is served under that very path; libraries of the workspace count too."""
+    for name, text in facts.texts.items():
+        if _PRODUCTION.fullmatch(posixpath.basename(name)) and (asked := parse_dockerfile(text).health):
+            return asked, f"{facts.package.path}/{name}: HEALTHCHECK", True
     needs = everything.workspace.needs(facts.package.path)
-    places = (facts, *(f for f in everything.packages if f.package.path in needs))
+    libraries = (f for f in everything.packages if "start" not in f.package.scripts)
+    places = (facts, *(f for f in libraries if f.package.path in needs))
     for certain, pattern in ((True, _ROUTE), (False, _ROUTE_MAYBE)):
         for place in places:
             for path, text in place.sources.items():

@@ -15,10 +15,14 @@ from bake.yaml_text import parse_yaml, table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dockerfile:
-    """What a Dockerfile's last stage runs. node: major version of its Node image, 0 when it names none."""
+    """What a Dockerfile's last stage runs. node: major version of its Node image, 0 when it names none.
+
+    health: the path that its HEALTHCHECK asks for, "" when it has none.
+    """
 
     words: tuple[str, ...] = ()
     port: int | None = None
+    health: str = ""
     node: int = 0
     alpine: bool = False
 
@@ -58,6 +62,7 @@ def parse_dockerfile(text: str) -> Dockerfile:
     return Dockerfile(
         words=() if words[:1] == ("docker-entrypoint.sh",) else words,
         port=_exposed(last),
+        health=_asked_for(last),
         node=max((int(m[1]) for m in images if m[1]), default=0),
         alpine=bool(images) and "alpine" in images[-1][0],
     )
@@ -79,6 +84,12 @@ def _instruction(lines: Sequence[str], key: str) -> tuple[str, ...]:
         except ValueError:
             return ()
     return ("sh", "-c", found[-1]) if _PROGRAM.search(found[-1]) else split(found[-1])
+
+
+def _asked_for(lines: Iterable[str]) -> str:
+    checks = " ".join(line for line in lines if line.upper().startswith("HEALTHCHECK"))
+    found = re.search(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0)[^/\s]*?(/[A-Za-z][\w/.-]*)", checks)
+    return found[1] if found else ""
 
 
 def _exposed(lines: Iterable[str]) -> int | None:

@@ -341,6 +341,12 @@ def test_a_script_that_a_dockerfile_starts_is_named_as_the_package_has_it(tmp_pa
     assert found.words == ("./entrypoint.sh", "node", "dist/x.js")
 
 
+def test_a_script_from_elsewhere_gives_way_to_what_it_starts(tmp_path: Path) -> None:
+    manifest = {"name": "worker", "scripts": {"start": "./prefix-output.sh node dist/x.js"}}
+    found = guessed(tmp_path, {"worker": manifest}).services[0].processes[0]
+    assert found.words == ("node", "dist/x.js")
+
+
 def test_a_script_from_elsewhere_that_a_dockerfile_copies_is_not_believed(tmp_path: Path) -> None:
     manifest = {"name": "worker", "scripts": {"start": "node dist/main.js"}}
     docker = 'FROM node:24\nCOPY scripts/run.sh ./\nCMD ["./run.sh"]\n'
@@ -522,6 +528,7 @@ def test_a_database_port_is_not_the_services(tmp_path: Path) -> None:
     "source",
     [
         "const { PORT = 4000 } = process.env",
+        "app.set('port', parseEnvInt(process.env.API_PORT || process.env.PORT, 4000, { min: 1 }))",
         "const port = Number(config.PORT) || (developmentMode ? 9000 : 4000)",
         "const port = env.PORT\n  ? Number.parseInt(env.PORT, 10)\n  : 4000;\nconst b = 5000",
         "z.object({ backendPort: z.number().positive().default(4000) })",
@@ -540,6 +547,31 @@ def test_a_port_that_the_start_script_sets_stays_set(tmp_path: Path) -> None:
     found = toml(guessed(tmp_path, {"apps/web": manifest}))
     web = {"package": "apps/web", "command": "node dist/server.js", "port": 3001, "env": {"PORT": "3001"}}
     assert found["services"] == {"web": web}
+
+
+def test_a_framework_s_server_has_its_own_port_and_health_whatever_its_sources_name(tmp_path: Path) -> None:
+    web = {
+        "name": "web",
+        "scripts": {"build": "next build", "start": "next start -p ${PORT}"},
+        "dependencies": {"next": "15", "api": "*"},
+    }
+    files = {
+        "apps/web/src/form.ts": "const fields = { port: 5439 }",
+        "services/api/src/server.ts": "app.get('/health', ok); app.listen(4000)",
+    }
+    found = guessed(tmp_path, {"apps/web": web, "services/api": {**API, "name": "api"}}, **files)
+    process = next(s for s in found.services if s.name == "web").processes[0]
+    assert (process.words, process.port) == (("sh", "-c", "exec next start -p ${PORT}"), 3000)
+    assert (process.env, process.health) == ((("PORT", "3000"),), "")
+
+
+def test_a_dockerfiles_healthcheck_is_the_health_and_its_command_is_named_from_the_package(tmp_path: Path) -> None:
+    docker = "FROM node:22\nEXPOSE 8081\nHEALTHCHECK CMD curl -f http://localhost:8081/up\n"
+    docker += 'ENTRYPOINT ["./services/api/bin/shop", "api"]\n'
+    found = guessed(tmp_path, {"services/api": {"name": "api"}}, **{"services/api/Dockerfile": docker})
+    process = found.services[0].processes[0]
+    assert process.words == ("./bin/shop", "api")
+    assert (process.health, process.health_source) == ("/up", "services/api/Dockerfile: HEALTHCHECK")
 
 
 def test_a_command_that_is_a_server_has_its_own_port(tmp_path: Path) -> None:

@@ -28,6 +28,17 @@ def test_a_program_in_shell_form_stays_one_for_a_shell() -> None:
     assert parse_dockerfile(text).words == ("./run.sh", "sh", "-c", "if a; then node b.js; fi")
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        "HEALTHCHECK CMD curl --fail http://localhost:4000/healthz || exit 1",
+        "HEALTHCHECK --interval=30s \\\n  CMD node -e \"get('http://127.0.0.1:'+(process.env.PORT||8000)+'/healthz',f)\"",
+    ],
+)
+def test_a_healthcheck_tells_its_path(check: str) -> None:
+    assert parse_dockerfile(f"FROM node:22\n{check}\n").health == "/healthz"
+
+
 def test_a_dockerfile_without_node_tells_no_version() -> None:
     assert parse_dockerfile("FROM python:3\nCMD []\n") == Dockerfile()
 
@@ -71,7 +82,6 @@ def test_a_compose_file_that_is_no_yaml_names_nothing() -> None:
         ("node .", ("node", "dist/index.js")),
         ("node dist/server.js --port ${PORT:-3000}", ("sh", "-c", "exec node dist/server.js --port ${PORT:-3000}")),
         ("yarn serve", ("node", "dist/x.js")),
-        ("./prefix-output.sh node dist/x.js", ("node", "dist/x.js")),
         ("cd dist && graphile-worker -c 4", ("sh", "-c", "cd dist && exec graphile-worker -c 4")),
         ("cd dist && node x.js $PORT", ("sh", "-c", "cd dist && exec node x.js $PORT")),
         ("cd ../.. && node services/api/x.js", ("node", "services/api/x.js")),
