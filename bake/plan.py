@@ -661,8 +661,7 @@ def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) 
 
 def _building(project: Project) -> frozenset[str]:
     """Paths of the packages that have a script to build them."""
-    packages = project.workspace.packages
-    return frozenset(p.path for p in packages if _script(project, p, project.settings(p)))
+    return frozenset(p.path for p in project.packages if _script(project, p, project.settings(p)))
 
 
 def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]) -> Stage:

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bake.check import Finding, check, errors
 from bake.context import Context, add_plan_arguments
@@ -31,13 +31,15 @@ def show(context: Context, findings: Iterable[Finding]) -> None:
     found = tuple(findings)
     context.noted.extend(map(str, found))
     whole = bool(context.environment.get("GITHUB_ACTIONS")) or context.volume == "verbose"
-    for group in _alike(found):
-        shown = group if whole or len(group) <= _MOST else group[: _MOST - 1]
-        for finding in shown:
+    alike = _alike(found)
+    for finding in found:
+        group = alike[_kind(finding)]
+        place = group.index(finding)
+        if whole or len(group) <= _MOST or place < _MOST - 1:
             _say(context, finding.level, _line(context, finding))
-        if left := len(group) - len(shown):
-            level = group[0].level
-            _say(context, level, f"bake: {level}: {left} more like this one; `bake check -v` shows each")
+        elif place == _MOST - 1:
+            left = f"{len(group) - place} more like this one; `bake check -v` shows each"
+            _say(context, finding.level, f"bake: {finding.level}: {left}")
     if not found:
         context.say("bake: nothing to complain of")
 
@@ -50,12 +52,16 @@ def _say(context: Context, level: str, line: str) -> None:
         context.say(line)
 
 
-def _alike(findings: Iterable[Finding]) -> Iterable[Sequence[Finding]]:
+def _alike(findings: Iterable[Finding]) -> Mapping[tuple[str, ...], Sequence[Finding]]:
     """Findings of one level with one and the same remedy, together."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.level, finding.rule, finding.remedy, *finding.services), []).append(finding)
-    return groups.values()
+        groups.setdefault(_kind(finding), []).append(finding)
+    return groups
+
+
+def _kind(finding: Finding) -> tuple[str, ...]:
+    return (finding.level, finding.rule, finding.remedy, *finding.services)
 
 
 _MOST = 5
