@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Literal
 
+from bake.workspace import ROOT
+
 Origin = Literal["base", "dependencies", "packages", "settings"]
 
 _OURS = re.compile(
@@ -107,11 +109,14 @@ def make_contents(sizes: Mapping[str, int]) -> Contents:
 
 
 def holder_of(path: str, folders: Iterable[str]) -> str:
-    """The lock entry or package path that a file of an image belongs to; "" for none. folders: with a package.json."""
+    """The lock entry or package path that a file of an image belongs to; "" for none. folders: with a package.json.
+
+    The root package is "." here.
+    """
     if found := _ENTRY.match(path):
         return found["entry"].removeprefix("app/")
-    inside = [f for f in folders if path.startswith(f"{f}/")]
-    return max(inside, key=len).removeprefix("app/") if inside else ""
+    inside = max((f for f in folders if path.startswith(f"{f}/")), key=len, default="")
+    return ROOT if inside == "app" else inside.removeprefix("app/")
 
 
 def unpacked_size(tail: bytes, media_type: str) -> int | None:

@@ -33,7 +33,7 @@ const NEVER = ['node_modules', '**/.env*', '**/.npmrc', '**/.yarnrc*', '**/.git'
 const BUILD_TIME = [
   '**/.git*', '**/.DS_Store', '**/*.log', '**/*.tsbuildinfo', '**/{Dockerfile,docker-compose,compose}{,.*,-*}', '**/*.Dockerfile',
   '.{vscode,idea,husky,changeset,storybook,turbo,cache,nyc_output,github,circleci}', '.next/cache', '.dockerignore',
-  '{package-lock,npm-shrinkwrap}.json', '.yarn', '.pnpmfile.{cjs,mjs}',
+  '{package-lock,npm-shrinkwrap}.json', '.yarn', '.pnpmfile.{cjs,mjs}', 'patches/**/*.patch',
   '{yarn.lock,pnpm-lock.yaml,pnpm-workspace.yaml,.npmignore,.nvmrc,.node-version,.editorconfig}',
   // documents
   '*.md', '*.mdx', 'docs', '**/{README,CHANGELOG,CONTRIBUTING}{,.*}',

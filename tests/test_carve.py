@@ -769,7 +769,7 @@ def link(path: Path, target: str) -> None:
 def test_a_package_leaves_out_other_packages_in_its_folder(tmp_path: Path, path: str) -> None:
     own = {"package.json": "{}", "src/a.js": "a", "packages/notes.txt": "its own", "node_modules/y/y.js": "y"}
     others = {"packages/x/package.json": "{}", "packages/x/x.js": "x", "packages/x/node_modules/z/z.js": "z"}
-    plant(tmp_path / "app" / path, {**own, **others, ".yarn/releases/yarn.cjs": "", "package-lock.json": "{}"})
+    plant(tmp_path / "app" / path, {**own, **others, ".yarn/releases/yarn.cjs": "", "patches/x.patch": ""})
     carve("package", package_arguments(tmp_path, {"path": path, "files": None, "others": ["packages/x"]}))
     assert files(tmp_path / "out/app" / path) == ("package.json", "packages/notes.txt", "src/a.js")
 

@@ -112,6 +112,12 @@ def test_files_belong_to_the_innermost_lock_entry_or_to_their_package() -> None:
     )
 
 
+def test_files_of_the_root_package_are_told_from_those_of_packages_in_its_folder() -> None:
+    files = ("package.json", "dist/a.js", "packages/x/package.json", "packages/x/x.js", "app/package.json")
+    sizes = {f"app/{name}": 1 for name in (*files, "node_modules/y/y.js")}
+    assert make_contents(sizes).holders == {".": 2, "app": 1, "node_modules/y": 1, "packages/x": 2}
+
+
 @pytest.mark.parametrize(("media", "pack"), [(GZIP, gzip.compress), (GZIP.removesuffix("+gzip"), bytes)])
 def test_a_layers_contents_are_read(media: str, pack: "type[bytes]") -> None:
     blob = pack(layer({"app/node_modules/x/a.js": b"12345", "app/node_modules/x/b.js": b"1"}))

@@ -12,7 +12,7 @@ from bake.commands.size import add_source_arguments, load_images
 from bake.context import Context
 from bake.errors import UsageError
 from bake.report import size, table
-from bake.workspace import shown
+from bake.workspace import ROOT, shown
 
 if TYPE_CHECKING:
     from bake.closure import Lock
@@ -69,6 +69,7 @@ def _packages(service: "ServiceStage", images: "Images", lock: "Lock") -> tuple[
             for path, count in contents.holders.items() if contents and layer.origin != "base" else ():
                 held[path] = held.get(path, 0) + count
         sizes |= {path: max(count, sizes.get(path, 0)) for path, count in held.items()}
+    places = {"" if path == ROOT else path: count for path, count in sizes.items()}
     found = (
         Held(
             path=path,
@@ -76,7 +77,7 @@ def _packages(service: "ServiceStage", images: "Images", lock: "Lock") -> tuple[
             bytes=count,
             via=service.closure.chain(path) or ((service.package,) if path == service.package else ()),
         )
-        for path, count in sizes.items()
+        for path, count in places.items()
     )
     return tuple(sorted(found, key=lambda h: (-h.bytes, h.path)))
 
