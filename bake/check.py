@@ -13,7 +13,7 @@ from bake.plan import Plan, ServiceStage
 from bake.project import Project
 from bake.scripts import has_script, unheeded
 from bake.semver import satisfies
-from bake.workspace import Workspace, shown
+from bake.workspace import Package, Workspace, shown
 
 Level = Literal["error", "warning"]
 
@@ -246,21 +246,24 @@ def _own_scripts(project: Project, plan: Plan) -> Iterator[Finding]:
     stages, without = {s.package: s for s in plan.stages}, project.config.install.without_scripts
     for package in project.workspace.everyone:
         stage = stages.get(package.path)
-        if package.name in without or (package.path and stage is None):
-            continue
-        for name, text in unheeded(package.scripts, stage.script if stage else ""):
-            build = (
-                f"its `{stage.script}` script" if stage and stage.script else "the build of the package that needs it"
-            )
-            yield Finding(
-                level="warning",
-                rule="script",
-                where=package.file("package.json"),
-                what=f"its `{name}` script does not run in builds: {text}",
-                remedy=f'run it in {build}, or add "{package.name}" to install.without-scripts when images do without',
-                services=_users(plan, package.path) if stage else (),
-                file=package.file("package.json"),
-            )
+        if package.name not in without and (stage or not package.path):
+            script = stage.script if stage else ""
+            services = _users(plan, package.path) if stage else ()
+            for name, text in unheeded(package.scripts, script):
+                yield _own_script(package, name, text, script, services)
+
+
+def _own_script(package: Package, name: str, text: str, build: str, services: tuple[str, ...]) -> Finding:
+    where = f"its `{build}` script" if build else "the build of the package that needs it"
+    return Finding(
+        level="warning",
+        rule="script",
+        where=package.file("package.json"),
+        what=f"its `{name}` script does not run in builds: {text}",
+        remedy=f'run it in {where}, or add "{package.name}" to install.without-scripts when images do without',
+        services=services,
+        file=package.file("package.json"),
+    )
 
 
 def _patches(project: Project, plan: Plan) -> Iterator[Finding]:

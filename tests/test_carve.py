@@ -774,6 +774,15 @@ def test_a_package_leaves_out_other_packages_in_its_folder(tmp_path: Path, path:
     assert files(tmp_path / "out/app" / path) == ("package.json", "packages/notes.txt", "src/a.js")
 
 
+def test_an_output_may_lie_in_node_modules(tmp_path: Path) -> None:
+    """A generated Prisma client does."""
+    client = {"node_modules/.prisma/client/index.js": "x", "node_modules/.prisma/client/.env": "SECRET"}
+    plant(tmp_path / "app", {"services/api/package.json": "{}", "services/api/a.js": "a", **client})
+    spec = {"path": "services/api", "files": None, "extra": ["node_modules/.prisma"]}
+    carve("package", package_arguments(tmp_path, spec))
+    assert files(tmp_path / "out/app/node_modules") == (".prisma/client/index.js",)
+
+
 def carve(command: str, arguments: Sequence[str]) -> None:
     assert ask([command, *arguments]) == ""
 

@@ -716,14 +716,16 @@ def test_a_repository_without_workspaces_that_starts_nothing_gets_no_bake_toml(
 
 
 def test_a_repository_without_workspaces_is_written_as_one_service(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     top = {"name": "shop", "scripts": {"build": "tsc", "start": "node dist/server.js"}}
     root = workspace(tmp_path, {}, top=top, **{"src/server.ts": "app.listen(4000)"})
     assert run(root, monkeypatch) == 0
     written = tomllib.loads((root / "bake.toml").read_text())
     assert written["services"] == {"app": {"package": ".", "command": "node dist/server.js", "port": 4000}}
-    assert run(root, monkeypatch) == 0
+    capsys.readouterr()
+    assert run(root / "src", monkeypatch) == 0
+    assert capsys.readouterr().err == "bake.toml is there and names everything that the workspace has\n"
 
 
 @pytest.mark.parametrize(
