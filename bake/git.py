@@ -92,9 +92,12 @@ def read_changes(root: Path, since: str, *, direct: bool = False) -> Changes:
     """
     base = _commit(root, since) if direct else _merge_base(root, since)
     top = Path(_required(root, "rev-parse", "--show-toplevel"))
-    # A rename counts for the place it left and the place it came to.
-    changed = _listed(root, "diff", "--name-only", "-z", "--no-renames", "--no-relative", "--no-ext-diff", base)
-    untracked = _listed(root, "ls-files", "--others", "--exclude-standard", "-z", "--full-name", "--", str(top))
+    # A rename counts for the place it left and the place it came to. What somebody told git to overlook, in
+    # .gitmodules or in settings of their own, is in the build's context all the same.
+    told = ("--no-renames", "--no-relative", "--no-ext-diff", "--ignore-submodules=none")
+    changed = _listed(root, "diff", "--name-only", "-z", *told, base)
+    others = ("--others", "--exclude-per-directory=.gitignore")
+    untracked = _listed(root, "ls-files", *others, "-z", "--full-name", "--", str(top))
     prefix = _required(root, "rev-parse", "--show-prefix")
     paths = sorted({*changed, *untracked})
     return Changes(
@@ -174,7 +177,7 @@ def _commit(root: Path, since: str) -> str:
         what = "no such revision in this clone"
         if _is_shallow(root):
             raise WorkspaceError(since, f"{what}, which is shallow", _DEEPEN)
-        if remote := git(root, "rev-parse", "--verify", "-q", "--end-of-options", f"origin/{since}"):
+        if remote := git(root, "rev-parse", "--verify", "-q", "--end-of-options", f"origin/{since}^{{commit}}"):
             raise UsageError(since, what, f"origin/{since} is there ({remote[:12]})")
         raise UsageError(since, what, "fetch it, or name another one")
     return commit

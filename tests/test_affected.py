@@ -50,6 +50,12 @@ def test_a_staged_a_committed_and_an_untracked_file_count_alike(shop: GitWorkspa
     assert shop.reasons(base) == {"web": [f"source services/web/src/{name}.ts" for name in files]}
 
 
+def test_a_file_that_only_a_persons_own_settings_ignore_affects_the_image(shop: GitWorkspace) -> None:
+    shop.write(".git/info/exclude", "*.scratch.ts\n")
+    shop.write("services/web/src/a.scratch.ts", "")
+    assert shop.reasons() == {"web": ["source services/web/src/a.scratch.ts"]}
+
+
 def test_a_deleted_file_affects_the_image(shop: GitWorkspace) -> None:
     (shop.root / "services/web/src/index.ts").unlink()
     assert shop.reasons() == {"web": ["source services/web/src/index.ts"]}
@@ -365,6 +371,12 @@ def test_a_moved_submodule_affects_the_packages_in_it(shop: GitWorkspace, tmp_pa
     assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
     inside.commit()
     shop.commit()
+    assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    inside.write("src/new.ts", "")
+    assert shop.reasons() == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    # The build has it, whatever git was told to overlook.
+    shop.git("config", "-f", ".gitmodules", "submodule.packages/lib.ignore", "all")
+    shop.git("config", "diff.ignoreSubmodules", "all")
     assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
 
 
