@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bake import config as cfg
 from bake import schema
-from bake.cache import Cache, make_cache
+from bake.cache import Cache, Scope, make_cache
 from bake.ci import Run
 from bake.closure import Closure, LayerClass, closure, layer_classes
 from bake.command import command_binaries
@@ -289,8 +289,12 @@ def make_plan(project: Project, request: Request) -> Plan:
             registry=request.registry or config.project.registry,
             run=request.run,
             branch=request.branch,
-            services={i.target: i.service for i in images} | ({"monolith": "monolith"} if config.monolith else {}),
-            selected=targets,
+            scope=Scope(
+                services={i.target: i.service for i in images} | ({"monolith": "monolith"} if config.monolith else {}),
+                selected=targets,
+                platforms=platforms,
+                every=config.project.platforms,
+            ),
             asked=request.cache_to,
         ),
     )

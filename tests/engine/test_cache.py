@@ -46,7 +46,7 @@ def test_a_cold_engine_with_the_cache_runs_nothing_and_after_an_edit_only_the_ed
     _compiled(tiny_workspace)
     forget(f"{REGISTRY}/bake-test/{tiny_workspace.project}-cache")
     _built(tiny_workspace, "--cache-to", CI="")
-    assert registry.tags(f"{REGISTRY}/bake-test/{tiny_workspace.project}-cache") == ("workspace-main",)
+    assert registry.tags(f"{REGISTRY}/bake-test/{tiny_workspace.project}-cache") == ("workspace.main",)
 
     with cold_engine() as host:
         assert _ran(_built(tiny_workspace, CI="1", DOCKER_HOST=host, GITHUB_REF_TYPE="tag")) == set()
