@@ -15,6 +15,7 @@ from bake.errors import BakeError
 from bake.reference import Reference, parse_reference
 from bake.release import Release, ReleasedImage
 from bake.schema import suggestion
+from bake.yaml_text import table
 
 Form = Literal["kustomize", "helm", "env", "json"]
 
@@ -28,8 +29,8 @@ def render_manifest(release: Release, form: Form) -> str:
     if form == "kustomize":
         return _kustomize(images)
     if form == "helm":
-        table = {i.image: {"repository": i.repository, "digest": i.digest} for i in images}
-        return _yaml({"images": table})
+        values = {i.image: {"repository": i.repository, "digest": i.digest} for i in images}
+        return _yaml({"images": values})
     if form == "env":
         return "".join(f"{_variable(release.project, i.image)}={i.reference}\n" for i in images)
     known = {i.image: {"reference": i.reference, "platforms": [p.platform for p in i.platforms]} for i in images}
@@ -96,7 +97,8 @@ def parse_documents(text: str, file: str) -> tuple[Document, ...]:
 
     try:
         found = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except yaml.YAMLError as error:
+    # A date that is in no calendar is a ValueError.
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
         remedy = "check what `helm template` gives" if "{{" in text else "correct it"
@@ -125,24 +127,24 @@ def used_images(documents: Iterable[Document], release: Release) -> int:
     )
 
 
-def _pods(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Every pod specification, however deep: in templates, in CronJobs' job templates, in custom resources."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("containers"), list):
-            yield value
-            return
-        for each in value.values():
-            yield from _pods(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _pods(each)
+def _pods(value: Any, above: frozenset[int] = frozenset()) -> Iterator[Mapping[str, Any]]:
+    """Every pod specification, however deep: in templates, in CronJobs' job templates, in custom resources.
+
+    above: what it lies in, by id: an alias of YAML can lead back there.
+    """
+    if id(value) in above:
+        return
+    if isinstance(value, Mapping) and isinstance(value.get("containers"), list):
+        yield value
+        return
+    children = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for each in children:
+        yield from _pods(each, above | {id(value)})
 
 
 def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in _POD_LISTS:
-        for container in pod.get(key) or ():
-            if isinstance(container, Mapping):
-                yield container
+        yield from _tables(pod, key)
 
 
 def _check_pod(document: Document, pod: Mapping[str, Any], release: Release) -> Iterator[Mismatch]:
@@ -166,15 +168,20 @@ def _check_architectures(where: str, image: ReleasedImage, wanted: Sequence[str]
 
 def _architectures(pod: Mapping[str, Any]) -> Iterator[str]:
     """The architectures that the pod may be put on, as far as it says so."""
-    for key, value in (pod.get("nodeSelector") or {}).items():
+    for key, value in table(pod, "nodeSelector").items():
         if key in _ARCHITECTURE:
             yield str(value)
-    node = (pod.get("affinity") or {}).get("nodeAffinity") or {}
-    required = node.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
-    for term in required.get("nodeSelectorTerms") or ():
-        for expression in term.get("matchExpressions") or ():
+    required = table(table(table(pod, "affinity"), "nodeAffinity"), "requiredDuringSchedulingIgnoredDuringExecution")
+    for term in _tables(required, "nodeSelectorTerms"):
+        for expression in _tables(term, "matchExpressions"):
             if expression.get("key") in _ARCHITECTURE and expression.get("operator") == "In":
                 yield from map(str, expression.get("values") or ())
+
+
+def _tables(value: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
+    """The mappings in a list; nothing for another thing, which other tools may have there."""
+    listed = value.get(key)
+    yield from (each for each in listed if isinstance(each, Mapping)) if isinstance(listed, list) else ()
 
 
 def _find(text: str, release: Release) -> ReleasedImage | str | None:
@@ -182,7 +189,8 @@ def _find(text: str, release: Release) -> ReleasedImage | str | None:
     try:
         reference = parse_reference(text)
     except BakeError:
-        return None
+        ours = re.split("[:@]", text.rpartition("/")[2])[0].startswith(f"{release.project}-")
+        return f"{text} is no image reference" if ours else None
     image = next((i for i in release.images if reference.name == i.repository or _is_bare(text, i)), None)
     if image is None:
         return f"{text} is not in this push" if _is_ours(text, reference, release) else None
@@ -220,9 +228,8 @@ def _remedy(text: str, release: Release) -> str:
 
 def _check_transformer(document: Document, release: Release) -> Iterator[Mismatch]:
     """`images` of a kustomization: what they put in place of names."""
-    images = document.content.get("images")
-    for each in images if isinstance(images, list) else ():
-        if not isinstance(each, Mapping) or "name" not in each:
+    for each in _tables(document.content, "images"):
+        if "name" not in each:
             continue
         name = str(each.get("newName") or each.get("name") or "")
         mark = f"@{each['digest']}" if each.get("digest") else f":{each['newTag']}" if each.get("newTag") else ""

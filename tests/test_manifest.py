@@ -127,10 +127,33 @@ def test_images_of_the_push_and_of_others_fit(used: str) -> None:
             f"shop-api@{digest('0')} is not the digest of this push ({digest('a')[:19]}); "
             f"use ghcr.io/acme/shop-api@{digest('a')}",
         ),
+        (
+            "ghcr.io/acme/shop-api@sha256:0",
+            f"ghcr.io/acme/shop-api@sha256:0 is no image reference; use ghcr.io/acme/shop-api@{digest('a')}",
+        ),
     ],
 )
 def test_an_image_that_was_not_built_is_named_with_its_place(used: str, complaint: str) -> None:
     assert found(pod(used)) == [f"d.yaml: Deployment/d: container main: {complaint}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "just a string\n---\n[1]\n---\nspec: {containers: [3, null, {image: [a]}]}",
+        "nodeSelector: [x]\naffinity: y\ncontainers: [{image: shop-api}]",
+        "images: [3, {name: [x]}, {}]",
+        "a: &a [*a]",
+    ],
+)
+def test_what_is_in_no_form_of_kubernetes_is_passed_over(text: str) -> None:
+    assert found(text) == []
+
+
+def test_a_date_that_is_in_no_calendar_is_no_yaml() -> None:
+    with pytest.raises(BakeError) as caught:
+        parse_documents("a: 2026-99-99\n", "t.yaml")
+    assert str(caught.value) == "t.yaml: is not YAML; correct it"
 
 
 SELECTOR = "nodeSelector: {kubernetes.io/arch: arm64}"
@@ -219,6 +242,7 @@ def test_a_folder_that_uses_what_was_not_built_fails_and_one_that_fits_does_not(
     folder = tmp_path / "deploy"
     folder.mkdir()
     (folder / "template.yaml").write_text("a: {{- if .Values.x }}\n", "utf-8")
+    (folder / "binary.yaml").write_bytes(b"\xff\xfe")
     (folder / "d.yaml").write_text(pod("shop-api"), "utf-8")
     words = ("--release", str(tmp_path / "release.toml"), "--check", str(folder))
 
@@ -228,6 +252,7 @@ def test_a_folder_that_uses_what_was_not_built_fails_and_one_that_fits_does_not(
 
     assert (fits.returncode, fits.stdout) == (0, "")
     assert fits.stderr == (
+        "bake: warning: binary.yaml: cannot be read (it is not UTF-8); left out\n"
         "bake: warning: template.yaml:1: is not YAML; check what `helm template` gives; left out\n"
         "1 container of 1 document fits the push\n"
     )

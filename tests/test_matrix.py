@@ -91,6 +91,17 @@ def test_only_what_a_change_affects_is_in_the_matrix_and_in_githubs_outputs(tmp_
     assert [json.loads(lines[2].removeprefix("matrix=")), lines[3]] == [some, "any=true"]
 
 
+def test_githubs_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    output = tmp_path / "nowhere" / "output"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GITHUB_OUTPUT": str(output)}
+    words = [sys.executable, "-m", "bake", "matrix"]
+    done = subprocess.run(words, cwd=EXAMPLE, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"bake: error: $GITHUB_OUTPUT: {output} cannot be written (No such file or directory); unset it\n"
+    )
+
+
 def matrix(root: Path, output: Path) -> dict[str, list[dict[str, str]]]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "GITHUB_OUTPUT": str(output)}
     words = [sys.executable, "-m", "bake", "matrix", "--by", "service", "--since", "HEAD"]

@@ -69,7 +69,14 @@ def _documents(context: Context, place: str) -> Iterator[Document]:
     for file in files:
         name = file.relative_to(path).as_posix() if path.is_dir() else place
         try:
-            yield from parse_documents(file.read_text(encoding="utf-8"), name)
+            yield from parse_documents(_read(file, name), name)
         except BakeError as error:
             # Other tools' files lie among manifests, Helm's templates for one.
             context.warn(f"{error}; left out")
+
+
+def _read(file: Path, name: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BakeError(name, f"cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'})") from None

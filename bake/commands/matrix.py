@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from bake.context import Context, add_plan_arguments
+from bake.errors import UsageError
 from bake.matrix import make_matrix, render_matrix, render_outputs
 
 
@@ -35,6 +36,13 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     print(render_matrix(jobs, indent=2 if arguments.format == "json" else None))
     output = context.environment.get("GITHUB_OUTPUT")
     if output and arguments.format == "github":
-        with Path(output).open("a", encoding="utf-8") as file:
-            file.write(render_outputs(jobs))
+        _hand_over(Path(output), render_outputs(jobs))
     return 0
+
+
+def _hand_over(output: Path, text: str) -> None:
+    try:
+        with output.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError("$GITHUB_OUTPUT", f"{output} cannot be written ({error.strerror})", "unset it") from None
