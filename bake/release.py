@@ -84,6 +84,12 @@ def render_release(release: Release, *, suffix: str = ".json") -> str:
     return _form(suffix)[1](_table(release))
 
 
+def manifest_file(name: str) -> Path:
+    """The file that a manifest is to be written to. Raises ReleaseError for a name that tells no form."""
+    _form(PurePosixPath(name).suffix)
+    return Path(name)
+
+
 def write_release(file: Path, release: Release) -> None:
     """Leave the manifest in the file, as JSON or TOML by its suffix. Raises ReleaseError."""
     text = render_release(release, suffix=file.suffix)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bake.cli import command_parser
 from bake.errors import ReleaseError
 from bake.release import (
     Release,
@@ -84,6 +85,14 @@ def test_a_manifest_that_no_push_wrote_is_refused(text: str, message: str) -> No
 def test_a_manifest_has_one_of_two_forms() -> None:
     with pytest.raises(ReleaseError) as raised:
         render_release(RELEASE, suffix=".yaml")
+    assert str(raised.value) == ".yaml: is no form of a manifest; end its name in .json or .toml"
+
+
+@pytest.mark.parametrize("words", ["build --push", "merge x.json", "promote x.json --tag y"])
+def test_a_manifests_form_is_known_before_anything_is_pushed(words: str) -> None:
+    name, *rest = words.split()
+    with pytest.raises(ReleaseError) as raised:
+        command_parser(name).parse_args([*rest, "--release", "release.yaml"])
     assert str(raised.value) == ".yaml: is no form of a manifest; end its name in .json or .toml"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bake.commands.build import keeping_unfinished
 from bake.context import Context, platforms
 from bake.errors import UsageError
-from bake.release import FILE_NAME, UNFINISHED, Release, load_release, write_release
+from bake.release import FILE_NAME, UNFINISHED, Release, load_release, manifest_file, write_release
 from bake.report import table
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms that every image must have")
     parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")
     parser.add_argument(
-        "--release", metavar="FILE", type=Path, help="write the manifest of the whole there too (.json or .toml)"
+        "--release",
+        metavar="FILE",
+        type=manifest_file,
+        help="write the manifest of the whole there too (.json or .toml)",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 

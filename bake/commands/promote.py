@@ -9,7 +9,7 @@ from bake.commands.build import keeping_unfinished
 from bake.context import Context
 from bake.errors import ReleaseError, UsageError
 from bake.reference import is_tag
-from bake.release import UNFINISHED, Release, load_release, write_release
+from bake.release import UNFINISHED, Release, load_release, manifest_file, write_release
 from bake.report import table
 
 
@@ -18,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("manifest", metavar="MANIFEST", type=Path, help="the push's release.json or .toml")
     parser.add_argument("--tag", action="append", required=True, metavar="TAG", help="tag to move; may be repeated")
     parser.add_argument(
-        "--release", metavar="FILE", type=Path, help="where the promotion's own manifest goes (default: MANIFEST-TAG)"
+        "--release",
+        metavar="FILE",
+        type=manifest_file,
+        help="where the promotion's own manifest goes (default: MANIFEST-TAG)",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
