@@ -76,6 +76,10 @@ class Context:
         if self.volume != "quiet":
             print(text, file=sys.stderr, flush=True)
 
+    def complain(self, text: str) -> None:
+        """Tell what is wrong, also to a user who asked for quiet."""
+        print(text, file=sys.stderr, flush=True)
+
     def warn(self, text: str) -> None:
         """Warn on stderr; in GitHub Actions as an annotation too."""
         self.noted.append(text)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from bake.config import Dependency, Health, Smoke, words
 from bake.errors import BakeError, EngineError
-from bake.plan import Image
+from bake.plan import TREE, Image
 from bake.workspace import shown
 
 EMULATED = 6
@@ -512,6 +512,8 @@ def _hint_writable(trial: Trial, seen: Observed) -> str:
     for pattern in _READ_ONLY:
         if found := pattern.search(seen.log):
             folder = _folder(found["path"], made=(found["call"] or "") in ("mkdir", "mkdtemp"))
+            if f"{TREE}/{trial.package}/".startswith(f"{folder.rstrip('/')}/"):
+                return f"it writes to {folder}, where its own files are: let it write to another folder"
             known = [*trial.launch.writable, folder]
             listed = ", ".join(f'"{f}"' for f in dict.fromkeys(known))
             return f"it writes to {folder}: set {trial.key}.writable = [{listed}]"

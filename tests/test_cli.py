@@ -153,6 +153,16 @@ def test_a_manifest_that_changed_without_the_lockfile_is_found(copy: Path) -> No
     assert done.returncode == 1
 
 
+def test_quiet_leaves_out_warnings_and_says_what_is_wrong(copy: Path) -> None:
+    file = copy / "services/metastore/package.json"
+    file.write_text(file.read_text().replace('"fastify": "^5', '"fastify": "^4'))
+    done = bake("check", "--quiet", cwd=copy)
+    assert done.stderr == (
+        "bake: error: services/metastore/package.json: fastify differs from package-lock.json; run `npm install`\n"
+    )
+    assert done.returncode == 1
+
+
 def test_a_bare_target_means_build() -> None:
     done = bake("metastore", "--dry-run", "--tag", "1", "--platform", "linux/arm64,linux/amd64")
     assert done.stdout.splitlines()[-1].split() == ["metastore", "linux/arm64,linux/amd64", "apphub-metastore:1"]

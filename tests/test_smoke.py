@@ -298,6 +298,14 @@ def test_a_directory_that_must_be_writable_is_read_from_the_log(log: str, folder
     assert line == f"start: ended with code 1 before it was ready; {remedy}"
 
 
+@pytest.mark.parametrize("folder", ["/app/services/catalog", "/app", "/"])
+def test_a_folder_that_holds_the_program_is_not_to_be_hidden_by_an_empty_one(folder: str) -> None:
+    log = f"Error: EROFS: read-only file system, open '{folder.rstrip('/')}/x'"
+    (line,) = said(tried(dies=1, code=1, well=9, written=log))
+    remedy = f"it writes to {folder}, where its own files are: let it write to another folder"
+    assert line == f"start: ended with code 1 before it was ready; {remedy}"
+
+
 @pytest.mark.parametrize(
     ("log", "remedy"),
     [

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from bake.check import Finding, check, errors
@@ -35,21 +34,14 @@ def show(context: Context, findings: Iterable[Finding]) -> None:
     for finding in found:
         group = alike[_kind(finding)]
         place = group.index(finding)
+        tell = context.complain if finding.level == "error" else context.say
         if whole or len(group) <= _MOST or place < _MOST - 1:
-            _say(context, finding.level, _line(context, finding))
+            tell(_line(context, finding))
         elif place == _MOST - 1:
             left = f"{len(group) - place} more like this one; `bake check -v` shows each"
-            _say(context, finding.level, f"bake: {finding.level}: {left}")
+            tell(f"bake: {finding.level}: {left}")
     if not found:
         context.say("bake: nothing to complain of")
-
-
-def _say(context: Context, level: str, line: str) -> None:
-    """A line on stderr; an error even when asked for quiet."""
-    if level == "error":
-        print(line, file=sys.stderr, flush=True)
-    else:
-        context.say(line)
 
 
 def _alike(findings: Iterable[Finding]) -> Mapping[tuple[str, ...], Sequence[Finding]]:

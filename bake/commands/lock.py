@@ -62,7 +62,7 @@ def _check(context: Context, project: Project, *, offline: bool) -> int:
     current = {} if offline else _current(context, images)
     findings = stale(load_lock(project.root / FILE_NAME), wanted, images, current=current)
     for finding in findings:
-        context.say(f"bake: error: {finding}")
+        context.complain(f"bake: error: {finding}")
     if not findings:
         context.say(f"{FILE_NAME} is current")
     return 1 if findings else 0

@@ -76,7 +76,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         print(_text(report, markdown if arguments.format == "markdown" else table))
     for excess in report.excess:
         over = shown(excess.bytes - excess.budget)
-        context.say(f"bake: error: {excess.what}: {shown(excess.bytes)} is {over} over {excess.where}")
+        context.complain(f"bake: error: {excess.what}: {shown(excess.bytes)} is {over} over {excess.where}")
     return 1 if report.excess else 0
 
 
