@@ -1,7 +1,8 @@
 """A build as the bakes that its cache asks for, one after the other."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bake.cache import WORKSPACE, Cache
 from bake.engine import BuildOptions, Built, Capabilities
@@ -10,10 +11,24 @@ from bake.plan import Plan
 from bake.progress import merge
 from bake.registry import Registry
 
+_MOST_RECORDS = 1 << 20
+"""Bytes of the list of steps that BuildKit reads of a cache, else it takes nothing from it (moby/buildkit,
+cache/remotecache/import.go, maxBlobSize)."""
 
-def settle(cache: Cache, capabilities: Capabilities, registry: Registry, warn: Callable[[str], None]) -> Cache:
+_NEAR = 0.75
+"""The share of these from which on a build warns."""
+
+
+def settle(
+    cache: Cache,
+    capabilities: Capabilities,
+    registry: Registry,
+    warn: Callable[[str], None],
+    *,
+    platforms: Sequence[str],
+) -> Cache:
     """The cache without references that are not there yet, and without exports that would fail; a word about those."""
-    if cache.exports and (why := capabilities.features["cache export"]):
+    if cache.exports and (why := capabilities.features["cache export"] or _parted(capabilities, platforms)):
         warn(f"no cache is written: {why}")
         cache = cache.without_exports(why)
     if not cache.repository:
@@ -27,6 +42,27 @@ def settle(cache: Cache, capabilities: Capabilities, registry: Registry, warn: C
             warn(f"no cache is written: {error}")
             cache = cache.without_exports(str(error))
     return cache
+
+
+def _parted(capabilities: Capabilities, platforms: Sequence[str]) -> str:
+    """Why nodes that build a platform each can write no cache together, "" when they can (docker/buildx#1044)."""
+    if capabilities.nodes < 2 or len(platforms) < 2:
+        return ""
+    return "each node of the builder would replace what the others wrote; build one --platform at a time"
+
+
+def overgrown(cache: Cache, registry: Registry) -> Iterator[str]:
+    """A warning for each reference that was written and that BuildKit soon reads no more, or does not now."""
+    for entry in cache.exports.values() if cache.repository else ():
+        place = entry.partition("ref=")[2].partition(",")[0]
+        with contextlib.suppress(RegistryError):
+            records = int((registry.manifest(place).content.get("config") or {}).get("size", 0))
+            if records > _MOST_RECORDS * _NEAR:
+                yield (
+                    f"{place}: its list of steps has {records} bytes, and BuildKit reads no cache with more than "
+                    f"{_MOST_RECORDS}; build services in runs of their own (`bake matrix --by service`), "
+                    "which write a smaller cache each"
+                )
 
 
 def _there(cache: Cache, registry: Registry) -> Cache:

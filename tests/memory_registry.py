@@ -66,6 +66,9 @@ class MemoryRegistry:
             return self._manifest(asked, found["name"], found["target"])
         if (found := _BLOB.fullmatch(asked.path)) and found["digest"] in self.blobs:
             return _blob(self.blobs[found["digest"]], asked.headers.get("range", ""))
+        if found := re.fullmatch(r"/v2/(.+)/tags/list(\?.*)?", asked.path):
+            tags = [tag for name, tag in self.tags if name == found[1]]
+            return Answer(body=json.dumps({"tags": tags}).encode())
         if asked.method == "POST" and asked.path.endswith("/blobs/uploads/"):
             return Answer(status=202, headers={"Location": f"{asked.path}1"})
         if asked.method == "DELETE" and asked.path.endswith("/blobs/uploads/1"):

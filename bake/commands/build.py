@@ -137,7 +137,8 @@ def _cached(context: Context, plan: "Plan", capabilities: "Capabilities") -> "Pl
 
     if plan.cache.note:
         context.say(plan.cache.note)
-    cache = settle(plan.cache, capabilities, load_registry(context.environment), context.warn)
+    registry = load_registry(context.environment)
+    cache = settle(plan.cache, capabilities, registry, context.warn, platforms=plan.platforms)
     if cache == plan.cache:
         return plan
     plan = dataclasses.replace(plan, cache=cache)
@@ -279,8 +280,9 @@ def _bake(
 ) -> "Built":
     """Run bake. sets: a push's outputs; a push, which may have to run again, has lines."""
     from bake.engine import BuildOptions, StepFailedError, run_bake
-    from bake.phased import run_phases
+    from bake.phased import overgrown, run_phases
     from bake.project import FOLDER
+    from bake.registry import load_registry
 
     options = BuildOptions(
         targets=plan.targets,
@@ -300,6 +302,8 @@ def _bake(
         raise _explained(context, plan, error.step) from None
     _record(context, plan, state, built)
     _budget(context, arguments)
+    for warning in overgrown(plan.cache, load_registry(context.environment)):
+        context.warn(warning)
     if arguments.timeline is not None:
         _draw(context, plan, arguments.timeline, built)
     return built
