@@ -84,10 +84,10 @@ def render_release(release: Release, *, suffix: str = ".json") -> str:
     return _form(suffix)[1](_table(release))
 
 
-def manifest_file(name: str) -> Path:
-    """The file that a manifest is to be written to. Raises ReleaseError for a name that tells no form."""
-    _form(PurePosixPath(name).suffix)
-    return Path(name)
+def check_form(file: Path | None) -> None:
+    """Before a push is made: raise ReleaseError when the name of the file for its manifest tells no form."""
+    if file is not None:
+        _form(file.suffix)
 
 
 def write_release(file: Path, release: Release) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from bake.cli import command_parser
+from bake.context import Context
 from bake.errors import ReleaseError
 from bake.release import (
     Release,
@@ -36,6 +38,8 @@ RELEASE = Release(
         ),
     ),
 )
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "apphub"
 
 
 @pytest.mark.parametrize("name", ["release.json", "release.toml"])
@@ -91,8 +95,10 @@ def test_a_manifest_has_one_of_two_forms() -> None:
 @pytest.mark.parametrize("words", ["build --push", "merge x.json", "promote x.json --tag y"])
 def test_a_manifests_form_is_known_before_anything_is_pushed(words: str) -> None:
     name, *rest = words.split()
+    arguments = command_parser(name).parse_args([*rest, "--release", "release.yaml"])
+    context = Context(environment={"BAKE_REGISTRY": "127.0.0.1:9/closed"}, directory=EXAMPLE)
     with pytest.raises(ReleaseError) as raised:
-        command_parser(name).parse_args([*rest, "--release", "release.yaml"])
+        import_module(f"bake.commands.{name}").run(context, arguments)
     assert str(raised.value) == ".yaml: is no form of a manifest; end its name in .json or .toml"
 
 

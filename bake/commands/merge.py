@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bake.commands.build import keeping_unfinished
 from bake.context import Context, platforms
 from bake.errors import UsageError
-from bake.release import FILE_NAME, UNFINISHED, Release, load_release, manifest_file, write_release
+from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
 from bake.report import table
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release",
         metavar="FILE",
-        type=manifest_file,
+        type=Path,
         help="write the manifest of the whole there too (.json or .toml)",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
@@ -45,6 +45,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     from bake.publish import tag_all
     from bake.registry import load_registry
 
+    check_form(arguments.release)
     shards = [merge.Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
     named = tuple(word for text in arguments.targets or () for word in text.split())
     wanted_platforms = platforms(arguments.platform) or context.project.config.project.platforms

@@ -9,7 +9,7 @@ from bake.commands.build import keeping_unfinished
 from bake.context import Context
 from bake.errors import ReleaseError, UsageError
 from bake.reference import is_tag
-from bake.release import UNFINISHED, Release, load_release, manifest_file, write_release
+from bake.release import UNFINISHED, Release, check_form, load_release, write_release
 from bake.report import table
 
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release",
         metavar="FILE",
-        type=manifest_file,
+        type=Path,
         help="where the promotion's own manifest goes (default: MANIFEST-TAG)",
     )
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
@@ -34,6 +34,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     for tag in arguments.tag:
         if not is_tag(tag):
             raise UsageError("--tag", f"{tag!r} is no tag", "use letters, digits, `_`, `.` and `-`")
+    check_form(arguments.release)
     manifest: Path = arguments.manifest
     release = load_release(manifest)
     if not release.images:
