@@ -19,7 +19,7 @@ from bake.ignore import Part
 from bake.managers import Manager
 from bake.patches import Patches
 from bake.project import Project
-from bake.tags import make_tags, names
+from bake.tags import known_tags, make_tags, names
 from bake.workspace import ROOT, Package, Workspace, shown
 
 TREE = "/app"
@@ -466,7 +466,8 @@ def _leading_assignments(parts: Sequence[str]) -> list[str]:
 
 def _references(config: cfg.Config, request: Request, repository: str, target: str) -> tuple[str, ...]:
     return tuple(
-        f"{_name(config, request, repository)}:{tag}" for tag in _tags(request, target, _patterns(config, request))
+        f"{_name(config, request, repository)}:{tag}"
+        for tag in make_tags(_patterns(config, request), _values(request, target))
     )
 
 
@@ -479,15 +480,14 @@ def _patterns(config: cfg.Config, request: Request) -> tuple[str, ...]:
     return request.tags or cfg.words(config.project.tag)
 
 
-def _tags(request: Request, target: str, patterns: Sequence[str]) -> tuple[str, ...]:
-    values = {
+def _values(request: Request, target: str) -> Mapping[str, str]:
+    return {
         "sha": request.revision[:12],
         "branch": request.branch,
         "version": request.version,
         "pr": request.pull_request,
         "content": request.content.get(target, ""),
     }
-    return make_tags(patterns, values)
 
 
 def content_patterns(project: Project, request: Request) -> tuple[str, ...]:
@@ -496,15 +496,17 @@ def content_patterns(project: Project, request: Request) -> tuple[str, ...]:
 
 
 def content_references(project: Project, request: Request) -> Mapping[str, str]:
-    """Target -> the reference that stands for its inputs; nothing when no tag pattern holds {content}."""
-    patterns = content_patterns(project, request)[:1]
+    """Target -> the reference that stands for its inputs; nothing when no tag pattern holds {content}, or none has all
+    its values.
+    """
+    patterns = content_patterns(project, request)
     name, monolith = project.config.project.name, project.config.monolith
     named = {t: f"{name}-{t}" for t in cfg.image_names(project.config)}
     named |= {"monolith": monolith.image or name} if monolith else {}
     return {
-        target: f"{_name(project.config, request, repository)}:{_tags(request, target, patterns)[0]}"
+        target: f"{_name(project.config, request, repository)}:{tags[0]}"
         for target, repository in named.items()
-        if patterns and request.content.get(target)
+        if (tags := known_tags(patterns, _values(request, target)))
     }
 
 

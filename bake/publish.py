@@ -334,9 +334,11 @@ def _words(message: str) -> str:
     return message.strip().rpartition(": ")[2]
 
 
-def existing(registry: Registry, references: Mapping[str, str], platforms: Sequence[str]) -> Mapping[str, str]:
-    """Image -> digest of those references that the registry has for all these platforms."""
-    found = _each(references.values(), lambda r: _existing(registry, r, platforms))
+def existing(
+    registry: Registry, references: Mapping[str, str], platforms: Callable[[str], Sequence[str]]
+) -> Mapping[str, str]:
+    """Image -> digest of those references that the registry has for all platforms of the image."""
+    found = _each(references.items(), lambda r: _existing(registry, r[1], platforms(r[0])))
     return {image: digest for image, digest in zip(references, found, strict=True) if digest}
 
 

@@ -19,8 +19,13 @@ def make_tags(patterns: Sequence[str], values: Mapping[str, str]) -> tuple[str, 
 
     values: what is known of FIELDS; "" or absent is unknown. Raises UsageError for another field.
     """
+    return known_tags(patterns, values) or (_FALLBACK,)
+
+
+def known_tags(patterns: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
+    """The same, nothing when no pattern has all its values."""
     tags = [_tag(pattern, values) for pattern in patterns]
-    return tuple(dict.fromkeys(t for t in tags if t)) or (_FALLBACK,)
+    return tuple(dict.fromkeys(t for t in tags if t))
 
 
 def names(pattern: str, field: str) -> bool:

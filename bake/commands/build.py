@@ -200,7 +200,7 @@ def _push(
         raise EngineError("attestations", why, "push with another builder, or take them out of bake.toml")
     registry = load_registry(context.environment)
     wanted = publish.uploads(plan)
-    there = _existing(context, plan, arguments, registry) if arguments.skip_existing else {}
+    there = _existing(context, plan, arguments, registry, capabilities.native) if arguments.skip_existing else {}
     plan = dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t not in there))
     nothing = Built(metadata={}, progress=Progress())
     if context.head.dirty:
@@ -231,8 +231,10 @@ def _push(
     return [row | {"digest": i.digest} for row, i in zip(rows, release.images, strict=True)], built
 
 
-def _existing(context: Context, plan: "Plan", arguments: argparse.Namespace, registry: "Registry") -> Mapping[str, str]:
-    """Target -> digest of each image whose {content} tag is in the registry."""
+def _existing(
+    context: Context, plan: "Plan", arguments: argparse.Namespace, registry: "Registry", native: str
+) -> Mapping[str, str]:
+    """Target -> digest of each image whose {content} tag is in the registry. native: the engine's own platform."""
     from bake.plan import content_references
     from bake.publish import existing
 
@@ -240,7 +242,8 @@ def _existing(context: Context, plan: "Plan", arguments: argparse.Namespace, reg
     if not references:
         what, remedy = "needs a tag that tells the content", 'add "{content}" to project.tag, or --tag {content}'
         raise UsageError("--skip-existing", what, remedy)
-    found = existing(registry, {t: r for t, r in references.items() if t in plan.targets}, plan.platforms)
+    wanted = {t: r for t, r in references.items() if t in plan.targets}
+    found = existing(registry, wanted, lambda t: [native if p == "native" else p for p in plan.platforms_of(t)])
     for target in found:
         context.say(f"{target}: {references[target]} is there already")
     return found
