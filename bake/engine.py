@@ -169,8 +169,12 @@ def _inspect(name: str | None) -> Listed | None:
         return parse_listed(done.stdout)
     if name and "no builder" in done.stderr:
         return None
-    remedy = _START if "Cannot connect" in done.stderr else "see `docker buildx ls`"
-    raise EngineError(f"builder {name or 'default'}", _last_line(done.stderr), remedy)
+    raise EngineError(f"builder {name or 'default'}", _last_line(done.stderr), _remedy(done, "see `docker buildx ls`"))
+
+
+def _remedy(done: "subprocess.CompletedProcess[str]", otherwise: str) -> str:
+    """What to do about a docker command that failed."""
+    return _START if "Cannot connect" in done.stderr else otherwise
 
 
 def mirrors() -> tuple[str, ...]:
@@ -469,7 +473,7 @@ def prune(keep: int, builder: str | None = None) -> None:
     flag = "--max-used-space" if modern else "--keep-storage"
     done = _run(["docker", "buildx", "prune", *_of(builder), "--force", f"{flag}={keep}"])
     if done.returncode != 0:
-        raise EngineError("docker buildx prune", _last_line(done.stderr), "")
+        raise EngineError("docker buildx prune", _last_line(done.stderr), _remedy(done, ""))
 
 
 def _json_lines(words: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from bake.context import Context, add_plan_arguments
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
 from bake.hints import Failed, remedy
-from bake.release import FILE_NAME, UNFINISHED, Release, load_release, manifest_file, write_release
+from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
 from bake.report import size, table
 from bake.workspace import shown
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     goal.add_argument("--push", action="store_true", help="push to the registry")
     goal.add_argument("--load", action="store_true", help="keep in the local engine (the default)")
     parser.add_argument(
-        "--release", metavar="FILE", type=manifest_file, help="write the push's manifest there too (.json or .toml)"
+        "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
     )
     parser.add_argument(
         "--skip-existing", action="store_true", help="with --push: do not build images whose {content} tag is there"
@@ -159,6 +159,7 @@ def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> No
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
     if arguments.skip_existing and not plan.push:
         raise UsageError("--skip-existing", "is about pushing", "add --push")
+    check_form(arguments.release)
     if arguments.no_tags and not plan.push:
         raise UsageError("--no-tags", "is about pushing", "add --push")
     if arguments.image and len(plan.targets) != 1:

@@ -80,7 +80,8 @@ def _status(context: Context, builder: "Builder | None", arguments: argparse.Nam
     found = differences(builder, listed) if builder else ()
     for what in found:
         context.warn(f"builder {listed.name}: {what}")
-    _print(listed, probe(name) if listed.running else None, arguments.format)
+    # buildx names no driver of an engine that does not answer; the probe tells why.
+    _print(listed, probe(name) if listed.running or not listed.driver else None, arguments.format)
     return 0 if listed.running and not found else 1
 
 
