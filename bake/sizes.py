@@ -24,31 +24,9 @@ class Size:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSize:
-    """One platform of an image. base: its base image. shared: layers that other services have. own: the rest."""
+class Parts:
+    """What layers are for. base: base images. shared: layers that several services have. own: the rest."""
 
-    image: str
-    platform: str
-    base: Size
-    shared: Size
-    own: Size
-
-    @property
-    def above(self) -> Size:
-        """All that lies on the base image."""
-        return self.shared + self.own
-
-    @property
-    def total(self) -> Size:
-        """All of it."""
-        return self.base + self.above
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FleetSize:
-    """All images together; a blob that several have counts once."""
-
-    images: int
     base: Size
     shared: Size
     own: Size
@@ -62,6 +40,21 @@ class FleetSize:
     def total(self) -> Size:
         """All of it."""
         return self.base + self.above
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSize(Parts):
+    """One platform of an image."""
+
+    image: str
+    platform: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSize(Parts):
+    """All images together; a blob that several have counts once."""
+
+    images: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,16 +93,7 @@ def measure(
 ) -> tuple[ImageSize, ...]:
     """The size of each image. services: target -> service. contents: by digest of the layer."""
     users = _users(images, services)
-    return tuple(
-        ImageSize(
-            image=i.image,
-            platform=i.platform,
-            base=_sum((layer for layer in i.layers if layer.origin == "base"), contents),
-            shared=_sum((n for n in i.layers if n.origin != "base" and len(users[n.digest]) > 1), contents),
-            own=_sum((n for n in i.layers if n.origin != "base" and len(users[n.digest]) == 1), contents),
-        )
-        for i in images
-    )
+    return tuple(ImageSize(image=i.image, platform=i.platform, **_parts(i.layers, users, contents)) for i in images)
 
 
 def measure_fleet(
@@ -118,13 +102,19 @@ def measure_fleet(
     """The size of images together, each blob counted once. every: all there are, which tell what is shared."""
     users = _users((*every, *images), services)
     unique = {layer.digest: layer for image in images for layer in image.layers}
-    above = [layer for layer in unique.values() if layer.origin != "base"]
-    return FleetSize(
-        images=len({i.image for i in images}),
-        base=_sum((layer for layer in unique.values() if layer.origin == "base"), contents),
-        shared=_sum((n for n in above if len(users[n.digest]) > 1), contents),
-        own=_sum((n for n in above if len(users[n.digest]) == 1), contents),
-    )
+    return FleetSize(images=len({i.image for i in images}), **_parts(unique.values(), users, contents))
+
+
+def _parts(
+    layers: Iterable[Layer], users: Mapping[str, set[str]], contents: Mapping[str, Contents]
+) -> Mapping[str, Size]:
+    """The layers by what they are for, as the fields of Parts."""
+    found = {"base": Size(), "shared": Size(), "own": Size()}
+    for layer in layers:
+        known = contents.get(layer.digest)
+        part = "base" if layer.origin == "base" else "shared" if len(users[layer.digest]) > 1 else "own"
+        found[part] += Size(stored=layer.bytes, unpacked=known.unpacked if known else None)
+    return found
 
 
 def _users(images: Iterable[Stored], services: Mapping[str, str]) -> Mapping[str, set[str]]:
@@ -134,14 +124,6 @@ def _users(images: Iterable[Stored], services: Mapping[str, str]) -> Mapping[str
         for layer in image.layers:
             users.setdefault(layer.digest, set()).add(services.get(image.image, image.image))
     return users
-
-
-def _sum(layers: Iterable[Layer], contents: Mapping[str, Contents]) -> Size:
-    found = Size()
-    for layer in layers:
-        known = contents.get(layer.digest)
-        found += Size(stored=layer.bytes, unpacked=known.unpacked if known else None)
-    return found
 
 
 def grown(before: Sequence[Stored], after: Sequence[Stored], contents: Mapping[str, Contents]) -> tuple[Growth, ...]:

@@ -24,6 +24,7 @@ from bake.sizes import (
     FleetSize,
     Growth,
     ImageSize,
+    Parts,
     Size,
     changed,
     grown,
@@ -238,13 +239,16 @@ def _signed(count: int) -> str:
 
 def _table(report: Report) -> Mapping[str, Any]:
     return {
-        "images": [
-            {**dataclasses.asdict(s), "total": dataclasses.asdict(s.total), **_change(s, report)} for s in report.sizes
-        ],
-        "fleet": dataclasses.asdict(report.fleet) | {"total": dataclasses.asdict(report.fleet.total)},
+        "images": [{"image": s.image, "platform": s.platform, **_parts(s), **_change(s, report)} for s in report.sizes],
+        "fleet": {"images": report.fleet.images, **_parts(report.fleet)},
         "growth": [dataclasses.asdict(g) | {"bytes": g.bytes} for g in report.growth],
         "over": [dataclasses.asdict(e) for e in report.excess],
     }
+
+
+def _parts(size: Parts) -> Mapping[str, Any]:
+    parts = {"base": size.base, "shared": size.shared, "own": size.own, "total": size.total}
+    return {name: dataclasses.asdict(part) for name, part in parts.items()}
 
 
 def _change(size: ImageSize, report: Report) -> Mapping[str, int]:
