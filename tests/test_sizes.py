@@ -1,7 +1,16 @@
 """What images weigh and share, what grew, and budgets."""
 
+import dataclasses
+
 import pytest
 
+import bake.images
+from bake.commands.size import load_images
+from bake.context import Context
+from bake.errors import UsageError
+from bake.images import Images
+from bake.plan import Plan
+from bake.project import Project
 from bake.sizes import (
     Excess,
     FleetSize,
@@ -137,3 +146,17 @@ def test_an_image_over_its_budget_is_named_with_the_key() -> None:
     )
     assert over_budget(sizes, fleet, {}, 31) == (Excess(where="budget.fleet", what="all images", bytes=32, budget=31),)
     assert over_budget(sizes, fleet, {}, 32) == ()
+
+
+def test_an_image_that_is_there_for_other_platforms_only_is_named(
+    example_project: Project, example_plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Images(stored=(image("cli", platform="linux/s390x"), image("frontend")), contents={})
+    monkeypatch.setattr(bake.images, "load_engine_images", lambda *_: found)
+    context = Context(environment={}, directory=example_project.root)
+    plan = dataclasses.replace(example_plan, targets=("frontend", "cli"))
+    with pytest.raises(UsageError) as raised:
+        load_images(context, plan, ("frontend", "cli"), pushed=False)
+    assert str(raised.value) == (
+        "cli: is not there for linux/amd64 or linux/arm64; build it for that, or name another --platform"
+    )

@@ -120,7 +120,12 @@ def load_images(context: Context, plan: "Plan", targets: Sequence[str], *, pushe
         if absent := [i.target for i in plan.selected() if i.target not in names]:
             raise UsageError(absent[0], "was not in the last push", "leave --pushed out, or push it")
         found = load_registry_images(load_registry(context.environment), names, folder / "cache")
-    return dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in plan.platforms))
+    found = dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in plan.platforms))
+    there = {s.image for s in found.stored}
+    if absent := [i.target for i in plan.selected() if i.target not in there]:
+        what = f"is not there for {' or '.join(plan.platforms)}"
+        raise UsageError(absent[0], what, "build it for that, or name another --platform")
+    return found
 
 
 def _previous(context: Context, plan: "Plan", file: Path) -> "Images":
