@@ -16,7 +16,8 @@ def add_heavy(workspace: Workspace) -> None:
     """Make `api` need a new library with 20 MB of data that does not compress."""
     heavy = {"name": "@tiny/heavy", "version": "1.0.0", "main": "index.js"}
     workspace.write("libraries/heavy/package.json", json.dumps(heavy))
-    workspace.write("libraries/heavy/index.js", "exports.weight = 20;\n")
+    # Of this run alone: a step that an earlier run left in the engine's cache would not run.
+    workspace.write("libraries/heavy/index.js", f"exports.weight = '20 MB of {workspace.project}';\n")
     (workspace.root / "libraries/heavy/data.bin").write_bytes(random.Random(6).randbytes(HEAVY))
     api = json.loads((workspace.root / "services/api/package.json").read_text())
     api["dependencies"]["@tiny/heavy"] = "1.0.0"
