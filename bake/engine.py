@@ -361,10 +361,10 @@ def _failure(progress: Progress) -> BuildError:
     """The failing step in one line; its own output comes with it."""
     step = progress.failed()
     if step is None or not step.stage:
-        line = next((o for o in reversed(progress.other) if o.startswith("ERROR")), "")
-        if image := missing_image(line):
+        what = progress.closing()
+        if image := missing_image(what):
             return BuildError(f"base image {image[0]}", *image[1:])
-        return BuildError("docker buildx bake", line.removeprefix("ERROR: ") or "buildx failed")
+        return BuildError("docker buildx bake", what or "buildx failed")
     return StepFailedError(step)
 
 

@@ -129,6 +129,15 @@ class Progress:
         broken = [s for s in self.steps.values() if s.failed]
         return min(broken, key=lambda s: s.completed or 0.0, default=None)
 
+    def closing(self) -> str:
+        """Why the run failed, in buildx's closing words, "" without any.
+
+        These may be about a target that was only cancelled with another one: then in the words of the step that failed.
+        """
+        line = next((o for o in reversed(self.other) if o.startswith("ERROR")), "").removeprefix("ERROR: ")
+        step = self.failed()
+        return step.error if step and (not line or "context canceled" in line) else line
+
     def ran(self) -> tuple[Step, ...]:
         """The RUN steps that were executed, not taken from a cache, in the order they started."""
         steps = (s for s in self.steps.values() if s.runs and not s.cached and s.intervals)

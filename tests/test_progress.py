@@ -181,3 +181,16 @@ def test_another_failure_is_no_missing_image() -> None:
 )
 def test_a_step_is_called_by_its_command(instruction: str, shown: str) -> None:
     assert plain(instruction) == shown
+
+
+def test_a_failed_push_is_told_when_buildx_closes_with_a_target_that_it_cancelled() -> None:
+    refused = "failed to push r.io/worker: unexpected status from PUT request to https://r.io: 403 Forbidden"
+    ended = {"started": "2026-01-01T00:00:00Z", "completed": "2026-01-01T00:00:01Z"}
+    name = "exporting to image"
+    api = {"digest": "a", "name": name, "error": "failed to push r.io/api: context canceled", **ended}
+    progress = Progress()
+    progress.feed(json.dumps({"vertexes": [api, {"digest": "w", "name": name, "error": refused, **ended}]}))
+    progress.feed("ERROR: target api: failed to solve: Canceled: context canceled\n")
+    assert progress.closing() == refused
+    progress.feed("ERROR: target worker: failed to solve: other words\n")
+    assert progress.closing() == "target worker: failed to solve: other words"
