@@ -17,6 +17,7 @@ from bake.context import Context, add_plan_arguments
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
 from bake.hints import Failed, remedy
+from bake.managers import install_hint
 from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
 from bake.report import size, table
 from bake.workspace import shown
@@ -460,7 +461,8 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
-        return BuildError(step.stage, f"`{plain(step.what).removeprefix('RUN ')}` {ending}", "its output is above")
+        command = plain(step.what).removeprefix("RUN ")
+        return BuildError(step.stage, f"`{command}` {ending}", install_hint(lines) or "its output is above")
     what = f"`{plan.manager.name} run {stage.script}` {ending}"
     root = context.project.root
     failed = Failed(
