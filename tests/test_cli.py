@@ -126,6 +126,13 @@ def test_what_bake_toml_names_and_the_workspace_lacks_is_found_before_a_build(co
     assert done.returncode == 1
 
 
+def test_a_place_that_cannot_be_written_is_one_line(copy: Path) -> None:
+    (copy / ".bake").write_text("in the way")
+    done = bake("metastore", "--dry-run", "--quiet", cwd=copy)
+    assert done.stderr == f"bake: error: {copy}/.bake: File exists; see that bake may read and write it\n"
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy: Path) -> None:
     file = copy / "services/metastore/src/server.ts"
     file.write_text('import "left-pad-nowhere";\n' + file.read_text())
