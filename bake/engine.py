@@ -181,7 +181,7 @@ def mirrors() -> tuple[str, ...]:
     """URLs of the engine's mirrors of Docker Hub; none where no engine answers."""
     try:
         info = _info()
-    except (EngineError, FileNotFoundError):
+    except EngineError:
         return ()
     return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
 
@@ -388,7 +388,10 @@ def _info() -> Mapping[str, Any]:
 
 
 def _run(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    try:
+        return subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError:
+        raise EngineError(words[0], "is not installed", _INSTALL if words[0] == "docker" else "") from None
 
 
 def _last_line(text: str) -> str:

@@ -212,7 +212,9 @@ def load_workspace(root: Path) -> Workspace:
     Raises WorkspaceError for what is missing, unreadable or not supported.
     """
     if not (root / "package.json").is_file():
-        raise WorkspaceError("workspace", f"no package.json in {root}", "name the root of the monorepo")
+        raise WorkspaceError(
+            "workspace", f"no package.json in {root}", "run bake at the monorepo's root, or correct workspace.root"
+        )
     root_package = _load_package(root, "")
     packages, lock, lock_name, tool = _LOADERS[_manager_of(root, root_package.manifest)](root, root_package)
     _refuse_duplicates(packages)
@@ -236,7 +238,8 @@ def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
     there = [name for name, files in _LOCKFILES.items() if any((root / file).is_file() for file in files)]
     named = parse_package_manager(manifest)[0]
     if not there:
-        raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)
+        expected = named if named in _RELOCK else "pnpm" if (root / pnpm.SETTINGS).is_file() else "npm"
+        raise WorkspaceError("workspace", f"no {_LOCKFILES[expected][-1]} in {root}", _RELOCK[expected])
     return named if named in there else there[0]
 
 
@@ -281,6 +284,11 @@ _LOCKFILES: Mapping[str, tuple[str, ...]] = {
     "pnpm": (pnpm.LOCKFILE,),
     "yarn": (yarn.LOCKFILE,),
     "bun": ("bun.lock", "bun.lockb"),
+}
+_RELOCK: Mapping[str, str] = {
+    "npm": RELOCK,
+    "pnpm": "run `pnpm install --lockfile-only`",
+    "yarn": "run `yarn install`",
 }
 _LOADERS: Mapping[str, Callable[[Path, Package], _Loaded]] = {
     "npm": _load_npm,

@@ -235,8 +235,13 @@ def test_a_build_that_names_its_tsconfig_file_needs_nothing_of_the_others(tmp_pa
 
 def test_a_workspace_without_what_is_needed_is_refused_with_a_remedy(tmp_path: Path) -> None:
     relock = "run `npm install --package-lock-only`"
-    assert refused(tmp_path, {}) == f"workspace: no package.json in {tmp_path}; name the root of the monorepo"
+    advice = "run bake at the monorepo's root, or correct workspace.root"
+    assert refused(tmp_path, {}) == f"workspace: no package.json in {tmp_path}; {advice}"
     assert refused(tmp_path, {"package.json": {}}) == f"workspace: no package-lock.json in {tmp_path}; {relock}"
+    lacks = f"workspace: no pnpm-lock.yaml in {tmp_path}; run `pnpm install --lockfile-only`"
+    assert refused(tmp_path, {"package.json": {"packageManager": "pnpm@10.0.0"}}) == lacks
+    lacks = f"workspace: no yarn.lock in {tmp_path}; run `yarn install`"
+    assert refused(tmp_path, {"package.json": {"packageManager": "yarn@4.1.0"}}) == lacks
     bun = refused(tmp_path, {"bun.lock": ""})
     assert bun == f"bun.lock: bun workspaces are not supported; use npm: {relock}"
 
