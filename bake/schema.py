@@ -191,7 +191,7 @@ def _join(path: str, key: str) -> str:
 
 
 def _suggest(given: object, options: typing.Iterable[object]) -> str:
-    close = difflib.get_close_matches(str(given), [str(o) for o in options], n=1)
+    close = difflib.get_close_matches(str(given), [str(o) for o in options], n=1, cutoff=0.65)
     return f", did you mean `{close[0]}`?" if close else ""
 
 
