@@ -210,7 +210,7 @@ def make_trial(
             memory=settings.memory,
             port=port,
             writable=image.writable,
-            remedy=build_first(image.target, platform),
+            remedy=build_first(image.target, platform, pushed=pushed),
         ),
         command=(*image.entrypoint, *image.command),
         health=health,
@@ -221,9 +221,10 @@ def make_trial(
     )
 
 
-def build_first(target: str, platform: str) -> str:
-    """The command that makes the image, as a remedy."""
-    return f"build it first: `bake {target}{f' --platform {platform}' if platform else ''}`"
+def build_first(target: str, platform: str, *, pushed: bool = False) -> str:
+    """The command that makes the image, in the registry if it is to be pushed, as a remedy."""
+    words = f"{target}{' --push' if pushed else ''}{f' --platform {platform}' if platform else ''}"
+    return f"{'push' if pushed else 'build'} it first: `bake {words}`"
 
 
 def start_dependencies(dependencies: Mapping[str, Dependency], engine: Engine) -> None:

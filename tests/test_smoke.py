@@ -388,6 +388,7 @@ def test_a_trial_looks_locally_first_and_pulls_from_the_registry() -> None:
     assert launch.pull == "r.io/a/apphub-catalog-api:1"
     pushed = make_trial(IMAGE, "linux/amd64", Smoke(), native="linux/amd64", registry="r.io/a", pushed=True)
     assert (pushed.launch.references, pushed.launch.pull) == ((), "r.io/a/apphub-catalog-api:1")
+    assert pushed.launch.remedy == "push it first: `bake catalog-api --push --platform linux/amd64`"
 
 
 def test_dependencies_start_unhardened_under_their_name() -> None:

@@ -122,7 +122,7 @@ def open_image(
             pull=remote[0] if remote else "",
             platform=platform,
             hardened=False,
-            remedy=build_first(target, platform),
+            remedy=build_first(target, platform, pushed=pushed),
         )
     )
 
