@@ -71,8 +71,11 @@ def _inputs(
         "arguments": [s.args for s in compiled],
         "tools": {k: v for k, v in files.items() if k.startswith("tools/") and Path(k).name in text},
         "specifications": {
-            k: _specification(files[f"plan/{k}"]) for k in _SPECIFICATION.findall(text) if k != "layers.json"
+            k: _specification(files[f"plan/{k}"])
+            for k in _SPECIFICATION.findall(text)
+            if k not in {"layers.json", "builds.json"}
         },
+        "builds": _builds(files.get("plan/builds.json", '{"stages": {}}'), [s.name for s in compiled]),
         "layers": _layers(project, plan, image, files["plan/layers.json"]),
         "installed": _installed(project, plan, [s.package for s in compiled]),
         "manifests": _manifests(files, [s.package for s in compiled]),
@@ -83,6 +86,12 @@ def _inputs(
 def _specification(text: str) -> Any:
     """What decides a package's files; what is only looked at belongs to the images that ask for it."""
     return {k: v for k, v in json.loads(text).items() if k not in {"key", "starts"}}
+
+
+def _builds(text: str, stages: Iterable[str]) -> Any:
+    """What these stages get of node_modules, of what carve.mjs reads about all stages."""
+    given = json.loads(text)["stages"]
+    return {name: given[name] for name in stages if name in given}
 
 
 def _stages(dockerfile: str) -> Mapping[str, str]:
@@ -141,8 +150,8 @@ def _installed(project: Project, plan: Plan, packages: Iterable[str]) -> Any:
 
 def _development(project: Project, plan: Plan, path: str) -> Iterable[str]:
     workspace = project.workspace
-    names = workspace.package(path).dev_dependencies if path else workspace.root_package.dev_dependencies
-    there = tuple(n for n in (*names, *plan.extra.get(path, ())) if workspace.lock.resolve(path, n))
+    names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.extra.get(path, ())}
+    there = tuple(n for n in sorted(names) if workspace.lock.resolve(path, n))
     extra = {**plan.extra, path: there}
     return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.libc, extra=extra).entries
 

@@ -73,6 +73,7 @@ def test_another_checkout_of_a_later_commit_without_changes_has_the_same_hashes(
     ("change", "images"),
     [
         (edit("services/metastore/src/routes.ts"), ["metastore"]),
+        (edit("services/metastore/src/routes.ts", "\n// like 'croner'\n"), ["metastore"]),
         (edit("packages/shared/package.json", " "), ["catalog-api", "metastore", "filestore-api", "timestore-api"]),
         (edit("README.md"), []),
         (edit("tsconfig.base.json", "\n"), list(IMAGES)),
@@ -81,7 +82,7 @@ def test_another_checkout_of_a_later_commit_without_changes_has_the_same_hashes(
         (replace("bake.toml", '[monolith]', '[labels]\n"a" = "b"\n\n[monolith]'), list(IMAGES)),
         (replace("bake.toml", "http://localhost:4000", "http://localhost:4001"), ["frontend"]),
     ],
-    ids=["a source", "a library", "a file no build sees", "a root file", "a port", "another's command", "a label",
+    ids=["a source", "a mention", "a library", "a file no build sees", "a root file", "a port", "another's command", "a label",
          "a build argument"],
 )  # fmt: skip
 def test_a_change_concerns_the_images_that_it_is_in(
