@@ -93,3 +93,41 @@ def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
             yield f"it reads {path}: add {owner} to {failed.key}.needs"
         elif failed.stage.package:
             yield f"it reads {path} outside its folder: add the file, or the folder of it, to {failed.key}.inputs"
+
+
+_INSTALLS = {
+    r"find Python|not found: make|(?:make|g\+\+|cc1plus)(?:: command)?: not found": (
+        "base.build lacks Python or a compiler for an install script: name an image with both, such as node:24, "
+        "and not its slim variant"
+    ),
+    r"EINTEGRITY|ERR_PNPM_TARBALL_INTEGRITY|YN0018": (
+        "the registry's bytes are not those of the lockfile: find out which are right"
+    ),
+    r"\bE40[13]\b|ERR_PNPM_FETCH_40[13]|YN0041": (
+        "the npm registry wants a login: give an .npmrc with it as [secrets.npmrc] in bake.toml"
+    ),
+    r"404 Not Found - GET (?P<what>\S+)|\bE404\b|ERR_PNPM_FETCH_404|YN0035": (
+        "the npm registry has no such package{what}, or shows it after a login: see .npmrc, and [secrets.npmrc] in "
+        "bake.toml"
+    ),
+    r"SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY_LEAF": (
+        "the build does not trust the certificate: give its CA as [secrets.ca] in bake.toml"
+    ),
+    r"(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)(?: (?P<what>[\w.:-]+))?": (
+        "the build does not reach the host{what}: see .npmrc, and the engine's network and proxy settings"
+    ),
+}
+"""What a failed install says -> what to do.
+
+Sources: docs.npmjs.com; pnpm.io/errors; yarnpkg.com/advanced/error-codes.
+"""
+
+
+def install_remedy(lines: Sequence[str]) -> str:
+    """Return what to do about a failed step that is no package's build: an install, an install script."""
+    text = "\n".join(lines)
+    for said, told in _INSTALLS.items():
+        if found := re.search(said, text):
+            what = found.groupdict().get("what")
+            return told.format(what=f" ({what})" if what else "")
+    return "its output is above"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from bake import pnpm, yarn
 from bake.closure import node_platform
@@ -323,29 +323,3 @@ def parse_package_manager(manifest: Mapping[str, Any]) -> tuple[str, str]:
         return "", ""
     name, _, version = value.partition("@")
     return name, version.partition("+")[0]
-
-
-# What a failed install says -> what to do. Sources: docs.npmjs.com; pnpm.io/errors; yarnpkg.com/advanced/error-codes.
-_HINTS: Final = {
-    r"EINTEGRITY|ERR_PNPM_TARBALL_INTEGRITY|YN0018": (
-        "the registry's bytes are not those of the lockfile: find out which are right"
-    ),
-    r"\bE40[13]\b|ERR_PNPM_FETCH_40[13]|YN0041": (
-        "the npm registry wants a login: give an .npmrc with it as [secrets.npmrc] in bake.toml"
-    ),
-    r"\bE404\b|ERR_PNPM_FETCH_404|YN0035": (
-        "the npm registry has no such package, or shows it after a login: see .npmrc, and [secrets.npmrc] in bake.toml"
-    ),
-    r"SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY_LEAF": (
-        "the build does not trust the certificate: give its CA as [secrets.ca] in bake.toml"
-    ),
-    r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT)\b": (
-        "the build does not reach the npm registry: see .npmrc, and the engine's network and proxy settings"
-    ),
-}
-
-
-def install_hint(lines: Iterable[str]) -> str:
-    """What to do about an install that failed with these lines; "" when they tell nothing known."""
-    text = "\n".join(lines)
-    return next((hint for said, hint in _HINTS.items() if re.search(said, text)), "")

@@ -82,8 +82,8 @@ def test_another_checkout_of_a_later_commit_without_changes_has_the_same_hashes(
         (replace("bake.toml", '[monolith]', '[labels]\n"a" = "b"\n\n[monolith]'), list(IMAGES)),
         (replace("bake.toml", "http://localhost:4000", "http://localhost:4001"), ["frontend"]),
     ],
-    ids=["a source", "a mention", "a library", "a file no build sees", "a root file", "a port", "another's command", "a label",
-         "a build argument"],
+    ids=["a source", "a mention", "a library", "a file no build sees", "a root file", "a port", "another's command",
+         "a label", "a build argument"],
 )  # fmt: skip
 def test_a_change_concerns_the_images_that_it_is_in(
     workspace: Path, change: Callable[[Path], object], images: list[str]

@@ -32,7 +32,7 @@ INSTALL = (
         ),
         (
             "npm error network request to https://x/ms.tgz failed, reason: getaddrinfo ENOTFOUND x",
-            "the build does not reach the npm registry: see .npmrc, and the engine's network and proxy settings",
+            "the build does not reach the host (x): see .npmrc, and the engine's network and proxy settings",
         ),
         ("npm error code EBADENGINE", "its output is above"),
     ],

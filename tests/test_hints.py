@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.hints import NOTHING, Failed, remedy
+from bake.hints import NOTHING, Failed, install_remedy, remedy
 from bake.plan import Stage
 from bake.workspace import load_workspace
 from tests.shop import write_workspace
@@ -98,3 +98,29 @@ def test_a_file_that_the_workspace_has_and_the_stage_has_not_is_named_with_its_k
 )
 def test_anything_else_is_for_the_compilers_lines_to_say(tmp_path: Path, line: str) -> None:
     assert hinted(tmp_path, line) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("line", "way_out"),
+    [
+        (
+            "gyp ERR! find Python Python is not set from environment variable PYTHON",
+            "base.build lacks Python or a compiler for an install script: name an image with both, such as node:24, "
+            "and not its slim variant",
+        ),
+        (
+            "Error: getaddrinfo ENOTFOUND binaries.prisma.sh",
+            "the build does not reach the host (binaries.prisma.sh): see .npmrc, and the engine's network and proxy "
+            "settings",
+        ),
+        (
+            "npm error 404 Not Found - GET https://npm.example/a/-/a-1.0.0.tgz",
+            "the npm registry has no such package (https://npm.example/a/-/a-1.0.0.tgz), or shows it after a login: "
+            "see .npmrc, and [secrets.npmrc] in bake.toml",
+        ),
+        ("npm error code EINTEGRITY", "the registry's bytes are not those of the lockfile: find out which are right"),
+        ("npm error code 1", "its output is above"),
+    ],
+)
+def test_a_failed_install_is_told_what_it_lacked(line: str, way_out: str) -> None:
+    assert install_remedy(["> install", line, "npm error A complete log of this run can be found"]) == way_out

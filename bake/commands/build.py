@@ -16,8 +16,7 @@ from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
-from bake.hints import Failed, remedy
-from bake.managers import install_hint
+from bake.hints import Failed, install_remedy, remedy
 from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
 from bake.report import size, table
 from bake.workspace import shown
@@ -462,7 +461,7 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
         command = plain(step.what).removeprefix("RUN ")
-        return BuildError(step.stage, f"`{command}` {ending}", install_hint(lines) or "its output is above")
+        return BuildError(step.stage, f"`{command}` {ending}", install_remedy(lines))
     what = f"`{plan.manager.name} run {stage.script}` {ending}"
     root = context.project.root
     failed = Failed(
