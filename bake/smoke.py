@@ -483,7 +483,7 @@ _VARIABLE = re.compile(
     r"\w*Error: .*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b"
     r"|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)['\"`]? (?:is |are |must be )?(?:required|missing|not set|not defined|undefined)\b"
     # As libraries that check the whole environment say it: t3-env, envalid and what is made with zod.
-    r"|[Ii]nvalid (?:server |runtime )?(?:env\b|environment)[\s\S]{0,400}?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
+    r"|[Ii]nvalid (?:[\w-]+ )?(?:env\b|environment)[\s\S]{0,400}?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
     re.M,
 )
 _REFUSED = re.compile(r"ECONNREFUSED[ :]*(\S+)|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (\S+)")
