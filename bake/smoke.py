@@ -536,7 +536,7 @@ def _hint_module(trial: Trial, seen: Observed) -> str:
 
 def _hint_variable(_trial: Trial, seen: Observed) -> str:
     found = _VARIABLE.search(seen.log)
-    return f"it wants {found[found.lastindex or 0]}: set it in smoke.env" if found else ""
+    return f"it wants {found[found.lastindex or 0]}: set it in [smoke.env] of bake.toml" if found else ""
 
 
 def _hint_refused(_trial: Trial, seen: Observed) -> str:

@@ -317,13 +317,22 @@ def test_a_folder_that_holds_the_program_is_not_to_be_hidden_by_an_empty_one(fol
             "Error: Cannot find module '@acme/bundler/lib/bundle'",
             '@acme/bundler is not in the image: add it to packages."services/catalog".dependencies',
         ),
-        ("Error: Set REDIS_URL to a redis:// connection string", "it wants REDIS_URL: set it in smoke.env"),
-        ("TypeError: DATABASE_URL is required", "it wants DATABASE_URL: set it in smoke.env"),
-        ('{"message":"Configuration is invalid: API_KEY is missing."}', "it wants API_KEY: set it in smoke.env"),
-        ("Invalid API environment:\nDATABASE_URL: Required", "it wants DATABASE_URL: set it in smoke.env"),
+        (
+            "Error: Set REDIS_URL to a redis:// connection string",
+            "it wants REDIS_URL: set it in [smoke.env] of bake.toml",
+        ),
+        ("TypeError: DATABASE_URL is required", "it wants DATABASE_URL: set it in [smoke.env] of bake.toml"),
+        (
+            '{"message":"Configuration is invalid: API_KEY is missing."}',
+            "it wants API_KEY: set it in [smoke.env] of bake.toml",
+        ),
+        (
+            "Invalid API environment:\nDATABASE_URL: Required",
+            "it wants DATABASE_URL: set it in [smoke.env] of bake.toml",
+        ),
         (
             "Invalid environment variables: [\n  {\n    code: 'invalid_type',\n    path: [ 'AUTH_SECRET' ],",
-            "it wants AUTH_SECRET: set it in smoke.env",
+            "it wants AUTH_SECRET: set it in [smoke.env] of bake.toml",
         ),
         ("Error: it must be so\n  code: 'MODULE_NOT_FOUND'", "its log is below"),
         (
