@@ -78,6 +78,8 @@ class Stage:
     args: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    keeps_modules: bool = False
+    """Whether results of builds lie in the root's node_modules, which then cannot be a mount."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -682,6 +684,11 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         args={k: _arg(v, request.environment) for k, v in settings.args.items()},
         inputs=settings.inputs,
         outputs=settings.outputs,
+        keeps_modules=any(
+            output.removeprefix("./").startswith("node_modules/")
+            for p in (path, *needs)
+            for output in project.settings(project.workspace.package(p)).outputs
+        ),
     )
 
 

@@ -8,8 +8,7 @@
 // /layers/sizes.json. It empties the tree: an entry is moved to the last layer that holds it and copied to the others.
 // Moving needs the tree to be made in the same RUN; from an earlier one (an overlay's lower layer, a mount) everything is
 // copied, which takes three times as long. `package` copies what one workspace package needs at run time into /out/app/PATH.
-// `builds` leaves in node_modules what the build of every package can reach; the rest goes to /builds/STAGE/app, for the
-// stages that can reach it.
+// `builds` links into /builds/STAGE what the build of a package can reach.
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
 // Every native binary is compared with the platform before a file is moved; a wrong one ends the build, not the container.
@@ -406,9 +405,9 @@ function isNative(tree, path, { scripts = {}, dependencies = {}, optionalDepende
 // ---- builds
 
 /**
- * Takes out of node_modules what not every stage reaches, so that a stage's files change with its own dependencies only. What
- * is under no package (.prisma, a bundler's cache) stays. Files beside packages (.package-lock.json, .modules.yaml) go: they
- * tell of the whole installation, and no build reads them.
+ * Gives each stage the part of node_modules that it reaches, so that its files change with its own dependencies only: the
+ * root's folder as OUT/STAGE/node_modules, to be mounted, and what lies in packages' folders as OUT/STAGE/app, to be copied.
+ * Files are hard links, so that they take their place once.
  */
 function carveBuilds({ tree, plan: planFile, out }) {
   const { packages, stages, lockfile } = readJson(planFile);
@@ -417,19 +416,11 @@ function carveBuilds({ tree, plan: planFile, out }) {
   const users = stageUsers(tree, items, { members, stages });
   const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
   for (const [name, stage] of Object.entries(stages)) {
-    mkdirSync(join(out, name, 'app'), { recursive: true });
-    const paths = new Set(['', ...stage.packages, ...items.filter((item) => users(item).has(name)).map(({ path }) => path)]);
-    if (lock) writeFileSync(join(out, name, 'app', lockfile), lockOf(lock, paths));
+    for (const folder of ['node_modules', 'app']) mkdirSync(join(out, name, folder), { recursive: true });
+    const mine = items.filter((item) => users(item).has(name));
+    for (const item of mine) linkItem(item, tree, join(out, name, item.path.startsWith('node_modules/') ? '' : 'app'));
+    if (lock) writeFileSync(join(out, name, 'app', lockfile), lockOf(lock, new Set(['', ...stage.packages, ...mine.map(({ path }) => path)])));
   }
-  const everyone = Object.keys(stages).length;
-  // Nested ones first: a directory is empty once its last package has gone.
-  for (const item of items.sort((a, b) => b.path.split('/').length - a.path.split('/').length)) {
-    const names = users(item);
-    if (names.size === everyone && item.path.startsWith('node_modules/')) continue;
-    copyItem(item, [...names].map((name) => join(out, name, 'app')), tree);
-    removeItem(item, tree);
-  }
-  mkdirSync(join(tree, 'node_modules'), { recursive: true });
 }
 
 /**
@@ -443,15 +434,19 @@ function lockOf(text, paths) {
   return `${JSON.stringify({ ...lock, packages: Object.fromEntries(kept) }, null, 2)}\n`;
 }
 
-/** What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's, {path, state} for files. */
+/**
+ * What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's, {path, made} for what a script made
+ * beside packages (.prisma). Files beside packages (.package-lock.json, .modules.yaml) tell of the whole installation: no build
+ * reads them, and every update changes them.
+ */
 function* itemsIn(tree, folder) {
   for (const each of list(join(tree, folder))) {
     const path = join(folder, each.name);
     if (each.isSymbolicLink()) yield { path, link: join(folder, readlinkSync(join(tree, path))) };
-    else if (each.isFile()) yield { path, state: true };
     else if (each.name === '.pnpm') yield* storeItems(tree, path);
-    else if (each.name === '.bin' || each.name.startsWith('@')) yield* itemsIn(tree, path);
-    else if (!each.name.startsWith('.')) {
+    else if (each.isDirectory() && (each.name === '.bin' || each.name.startsWith('@'))) yield* itemsIn(tree, path);
+    else if (each.isDirectory() && each.name.startsWith('.')) yield { path, made: true };
+    else if (each.isDirectory()) {
       yield { path };
       yield* itemsIn(tree, join(path, 'node_modules'));
     }
@@ -463,13 +458,13 @@ function* storeItems(tree, store) {
   for (const each of list(join(tree, store))) {
     const path = join(store, each.name);
     if (each.name === 'node_modules') yield* itemsIn(tree, path);
-    else yield each.isDirectory() ? { path, store: true } : { path, state: true };
+    else if (each.isDirectory()) yield { path, store: true };
   }
 }
 
 /** item -> the stages that need it. */
 function stageUsers(tree, items, { members, stages }) {
-  const units = new Map(items.filter(({ link, state }) => !link && !state).map(({ path }) => [path, new Set()]));
+  const units = new Map(items.filter(({ link, made }) => !link && !made).map(({ path }) => [path, new Set()]));
   const unitOf = (path) => (path === '.' || units.has(path) || members.has(path) ? path : unitOf(dirname(path)));
   const steps = buildSteps(tree, members);
   const types = list(join(tree, 'node_modules/@types')).map(({ name }) => `@types/${name}`); // TypeScript reads all of them
@@ -477,8 +472,8 @@ function stageUsers(tree, items, { members, stages }) {
     for (const path of reachable(['', ...packages], [...types, ...extra], steps)) units.get(unitOf(path))?.add(stage);
   }
   const having = (member) => new Set(Object.keys(stages).filter((stage) => stages[stage].packages.includes(member)));
-  return ({ path, link, state }) => {
-    if (state) return new Set();
+  return ({ path, link, made }) => {
+    if (made) return new Set(Object.keys(stages));
     const home = path.slice(0, path.indexOf('node_modules')).replace(/\/$/, '');
     if (home) return link ? having(home) : units.get(path);
     const target = link ? unitOf(link) : path;
@@ -515,38 +510,30 @@ function buildSteps(tree, members) {
   return (path, names) => (names ? found(path, names) : known.get(path) ?? known.set(path, look(path)).get(path));
 }
 
-/** Copies an item to some trees; from the second on, its files are hard links to the first. */
-function copyItem({ path, link, store }, trees, tree) {
-  const enters = (below) => store || below !== 'node_modules';
-  for (const [index, to] of trees.entries()) {
-    mkdirSync(join(to, dirname(path)), { recursive: true });
-    if (link) symlinkSync(readlinkSync(join(tree, path)), join(to, path));
-    else copyTree(join(index ? trees[0] : tree, path), join(to, path), { enters, linked: index > 0 });
-  }
+function linkItem({ path, link, store, made }, tree, to) {
+  mkdirSync(join(to, dirname(path)), { recursive: true });
+  if (link) symlinkSync(readlinkSync(join(tree, path)), join(to, path));
+  else linkTree(join(tree, path), join(to, path), (below) => store || made || below !== 'node_modules');
 }
 
-function copyTree(from, to, { enters, linked }, below = '') {
+function linkTree(from, to, enters, below = '') {
   mkdirSync(join(to, below), { recursive: true });
   for (const each of readdirSync(join(from, below), { withFileTypes: true })) {
     const path = join(below, each.name);
     if (each.isSymbolicLink()) symlinkSync(readlinkSync(join(from, path)), join(to, path));
-    else if (each.isFile()) (linked ? linkSync : copyFileSync)(join(from, path), join(to, path));
-    else if (each.isDirectory() && enters(path)) copyTree(from, to, { enters, linked }, path);
+    else if (each.isFile()) linkFile(join(from, path), join(to, path));
+    else if (each.isDirectory() && enters(path)) linkTree(from, to, enters, path);
   }
 }
 
-/** Removes an item, but not the packages nested in it, and the folders of packages that are empty now. */
-function removeItem({ path, link, state, store }, tree) {
-  const whole = link || state || store;
-  const children = whole ? [path] : list(join(tree, path)).filter(({ name }) => name !== 'node_modules').map(({ name }) => join(path, name));
-  for (const each of children) rmSync(join(tree, each), { recursive: true });
-  for (let folder = whole ? dirname(path) : path; folder !== 'node_modules' && removeEmpty(join(tree, folder)); folder = dirname(folder));
-}
-
-function removeEmpty(directory) {
-  const empty = !list(directory).length;
-  if (empty) rmdirSync(directory);
-  return empty;
+/** A copy where a link cannot be: file systems limit how many a file may have. */
+function linkFile(from, to) {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!['EMLINK', 'EPERM', 'EXDEV'].includes(error.code)) throw error;
+    copyFileSync(from, to);
+  }
 }
 
 // ---- package

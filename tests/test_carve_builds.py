@@ -21,18 +21,19 @@ STAGES = {
 
 
 def carve(folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "") -> dict[str, list[str]]:
-    """Stage, or "" for what stays in the tree, -> the packages, links and files in its node_modules folders."""
+    """Stage -> the packages, links and files in its node_modules folders."""
     plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages}
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "builds"}
     words = [str(w) for pair in places.items() for w in pair]
     done = subprocess.run(["node", str(SCRIPT), "builds", *words], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    return {"": listing(folder / "app")} | {name: listing(folder / "builds" / name / "app") for name in stages}
+    return {name: listing(folder / "builds" / name) for name in stages}
 
 
-def listing(tree: Path) -> list[str]:
-    found = [p.relative_to(tree).as_posix() for p in tree.rglob("*") if not p.is_dir() or p.is_symlink()]
+def listing(stage: Path) -> list[str]:
+    files = [p for p in stage.rglob("*") if not p.is_dir() or p.is_symlink()]
+    found = [p.relative_to(stage).as_posix().removeprefix("app/") for p in files]
     return sorted(p.removesuffix("/package.json") for p in found if "node_modules/" in p)
 
 
@@ -64,25 +65,28 @@ def test_what_every_build_reaches_stays_and_the_rest_goes_to_those_that_reach_it
             "node_modules/.bin/x": "../x/cli.js",
         },
     )
+    everyone = [
+        "node_modules/.bin/compiler",
+        "node_modules/all",
+        "node_modules/compiler",
+        "node_modules/of-all",
+        "node_modules/of-compiler",
+    ]
     assert carve(tmp_path) == {
-        "": [
-            "node_modules/.bin/compiler",
-            "node_modules/all",
-            "node_modules/compiler",
-            "node_modules/of-all",
-            "node_modules/of-compiler",
-        ],
-        "a": [
-            "node_modules/.bin/x",
-            "node_modules/lib",
-            "node_modules/of-lib",
-            "node_modules/tool-of-lib",
-            "node_modules/x",
-            "node_modules/x/node_modules/@scope/x-uses",
-        ],
-        "b": ["node_modules/b", "node_modules/peer", "services/b/node_modules/x"],
+        "a": sorted(
+            [
+                *everyone,
+                "node_modules/.bin/x",
+                "node_modules/lib",
+                "node_modules/of-lib",
+                "node_modules/tool-of-lib",
+                "node_modules/x",
+                "node_modules/x/node_modules/@scope/x-uses",
+            ]
+        ),
+        "b": sorted([*everyone, "node_modules/b", "node_modules/peer", "services/b/node_modules/x"]),
     }
-    assert not (tmp_path / "app/node_modules/@scope").exists()
+    assert not (tmp_path / "builds/b/app/node_modules").exists()
 
 
 def test_a_build_gets_what_it_mentions_and_every_build_all_types(tmp_path: Path) -> None:
@@ -99,19 +103,17 @@ def test_a_build_gets_what_it_mentions_and_every_build_all_types(tmp_path: Path)
         },
     )
     stages = {**STAGES, "a": {**STAGES["a"], "extra": ["plugin", "absent"]}}
-    assert carve(tmp_path, stages) == {
-        "": ["node_modules/@types/node", "node_modules/undici-types"],
-        "a": ["node_modules/plugin"],
-        "b": [],
-    }
+    types = ["node_modules/@types/node", "node_modules/undici-types"]
+    assert carve(tmp_path, stages) == {"a": sorted(["node_modules/plugin", *types]), "b": types}
 
 
-def test_records_of_the_whole_install_go_and_what_scripts_made_beside_packages_stays(tmp_path: Path) -> None:
+def test_no_build_gets_records_of_the_whole_install_and_each_what_scripts_made_beside_packages(tmp_path: Path) -> None:
     plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
     for path in (".package-lock.json", ".yarn-integrity", ".prisma/client/index.js"):
         (tmp_path / "app/node_modules" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "app/node_modules" / path).write_text("{}")
-    assert carve(tmp_path)[""] == ["node_modules/.prisma/client/index.js"]
+    made = ["node_modules/.prisma/client/index.js"]
+    assert carve(tmp_path) == {"a": made, "b": made}
 
 
 def test_packages_of_pnpms_store_come_with_the_links_beside_them(tmp_path: Path) -> None:
@@ -137,15 +139,18 @@ def test_packages_of_pnpms_store_come_with_the_links_beside_them(tmp_path: Path)
         },
     )
     (tmp_path / "app" / store / "lock.yaml").write_text("")
+    both = [f"{store}/node_modules/y", f"{store}/y@1/node_modules/y"]
     assert carve(tmp_path) == {
-        "": [f"{store}/node_modules/y", f"{store}/y@1/node_modules/y"],
-        "a": [
-            f"{store}/node_modules/x",
-            f"{store}/x@1/node_modules/x",
-            f"{store}/x@1/node_modules/y",
-            "services/a/node_modules/x",
-        ],
-        "b": ["services/b/node_modules/y"],
+        "a": sorted(
+            [
+                *both,
+                f"{store}/node_modules/x",
+                f"{store}/x@1/node_modules/x",
+                f"{store}/x@1/node_modules/y",
+                "services/a/node_modules/x",
+            ]
+        ),
+        "b": sorted([*both, "services/b/node_modules/y"]),
     }
 
 
@@ -164,12 +169,21 @@ def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: P
         }
         plant(folder / "app", manifests)
         carve(folder)
-        for place in ("app/node_modules", "builds/a", "builds/b"):
-            seen.append(sorted((p.relative_to(folder), p.read_text()) for p in (folder / place).rglob("*.json")))
-    before, after = seen[:3], seen[3:]
-    assert before[0] == after[0]
-    assert before[1] != after[1]
-    assert before[2] == after[2]
+        for stage in ("a", "b"):
+            files = (folder / "builds" / stage).rglob("*.json")
+            seen.append(sorted((p.relative_to(folder), p.read_text()) for p in files))
+    assert seen[0] != seen[2]
+    assert seen[1] == seen[3]
+
+
+def test_a_file_that_several_builds_get_takes_its_place_once(tmp_path: Path) -> None:
+    manifests: dict[str, dict[str, Any]] = {"": {"dependencies": {"x": "1"}}, "node_modules/x": {}}
+    plant(tmp_path / "app", manifests | {path: {} for path in PACKAGES[1:]})
+    carve(tmp_path)
+    file = "node_modules/x/package.json"
+    assert {(tmp_path / place / file).stat().st_ino for place in ("app", "builds/a", "builds/b")} == {
+        (tmp_path / "app" / file).stat().st_ino
+    }
 
 
 def test_each_build_finds_a_lockfile_of_what_it_got(tmp_path: Path) -> None:
@@ -200,7 +214,7 @@ def test_of_lockfiles_that_name_no_places_the_head_is_there(tmp_path: Path, name
     assert (tmp_path / "builds/a/app" / name).read_text() == head
 
 
-def test_a_workspace_without_packages_of_others_keeps_a_folder_to_copy(tmp_path: Path) -> None:
+def test_a_workspace_without_packages_of_others_has_folders_to_mount(tmp_path: Path) -> None:
     plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
-    assert carve(tmp_path) == {"": [], "a": [], "b": []}
-    assert (tmp_path / "app/node_modules").is_dir()
+    assert carve(tmp_path) == {"a": [], "b": []}
+    assert (tmp_path / "builds/a/node_modules").is_dir()

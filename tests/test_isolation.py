@@ -86,3 +86,23 @@ def test_builds_share_the_whole_install_where_nothing_is_kept_apart(tmp_path: Pa
     assert "plan/builds.json" not in files
     assert "FROM install AS shared-files" in files["Dockerfile"]
     assert "build-dependencies" not in files["Dockerfile"]
+
+
+def test_a_build_mounts_its_dependencies(tmp_path: Path) -> None:
+    text = stage(rendered(tmp_path)["Dockerfile"], "build-services-api")
+    assert "COPY --from=build-dependencies /builds/build-services-api/app/ /app\n" in text
+    assert "source=/builds/build-services-api/node_modules,target=/app/node_modules,rw" in text
+
+
+def test_results_in_node_modules_stay_there_for_the_builds_that_need_them(tmp_path: Path) -> None:
+    web, api = 'outputs = ["node_modules/.made"]', 'needs = ["services/web"]'
+    more = f'[packages."services/web"]\n{web}\n[packages."services/api"]\n{api}\n'
+    files = rendered(tmp_path, f"{CONFIG}\n{more}")
+    for name in ("build-services-api", "build-services-web"):
+        text = stage(files["Dockerfile"], name)
+        assert f"COPY --from=build-dependencies /builds/{name}/node_modules/ /app/node_modules/" in text
+        assert "target=/app/node_modules,rw" not in text
+
+
+def stage(dockerfile: str, name: str) -> str:
+    return dockerfile.partition(f" AS {name}\n")[2].partition("\nFROM ")[0]

@@ -25,6 +25,7 @@ LOCK = {
 def workspace(tmp_path: Path, project_name: str) -> Workspace:
     made = Workspace(root=tmp_path / "workspace", project=project_name)
     for path, dependencies in DEPENDENCIES.items():
+        made.write(f"{path}/own.js", f"// of {project_name} alone: no earlier run has built this\n")
         write(made, path, dependencies, build=BUILD.format(name=next(iter(dependencies))))
     services = "".join(f'[services.{s}]\npackage = "services/{s}"\n' for s in ("api", "web"))
     made.write("bake.toml", f'[project]\nname = "{project_name}"\nplatforms = ["linux/amd64"]\n{services}')
@@ -39,7 +40,7 @@ def write(workspace: Workspace, path: str, dependencies: Mapping[str, str], *, b
 
 
 def lock(workspace: Workspace, manager: str) -> None:
-    root = {"name": "shop", "version": "1.0.0", "private": True, "workspaces": ["services/*"]}
+    root = {"name": workspace.project, "version": "1.0.0", "private": True, "workspaces": ["services/*"]}
     if manager != "npm":
         root["packageManager"] = {"pnpm": "pnpm@10.15.1", "yarn": "yarn@1.22.22"}[manager]
     workspace.write("package.json", json.dumps(root))
