@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from bake.config import Config
+from bake.config import Config, Layers
 from bake.init import DEFAULT_NODE, Guess, PackageGuess, Process, Service
 from bake.workspace import shown
 
@@ -22,6 +22,7 @@ def render_config(guess: Guess) -> str:
         _project(guess),
         _base(guess),
         _install(guess),
+        _layers(guess),
         *(_service(s) for s in guess.services),
         *(_package(p) for p in guess.packages),
         _secrets(guess),
@@ -68,6 +69,12 @@ def _install(guess: Guess) -> tuple[str, ...]:
     open_ = [f"# Do these need their install script? Name each in one of the lists: {', '.join(advice.unknown)}"]
     given = [*known, *(open_ if advice.unknown else [])]
     return ("[install]", *given) if given else ()
+
+
+def _layers(guess: Guess) -> tuple[str, ...]:
+    if not guess.trim:
+        return ()
+    return ("[layers]", _line(f"trim = {_list((*Layers().trim, *guess.trim))}", "`next start` compiles nothing"))
 
 
 def _service(service: Service) -> tuple[str, ...]:

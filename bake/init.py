@@ -91,6 +91,8 @@ class Guess:
     left_out: tuple[tuple[str, str], ...]
     libraries: tuple[str, ...]
     scripts: ScriptAdvice
+    trim: tuple[str, ...] = ()
+    """Files of packages that only builds use."""
     npmrc: bool = False
     """Whether .npmrc names a registry that needs credentials."""
     notes: tuple[str, ...] = ()
@@ -124,9 +126,18 @@ def guess(facts: WorkspaceFacts) -> Guess:
         left_out=tuple(sorted((*beside, *((p, r) for p, r in refused if r)))),
         libraries=tuple(p for p, reason in refused if not reason),
         scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
+        trim=_trim(facts, services),
         npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
         notes=(*_notes(facts), *(n for f in _built(facts, services, served) for n in _package_notes(f))),
     )
+
+
+def _trim(facts: WorkspaceFacts, services: Iterable[Service]) -> tuple[str, ...]:
+    """Next.js's compiler, 140 MB: a server that is built needs it for a configuration in TypeScript alone."""
+    paths = {s.package for s in services if not s.static}
+    servers = [f for f in facts.packages if f.package.path in paths and "next" in f.package.dependencies]
+    typed = any(name.startswith("next.config.") and name.endswith("ts") for f in servers for name in f.names)
+    return ("node_modules/@next/swc-*/**",) if servers and not typed else ()
 
 
 _NO_NAMES = frozenset({"", "root", "monorepo", "workspace", "workspaces", "app", "project"})

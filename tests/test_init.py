@@ -9,7 +9,7 @@ import pytest
 
 from bake.cli import main
 from bake.closure import Entry, Lock
-from bake.config import parse_config
+from bake.config import Layers, parse_config
 from bake.draft import amend, difference, render_config
 from bake.facts import load_facts
 from bake.init import Guess, guess
@@ -226,6 +226,14 @@ def test_a_tool_that_the_root_declares_counts_where_a_script_calls_it(tmp_path: 
     files = {"apps/web/index.html": "<html>", "apps/tool/index.html": "<html>"}
     found = guessed(tmp_path, {"apps/web": web, "apps/tool": tool}, top=top, **files)
     assert [(s.package, s.static) for s in found.services] == [("apps/web", "dist")]
+
+
+def test_the_compiler_of_next_stays_out_where_no_configuration_needs_it(tmp_path: Path) -> None:
+    found = toml(guessed(tmp_path / "a", {"apps/web": NEXT}, **{"apps/web/next.config.mjs": ""}))
+    layers = found["layers"]
+    assert isinstance(layers, dict)
+    assert layers["trim"] == [*Layers().trim, "node_modules/@next/swc-*/**"]
+    assert "layers" not in toml(guessed(tmp_path / "b", {"apps/web": NEXT}, **{"apps/web/next.config.ts": ""}))
 
 
 def test_the_copy_that_standalone_output_makes_stays_out_of_images(tmp_path: Path) -> None:
