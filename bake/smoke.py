@@ -478,6 +478,7 @@ _READ_ONLY = (
     re.compile(rf"(?P<call>Read-only file system):? {_PATH}"),
 )
 _MODULE = re.compile(r"Cannot find (?:module|package) '((?:@[^'/]+/)?[^'./@][^'/]*)")
+_ENV_FILE = re.compile(r"^node: (\S*\.env\S*): not found$", re.M)
 _VARIABLE = re.compile(
     r"^(?=.*(?:\b[Ss]et\b|\b[Mm]ust\b|\b[Mm]issing\b|[Rr]equire[sd]|not (?:set|defined)))"
     r"\w*Error: .*?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b"
@@ -495,6 +496,7 @@ def _hint(trial: Trial, seen: Observed) -> str:
         _hint_platform,
         _hint_writable,
         _hint_module,
+        _hint_env_file,
         _hint_variable,
         _hint_refused,
         _hint_address,
@@ -532,6 +534,13 @@ def _folder(path: str, *, made: bool) -> str:
 def _hint_module(trial: Trial, seen: Observed) -> str:
     found = _MODULE.search(seen.log)
     return f'{found[1]} is not in the image: add it to packages."{shown(trial.package)}".dependencies' if found else ""
+
+
+def _hint_env_file(_trial: Trial, seen: Observed) -> str:
+    found = _ENV_FILE.search(seen.log)
+    return (
+        f"no image has {found[1]}: take `--env-file` out of its command, set [smoke.env] of bake.toml" if found else ""
+    )
 
 
 def _hint_variable(_trial: Trial, seen: Observed) -> str:

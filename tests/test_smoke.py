@@ -331,6 +331,10 @@ def test_a_folder_that_holds_the_program_is_not_to_be_hidden_by_an_empty_one(fol
             "it wants DATABASE_URL: set it in [smoke.env] of bake.toml",
         ),
         (
+            "node: .env: not found",
+            "no image has .env: take `--env-file` out of its command, set [smoke.env] of bake.toml",
+        ),
+        (
             "Invalid environment variables: [\n  {\n    code: 'invalid_type',\n    path: [ 'AUTH_SECRET' ],",
             "it wants AUTH_SECRET: set it in [smoke.env] of bake.toml",
         ),
