@@ -487,7 +487,7 @@ _VARIABLE = re.compile(
     r"|[Ii]nvalid (?:[\w-]+ )?(?:env\b|environment)[\s\S]{0,400}?\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",
     re.M,
 )
-_REFUSED = re.compile(r"ECONNREFUSED[ :]*(\S+)|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (\S+)")
+_REFUSED = re.compile(r"ECONNREFUSED[ :]+([^\s\"',]+)|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (\S+)")
 
 
 def _hint(trial: Trial, seen: Observed) -> str:

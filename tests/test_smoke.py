@@ -335,6 +335,10 @@ def test_a_folder_that_holds_the_program_is_not_to_be_hidden_by_an_empty_one(fol
             "no image has .env: take `--env-file` out of its command, set [smoke.env] of bake.toml",
         ),
         (
+            '{"code":"ECONNREFUSED","message":"connect ECONNREFUSED 127.0.0.1:6379","port":6379}',
+            "it needs 127.0.0.1:6379: add it as smoke.dependencies.<name> and name it in smoke.env",
+        ),
+        (
             "Invalid environment variables: [\n  {\n    code: 'invalid_type',\n    path: [ 'AUTH_SECRET' ],",
             "it wants AUTH_SECRET: set it in [smoke.env] of bake.toml",
         ),
