@@ -98,12 +98,14 @@ _PNPM_OPTIONS = " ".join(
 def make_pnpm(version: str, *, files: Mapping[str, str], hoisted: bool) -> Manager:
     """Return pnpm in a version (or range). hoisted: the workspace sets `node-linker=hoisted`."""
     install = f"CI=true pnpm install --frozen-lockfile {_PNPM_OPTIONS}"
+    # What pnpm's own scripts in node_modules/.bin, which builds do not have, let programs find.
+    path = "" if hoisted else f"NODE_PATH={BUILD_ROOT}/node_modules/.pnpm/node_modules "
     return Manager(
         name="pnpm",
         setup=f"npm install --global --no-audit --no-fund pnpm@{version}",
         install=install,
         production=f"{install} --prod",
-        run="pnpm --config.verify-deps-before-run=false --config.pm-on-fail=ignore run",
+        run=f"{path}pnpm --config.verify-deps-before-run=false --config.pm-on-fail=ignore run",
         cache=_PNPM_HOME,
         files=files,
         fields=("pnpm", "resolutions", "dependenciesMeta", "devEngines"),

@@ -234,6 +234,12 @@ def test_what_is_not_supported_is_refused_with_a_way_out(tmp_path: Path) -> None
     )
 
 
+def test_builds_find_what_pnpm_lets_the_programs_it_starts_find(tmp_path: Path) -> None:
+    path = "NODE_PATH=/app/node_modules/.pnpm/node_modules "
+    assert changed(tmp_path / "a", {}).tool.run.startswith(path)
+    assert not changed(tmp_path / "b", {".npmrc": "node-linker=hoisted\n"}).tool.run.startswith(path)
+
+
 @pytest.mark.parametrize(
     ("manifest", "version"),
     [

@@ -242,3 +242,19 @@ def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path, capsys: p
     context = Context(environment={"GITHUB_STEP_SUMMARY": str(tmp_path)}, directory=tmp_path)
     build._summarise(context, "text")
     assert capsys.readouterr().err == f"bake: warning: {tmp_path}: cannot be written (Is a directory)\n"
+
+
+def test_the_first_error_of_a_long_output_is_shown_beside_its_end() -> None:
+    lines = (
+        [f"step {at}" for at in range(100)] + ["Error: Cannot find module 'x'"] + [f"watched {at}" for at in range(99)]
+    )
+    shown = build._telling(lines)
+    assert (shown[0], shown[29], shown[30], shown[31], shown[-1]) == (
+        lines[100],
+        lines[129],
+        "…",
+        lines[170],
+        lines[-1],
+    )
+    assert build._telling(lines[:101]) == lines[41:101]
+    assert build._telling(lines[:3]) == lines[:3]

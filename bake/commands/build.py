@@ -454,7 +454,7 @@ def _explained(context: Context, plan: "Plan", step: "Step") -> BuildError:
     lines = "".join(step.log).rstrip().splitlines()
     if said := [line.removeprefix(_CARVE) for line in lines if line.startswith(_CARVE)]:
         return _carved(said)
-    for line in lines[-60:]:
+    for line in _telling(lines):
         print(f"    {line}", file=sys.stderr)
     stage = next((s for s in plan.stages if s.name == step.stage), None)
     code = re.search(r"exit code: (\d+)", step.error)
@@ -479,6 +479,18 @@ def _carved(said: Sequence[str]) -> BuildError:
         print(f"bake: error: {line}", file=sys.stderr)
     where, _, what = said[-1].partition(": ")
     return BuildError(where, what)
+
+
+_MOST = 60
+_ERROR = re.compile(r"\b(?:\w*[Ee]rror|ERR_\w+|ERR!|Cannot find)\b")
+
+
+def _telling(lines: Sequence[str]) -> Sequence[str]:
+    """The lines to show of a failed script: the last, and those from the first error on where it lies above them."""
+    first = next((at for at, line in enumerate(lines) if _ERROR.search(line)), len(lines))
+    if first >= len(lines) - _MOST:
+        return lines[-_MOST:]
+    return (*lines[first : first + _MOST // 2], "…", *lines[-_MOST // 2 :])
 
 
 def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:
