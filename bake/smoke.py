@@ -138,6 +138,8 @@ class Trial:
     settle: float
     poll: float
     grace: float
+    present: frozenset[str] = frozenset()
+    """Names of the packages in the image."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +192,19 @@ class Result:
 
 
 def make_trial(
-    image: Image, platform: str, settings: Smoke, *, native: str, registry: str = "", pushed: bool = False
+    image: Image,
+    platform: str,
+    settings: Smoke,
+    *,
+    native: str,
+    registry: str = "",
+    pushed: bool = False,
+    present: frozenset[str] = frozenset(),
 ) -> Trial:
-    """How to try the image. native: the engine's own platform. pushed: take it from the registry only."""
+    """How to try the image. native: the engine's own platform. pushed: take it from the registry only.
+
+    present: names of the packages in the image.
+    """
     scale = 1 if platform == native else EMULATED
     health = image.health
     port = (health.port if health else None) or image.port
@@ -218,6 +230,7 @@ def make_trial(
         settle=_SETTLE * scale,
         poll=_POLL * scale,
         grace=settings.grace * scale,
+        present=present,
     )
 
 
@@ -477,7 +490,7 @@ _READ_ONLY = (
     re.compile(rf"(?P<call>cannot create)(?: directory)? {_PATH}.*Read-only file system"),
     re.compile(rf"(?P<call>Read-only file system):? {_PATH}"),
 )
-_MODULE = re.compile(r"Cannot find (?:module|package) '((?:@[^'/]+/)?[^'./@][^'/]*)")
+_MODULE = re.compile(r"Cannot find (?:module|package) '(?P<name>(?:@[^'/]+/)?[^'./@][^'/]*)(?P<file>/[^']*)?'")
 _ENV_FILE = re.compile(r"^node: (\S*\.env\S*): not found$", re.M)
 _VARIABLE = re.compile(
     r"^(?=.*(?:\b[Ss]et\b|\b[Mm]ust\b|\b[Mm]issing\b|[Rr]equire[sd]|not (?:set|defined)))"
@@ -533,7 +546,12 @@ def _folder(path: str, *, made: bool) -> str:
 
 def _hint_module(trial: Trial, seen: Observed) -> str:
     found = _MODULE.search(seen.log)
-    return f'{found[1]} is not in the image: add it to packages."{shown(trial.package)}".dependencies' if found else ""
+    if not found:
+        return ""
+    if found["file"] and found["name"] in trial.present:
+        # TypeScript's `paths` and bundlers' aliases make up such names; Node knows the package's own files.
+        return f"{found['name']} is in the image and has no {found['file'][1:]}: import what its package.json names"
+    return f'{found["name"]} is not in the image: add it to packages."{shown(trial.package)}".dependencies'
 
 
 def _hint_env_file(_trial: Trial, seen: Observed) -> str:

@@ -374,6 +374,14 @@ def test_where_a_sick_process_listens_is_part_of_the_remedy(sockets: tuple[str, 
     assert line.endswith(f"(last: connection refused); {remedy}")
 
 
+def test_a_file_that_a_package_of_the_image_does_not_have_is_told_apart_from_an_absent_package() -> None:
+    log = "Error: Cannot find module '@acme/bundler/lib/bundle'"
+    case = dataclasses.replace(trial(), present=frozenset({"@acme/bundler"}))
+    (line,) = said(tried(case, dies=1, code=1, well=9, written=log))
+    remedy = "@acme/bundler is in the image and has no lib/bundle: import what its package.json names"
+    assert line == f"start: ended with code 1 before it was ready; {remedy}"
+
+
 def test_only_the_last_twenty_lines_of_a_failing_process_are_kept() -> None:
     log = "\n".join(f"line {number}" for number in range(50))
     result = tried(dies=1, code=1, well=9, written=log)

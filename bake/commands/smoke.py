@@ -60,9 +60,18 @@ def _refuse(plan: "Plan", arguments: argparse.Namespace) -> None:
 
 
 def _trials(context: Context, plan: "Plan", native: str, *, pushed: bool) -> tuple[Trial, ...]:
-    settings = context.project.config.smoke
+    settings, entries = context.project.config.smoke, context.project.workspace.lock.entries
+    present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
     return tuple(
-        make_trial(image, platform, settings, native=native, registry=plan.registry or "", pushed=pushed)
+        make_trial(
+            image,
+            platform,
+            settings,
+            native=native,
+            registry=plan.registry or "",
+            pushed=pushed,
+            present=present[image.service],
+        )
         for platform in plan.platforms
         for image in plan.selected()
     )
