@@ -17,7 +17,7 @@ _IMPORT = re.compile(
     r"""|Can't resolve '([^']+)'"""  # webpack
 )
 _TYPES = re.compile(r"Cannot find type definition file for '([^']+)'")  # TypeScript (TS2688)
-_COMMAND = re.compile(r"\bsh: (?:\d+: )?([\w.-]+): not found|\b([\w.-]+): command not found")
+_COMMAND = re.compile(r"(?:/bin/)?(?:(?:ba|da|a)?sh: )?(?:line )?(?:\d+: )?([\w.-]+): (?:command )?not found$")
 _MISSING = re.compile(
     r"ENOENT|no such file|not found|cannot find|can't (?:find|resolve)|could not (?:resolve|load)", re.I
 )
@@ -54,7 +54,7 @@ class Failed:
 def remedy(failed: Failed, lines: Sequence[str]) -> str:
     """Return what to do about the failed build: the first thing that it misses, with its key."""
     prisma = (_GENERATE for line in lines if _PRISMA.search(line))
-    found = (*_modules(failed, lines), *_files(failed, lines), *prisma)
+    found = (*_modules(failed, lines), *_files(failed, lines), *prisma, *_commands(failed, lines))
     return next(iter(found), NOTHING)
 
 
@@ -76,9 +76,8 @@ def _missing(workspace: Workspace, line: str) -> Iterator[str]:
         yield next(filter(None, match.groups()))
     for match in _TYPES.finditer(line):
         yield from (f"@types/{match[1]}", match[1])
-    for match in _COMMAND.finditer(line):
-        command = match[1] or match[2]
-        yield from (e.name for e in workspace.lock.entries.values() if command in e.bins)
+    if match := _COMMAND.match(line.strip()):
+        yield from (e.name for e in workspace.lock.entries.values() if match[1] in e.bins)
 
 
 def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
@@ -93,6 +92,13 @@ def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
             yield f"it reads {path}: add {owner} to {failed.key}.needs"
         elif failed.stage.package:
             yield f"it reads {path} outside its folder: add the file, or the folder of it, to {failed.key}.inputs"
+
+
+def _commands(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
+    """Commands that no installed package brings."""
+    manifest = failed.package.file("package.json")
+    for name in (m[1] for line in lines if (m := _COMMAND.match(line.strip()))):
+        yield f"it calls {name}: declare what brings it in {manifest}, or set {failed.key}.build = false"
 
 
 _INSTALLS = {

@@ -73,6 +73,14 @@ def test_a_package_that_a_build_misses_is_named_with_its_key(tmp_path: Path, lin
             "Prisma's client is not generated: let the package with the schema run `prisma generate` in its build, "
             'with outputs = ["node_modules/.prisma"]',
         ),
+        *(
+            (
+                line,
+                "it calls vite: declare what brings it in services/api/package.json, or set "
+                'packages."services/api".build = false',
+            )
+            for line in ("sh: 1: vite: not found", "vite: not found", "sh: vite: command not found")
+        ),
     ],
 )
 def test_a_file_that_the_workspace_has_and_the_stage_has_not_is_named_with_its_key(
