@@ -76,8 +76,8 @@ def _missing(workspace: Workspace, line: str) -> Iterator[str]:
         yield next(filter(None, match.groups()))
     for match in _TYPES.finditer(line):
         yield from (f"@types/{match[1]}", match[1])
-    if match := _COMMAND.match(line.strip()):
-        yield from (e.name for e in workspace.lock.entries.values() if match[1] in e.bins)
+    if called := _COMMAND.match(line.strip()):
+        yield from (e.name for e in workspace.lock.entries.values() if called[1] in e.bins)
 
 
 def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
