@@ -5,15 +5,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bake.builds import build_script, generated_files, install_notes
 from bake.closure import closure
 from bake.errors import WorkspaceError
 from bake.facts import PackageFacts, WorkspaceFacts
 from bake.frontends import Frontend, find_frontend
 from bake.parity import parse_programs
-from bake.processes import Dockerfile, Start, parse_compose, parse_dockerfile, platform_of, start_of
+from bake.ports import HTTP, OPEN_PORT, PRODUCTION, find_health, find_port
+from bake.processes import ORCHESTRATES, Dockerfile, Start, parse_compose, parse_dockerfile, platform_of, start_of
 from bake.scripts import ScriptAdvice, advise, unheeded
 from bake.semver import satisfies
-from bake.tsconfig import parse_jsonc
 from bake.workspace import Package, Workspace
 
 DEFAULT_NODE = 24
@@ -128,7 +129,7 @@ def guess(facts: WorkspaceFacts) -> Guess:
         scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
         trim=_trim(facts, services),
         npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
-        notes=(*_notes(facts), *(n for f in _built(facts, services, served) for n in _package_notes(f))),
+        notes=(*_notes(facts), *(n for f in _built(facts, services, served) for n in install_notes(f))),
     )
 
 
@@ -178,14 +179,6 @@ _DESKTOP = {"expo": "a mobile app", "react-native": "a mobile app", "electron": 
 _DESKTOP |= {"plasmo": "a browser extension", "wxt": "a browser extension", "@tauri-apps/api": "a desktop app"}
 _DESKTOP |= dict.fromkeys(("@crxjs/vite-plugin", "webextension-polyfill"), "a browser extension")
 _DESKTOP |= {"vscode": "an editor's extension", "@capacitor/core": "a mobile app"}
-_HTTP = frozenset(
-    {
-        *("express", "fastify", "fastify-cli", "koa", "hono", "@hono/node-server", "@hapi/hapi", "restify", "polka"),
-        *("@nestjs/platform-express", "@nestjs/platform-fastify", "@loopback/rest", "@apollo/server", "apollo-server"),
-        *("next", "nuxt", "@strapi/strapi", "graphql-yoga", "@adonisjs/core", "@feathersjs/express", "h3", "ws"),
-        *("socket.io", "@trpc/server", "elysia", "connect", "micro", "@remix-run/serve", "@react-router/serve"),
-    }
-)
 _MAIN_SCRIPTS = ("start:prod", "start:production", "prod", "serve:prod", "production", "start", "serve", "server")
 _PROCESS_WORDS = frozenset(
     {
@@ -250,7 +243,7 @@ def _frontend(facts: PackageFacts, everything: WorkspaceFacts) -> Frontend | Non
 def _serves(facts: PackageFacts, everything: WorkspaceFacts) -> bool:
     """Whether a package with a frontend in it starts a server of its own."""
     start, _ = _main_start(facts, everything)
-    http = _HTTP & {*facts.package.dependencies} - {"next", "nuxt", "ws", "connect"}
+    http = HTTP & {*facts.package.dependencies} - {"next", "nuxt", "ws", "connect"}
     return bool(start.words) and not start.static and bool(http)
 
 
@@ -297,7 +290,7 @@ def _start(words: str | Sequence[str], facts: PackageFacts, everything: Workspac
     package, members = facts.package, everything.workspace.packages
     if not package.path and members:
         text = words if isinstance(words, str) else " ".join(words)
-        if _ORCHESTRATES.search(text) or any(re.search(rf"(?<![\w@./-]){re.escape(p.path)}\b", text) for p in members):
+        if ORCHESTRATES.search(text) or any(re.search(rf"(?<![\w@./-]){re.escape(p.path)}\b", text) for p in members):
             return Start(reason="it starts other packages")
         members = ()
     start = start_of(words, package, members)
@@ -319,14 +312,6 @@ def _is_foreign_script(words: Sequence[str], facts: PackageFacts) -> bool:
     return script and words[0].removeprefix("./") not in facts.names
 
 
-_ORCHESTRATES = re.compile(
-    r"\b(?:turbo|nx|lerna|wsrun|moon|lage|rush)\b"
-    r"|\b(?:npm|pnpm|yarn|bun)\b[^&|;]*\s(?:-ws?|--workspaces?|--filter|-F|--prefix|-C|--cwd|-r|--recursive)\b"
-    r"|\byarn workspaces?\b"
-)
-"""What runs scripts of other packages."""
-
-
 def _names_own(words: Sequence[str], facts: PackageFacts) -> bool:
     """Whether a command names a file that is there, or will be built of a source by that name, or a framework."""
     stems = {_stem(path) for path in facts.sources}
@@ -345,7 +330,7 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     docker = [
         (words, package.file(name))
         for name, text in facts.texts.items()
-        if _PRODUCTION.fullmatch(posixpath.basename(name)) and (words := parse_dockerfile(text).words)
+        if PRODUCTION.fullmatch(posixpath.basename(name)) and (words := parse_dockerfile(text).words)
     ]
     beside, below = [d for d in docker if posixpath.dirname(d[1]) == package.path], docker
     yield from scripts[:1] if scripts and "prod" in scripts[0][1].rpartition(".")[2] else ()
@@ -359,7 +344,7 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     # What a bundler puts into the output is often a devDependency.
     private = {*package.dev_dependencies} if package.manifest.get("private") else set()
     app = not package.path and package.manifest.get("private") is True
-    if docker or app or (_HTTP & {*package.dependencies, *private} and not _is_published(package)):
+    if docker or app or (HTTP & {*package.dependencies, *private} and not _is_published(package)):
         main = posixpath.normpath(str(package.manifest.get("main") or ""))
         there = "/" in main or main in facts.names
         if re.search(r"\.[cm]?js$", main) and there and _may_run(package, everything):
@@ -390,9 +375,6 @@ def _is_library(package: Package, everything: WorkspaceFacts) -> bool:
 def _is_published(package: Package) -> bool:
     """Whether others install the package from a registry: a library or a tool, no service."""
     return not package.manifest.get("private") and bool({"publishConfig", "files"} & package.manifest.keys())
-
-
-_PRODUCTION = re.compile(r"Dockerfile(?:\.prod\w*|\.release)?|(?:prod\w*\.)?Dockerfile")
 
 
 def _there(words: Sequence[str], facts: PackageFacts) -> bool:
@@ -443,12 +425,12 @@ def _main(
 ) -> tuple[Process, ...]:
     if not start.words or start.static:
         return ()
-    is_tool = source.endswith(": bin") and not _HTTP & {*facts.package.dependencies}
-    port, port_source = (None, "") if is_tool else _port(facts, everything, start, frontend, source)
-    health, health_source, certain = _health(facts, everything) if port else ("", "", False)
+    is_tool = source.endswith(": bin") and not HTTP & {*facts.package.dependencies}
+    port, port_source = (None, "") if is_tool else find_port(facts, everything, start, frontend, source)
+    health, health_source, certain = find_health(facts, everything) if port else ("", "", False)
     written = tuple(f"/app/{facts.package.file(w)}" for w in (frontend.writable if frontend else ()))
     env = start.env
-    if port and _OPEN_PORT.search(" ".join(start.words)) and "PORT" not in dict(env):
+    if port and OPEN_PORT.search(" ".join(start.words)) and "PORT" not in dict(env):
         env = (*env, ("PORT", str(port)))
     process = Process(
         role="",
@@ -471,7 +453,7 @@ def _roles(processes: tuple[Process, ...], facts: PackageFacts) -> tuple[Process
     """Name the main process beside others; alone it needs no name."""
     if len(processes) == 1:
         return (replace(processes[0], role=""),)
-    http = processes[0].port is not None or bool(_HTTP & {*facts.package.dependencies})
+    http = processes[0].port is not None or bool(HTTP & {*facts.package.dependencies})
     taken = {p.role for p in processes}
     name = next(n for n in (("api", "server", "main") if http else ("main", "server", "process")) if n not in taken)
     return tuple(replace(p, role=p.role or name) for p in processes)
@@ -479,7 +461,7 @@ def _roles(processes: tuple[Process, ...], facts: PackageFacts) -> tuple[Process
 
 def _unknown(facts: PackageFacts, processes: Sequence[Process]) -> tuple[str, ...]:
     main = processes[0]
-    http = _HTTP & {*facts.package.dependencies}
+    http = HTTP & {*facts.package.dependencies}
     return ("port",) if http and main.port is None and not main.entrypoint else ()
 
 
@@ -617,129 +599,6 @@ def _without(role: str, path: str) -> str:
     return role.removeprefix(f"{service}-") or role
 
 
-# --- ports and health -----------------------------------------------------------------------------------
-
-_PORT_NAME = (
-    r"(?!(?:DB|DATABASE|REDIS|SMTP|MAIL|EMAIL|POSTGRES|PG|MYSQL|MONGO|KAFKA|RABBIT\w*|ELASTIC|VITE|METRICS|DEBUG)_)"
-)
-_PLAIN_PORT = r"(?:HTTP_|SERVER_|API_|APP_|WEB_|BACKEND_|FRONTEND_)?PORT"
-_VARIABLE_PORTS = (
-    r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{2,5})",
-    r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*,\s*(\d{4,5})\b",
-    r"\bPORT\s*(?::\s*\w+\s*)?=\s*['\"]?(\d{2,5})['\"]?\s*[,}][^\n;]*=\s*process\.env\b",
-    rf"process\.env(?:\.|\[['\"]){_PORT_NAME}(?:[A-Z]+_)*PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{{2,5}})",
-    rf"\b{_PORT_NAME}{_PLAIN_PORT}['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
-)
-"""Defaults of variables such as $PORT."""
-_PORTS = (
-    *_VARIABLE_PORTS,
-    r"\b(?:http|server|api|app|web|backend|frontend)?[pP]ort\s*:[^\n]{0,80}?\bdefault\(\s*(\d{2,5})\)",
-    # What holds in production, of a choice between two.
-    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?i:dev)\w*['\"]?\)?\s*\?\s*\d{2,5}\s*:\s*(\d{2,5})\b",
-    r"\.listen\(\s*(?:\{[^}]{0,80}?port:\s*)?(\d{2,5})\b",
-    r"\bget(?:<\w+>)?\(\s*['\"]PORT['\"]\s*\)?\s*(?:,|\|\||\?\?)\s*['\"]?(\d{2,5})",
-    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?:\n\s*[?:|][^\n;]*?){0,3}\b(\d{4,5})\b",
-    r"\b(?:default|http|server|api|app)?_?[pP]ort\s*:\s*(\d{4,5})\b",
-)
-_OTHERS_ADDRESS = re.compile(r":\$\{\s*process\.env\.(?!PORT\b)[^}]*\}")
-"""Ports in the likes of `http://${process.env.WEB_HOST}:${process.env.WEB_PORT || 3000}`."""
-_OTHERS_PORTS = frozenset({1433, 2525, 3306, 4566, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
-"""Of databases, queues, mail, AWS's stand-in and debuggers."""
-_OPEN_PORT = re.compile(r"\$PORT\b|\$\{PORT\}")
-"""What a shell puts nothing for when nobody sets the variable."""
-_OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
-_HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
-_ROUTE = re.compile(
-    rf"\b(?:app|server|fastify|instance|api|http)\s*\.\s*(?:get|all|route|use)\s*(?:<[^>(]*>)?\(\s*{_HEALTH}"
-)
-_ROUTE_MAYBE = re.compile(rf"(?:\.\s*(?:get|all|route)\s*\(|(?:url|path|pathname)['\"]?\s*(?:===?|:)|case)\s*{_HEALTH}")
-
-
-def _port(
-    facts: PackageFacts, everything: WorkspaceFacts, start: Start, frontend: Frontend | None, source: str
-) -> tuple[int | None, str]:
-    """The port and the file that tells it. source: of the start."""
-    line = " ".join(start.words)
-    own = next(((port, f"{tool}'s own") for pattern, port, tool in _OWN_PORTS if re.search(pattern, line)), None)
-    if stated := _stated_port(facts, everything, start, source):
-        return stated
-    # Next.js asks no source.
-    found = (None, "") if own and own[1].startswith("Next.js") else _source_port(facts)
-    if found[0] is None and frontend is not None and frontend.port and frontend.command:
-        return frontend.port, f"{frontend.tool}'s own"
-    return found if found[0] is not None else own or _library_port(facts, everything)
-
-
-def _stated_port(
-    facts: PackageFacts, everything: WorkspaceFacts, start: Start, source: str
-) -> tuple[int | None, str] | None:
-    """The port that the command, a Dockerfile or a compose file names."""
-    if option := _OPTION.search(" ".join(start.words)):
-        return int(option[1]), "its command"
-    if re.fullmatch(r"\d{2,5}", given := dict(start.env).get("PORT", "")):
-        return int(given), source
-    for name, text in facts.texts.items():
-        port = parse_dockerfile(text).port if _PRODUCTION.fullmatch(posixpath.basename(name)) else None
-        if port and port not in _OTHERS_PORTS:
-            return port, facts.package.file(f"{name}: EXPOSE")
-    for path, text in everything.texts.items():
-        if "compose" in posixpath.basename(path):
-            for service in parse_compose(text, posixpath.dirname(path)):
-                if service.folder == facts.package.path and service.port:
-                    return service.port, f"{path}: {service.name}"
-    return None
-
-
-_OWN_PORTS = (
-    (r"(?:^|exec )next start", 3000, "Next.js"),
-    (r"^fastify ", 3000, "fastify-cli"),
-    (r"^(?:react-router|remix)-serve ", 3000, "React Router"),
-    (r"^node \.output/server/index\.mjs", 3000, "Nitro"),
-)
-
-
-def _library_port(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[int | None, str]:
-    """The default of $PORT in a package of the workspace that this server alone uses: settings are often apart."""
-    servers = [f.package.path for f in everything.packages if _HTTP & {*f.package.dependencies}]
-    needs = {path: everything.workspace.needs(path) for path in servers}
-    for place in everything.packages:
-        if [path for path in servers if place.package.path in needs[path]] == [facts.package.path]:
-            for path, text in place.sources.items():
-                found = next((m for pattern in _VARIABLE_PORTS if (m := re.search(pattern, text))), None)
-                if found and int(found[1]) not in _OTHERS_PORTS:
-                    return int(found[1]), f"{place.package.path}/{path}"
-    return None, ""
-
-
-def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
-    sources = {path: _OTHERS_ADDRESS.sub("", text) for path, text in facts.sources.items()}
-    for pattern in _PORTS:
-        for path, text in sources.items():
-            numbers = (int(found[1]) for found in re.finditer(pattern, text))
-            if number := next((n for n in numbers if n not in _OTHERS_PORTS), None):
-                return number, facts.package.file(path)
-    for name in (".env.example", ".env.sample"):
-        if found := re.search(r"^PORT=[\"']?(\d{2,5})", facts.texts.get(name, ""), re.M):
-            return int(found[1]), facts.package.file(name)
-    return None, ""
-
-
-def _health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, bool]:
-    """The path, its file, and whether it is served under that very path; libraries of the workspace count too."""
-    for name, text in facts.texts.items():
-        if _PRODUCTION.fullmatch(posixpath.basename(name)) and (asked := parse_dockerfile(text).health):
-            return asked, f"{facts.package.path}/{name}: HEALTHCHECK", True
-    needs = everything.workspace.needs(facts.package.path)
-    libraries = (f for f in everything.packages if "start" not in f.package.scripts)
-    places = (facts, *(f for f in libraries if f.package.path in needs))
-    for certain, pattern in ((True, _ROUTE), (False, _ROUTE_MAYBE)):
-        for place in places:
-            for path, text in place.sources.items():
-                if found := pattern.search(text):
-                    return found[1], place.package.file(path), certain
-    return "", "", False
-
-
 # --- the whole ------------------------------------------------------------------------------------------
 
 
@@ -756,7 +615,7 @@ def _named(services: tuple[Service, ...]) -> tuple[Service, ...]:
 def _dockerfiles(facts: WorkspaceFacts) -> Iterator[tuple[str, Dockerfile]]:
     texts = {f.package.file(name): text for f in facts.packages for name, text in f.texts.items()}
     for path, text in {**facts.texts, **texts}.items():
-        if _PRODUCTION.fullmatch(posixpath.basename(path)):
+        if PRODUCTION.fullmatch(posixpath.basename(path)):
             yield path, parse_dockerfile(text)
 
 
@@ -829,9 +688,8 @@ def _package(
     mine = next((s for s in services if s.package == package.path), None)
     is_served = any(package.path in named for named in served.values())
     frontend = _frontend(facts, everything) if mine or is_served else None
-    build, source = _build(facts, mine)
-    if build is True and (script := _prepared(facts.package, everything)):
-        build, source = script, f"it has no script `build`, and `{script}` is run before those of others"
+    runs = (*(w for p in mine.processes for w in p.words), mine.static) if mine else ()
+    build, source = build_script(facts, everything, runs)
     return PackageGuess(
         path=package.path,
         build=build,
@@ -839,7 +697,7 @@ def _package(
         files=_files(frontend, mine) if frontend else None,
         exclude=frontend.exclude if frontend and mine and not mine.static else (),
         inputs=everything.outside.get(package.path, ()),
-        outputs=_generated(facts, everything.workspace),
+        outputs=generated_files(facts, everything.workspace),
         serves=tuple(served.get(package.path, ())),
         variables=_variables(facts) if frontend else (),
     )
@@ -852,76 +710,6 @@ def _files(frontend: Frontend, service: Service | None) -> tuple[str, ...] | Non
     return None if service.static else frontend.files or None
 
 
-def _build(facts: PackageFacts, service: Service | None) -> tuple[str | bool, str]:
-    """The script that builds a package without a `build`, when something has to be built."""
-    scripts = facts.package.scripts
-    if "build" in scripts and (facts.package.path or not _ORCHESTRATES.search(scripts["build"])):
-        return True, ""
-    if "build" in scripts:
-        name = next((n for n in ("build:app", "build:root", "build:server", "build:web", "tsc") if n in scripts), "")
-        return name or False, f"its script `build` builds every package: {scripts['build']}"
-    if _prisma(facts) and (generate := next((n for n, text in scripts.items() if _GENERATE in text), "")):
-        return generate, "it has no script `build`, and Prisma's client has to be generated"
-    words = [w for p in service.processes for w in p.words] if service else []
-    main = str(facts.package.manifest.get("main") or "")
-    if not any(re.match(r"\.?/?(dist|build|lib|out)/", w) for w in (*words, main, service.static if service else "")):
-        return True, ""
-    name = next((n for n in ("build:prod", "build:ts", "compile", "bundle", "tsc", "prepare") if n in scripts), "")
-    return (name, f"it has no script `build`, but `{name}`") if name else (True, "")
-
-
-_GENERATE = "prisma generate"
-
-
-def _prisma(facts: PackageFacts) -> bool:
-    """Whether Prisma generates a client from the package into node_modules, where no package's own files are."""
-    generators = (m[0] for t in _schemas(facts) for m in re.finditer(r"^generator\s+\w+\s*\{[^}]*\}", t, re.M))
-    return any('"prisma-client-js"' in g and not re.search(r"^\s*output\s*=", g, re.M) for g in generators)
-
-
-def _schemas(facts: PackageFacts) -> Iterator[str]:
-    return (text for name, text in facts.texts.items() if name.endswith(".prisma"))
-
-
-def _generated(facts: PackageFacts, workspace: Workspace) -> tuple[str, ...]:
-    """Files in node_modules that the package's build makes.
-
-    Source: prisma.io/docs/orm/prisma-client/setup-and-configuration/generating-prisma-client.
-    """
-    client = workspace.lock.resolve(facts.package.path, "@prisma/client") if _prisma(facts) else None
-    return (f"{client.removesuffix('@prisma/client')}.prisma",) if client else ()
-
-
-def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:
-    """Whether a script, what npm runs around it, or a script that it calls has some words in it."""
-    texts = [package.scripts.get(f"{around}{name}", "") for around in ("pre", "", "post")]
-    called = {n for t in texts for n in re.findall(r"(?:npm|pnpm|yarn|bun)(?: run)? ([\w:.-]+)", t)} - {name}
-    return any(wanted in t for t in texts) or (depth < 4 and any(_runs(package, n, wanted, depth + 1) for n in called))
-
-
-def _prepared(package: Package, everything: WorkspaceFacts) -> str:
-    """The script of a package without `build` that prepares it all the same: for turbo, or at an install."""
-    if "build" in package.scripts:
-        return ""
-    names = (*_turbo_needs(everything.texts.get("turbo.json", "")), "postinstall", "prepare")
-    return next((n for n in names if not _INSTALLS_HOOKS.search(package.scripts.get(n, "husky"))), "")
-
-
-_INSTALLS_HOOKS = re.compile(
-    r"husky|lefthook|simple-git-hooks|only-allow|lint-staged|patch-package|playwright|puppeteer"
-)
-
-
-def _turbo_needs(text: str) -> tuple[str, ...]:
-    """What turbo runs in the packages that a build needs. Source: turborepo.com/docs/reference/configuration."""
-    try:
-        tasks = {**(config := parse_jsonc(text)).get("pipeline", {}), **config.get("tasks", {})}
-        needs = tasks["build"]["dependsOn"]
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return ()
-    return tuple(n.removeprefix("^") for n in needs if isinstance(n, str) and n.startswith("^") and n != "^build")
-
-
 def _variables(facts: PackageFacts) -> tuple[str, ...]:
     """Public variables that a bundler puts into the output."""
     pattern = r"(?:import\.meta\.env|process\.env)\.((?:VITE|NEXT_PUBLIC|REACT_APP|PUBLIC|NUXT_PUBLIC)_\w+)"
@@ -931,21 +719,3 @@ def _variables(facts: PackageFacts) -> tuple[str, ...]:
 def _notes(facts: WorkspaceFacts) -> Iterator[str]:
     for name, text in unheeded(facts.workspace.root_package.scripts):
         yield f"the root's `{name}` script does not run in images: {text}"
-
-
-def _builds(script: str) -> bool:
-    """Whether an install script only calls builds, which run anyway."""
-    return (
-        re.fullmatch(r"(?:npm|pnpm|yarn)(?: run)? build(?:\s+(?:-w|--workspace)[= ]\S+)*", script.strip()) is not None
-    )
-
-
-def _package_notes(facts: PackageFacts) -> Iterator[str]:
-    """Scripts of a package that npm runs at an install, and images' builds do not."""
-    package = facts.package
-    generates = _prisma(facts) and "build" in package.scripts and not _runs(package, "build", _GENERATE)
-    if generates:
-        yield f"{package.path}: its build has to run `{_GENERATE}` first; write it into its scripts.build"
-    for name, text in unheeded(package.scripts, "build"):
-        if not (generates and _GENERATE in text):
-            yield f"{package.path}: its `{name}` script does not run in builds: {text}"

@@ -140,6 +140,14 @@ def _published(service: Mapping[str, Any]) -> int | None:
 
 # --- scripts --------------------------------------------------------------------------------------------
 
+ORCHESTRATES = re.compile(
+    r"\b(?:turbo|nx|lerna|wsrun|moon|lage|rush)\b"
+    r"|\b(?:npm|pnpm|yarn|bun)\b[^&|;]*\s(?:-ws?|--workspaces?|--filter|-F|--prefix|-C|--cwd|-r|--recursive)\b"
+    r"|\byarn workspaces?\b"
+)
+"""What runs scripts of other packages."""
+"""Commands that start or build other packages than their own."""
+
 _SEVERAL = frozenset(
     {"concurrently", "npm-run-all", "npm-run-all2", "run-p", "run-s", "wireit", "lerna", "turbo", "nx", "pm2", "wsrun"}
 )
