@@ -145,7 +145,6 @@ ORCHESTRATES = re.compile(
     r"|\b(?:npm|pnpm|yarn|bun)\b[^&|;]*\s(?:-ws?|--workspaces?|--filter|-F|--prefix|-C|--cwd|-r|--recursive)\b"
     r"|\byarn workspaces?\b"
 )
-"""What runs scripts of other packages."""
 """Commands that start or build other packages than their own."""
 
 _SEVERAL = frozenset(
