@@ -214,7 +214,17 @@ def _check_store(capabilities: Capabilities, platforms: Sequence[str], *, push: 
         )
 
 
-def run_bake(root: Path, file: str, options: BuildOptions, report: Callable[[Step], None]) -> Built:
+Beside = Callable[[Progress], contextlib.AbstractContextManager[object]]
+"""What goes on while steps come in, with what is known of them."""
+
+
+def run_bake(
+    root: Path,
+    file: str,
+    options: BuildOptions,
+    report: Callable[[Step], None],
+    beside: Beside = contextlib.nullcontext,
+) -> Built:
     """Run bake in `root` on the bake file (relative to it) and account for its steps.
 
     Raises BuildError with the failing step's output, and leaves no child process behind when interrupted.
@@ -222,7 +232,7 @@ def run_bake(root: Path, file: str, options: BuildOptions, report: Callable[[Ste
     with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root), _ending_children():
         metadata = Path(folder) / "metadata.json"
         begin = time.monotonic()
-        progress = _stream(file, options, metadata, report)
+        progress = _stream(file, options, metadata, report, beside)
         seconds = time.monotonic() - begin
         data = json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}
     if options.progress == "tty":
@@ -244,7 +254,9 @@ def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] =
             raise EngineError("docker buildx bake", _last_line(error.stderr or ""), "") from None
 
 
-def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[Step], None]) -> Progress:
+def _stream(
+    file: str, options: BuildOptions, metadata: Path, report: Callable[[Step], None], beside: Beside
+) -> Progress:
     from python_on_whales import DockerClient
     from python_on_whales.exceptions import DockerException
 
@@ -275,7 +287,8 @@ def _stream(file: str, options: BuildOptions, metadata: Path, report: Callable[[
         if options.progress == "tty":
             _watch(bake, progress, target)
         else:
-            _follow(bake, progress, target, report)
+            with beside(progress):
+                _follow(bake, progress, target, report)
     except (DockerException, UnicodeDecodeError):
         raise _failure(progress) from None
     return progress

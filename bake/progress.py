@@ -96,6 +96,11 @@ class Progress:
             step.log.append(_STAMP.sub("", found["log"]))
             self.steps[step.digest] = step
 
+    def running(self) -> tuple[Step, ...]:
+        """The RUN steps that have begun and not ended, in the order they started."""
+        begun = (s for s in tuple(self.steps.values()) if s.runs and s.started is not None and not s.done)
+        return tuple(sorted(begun, key=lambda s: s.started or 0.0))
+
     def of(self, target: str) -> tuple[Step, ...]:
         """The Dockerfile's steps of one target."""
         return tuple(s for s in self.steps.values() if target in s.targets and s.stage)

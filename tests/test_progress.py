@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bake.commands.build import plain
+from bake.commands.build import plain, still_running
 from bake.disk import Usage, cache_usage, parse_size
 from bake.progress import Progress, merge, missing_image
 from bake.timeline import timeline
@@ -194,3 +194,15 @@ def test_a_failed_push_is_told_when_buildx_closes_with_a_target_that_it_cancelle
     assert progress.closing() == refused
     progress.feed("ERROR: target worker: failed to solve: other words\n")
     assert progress.closing() == "target worker: failed to solve: other words"
+
+
+def test_what_is_still_running_is_named_with_its_seconds() -> None:
+    progress = Progress()
+    begun = {"digest": "a", "name": "[install 3/3] RUN npm ci", "started": "2026-01-01T00:00:00Z"}
+    other = {"digest": "b", "name": "[linux/arm64 scripts 2/2] RUN npm rebuild", "started": "2026-01-01T00:00:30Z"}
+    progress.feed(json.dumps({"vertexes": [other, begun]}))
+    now = progress.running()[0].started or 0.0
+    assert still_running(progress.running(), now + 60) == "still running: install 60 s, scripts (linux/arm64) 30 s"
+    done = [one | {"completed": "2026-01-01T00:01:00Z"} for one in (begun, other)]
+    progress.feed(json.dumps({"vertexes": done}))
+    assert still_running(progress.running(), now + 60) == ""

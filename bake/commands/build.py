@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from bake.workspace import shown
 if TYPE_CHECKING:
     from bake.engine import Built, Capabilities
     from bake.plan import Plan
-    from bake.progress import Step
+    from bake.progress import Progress, Step
     from bake.project import Project
     from bake.record import State
     from bake.registry import Registry
@@ -301,7 +302,9 @@ def _bake(
     state = _state(context, plan)
     try:
         file = f"{FOLDER}/docker-bake.hcl"
-        built = run_phases(plan, options, lambda each: run_bake(context.project.root, file, each, show.show))
+        built = run_phases(
+            plan, options, lambda each: run_bake(context.project.root, file, each, show.show, show.beside)
+        )
     except StepFailedError as error:
         raise _explained(context, plan, error.step) from None
     _record(context, plan, state, built)
@@ -431,6 +434,24 @@ class StepLines:
         elif step.runs or self.context.volume == "verbose":
             self._line(step, f"{step.seconds:.1f} s")
 
+    @contextlib.contextmanager
+    def beside(self, progress: "Progress") -> Iterator[None]:
+        """Say now and then what is still running: logs of a long install look dead otherwise."""
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(_PULSE):
+                if line := still_running(progress.running(), time.time()):
+                    self.context.say(line)
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def _line(self, step: "Step", note: str) -> None:
         head = f"{step.stage}{f' ({step.platform})' if step.platform else ''}: {plain(step.what)} [{note}]"
         log = "".join(step.log).rstrip()
@@ -440,6 +461,17 @@ class StepLines:
             self.context.say(head)
             if log and self.context.volume == "verbose":
                 self.context.say("".join(f"    {line}\n" for line in log.splitlines()).rstrip("\n"))
+
+
+_PULSE = 30.0
+"""Seconds between two lines about what is still running."""
+
+
+def still_running(steps: Sequence["Step"], now: float) -> str:
+    """A line that names the running stages with their seconds, "" without any. now: seconds since 1970."""
+    named = (f"{s.stage}{f' ({s.platform})' if s.platform else ''} {now - (s.started or now):.0f} s" for s in steps)
+    text = ", ".join(named)
+    return f"still running: {text}" if text else ""
 
 
 def plain(instruction: str) -> str:
