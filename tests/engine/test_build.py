@@ -259,7 +259,7 @@ def test_an_image_has_what_its_service_serves_and_what_builds_put_into_node_modu
         tiny_workspace.write(f"{path}/package.json", json.dumps(manifest | {"scripts": {"build": script}}))
     tables = {
         "services/api": 'serves = ["services/worker"]',
-        "services/worker": 'files = ["dist/**"]',
+        "services/worker": 'files = ["dist/**", "index.js"]',
         "libraries/common": 'outputs = ["node_modules/.client"]',
     }
     text = (tiny_workspace.root / "bake.toml").read_text()
@@ -269,7 +269,7 @@ def test_an_image_has_what_its_service_serves_and_what_builds_put_into_node_modu
     assert done.returncode == 0, done.stderr
     assert {path for path in files_of(f"{tiny_workspace.project}-api:served") if path.startswith("app/")} == {
         *("app/services/api/client.js", "app/services/api/index.js", "app/services/api/package.json"),
-        *("app/services/worker/dist/index.html", "app/services/worker/package.json"),
+        *(f"app/services/worker/{file}" for file in ("dist/index.html", "index.js", "package.json")),
         *("app/libraries/common/index.js", "app/libraries/common/package.json"),
         *("app/node_modules/.client/index.js", "app/node_modules/@tiny/common"),
     }
