@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -108,12 +109,15 @@ def probe(builder: str | None = None) -> Capabilities:
     """
     if shutil.which("docker") is None:
         raise EngineError("docker", "is not installed", _INSTALL)
-    buildx = _run(["docker", "buildx", "version"])
+    with ThreadPoolExecutor() as pool:  # each takes a tenth of a second and more
+        version = pool.submit(_run, ["docker", "buildx", "version"])
+        inspecting, asking = pool.submit(_inspect, builder), pool.submit(_info)
+    buildx = version.result()
     if buildx.returncode != 0:
         raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
-    inspected = _inspect(builder)
+    inspected = inspecting.result()
     try:
-        info = _info()
+        info = asking.result()
     except EngineError:
         if inspected is None or inspected.driver in {"", "docker"}:  # buildx names no driver of a dead engine
             raise
@@ -416,12 +420,15 @@ def image_sizes(references: Mapping[str, str]) -> Mapping[str, int]:
     """Target -> bytes of its image in the local engine, as the engine counts them; without what it does not have."""
     from docker.errors import DockerException
 
-    sizes: dict[str, int] = {}
-    with contextlib.suppress(EngineError), connect() as client:
-        for target, reference in references.items():
-            with contextlib.suppress(DockerException):
-                sizes[target] = int(client.images.get(reference).attrs.get("Size", 0))
-    return sizes
+    def size(reference: str) -> int | None:
+        with contextlib.suppress(DockerException):
+            return int(client.images.get(reference).attrs.get("Size", 0))
+        return None
+
+    with contextlib.suppress(EngineError), connect() as client, ThreadPoolExecutor() as pool:
+        sizes = zip(references, pool.map(size, references.values()), strict=True)
+        return {target: found for target, found in sizes if found is not None}
+    return {}
 
 
 def image_ids(references: Mapping[str, str]) -> Mapping[str, str]:

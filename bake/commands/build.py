@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,17 +76,15 @@ def _run(context: Context, arguments: argparse.Namespace) -> int:
         print('{"images": [], "seconds": 0.0}' if arguments.format == "json" else "", end="")
         context.say(f"no image is affected since {arguments.since}: nothing to build")
         return 0
-    _refuse(context, plan, arguments)
-    write(context.project, plan)
     if arguments.dry_run:
+        _refuse(context, plan, arguments)
+        write(context.project, plan)
         print(_dry(plan, arguments))
         return 0
-    context.project.require_secrets()
     from bake.engine import check as check_engine
-    from bake.engine import probe
 
     arguments.builder = arguments.builder or configured_builder(context)
-    capabilities = probe(arguments.builder)
+    capabilities = _prepared(context, plan, arguments)
     plan = adapted(context, plan, arguments, capabilities)
     plan = _cached(context, plan, capabilities)
     check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
@@ -100,6 +99,18 @@ def _run(context: Context, arguments: argparse.Namespace) -> int:
     _account(context, plan, rows, built, seconds, before)
     _print(context, rows, arguments.format, seconds)
     return 0
+
+
+def _prepared(context: Context, plan: "Plan", arguments: argparse.Namespace) -> "Capabilities":
+    """Check and write the plan; gives what the engine can do, which is asked meanwhile."""
+    from bake.engine import probe
+
+    with ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(probe, arguments.builder)
+        _refuse(context, plan, arguments)
+        write(context.project, plan)
+        context.project.require_secrets()
+        return probing.result()
 
 
 def _narrowed(context: Context, plan: "Plan", arguments: argparse.Namespace) -> "Plan":
