@@ -214,6 +214,8 @@ class Plan:
     manager: Manager
     production: bool
     """Whether a production install has everything that the layers hold."""
+    shares_install: bool
+    """Whether layers of the build's own platform are carved from what builds install: no second install then."""
     epoch: int | None
     push: bool
     cache: Cache
@@ -283,6 +285,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         # npm's lockfile is changed where images need what it marks dev (`bake.closure.promote`).
         production=workspace.manager == "npm"
         or not any(workspace.lock.entries[e].dev for layer in layers for e in layer.entries),
+        shares_install=_shares_install(project, libc),
         epoch=request.epoch,
         push=request.push,
         cache=make_cache(
@@ -690,6 +693,12 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
             for output in project.settings(project.workspace.package(p)).outputs
         ),
     )
+
+
+def _shares_install(project: Project, libc: str) -> bool:
+    """npm puts a package to the same place with and without development ones, and scripts change what they find."""
+    install, built_with = project.config.install, "musl" if "alpine" in project.config.base.build else "glibc"
+    return project.workspace.manager == "npm" and built_with == libc and not (install.scripts or install.build_scripts)
 
 
 def _isolated(project: Project, stages: Sequence[Stage]) -> bool:

@@ -106,3 +106,19 @@ def test_results_in_node_modules_stay_there_for_the_builds_that_need_them(tmp_pa
 
 def stage(dockerfile: str, name: str) -> str:
     return dockerfile.partition(f" AS {name}\n")[2].partition("\nFROM ")[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "shares"),
+    [
+        ("", True),
+        ('[install]\nscripts = ["express"]', False),
+        ('[install]\nbuild-scripts = ["express"]', False),
+        ('[base]\nruntime = "node:24-alpine"', False),
+        ('[base]\nbuild = "node:24-alpine"\nruntime = "node:24-alpine"', True),
+    ],
+)
+def test_images_of_the_builds_own_platform_need_no_second_install(tmp_path: Path, setting: str, shares: bool) -> None:
+    text = rendered(tmp_path, f"{CONFIG}\n{setting}\n")["Dockerfile"]
+    assert ('[ "$TARGETPLATFORM" = "$BUILDPLATFORM" ] && exit;' in stage(text, "dependencies")) == shares
+    assert ("tree=/bake/installed" in stage(text, "layers")) == shares

@@ -173,6 +173,14 @@ def test_another_failure_is_no_missing_image() -> None:
             'RUN npm ci --cpu="$cpu"',
         ),
         (
+            'RUN [ "linux/amd64" = "linux/amd64" ] && exit; case "amd64" in amd64) cpu=x64 ;; esac; npm ci --omit=dev',
+            "RUN npm ci --omit=dev",
+        ),
+        (
+            'RUN tree=/app; [ "linux/amd64" = "linux/amd64" ] && tree=/bake/installed; node /bake/carve.mjs layers',
+            "RUN node /bake/carve.mjs layers",
+        ),
+        (
             "RUN YARN_GLOBAL_FOLDER=/y YARN_ENABLE_TELEMETRY=false yarn install --immutable",
             "RUN yarn install --immutable",
         ),

@@ -485,10 +485,16 @@ def still_running(steps: Sequence["Step"], now: float) -> str:
     return f"still running: {text}" if text else ""
 
 
+_PREPARING = re.compile(
+    r"^RUN (?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
+)
+"""What stands before a step's own command: choices by platform, variables."""
+
+
 def plain(instruction: str) -> str:
     """An instruction without mounts, settings and line breaks before its command, short enough for a line."""
     text = re.sub(r"--mount=\S+\s+|\\\s+", "", instruction)
-    text = re.sub(r"^RUN (?:case .*? esac; )?(?:\w+=\S* )*", "RUN ", " ".join(text.split()))
+    text = re.sub(_PREPARING, "RUN ", " ".join(text.split()))
     return text if len(text) <= 100 else text[:97] + "..."
 
 
