@@ -306,7 +306,9 @@ def test_chromium_draws_the_page_light_and_dark_with_scripts_off(
         f'<!doctype html><html style="color-scheme: light dark"><body style="margin: 0">{frame}', encoding="utf-8"
     )
     wish = f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}"
-    chromium(tmp_path, wish, "--window-size=900,900", "--screenshot=page.png", "frame.html")
+    # In a process of its own, the frame may come after the picture.
+    together = "--disable-features=IsolateSandboxedIframes,IsolateOrigins,site-per-process"
+    chromium(tmp_path, wish, together, "--window-size=900,900", "--screenshot=page.png", "frame.html")
     lines = pixels(tmp_path / "page.png")
     colours = [line[x : x + 3].hex() for line in lines for x in range(0, len(line), 3)]
     assert len(colours) == 900 * 900
