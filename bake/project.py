@@ -105,18 +105,22 @@ class Project:
 
         Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build.
         """
-        package, lock = self.workspace.package(package_path), self.workspace.lock
+        package = self.workspace.package(package_path)
         mentioned = self._mentions(package.path) | set(self.settings(package).needs)
-        installed = {e.name for e in lock.entries.values() if not e.link}
-        commands = {command: e.name for e in lock.entries.values() for command in e.bins}
+        installed, commands = self._installed
         words = script_words(package.manifest)
         named = (mentioned | words) & installed | {commands[w] for w in words & commands.keys()}
         declaring = (package, self.workspace.root_package)
         return frozenset(n for n in named if not any(p.declares(n) for p in declaring))
 
+    @functools.cached_property
+    def _installed(self) -> tuple[frozenset[str], Mapping[str, str]]:
+        """Names of the third-party packages in the lockfile, and command -> the package that brings it."""
+        entries = [e for e in self.workspace.lock.entries.values() if not e.link]
+        return frozenset(e.name for e in entries), {command: e.name for e in entries for command in e.bins}
+
     def _mentions(self, package_path: str) -> frozenset[str]:
-        everyone = (self.workspace.root_package, *self.workspace.packages)
-        nested = frozenset(str(self.root / p.path) for p in everyone if p.path != package_path)
+        nested = frozenset(f"{self.root}/{path}" for path in self.workspace.inside(package_path))
         return load_mentions(self.root / package_path, nested)
 
     def matches(self, patterns: Iterable[str]) -> tuple[str, ...]:

@@ -476,12 +476,18 @@ class StepLines:
 
 _PULSE = 30.0
 """Seconds between two lines about what is still running."""
+_LONG = 10.0
+"""Seconds from which on a running step is worth a word."""
 
 
 def still_running(steps: Sequence["Step"], now: float) -> str:
-    """A line that names the running stages with their seconds, "" without any. now: seconds since 1970."""
-    named = (f"{s.stage}{f' ({s.platform})' if s.platform else ''} {now - (s.started or now):.0f} s" for s in steps)
-    text = ", ".join(named)
+    """A line that names the stages that take long, with their seconds, "" without any. now: seconds since 1970."""
+    taken = ((s, now - (s.started or now)) for s in steps)
+    text = ", ".join(
+        f"{s.stage}{f' ({s.platform})' if s.platform else ''} {seconds:.0f} s"
+        for s, seconds in taken
+        if seconds >= _LONG
+    )
     return f"still running: {text}" if text else ""
 
 
