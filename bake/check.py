@@ -194,7 +194,7 @@ def _import_finding(
     bundled: a bundler answers it, be it by an alias in its configuration, or fails the build.
     """
     one = found.import_
-    key, manifest = f'packages."{shown(package)}".ignore', f"{package}/package.json".lstrip("/")
+    key, manifest = f'packages."{shown(package)}".ignore', workspace.package(package).file("package.json")
     if found.provider:
         how = "as a devDependency" if found.dev else "without declaring it"
         level, what = "warning", f"imports {one.name} {how}; it was added to the image"

@@ -243,7 +243,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     config, workspace = project.config, project.workspace
     _check_packages(config, workspace)
     platforms = request.platforms or config.project.platforms
-    libc = config.base.libc or ("musl" if "alpine" in config.base.runtime else "glibc")
+    libc = config.base.libc or _libc(config.base.runtime)
     images = _images(project, request)
     targets = select(config, request.targets)
     extra = _extra(project, images)
@@ -697,8 +697,13 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
 
 def _shares_install(project: Project, libc: str) -> bool:
     """npm puts a package to the same place with and without development ones, and scripts change what they find."""
-    install, built_with = project.config.install, "musl" if "alpine" in project.config.base.build else "glibc"
-    return project.workspace.manager == "npm" and built_with == libc and not (install.scripts or install.build_scripts)
+    install, same_libc = project.config.install, _libc(project.config.base.build) == libc
+    return project.workspace.manager == "npm" and same_libc and not (install.scripts or install.build_scripts)
+
+
+def _libc(image: str) -> str:
+    """The C library of an image, as its name tells."""
+    return "musl" if "alpine" in image else "glibc"
 
 
 def _isolated(project: Project, stages: Sequence[Stage]) -> bool:

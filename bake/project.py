@@ -103,9 +103,19 @@ class Project:
     def build_names(self, package_path: str) -> frozenset[str]:
         """Names in the lockfile that the build of a package may load although its package.json does not declare them.
 
-        Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build.
+        Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build. Read
+        once.
         """
         package = self.workspace.package(package_path)
+        if package.path not in self._build_names:
+            self._build_names[package.path] = self._load_build_names(package)
+        return self._build_names[package.path]
+
+    @functools.cached_property
+    def _build_names(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _load_build_names(self, package: Package) -> frozenset[str]:
         mentioned = self._mentions(package.path) | set(self.settings(package).needs)
         installed, commands = self._installed
         words = script_words(package.manifest)

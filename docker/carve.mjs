@@ -413,11 +413,12 @@ function carveBuilds({ tree, plan: planFile, out }) {
   const { packages, stages, lockfile } = readJson(planFile);
   const members = new Set(packages);
   const items = packages.flatMap((path) => [...itemsIn(tree, join(path, 'node_modules'))]);
-  const users = stageUsers(tree, items, { members, stages });
+  const usersOf = stageUsers(tree, items, { members, stages });
+  const uses = items.map((item) => ({ item, users: usersOf(item) }));
   const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
   for (const [name, stage] of Object.entries(stages)) {
     for (const folder of ['node_modules', 'app']) mkdirSync(join(out, name, folder), { recursive: true });
-    const mine = items.filter((item) => users(item).has(name));
+    const mine = uses.filter(({ users }) => users.has(name)).map(({ item }) => item);
     for (const item of mine) linkItem(item, tree, join(out, name, item.path.startsWith('node_modules/') ? '' : 'app'));
     if (lock) writeFileSync(join(out, name, 'app', lockfile), lockOf(lock, new Set(['', ...stage.packages, ...mine.map(({ path }) => path)])));
   }
