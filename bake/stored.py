@@ -16,7 +16,7 @@ from bake.workspace import ROOT
 Origin = Literal["base", "dependencies", "packages", "settings"]
 
 _OURS = re.compile(
-    r"COPY (?:--\S+ )*(?:/layers/(?P<id>\S+)/ /|(?P<group>/ /)|(?P<own>/out/ /)|(?P<server>/serve\.mjs \S+))(?: #|$)"
+    r"COPY (?:--\S+ )*(?:/layers/(?P<id>\S+)/ /|(?P<group>/ /)|(?P<own>/out/ /)|(?P<home>/out/\S+/ /))(?: #|$)"
 )
 _MADE_UP = re.compile(r"created by buildkit$|\[[^\]]+ \d+/\d+\] ")
 """What BuildKit adds at the end for a base without a history (moby/buildkit, exporter/containerimage/writer.go)."""
@@ -83,6 +83,8 @@ def _layers(blobs: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Iterato
 
 
 def _origin(found: "re.Match[str]") -> Origin:
+    if found["home"]:
+        return "settings"
     return "dependencies" if found["id"] else "packages"
 
 

@@ -37,21 +37,21 @@ def test_layers_are_told_by_what_buildkit_says_of_them() -> None:
         "-ARG TARGETARCH=amd64",
         "ADD os.tar / # buildkit",
         "COPY docker-entrypoint.sh /usr/local/bin/ # buildkit",
-        "COPY --chmod=0644 /serve.mjs /app/serve.mjs # buildkit",
+        "COPY /out/web/ / # buildkit",
+        "WORKDIR /app/services/web",
         "COPY /layers/shared-5a949ad9-native/ / # buildkit",
         "COPY / / # buildkit",
         "COPY /out/ / # buildkit",
-        "WORKDIR /app/services/web",
         "-USER 1000:1000",
     )
     assert origins({"history": said}, 7) == [
         ("base", ""),
         ("base", ""),
-        ("packages", ""),
+        ("settings", ""),
+        ("settings", ""),
         ("dependencies", "shared-5a949ad9-native"),
         ("packages", ""),
         ("packages", ""),
-        ("settings", ""),
     ]
 
 
