@@ -6,6 +6,7 @@ images does not count: git's labels, tags, the commit's time.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -29,27 +30,40 @@ _SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
 _LENGTH = 16
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What an image is made of. hash: 16 hex digits. bases: images of registries among it that no digest pins."""
+
+    hash: str
+    bases: tuple[str, ...] = ()
+
+
 def load_contents(project: Project, plan: Plan) -> Mapping[str, str]:
-    """Target -> hash of its inputs (16 hex digits), for every image of the plan and the monolith."""
-    ignores = parse_dockerignore(render(project, plan)["Dockerfile.dockerignore"])
-    known: dict[str, str] = {}
-
-    def hash_of(path: str) -> str:
-        if path not in known:
-            known[path] = load_hash(project.root, path, ignores)
-        return known[path]
-
-    found = dict(contents(project, plan, hash_of))
+    """Target -> hash of its inputs, for every image of the plan and the monolith."""
+    found = {target: i.hash for target, i in load_inputs(project, plan, render(project, plan)).items()}
     if plan.monolith:
         found["monolith"] = _load_monolith(project, plan.monolith)
     return found
 
 
-def contents(project: Project, plan: Plan, hash_of: Callable[[str], str]) -> Mapping[str, str]:
-    """Target -> hash of its inputs. hash_of: that of a file or folder of the build context. Pure."""
-    files = render(project, plan)
+def load_inputs(project: Project, plan: Plan, files: Mapping[str, str]) -> Mapping[str, Inputs]:
+    """Target -> its inputs, for every image of the plan. files: the rendered ones."""
+    ignores = parse_dockerignore(files["Dockerfile.dockerignore"])
+    hash_of = functools.cache(lambda path: load_hash(project.root, path, ignores))
     stages = _stages(files["Dockerfile"])
-    return {i.target: _digest(_inputs(project, plan, i, files, stages, hash_of)) for i in plan.images}
+    found = {}
+    for image in plan.images:
+        # The stage of all services' folders says of this image no more than its own copy and WORKDIR do.
+        reached = {name: stages[name] for name in _reached(stages, image.stage) if name != "homes"}
+        inputs = _inputs(project, plan, image, files, reached, hash_of)
+        found[image.target] = Inputs(hash=digest(inputs), bases=_bases(stages, reached))
+    return found
+
+
+def _bases(stages: Mapping[str, str], reached: Mapping[str, str]) -> tuple[str, ...]:
+    starts = (_STAGE.match(text) for text in reached.values())
+    named = {start["base"] for start in starts if start and "@" not in start["base"]}
+    return tuple(sorted(named - {"scratch", *stages}))
 
 
 def _inputs(
@@ -57,10 +71,9 @@ def _inputs(
     plan: Plan,
     image: Image,
     files: Mapping[str, str],
-    stages: Mapping[str, str],
+    reached: Mapping[str, str],
     hash_of: Callable[[str], str],
 ) -> Mapping[str, Any]:
-    reached = {name: stages[name] for name in _reached(stages, image.stage)}
     text = "\n".join(reached.values())
     compiled = [s for s in plan.stages if plan.whole or s.name in reached]
     return {
@@ -170,7 +183,8 @@ def _manifests(files: Mapping[str, str], packages: Iterable[str]) -> Any:
     return [{k: v for k, v in shared.items() if k not in told}, files.get("manifests/.npmrc", ""), own]
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
+    """Values, dataclasses among them, as 16 hex digits: equal values, equal digits."""
     text = json.dumps(value, sort_keys=True, default=_as_data)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
 
@@ -216,4 +230,4 @@ def _load_monolith(project: Project, monolith: MonolithTarget) -> str:
     dockerfile = _load_file(project.root / monolith.dockerfile)
     tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
     labels = {k: v for k, v in monolith.labels.items() if k not in _GIT_LABELS}
-    return _digest([dockerfile, tree, monolith.args, monolith.target, labels, monolith.platforms])
+    return digest([dockerfile, tree, monolith.args, monolith.target, labels, monolith.platforms])

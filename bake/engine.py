@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from bake.builder import Listed, parse_listed
 from bake.errors import BuildError, EngineError
 from bake.progress import Progress, Step, merge, missing_image
+from bake.reference import parse_reference
 from bake.terminal import Display, watched
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ class Built:
         """Digest of the target's index or manifest, "" when it was not exported."""
         return str(self.metadata.get(target, {}).get("containerimage.digest", ""))
 
+    def is_kept(self, target: str, kept: "Kept") -> bool:
+        """Whether that image is what was built: engines name an image by its digest, or by that of its config."""
+        config = self.metadata.get(target, {}).get("containerimage.config.digest")
+        return bool(self.digest(target)) and kept.id in {self.digest(target), config}
+
 
 def probe(builder: str | None = None) -> Capabilities:
     """Ask the engine what it is. Raises EngineError when docker, its daemon, buildx or the builder is missing.
@@ -110,12 +116,12 @@ def probe(builder: str | None = None) -> Capabilities:
     if shutil.which("docker") is None:
         raise EngineError("docker", "is not installed", _INSTALL)
     with ThreadPoolExecutor() as pool:  # each takes a tenth of a second and more
-        version = pool.submit(_run, ["docker", "buildx", "version"])
         inspecting, asking = pool.submit(_inspect, builder), pool.submit(_info)
-    buildx = version.result()
-    if buildx.returncode != 0:
-        raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
-    inspected = inspecting.result()
+    try:
+        inspected = inspecting.result()
+    except EngineError:
+        _buildx_version({})
+        raise
     try:
         info = asking.result()
     except EngineError:
@@ -128,12 +134,23 @@ def probe(builder: str | None = None) -> Capabilities:
         server=str(info.get("ServerVersion", "")),
         architecture=str(info.get("Architecture", "")),
         containerd=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
-        buildx=" ".join(buildx.stdout.split()[1:2]),
+        buildx=_buildx_version(info),
         builder=inspected.name,
         driver=inspected.driver,
         platforms=tuple(dict.fromkeys(p for n in inspected.nodes for p in n.platforms)),
         nodes=len(inspected.nodes),
     )
+
+
+def _buildx_version(info: Mapping[str, Any]) -> str:
+    """The version that `docker info` lists among the plugins, else what buildx says itself. Raises EngineError."""
+    for plugin in (info.get("ClientInfo") or {}).get("Plugins") or ():
+        if plugin.get("Name") == "buildx" and plugin.get("Version"):
+            return str(plugin["Version"])
+    done = _run(["docker", "buildx", "version"])
+    if done.returncode != 0:
+        raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
+    return " ".join(done.stdout.split()[1:2])
 
 
 def find_builder(name: str | None) -> Listed | None:
@@ -243,6 +260,11 @@ def run_bake(
         progress = _history(data, options.builder)
     progress.keep_last(seconds)
     return Built(metadata=data, progress=progress)
+
+
+def preload() -> None:
+    """Import what `run_bake` needs, while there is something to wait for."""
+    import python_on_whales  # noqa: F401
 
 
 def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -416,31 +438,52 @@ def _last_line(text: str) -> str:
     return lines[-1].strip().removeprefix("ERROR: ") if lines else "gave no reason"
 
 
-def image_sizes(references: Mapping[str, str]) -> Mapping[str, int]:
-    """Target -> bytes of its image in the local engine, as the engine counts them; without what it does not have."""
-    from docker.errors import DockerException
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An image in the engine. id: the engine's. bytes: as the engine counts them."""
 
-    def size(reference: str) -> int | None:
-        with contextlib.suppress(DockerException):
-            return int(client.images.get(reference).attrs.get("Size", 0))
-        return None
+    id: str
+    bytes: int
 
-    with contextlib.suppress(EngineError), connect() as client, ThreadPoolExecutor() as pool:
-        sizes = zip(references, pool.map(size, references.values()), strict=True)
-        return {target: found for target, found in sizes if found is not None}
-    return {}
+
+def kept_images(names: Iterable[str]) -> Mapping[str, Kept]:
+    """Name -> the image that the local engine has under it; without what it does not have. Raises EngineError.
+
+    The engine takes a tenth of a second for a few images, so it is asked for several at once.
+    """
+    wanted = {str(parse_reference(n)): n for n in names}
+    if not wanted:
+        return {}
+    listed = list(wanted.values())
+    with ThreadPoolExecutor() as pool:
+        answers = [line for lines in pool.map(_inspected, (listed[i::_ASKED] for i in range(_ASKED))) for line in lines]
+    found = {}
+    for line in answers:
+        about = json.loads(line)
+        for tag in about["tags"] or ():
+            if name := wanted.get(str(parse_reference(tag))):
+                found[name] = Kept(id=about["id"], bytes=about["size"])
+    return found
+
+
+_ASKED = 4
+"""Commands at a time that ask the engine for images."""
+
+
+def _inspected(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    form = '{"id": {{json .Id}}, "size": {{json .Size}}, "tags": {{json .RepoTags}}}'
+    done = _run(["docker", "image", "inspect", "--format", form, *names])
+    if "Cannot connect" in done.stderr:
+        _info()
+    return [line for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def image_ids(references: Mapping[str, str]) -> Mapping[str, str]:
     """Target -> the id of its image in the local engine; without what it does not have. Raises EngineError."""
-    from docker.errors import ImageNotFound
-
-    found: dict[str, str] = {}
-    with connect() as client:
-        for target, reference in references.items():
-            with contextlib.suppress(ImageNotFound):
-                found[target] = str(client.images.get(reference).id)
-    return found
+    kept = kept_images(references.values())
+    return {target: kept[name].id for target, name in references.items() if name in kept}
 
 
 def save_images(references: Sequence[str], file: Path) -> None:

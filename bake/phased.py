@@ -77,7 +77,7 @@ def _there(cache: Cache, registry: Registry) -> Cache:
 def run_phases(plan: Plan, options: BuildOptions, run: Callable[[BuildOptions], Built]) -> Built:
     """Build what the options name, in as many bakes as the plan's cache needs."""
     phases = plan.cache.phases(services_of(plan, options.targets))
-    return _joined([run(_options(plan.cache, options, targets, phases)) for targets in phases])
+    return joined([run(_options(plan.cache, options, targets, phases)) for targets in phases])
 
 
 def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
@@ -99,6 +99,7 @@ def _options(
     return options
 
 
-def _joined(runs: Sequence[Built]) -> Built:
+def joined(runs: Sequence[Built]) -> Built:
+    """Several runs of bake as one."""
     metadata = {name: value for run in runs for name, value in run.metadata.items()}
     return Built(metadata=metadata, progress=merge(run.progress for run in runs))

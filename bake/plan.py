@@ -230,6 +230,12 @@ class Plan:
             return self.monolith.platforms or ("native",)
         return self.platforms
 
+    def references_of(self, target: str) -> tuple[str, ...]:
+        """The names that a target's image gets."""
+        if target == "monolith" and self.monolith:
+            return self.monolith.references
+        return self.image(target).references
+
     def selected(self) -> tuple[Image, ...]:
         """The images asked for."""
         return tuple(i for i in self.images if i.target in self.targets)

@@ -12,6 +12,7 @@ from typing import Any
 _NAME = re.compile(r"\[(?P<head>[^\]]*?)(?: (?P<index>\d+)/(?P<total>\d+))?\] (?P<what>.*)", re.S)
 _PLATFORM = re.compile(r"linux/[a-z0-9]+(/v\d+)?(->[a-z0-9/]+)?$")
 _FAILED = re.compile(r"^------\n > (?P<name>[^\n]*):\n(?P<log>.*?)^------\n", re.S | re.M)
+_BASE = re.compile(r"FROM (?P<name>\S+)@(?P<digest>sha256:[0-9a-f]+)$")
 _STAMP = re.compile(r"^\d+\.\d+ ", re.M)
 
 
@@ -104,6 +105,11 @@ class Progress:
     def of(self, target: str) -> tuple[Step, ...]:
         """The Dockerfile's steps of one target."""
         return tuple(s for s in self.steps.values() if target in s.targets and s.stage)
+
+    def bases(self) -> Mapping[str, str]:
+        """Base image -> the digest that its tag had."""
+        found = (_BASE.match(s.what) for s in self.steps.values())
+        return {f["name"]: f["digest"] for f in found if f}
 
     def seconds(self, target: str) -> float:
         """Wall-clock seconds during which at least one instruction of the target ran; pulls and contexts do not count.

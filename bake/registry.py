@@ -5,6 +5,7 @@ docs.docker.com/reference/cli/docker/login (credential stores).
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -369,6 +370,24 @@ _ACTIONS = {"PUT": "pull,push", "POST": "pull,push", "DELETE": "pull,delete"}
 
 Resolve = Callable[[Reference | str], LockedImage]
 """A base image -> what bake.lock keeps of it. Raises RegistryError."""
+
+
+def engine_digests(env: Mapping[str, str], mirrors: Iterable[str], names: Iterable[str]) -> Mapping[str, str]:
+    """Image -> the digest that the engine would get for its tag now; without those that nobody resolves.
+
+    mirrors: URLs of the engine's mirrors, which it asks before Docker Hub.
+    """
+    logins, network = load_docker_logins(env), network_of(env)
+    places = [{DOCKER_HUB: url} for url in mirrors]
+    registries = [Registry(logins=logins, network=network, endpoints=e, timeout=3.0) for e in (*places, {})]
+    found = {}
+    for name in names:
+        ref = parse_reference(name)
+        for registry in registries if ref.host == DOCKER_HUB else registries[-1:]:
+            with contextlib.suppress(RegistryError):
+                found[name] = registry.digest(ref)
+                break
+    return found
 
 
 def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Resolve:

@@ -39,6 +39,11 @@ def size(count: int | float) -> str:
     raise AssertionError
 
 
+def cached_steps(cached: int, steps: int) -> str:
+    """How many of an image's steps a cache had. BuildKit is not asked about images that are up to date."""
+    return f"{cached}/{steps}" if steps else "up to date"
+
+
 def _is_numeric(head: str, rows: Sequence[Mapping[str, object]]) -> bool:
     return head in _NUMERIC or all(isinstance(row.get(head), int) for row in rows)
 

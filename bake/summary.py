@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bake.account import Account, BuiltImage
 from bake.progress import StageTime, Step
 from bake.release import Release
-from bake.report import markdown, size
+from bake.report import cached_steps, markdown, size
 
 _MOST_STAGES = 60
 """Bars of the chart: Mermaid draws no text of more than 50,000 characters, and nobody reads that many."""
@@ -74,7 +74,7 @@ def _row(image: BuiltImage) -> Mapping[str, object]:
         "digest": f"`{image.digest[:19]}`" if image.digest else "",
         "size": size(image.bytes) if image.bytes else "",
         "seconds": f"{image.seconds:.1f}",
-        "cached": f"{image.cached}/{image.steps}",
+        "cached": cached_steps(image.cached, image.steps),
     }
 
 

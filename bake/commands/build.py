@@ -20,11 +20,13 @@ from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseE
 from bake.generated import write_files
 from bake.hints import Failed, install_remedy, remedy
 from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
-from bake.report import size, table
+from bake.report import cached_steps, size, table
 from bake.workspace import shown
 
 if TYPE_CHECKING:
-    from bake.engine import Built, Capabilities
+    from bake.account import Account
+    from bake.current import Standing
+    from bake.engine import Built, Capabilities, Kept
     from bake.plan import Plan
     from bake.progress import Progress, Step
     from bake.project import Project
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--builder", metavar="NAME", help="buildx builder to use (default: bake.toml's, else the current one)"
     )
     parser.add_argument("--since", metavar="REV", help="of these, only images that changes since REV affect")
+    parser.add_argument("--force", action="store_true", help="ask BuildKit also for images that are up to date")
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
     parser.add_argument("--cache-to", action="store_true", help="write the cache of bake.toml here too, as in CI")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
@@ -81,36 +84,71 @@ def _run(context: Context, arguments: argparse.Namespace) -> int:
         write(context.project, plan)
         print(_dry(plan, arguments))
         return 0
-    from bake.engine import check as check_engine
+    return _run_build(context, plan, arguments)
+
+
+def _run_build(context: Context, plan: "Plan", arguments: argparse.Namespace) -> int:
+    """Build unless everything is up to date. The engine is asked what it can do while the plan is made ready."""
+    from bake.engine import preload, probe
+    from bake.progress import Progress
+    from bake.summary import summary
 
     arguments.builder = arguments.builder or configured_builder(context)
-    capabilities = _prepared(context, plan, arguments)
+    started = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(probe, arguments.builder)
+        _refuse(context, plan, arguments)
+        files = write(context.project, plan)
+        context.project.require_secrets()
+        standing = _standing(context, plan, arguments, files)
+        if not standing.changed and not standing.gone:
+            rows = _rows(standing, {})
+            _summarise(context, summary(_told(context, plan, rows, Progress(), time.monotonic() - started), None))
+        else:
+            preload()  # takes a while, as the engine's answer does
+            rows = _build(context, arguments, probing.result(), standing, started)
+    _print(context, rows, arguments.format, time.monotonic() - started)
+    return 0
+
+
+def _standing(context: Context, plan: "Plan", arguments: argparse.Namespace, files: Mapping[str, str]) -> "Standing":
+    """The images that are up to date; none when the user wants more of the build than images in the engine."""
+    from bake.current import Standing, load_standing
+
+    more = (arguments.no_cache, arguments.pull, arguments.set, arguments.force, arguments.timeline, plan.cache.exports)
+    if plan.push or any(more):
+        return Standing(plan=plan)
+    return load_standing(context.project, plan, files, context.environment)
+
+
+def _build(
+    context: Context,
+    arguments: argparse.Namespace,
+    capabilities: "Capabilities",
+    standing: "Standing",
+    started: float,
+) -> list[dict[str, Any]]:
+    """Build what is not up to date; gives the rows of all that was asked for. started: by the monotonic clock."""
+    from bake.engine import check as check_engine
+    from bake.phased import joined
+
+    arguments.targets = list(standing.changed or standing.gone)
+    plan = dataclasses.replace(standing.plan, targets=tuple(arguments.targets))
     plan = adapted(context, plan, arguments, capabilities)
     plan = _cached(context, plan, capabilities)
     check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
-    started = time.monotonic()
     before = _last_release(context)
     if plan.push:
         rows, built = _push(context, plan, arguments, capabilities)
     else:
+        standing.begin_asking()
         built = _bake(context, plan, arguments, capabilities)
-        rows = _rows(plan, built)
-    seconds = time.monotonic() - started
-    _account(context, plan, rows, built, seconds, before)
-    _print(context, rows, arguments.format, seconds)
-    return 0
-
-
-def _prepared(context: Context, plan: "Plan", arguments: argparse.Namespace) -> "Capabilities":
-    """Check and write the plan; gives what the engine can do, which is asked meanwhile."""
-    from bake.engine import probe
-
-    with ThreadPoolExecutor(1) as pool:
-        probing = pool.submit(probe, arguments.builder)
-        _refuse(context, plan, arguments)
-        write(context.project, plan)
-        context.project.require_secrets()
-        return probing.result()
+        if gone := tuple(t for t in standing.gone if t not in plan.targets):
+            plan = dataclasses.replace(plan, targets=gone)
+            built = joined([built, _bake(context, plan, arguments, capabilities)])
+        rows = _rows(standing, _built_rows(context, standing, plan.platforms, built))
+    _account(context, plan, rows, built, time.monotonic() - started, before)
+    return rows
 
 
 def _narrowed(context: Context, plan: "Plan", arguments: argparse.Namespace) -> "Plan":
@@ -158,11 +196,13 @@ def _cached(context: Context, plan: "Plan", capabilities: "Capabilities") -> "Pl
     return plan
 
 
-def write(project: "Project", plan: "Plan") -> None:
-    """Render the plan into .bake/."""
+def write(project: "Project", plan: "Plan") -> Mapping[str, str]:
+    """Render the plan into .bake/; gives the texts."""
     from bake.render import render
 
-    write_files(project.folder, render(project, plan))
+    files = render(project, plan)
+    write_files(project.folder, files)
+    return files
 
 
 def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> None:
@@ -392,10 +432,22 @@ def _account(
     before: Release | None,
 ) -> None:
     """Leave what `bake report` and the step's summary tell; a build does not fail by it."""
-    from bake.account import Account, built_images, ran_steps, warnings_of, write_account
+    from bake.account import write_account
     from bake.summary import size_changes, summary
 
-    account = Account(
+    account = _told(context, plan, rows, built.progress, seconds)
+    with contextlib.suppress(OSError):
+        write_account(context.project.folder, account)
+    after = _last_release(context) if plan.push else None
+    _summarise(context, summary(account, size_changes(before, after) if before and after else None))
+
+
+def _told(
+    context: Context, plan: "Plan", rows: Sequence[Mapping[str, Any]], progress: "Progress", seconds: float
+) -> "Account":
+    from bake.account import Account, built_images, ran_steps, warnings_of
+
+    return Account(
         project=plan.project,
         platforms=plan.platforms,
         seconds=round(seconds, 1),
@@ -403,13 +455,9 @@ def _account(
         revision=context.head.revision,
         branch=context.head.branch,
         pushed=plan.push,
-        steps=ran_steps(built.progress),
-        warnings=warnings_of(context.noted, built.progress),
+        steps=ran_steps(progress),
+        warnings=warnings_of(context.noted, progress),
     )
-    with contextlib.suppress(OSError):
-        write_account(context.project.folder, account)
-    after = _last_release(context) if plan.push else None
-    _summarise(context, summary(account, size_changes(before, after) if before and after else None))
 
 
 def _summarise(context: Context, text: str) -> None:
@@ -548,14 +596,44 @@ def _telling(lines: Sequence[str]) -> Sequence[str]:
     return (*lines[first : first + _MOST // 2], "…", *lines[-_MOST // 2 :])
 
 
-def _rows(plan: "Plan", built: "Built") -> list[dict[str, Any]]:
-    from bake.engine import image_sizes
+def _built_rows(
+    context: Context, standing: "Standing", platforms: Sequence[str], built: "Built"
+) -> dict[str, dict[str, Any]]:
+    """Target -> row of what was built. The engine's word on it is kept for the next time."""
+    from bake.current import learn
+    from bake.engine import kept_images
 
-    references = {i.target: i.references for i in plan.selected()}
-    if plan.monolith and "monolith" in plan.targets:
-        references["monolith"] = plan.monolith.references
-    sizes = image_sizes({target: names[0] for target, names in references.items()})
-    return [_row(target, names, plan, built, sizes.get(target)) for target, names in references.items()]
+    plan = standing.plan
+    names = {t: plan.references_of(t) for t in plan.targets if t in built.metadata}
+    kept: Mapping[str, Kept] = {}
+    with contextlib.suppress(EngineError):
+        kept = kept_images([name for each in names.values() for name in each])
+    with contextlib.suppress(OSError):
+        learn(context.project, standing, platforms, built, kept)
+    plan = dataclasses.replace(plan, platforms=tuple(platforms))
+    sizes = {t: kept[each[0]].bytes for t, each in names.items() if each[0] in kept}
+    return {t: _row(t, each, plan, built, sizes.get(t)) for t, each in names.items()}
+
+
+def _rows(standing: "Standing", built: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row per image that was asked for."""
+    return [built.get(t) or _current_row(standing, t) for t in standing.plan.targets]
+
+
+def _current_row(standing: "Standing", target: str) -> dict[str, Any]:
+    made = standing.made[target]
+    return {
+        "image": target,
+        "platforms": list(made.platforms),
+        "digest": made.digest,
+        "bytes": standing.current[target].bytes,
+        **_NOTHING,
+        "references": list(standing.plan.references_of(target)),
+    }
+
+
+_NOTHING: Mapping[str, Any] = {"seconds": 0.0, "steps": 0, "cached": 0, "ran": 0, "stages": []}
+"""The account of an image that was up to date."""
 
 
 def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", bytes_: int | None) -> dict[str, Any]:
@@ -579,7 +657,14 @@ def _print(context: Context, rows: Sequence[Mapping[str, Any]], form: str, secon
         print(json.dumps({"images": rows, "seconds": round(seconds, 1)}, indent=2))
         return
     print(table([_cells(r) for r in rows]))
-    context.say(f"{len(rows)} image{'s' * (len(rows) != 1)} in {seconds:.1f} s")
+    context.say(_closing(len(rows), sum(not r["steps"] for r in rows), seconds))
+
+
+def _closing(count: int, current: int, seconds: float) -> str:
+    images = f"{count} image{'s' * (count != 1)}"
+    if current == count:
+        return f"{images}, up to date ({seconds:.1f} s)"
+    return f"{images} in {seconds:.1f} s" + (f", {current} of them up to date" if current else "")
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
@@ -589,5 +674,5 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "digest": row["digest"][:19],
         "size": size(row["bytes"]) if row["bytes"] else "",
         "seconds": f"{row['seconds']:.1f}",
-        "cached": f"{row['cached']}/{row['steps']}",
+        "cached": cached_steps(row["cached"], row["steps"]),
     }

@@ -90,7 +90,7 @@ def test_the_cli_image_runs_help_and_takes_arguments(built: Mapping[str, Any]) -
 
 def test_the_same_build_again_runs_no_step(built: Mapping[str, Any], tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bake", "metastore", "--platform", "linux/amd64", "--tag", "engine-test"],
+        [sys.executable, "-m", "bake", "metastore", "--platform", "linux/amd64", "--tag", "engine-test", "--force"],
         cwd=ROOT / "examples" / "apphub",
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
