@@ -267,5 +267,10 @@ def missing_image(line: str) -> tuple[str, str, str] | None:
     if re.search(r"401|403|denied|unauthori[sz]ed|authorization", found[2], re.I):
         return image, "may not be pulled", f"`docker login {found[1].partition('/')[0]}`"
     if said == "not found":
+        name, pinned, _ = image.partition("@")
+        if pinned:
+            return name, "its registry does not have the digest that bake.lock pins", "run `bake lock`"
+        if name.startswith("docker/dockerfile"):
+            return image, "is not in its registry", "take the `# syntax=` line out of the Dockerfile that asks for it"
         return image, "is not in its registry", "name another in [base] of bake.toml"
     return image, f"cannot be pulled ({said})", "`bake doctor` says which registries answer"

@@ -138,6 +138,20 @@ def test_a_size_without_a_unit_of_bytes_is_refused() -> None:
             ("node:20", "is not in its registry", "name another in [base] of bake.toml"),
         ),
         (
+            "docker.io/library/node:24@sha256:ab12",
+            "docker.io/library/node:24@sha256:ab12: not found",
+            ("node:24", "its registry does not have the digest that bake.lock pins", "run `bake lock`"),
+        ),
+        (
+            "docker.io/docker/dockerfile:1",
+            "docker.io/docker/dockerfile:1: not found",
+            (
+                "docker/dockerfile:1",
+                "is not in its registry",
+                "take the `# syntax=` line out of the Dockerfile that asks for it",
+            ),
+        ),
+        (
             "ghcr.io/acme/node:24",
             "failed to authorize: failed to fetch oauth token: 403 Forbidden",
             ("ghcr.io/acme/node:24", "may not be pulled", "`docker login ghcr.io`"),
