@@ -1,6 +1,7 @@
 """docker/carve.mjs builds: what each build gets of an installed tree."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -176,16 +177,6 @@ def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: P
     assert seen[1] == seen[3]
 
 
-def test_a_file_that_several_builds_get_takes_its_place_once(tmp_path: Path) -> None:
-    manifests: dict[str, dict[str, Any]] = {"": {"dependencies": {"x": "1"}}, "node_modules/x": {}}
-    plant(tmp_path / "app", manifests | {path: {} for path in PACKAGES[1:]})
-    carve(tmp_path)
-    file = "node_modules/x/package.json"
-    assert {(tmp_path / place / file).stat().st_ino for place in ("app", "builds/a", "builds/b")} == {
-        (tmp_path / "app" / file).stat().st_ino
-    }
-
-
 def test_each_build_finds_a_lockfile_of_what_it_got(tmp_path: Path) -> None:
     manifests: dict[str, dict[str, Any]] = {
         "": {},
@@ -218,3 +209,15 @@ def test_a_workspace_without_packages_of_others_has_folders_to_mount(tmp_path: P
     plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
     assert carve(tmp_path) == {"a": [], "b": []}
     assert (tmp_path / "builds/a/node_modules").is_dir()
+
+
+def test_builds_share_one_copy_of_each_file_with_its_mode_and_time(tmp_path: Path) -> None:
+    needs = {"dependencies": {"all": "1"}}
+    plant(tmp_path / "app", {"services/a": needs, "services/b": needs, "node_modules/all": {}})
+    file = tmp_path / "app" / "node_modules" / "all" / "package.json"
+    file.chmod(0o755)
+    os.utime(file, (499162500, 499162500))  # npm's time for all files of a package
+    carve(tmp_path)
+    first, second = (tmp_path / "builds" / s / "node_modules/all/package.json" for s in ("a", "b"))
+    assert first.stat().st_ino == second.stat().st_ino != file.stat().st_ino
+    assert (first.stat().st_mode & 0o777, first.stat().st_mtime) == (0o755, 499162500)
