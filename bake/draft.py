@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from bake.config import Config, Layers
 from bake.init import DEFAULT_NODE, Guess, PackageGuess, Process, Service
@@ -26,6 +26,7 @@ def render_config(guess: Guess) -> str:
         *(_service(s) for s in guess.services),
         *(_package(p) for p in guess.packages),
         _secrets(guess),
+        _monolith(guess),
         _left_out(guess),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -135,15 +136,25 @@ def _package(package: PackageGuess) -> tuple[str, ...]:
         lines.append(_line(f"inputs = {_list(package.inputs)}", "its scripts or configuration name them"))
     if len(lines) == 1:
         lines = []
-    if package.variables:
-        names = ", ".join(package.variables[:4]) + (" and others" if len(package.variables) > 4 else "")
-        first = package.variables[0]
-        lines += [
-            f"# {place} reads {names} while it is built. To set them from the environment:",
-            f"# [packages.{_text(place)}.args]",
-            f'# {first} = {{ env = {_text(first)}, default = "" }}',
-        ]
-    return tuple(lines)
+    return (*lines, *_arguments(package, place))
+
+
+def _arguments(package: PackageGuess, place: str) -> Iterator[str]:
+    """The build arguments that are known, or how to set them."""
+    if package.args:
+        yield _line(f"[packages.{_text(place)}.args]", package.args_source)
+        yield from (f"{n} = {{ env = {_text(n)}, default = {_text(value)} }}" for n, value in package.args)
+        if package.variables:
+            yield f"# Read too while it is built: {_some(package.variables)}."
+    elif package.variables:
+        first = _text(package.variables[0])
+        yield f"# {place} reads {_some(package.variables)} while it is built. To set them from the environment:"
+        yield f"# [packages.{_text(place)}.args]"
+        yield f'# {package.variables[0]} = {{ env = {first}, default = "" }}'
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (" and others" if len(names) > 4 else "")
 
 
 def _secrets(guess: Guess) -> tuple[str, ...]:
@@ -151,6 +162,13 @@ def _secrets(guess: Guess) -> tuple[str, ...]:
         return ()
     return ("# .npmrc names a private registry. Builds get its credentials from yours, never in a layer:",
             "[secrets.npmrc]", 'file = "~/.npmrc"', "required = false")  # fmt: skip
+
+
+def _monolith(guess: Guess) -> tuple[str, ...]:
+    if not guess.monolith:
+        return ()
+    why = "all in one image, as before: `bake monolith` builds it, `bake parity` compares"
+    return (_line("[monolith]", why), f"dockerfile = {_text(guess.monolith)}")
 
 
 def _left_out(guess: Guess) -> tuple[str, ...]:

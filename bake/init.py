@@ -6,13 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bake.builds import build_script, generated_files, install_notes
+from bake.candidates import all_in_one, composed, scripted, slug, supervised
 from bake.closure import closure
 from bake.errors import WorkspaceError
 from bake.facts import PackageFacts, WorkspaceFacts
 from bake.frontends import Frontend, find_frontend
-from bake.parity import parse_programs
 from bake.ports import HTTP, OPEN_PORT, PRODUCTION, find_health, find_port
-from bake.processes import ORCHESTRATES, Dockerfile, Start, parse_compose, parse_dockerfile, platform_of, start_of
+from bake.processes import (
+    ORCHESTRATES,
+    Dockerfile,
+    Start,
+    build_arguments,
+    parse_dockerfile,
+    platform_of,
+    start_of,
+)
 from bake.scripts import ScriptAdvice, advise, unheeded
 from bake.semver import satisfies
 from bake.workspace import Package, Workspace
@@ -55,7 +63,8 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageGuess:
-    """Settings of a package. variables: names of build arguments that its sources read."""
+    """Settings of a package. args: build arguments that its sources read, with the defaults that a Dockerfile gives
+    them. variables: further ones."""
 
     path: str
     build: str | bool = True
@@ -64,13 +73,15 @@ class PackageGuess:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
+    args: tuple[tuple[str, str], ...] = ()
+    args_source: str = ""
     variables: tuple[str, ...] = ()
     source: str = ""
 
     @property
     def is_empty(self) -> bool:
         """Whether bake.toml need not name the package."""
-        lists = (self.exclude, self.inputs, self.outputs, self.serves, self.variables)
+        lists = (self.exclude, self.inputs, self.outputs, self.serves, self.args, self.variables)
         return self.build is True and self.files is None and not any(lists)
 
 
@@ -78,7 +89,7 @@ class PackageGuess:
 class Guess:
     """All that `bake init` would write. left_out: (package path, why) of packages that could run and do not.
 
-    notes: what a person should know, one sentence each.
+    monolith: the Dockerfile of an image that has all processes. notes: what a person should know, one sentence each.
     """
 
     name: str
@@ -96,6 +107,7 @@ class Guess:
     """Files of packages that only builds use."""
     npmrc: bool = False
     """Whether .npmrc names a registry that needs credentials."""
+    monolith: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -129,6 +141,7 @@ def guess(facts: WorkspaceFacts) -> Guess:
         scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
         trim=_trim(facts, services),
         npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
+        monolith=all_in_one(facts.texts) if services else "",
         notes=(*_notes(facts), *(n for f in _built(facts, services, served) for n in install_notes(f))),
     )
 
@@ -148,12 +161,6 @@ def _project_name(facts: WorkspaceFacts) -> str:
     """The root package's name where it says something, else the folder's."""
     names = (slug(facts.name), slug(facts.workspace.root.resolve().name))
     return next((n for n in names if n not in _NO_NAMES), names[0] or "workspace")
-
-
-def slug(name: str) -> str:
-    """A name as bake.toml's names are: lower-case letters, digits, single dashes; a scope is dropped."""
-    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name.rpartition("/")[2])
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
 # --- one package ----------------------------------------------------------------------------------------
@@ -180,25 +187,6 @@ _DESKTOP |= {"plasmo": "a browser extension", "wxt": "a browser extension", "@ta
 _DESKTOP |= dict.fromkeys(("@crxjs/vite-plugin", "webextension-polyfill"), "a browser extension")
 _DESKTOP |= {"vscode": "an editor's extension", "@capacitor/core": "a mobile app"}
 _MAIN_SCRIPTS = ("start:prod", "start:production", "prod", "serve:prod", "production", "start", "serve", "server")
-_PROCESS_WORDS = frozenset(
-    {
-        *("worker", "workers", "queue", "queues", "cron", "scheduler", "schedule", "jobs", "job", "consumer"),
-        *("consumers", "processor", "processors", "poller", "daemon", "listener", "subscriber", "runner", "relay"),
-    }
-)
-_NEVER = frozenset({"dev", "develop", "development", "debug", "watch", "local", "test", "tests", "e2e", "ci", "bench"})
-_NOT_PROCESSES = frozenset(
-    {
-        *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
-        *("lint", "format", "db", "migrate", "seed", "inspect", "type", "types", "typecheck", "check", "clean", "host"),
-        *("install", "deploy", "publish", "generate", "env", "staging", "swa", "swc", "hmr", "e2e", "dashboard"),
-        *("kill", "stop", "logs", "down", "emulators", "storybook", "docs", "preview", "stage", "development", "all"),
-    }
-)
-
-
-_ONCE = frozenset({"reset", "clear", "purge", "flush", "drain", "refill", "backfill", "scripts"})
-"""Words of scripts that end, though they name a queue or a worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,9 +325,9 @@ def _main_candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     yield from beside
     yield from scripts
     yield from below
-    yield from ((words, source) for words, source in _composed(package, everything) if words)
+    yield from ((words, source) for words, source in composed(package, everything) if words)
     own = slug(posixpath.basename(package.path))
-    yield from ((words, source) for role, words, source in _supervised(facts, everything) if role == own)
+    yield from ((words, source) for role, words, source in supervised(facts, everything) if role == own)
     yield from () if _is_published(package) else _binaries(package, everything)
     # What a bundler puts into the output is often a devDependency.
     private = {*package.dev_dependencies} if package.manifest.get("private") else set()
@@ -403,14 +391,6 @@ def _is_used(package: Package, everything: WorkspaceFacts) -> bool:
 def _may_run(package: Package, everything: WorkspaceFacts) -> bool:
     """Whether nobody uses a package, or its place says that it runs: frontends use the types of servers."""
     return not _is_used(package, everything) or package.path.startswith(("apps/", "services/", "servers/"))
-
-
-def _composed(package: Package, everything: WorkspaceFacts) -> Iterator[tuple[tuple[str, ...], str]]:
-    for path, text in everything.texts.items():
-        if "compose" in posixpath.basename(path):
-            for service in parse_compose(text, posixpath.dirname(path)):
-                if service.folder == package.path:
-                    yield service.words, f"{path}: {service.name}"
 
 
 def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:
@@ -510,24 +490,46 @@ def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tupl
     found: dict[tuple[str, ...], Process] = {}
     seen = {main.words, _resolved(main.words)}
     own = slug(posixpath.basename(facts.package.path))
-    for role, words, source in (*_scripted(facts), *_supervised(facts, everything)):
+    for role, words, source in (*scripted(facts), *supervised(facts, everything)):
         start = _start(words, facts, everything)
         plain = start.words
         # What is called like the package is its main process, perhaps in the layout of another image.
         known = plain in seen or _resolved(plain) in seen or (main.words and role == own)
-        if plain and _there(plain, facts) and not start.static and not known and role:
-            seen |= {plain, _resolved(plain)}
-            taken = {p.role for p in found.values()}
-            name = role if role not in taken else f"{role}-{len(taken)}"
-            found[plain] = Process(
-                role=name, words=plain, env=start.env, writable=_writable(plain), source=source, before=start.before
-            )
+        key = _entry(plain)
+        if not plain or not _there(plain, facts) or start.static or known or not role:
+            continue
+        if key in found and not (_is_compiled(plain) and not _is_compiled(found[key].words)):
+            continue
+        seen |= {plain, _resolved(plain)}
+        taken = {p.role for k, p in found.items() if k != key}
+        found[key] = Process(
+            role=role if role not in taken else f"{role}-{len(taken)}",
+            words=plain,
+            env=start.env,
+            writable=_writable(plain),
+            source=source,
+            before=start.before,
+        )
     return tuple(found.values())
 
 
-def _writable(words: Sequence[str]) -> tuple[str, ...]:
-    """Folders that a command writes to whatever it runs: tsx has a socket there."""
-    return ("/tmp",) if words[:1] == ("tsx",) else ()  # noqa: S108 - a path in an image
+_RUNS_FILES = frozenset({"node", "tsx", "ts-node"})
+_OUTPUT = re.compile(r"^(?:\./)?(?:src|dist|build|lib|out)/(?:src/)?")
+
+
+def _entry(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command as what it runs, be it a source or what is compiled of it: `tsx src/a.ts` is `node dist/a.js`."""
+    if words[:1] not in {(w,) for w in _RUNS_FILES}:
+        return words
+    at = next((i for i, w in enumerate(words) if i and not w.startswith("-")), 0)
+    if not at:
+        return words
+    return (re.sub(r"\.[cm]?[jt]sx?$", "", _OUTPUT.sub("", words[at])), *words[at + 1 :])
+
+
+def _is_compiled(words: tuple[str, ...]) -> bool:
+    """Whether a command runs JavaScript that is built: what production starts, where a script starts its source."""
+    return words[:1] == ("node",) and not any(re.search(r"\.[cm]?tsx?$|^(?:\./)?src/", w) for w in words[1:])
 
 
 def _resolved(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -535,68 +537,9 @@ def _resolved(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(re.sub(r"\.[cm]?js$", "", w) for w in words)
 
 
-def _scripted(facts: PackageFacts) -> Iterator[tuple[str, str, str]]:
-    for name, text in facts.package.scripts.items():
-        words = [w for w in re.split(r"[:_.\s-]+", name) if w]
-        kept = [w for w in words if w.lower() not in {"start", "run", "serve", "prod", "production"}]
-        started = words[0] == "start" and len(kept) == 1
-        lower = {w.lower() for w in kept}
-        known = bool(_PROCESS_WORDS & {*lower, *_plain_words(text)})
-        certain = bool(_PROCESS_WORDS & lower) or _runs_worker(text)
-        if (
-            kept
-            and not _NEVER & lower
-            and (certain or not _NOT_PROCESSES & lower)
-            and not name.startswith(("pre", "post"))
-            and not _ONCE & {*lower, *_plain_words(text)}
-            and (known or started)
-        ):
-            yield slug("-".join(kept)), text, facts.package.file(f"package.json: scripts.{name}")
-
-
-def _plain_words(text: str) -> list[str]:
-    """The words of names and paths, in lower case: "src/buildWorker.ts" holds "build" and "worker"."""
-    return [w.lower() for w in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", text)]
-
-
-def _runs_worker(text: str) -> bool:
-    """Whether a script's last file is called after a kind of process: `tsx src/buildWorker.ts`."""
-    files = re.findall(r"([\w-]+)\.[cm]?[jt]sx?(?=\s|$)", text)
-    return bool(files) and bool(_PROCESS_WORDS & set(_plain_words(files[-1])[-1:]))
-
-
-def _supervised(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str, Sequence[str], str]]:
-    """Programs of supervisor files, Procfiles and compose files that run this package."""
-    path = facts.package.path
-    own = {facts.package.file(name): text for name, text in facts.texts.items()}
-    for file, text in (*own.items(), *everything.texts.items()):
-        folder = f"/{path}" if file in own else "/"
-        name = posixpath.basename(file)
-        if not _SUPERVISORS.search(name):
-            continue
-        for program in parse_programs(file, text, folder):
-            words = program.words
-            inside = program.directory.strip("/").endswith(path) or any(path + "/" in w for w in words)
-            if inside and program.name:
-                yield _without(_plain_name(program.name), path), words, f"{file}: {program.name}"
-    for words, source in _composed(facts.package, everything):
-        if words:
-            yield _without(slug(source.rpartition(": ")[2]), path), words, source
-
-
-_SUPERVISORS = re.compile(r"^Procfile|\.conf$|^(?:ecosystem|pm2)\.config\.|^(?!.*\.config\.).*\.(?:[cm]?js|sh)$")
-
-
-def _plain_name(program: str) -> str:
-    """A program's name without what says that it is one: `start-worker.sh` is `worker`."""
-    name = slug(re.sub(r"\.(?:sh|[cm]?[jt]s)$", "", program))
-    return re.sub(r"^(?:start|run)-(?=.)|-(?:start|run)$", "", name)
-
-
-def _without(role: str, path: str) -> str:
-    """A role's name without the service's in front: `catalog-worker` of services/catalog is `worker`."""
-    service = slug(posixpath.basename(path))
-    return role.removeprefix(f"{service}-") or role
+def _writable(words: Sequence[str]) -> tuple[str, ...]:
+    """Folders that a command writes to whatever it runs: tsx has a socket there."""
+    return ("/tmp",) if words[:1] == ("tsx",) else ()  # noqa: S108 - a path in an image
 
 
 # --- the whole ------------------------------------------------------------------------------------------
@@ -690,6 +633,8 @@ def _package(
     frontend = _frontend(facts, everything) if mine or is_served else None
     runs = (*(w for p in mine.processes for w in p.words), mine.static) if mine else ()
     build, source = build_script(facts, everything, runs)
+    read = _variables(facts) if frontend else ()
+    args, args_source = _arguments(facts, everything, read)
     return PackageGuess(
         path=package.path,
         build=build,
@@ -699,7 +644,9 @@ def _package(
         inputs=everything.outside.get(package.path, ()),
         outputs=generated_files(facts, everything.workspace),
         serves=tuple(served.get(package.path, ())),
-        variables=_variables(facts) if frontend else (),
+        args=args,
+        args_source=args_source,
+        variables=tuple(n for n in read if n not in dict(args)),
     )
 
 
@@ -714,6 +661,19 @@ def _variables(facts: PackageFacts) -> tuple[str, ...]:
     """Public variables that a bundler puts into the output."""
     pattern = r"(?:import\.meta\.env|process\.env)\.((?:VITE|NEXT_PUBLIC|REACT_APP|PUBLIC|NUXT_PUBLIC)_\w+)"
     return tuple(sorted({name for text in facts.sources.values() for name in re.findall(pattern, text)}))
+
+
+def _arguments(
+    facts: PackageFacts, everything: WorkspaceFacts, read: Sequence[str]
+) -> tuple[tuple[tuple[str, str], ...], str]:
+    """The variables that a Dockerfile of today builds with, their defaults, and the Dockerfile."""
+    own = {facts.package.file(name): text for name, text in facts.texts.items()}
+    for file, text in {**own, **everything.texts}.items():
+        if PRODUCTION.fullmatch(posixpath.basename(file)):
+            defaults = build_arguments(text)
+            if found := tuple((name, defaults[name]) for name in read if name in defaults):
+                return found, f"{file}: ARG"
+    return (), ""
 
 
 def _notes(facts: WorkspaceFacts) -> Iterator[str]:

@@ -68,6 +68,32 @@ def parse_dockerfile(text: str) -> Dockerfile:
     )
 
 
+_HEREDOC = re.compile(
+    r"^(?P<line>[^\n#]*<<-?[ ]*(?P<quote>['\"]?)(?P<end>\w+)(?P=quote)[^\n]*)\n(?P<body>.*?)^\s*(?P=end)[ \t]*$",
+    re.M | re.S,
+)
+_WRITTEN = re.compile(r">\s*(?P<to>[^\s>|&;]+)|\btee\s+(?P<tee>[^\s>|&;]+)")
+
+
+def heredocs(text: str) -> Iterator[tuple[str, str]]:
+    """Path and text of each file that a Dockerfile writes by a here-document.
+
+    Source: docs.docker.com/reference/dockerfile, "Here-documents".
+    """
+    for found in _HEREDOC.finditer(text):
+        line = re.sub(r"<<-?\s*['\"]?\w+['\"]?", " ", found["line"]).strip()
+        if re.match(r"(?:COPY|ADD)\b", line, re.I):
+            yield line.split()[-1], found["body"]
+        elif path := _WRITTEN.search(line):
+            yield path["to"] or path["tee"], found["body"]
+
+
+def build_arguments(text: str) -> Mapping[str, str]:
+    """Name -> default of a Dockerfile's ARG lines that have a plain one."""
+    found = re.findall(r"^\s*ARG\s+(\w+)=(?:\"([^\"$]*)\"|'([^'$]*)'|([^\s\"'$]+))\s*$", text, re.M | re.I)
+    return {name: double or single or bare for name, double, single, bare in found}
+
+
 def image_node(reference: str) -> int:
     """The major version of Node that an image's name tells: `node:24-slim` -> 24; 0 when it does not."""
     found = re.search(r"\bnode:v?(\d+)", reference)

@@ -13,6 +13,7 @@ from bake.config import Layers, parse_config
 from bake.draft import amend, difference, render_config
 from bake.facts import load_facts
 from bake.init import Guess, guess
+from bake.processes import heredocs
 from bake.scripts import ScriptAdvice, advise
 from bake.workspace import load_workspace
 
@@ -842,3 +843,71 @@ def test_a_root_that_bake_toml_names_is_settled(tmp_path: Path) -> None:
     old = '[project]\nname = "x"\n[services.b]\npackage = "."\n'
     found = guessed(tmp_path, {}, top={"scripts": {"start": "node b.js"}}, **{"b.js": "//"})
     assert amend(old, parse_config(old), found, []) == old
+
+
+ALL_IN_ONE = """\
+FROM node:24 AS builder
+ARG VITE_API="http://localhost:4000"
+ARG VITE_SECRET
+RUN npm ci && npm run build
+FROM node:24-slim
+RUN cat <<'SUPERVISOR' > /etc/supervisor/conf.d/shop.conf
+[supervisord]
+nodaemon=true
+
+[program:redis]
+command=redis-server --bind 0.0.0.0
+
+[program:api]
+command=node services/api/dist/server.js
+directory=/app
+
+[program:api-queue]
+command=node services/api/dist/queue/worker.js
+directory=/app
+SUPERVISOR
+CMD ["supervisord", "-c", "/etc/supervisor/supervisord.conf"]
+"""
+
+
+def test_an_image_with_a_supervisor_says_what_production_starts_and_stays_buildable(tmp_path: Path) -> None:
+    api = {**API, "scripts": {"build": "tsc", "start": "node dist/server.js", "jobs": "tsx src/queue/worker.ts"}}
+    found = toml(guessed(tmp_path, {"services/api": api}, Dockerfile=ALL_IN_ONE))
+    assert found["services"] == {
+        "api": {
+            "package": "services/api",
+            "roles": {"api": {"command": "node dist/server.js"}, "queue": {"command": "node dist/queue/worker.js"}},
+        }
+    }
+    assert found["monolith"] == {"dockerfile": "Dockerfile"}
+
+
+def test_a_frontend_gets_the_build_arguments_that_a_dockerfile_sets(tmp_path: Path) -> None:
+    site = {"name": "site", "scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}}
+    read = "export const a = import.meta.env.VITE_API, b = import.meta.env.VITE_SECRET;"
+    files = {"apps/site/src/main.ts": read, "apps/site/vite.config.ts": "", "apps/site/index.html": "<html>"}
+    text = render_config(guessed(tmp_path, {"apps/site": site}, Dockerfile=ALL_IN_ONE, **files))
+    assert (
+        '[packages."apps/site".args]  # Dockerfile: ARG\n'
+        'VITE_API = { env = "VITE_API", default = "http://localhost:4000" }\n'
+        "# Read too while it is built: VITE_SECRET.\n"
+    ) in text
+    parse_config(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("RUN cat <<'END' > /etc/a.conf", "/etc/a.conf"),
+        ("RUN cat > /etc/a.conf <<-END", "/etc/a.conf"),
+        ("COPY <<END /etc/a.conf", "/etc/a.conf"),
+        ('RUN tee /etc/a.conf <<"END"', "/etc/a.conf"),
+        ("RUN --mount=type=cache,target=/x mkdir -p /etc && cat >/etc/a.conf << END", "/etc/a.conf"),
+    ],
+)
+def test_files_that_a_dockerfile_writes_are_found(line: str, path: str) -> None:
+    assert list(heredocs(f"FROM node\n{line}\n[program:a]\nx\nEND\nUSER node\n")) == [(path, "[program:a]\nx\n")]
+
+
+def test_a_here_document_that_is_run_is_no_file() -> None:
+    assert list(heredocs("RUN <<END\napt-get update\nEND\n")) == []
