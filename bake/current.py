@@ -90,15 +90,17 @@ class Standing:
         return tuple(t for t in self.made if t not in current)
 
 
-def load_standing(project: Project, plan: Plan, files: Mapping[str, str], environment: Mapping[str, str]) -> Standing:
-    """What earlier builds have made already. files: the rendered ones.
+def load_standing(
+    project: Project, plan: Plan, files: Mapping[str, str], environment: Mapping[str, str], *, force: bool = False
+) -> Standing:
+    """What earlier builds have made already. files: the rendered ones. force: nothing counts as made.
 
     Templates of the workspace's own may read what no hash follows: nothing is up to date with them.
     """
     if project.ejected:
         return Standing(plan=plan)
     memory = load_memory(project.folder)
-    if not memory:
+    if force or not memory:
         return Standing(plan=plan, inputs=load_inputs(project, plan, files))
     with ThreadPoolExecutor(1) as pool:
         resolving = pool.submit(_resolved, _unpinned(plan), environment)

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,10 +148,14 @@ class Registry:
         insecure: Iterable[str] = (),
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = 30.0,
+        attempts: int = 4,
     ) -> None:
-        """endpoints: host -> base URL to use in its stead (a mirror). insecure: hosts with plain HTTP."""
+        """endpoints: host -> base URL to use in its stead (a mirror). insecure: hosts with plain HTTP.
+
+        timeout: seconds without a byte. attempts: how often one request is sent at most.
+        """
         self._logins = logins or DockerLogins({})
-        self._transport = Transport(network or Network(), sleep=sleep, timeout=timeout)
+        self._transport = Transport(network or Network(), sleep=sleep, timeout=timeout, attempts=attempts)
         self._endpoints = endpoints or {}
         self._insecure = frozenset(insecure)
         self._tokens: dict[tuple[str, str], str] = {}
@@ -372,22 +377,31 @@ Resolve = Callable[[Reference | str], LockedImage]
 """A base image -> what bake.lock keeps of it. Raises RegistryError."""
 
 
-def engine_digests(env: Mapping[str, str], mirrors: Iterable[str], names: Iterable[str]) -> Mapping[str, str]:
-    """Image -> the digest that the engine would get for its tag now; without those that nobody resolves.
+def engine_digests(env: Mapping[str, str], mirrors: Iterable[str], names: Sequence[str]) -> Mapping[str, str]:
+    """Image -> the digest that the engine would get for its tag now; without those that do not answer at once.
 
     mirrors: URLs of the engine's mirrors, which it asks before Docker Hub.
     """
-    logins, network = load_docker_logins(env), network_of(env)
-    places = [{DOCKER_HUB: url} for url in mirrors]
-    registries = [Registry(logins=logins, network=network, endpoints=e, timeout=3.0) for e in (*places, {})]
     found = {}
-    for name in names:
-        ref = parse_reference(name)
-        for registry in registries if ref.host == DOCKER_HUB else registries[-1:]:
-            with contextlib.suppress(RegistryError):
-                found[name] = registry.digest(ref)
-                break
+    with contextlib.suppress(RegistryError), ThreadPoolExecutor() as pool:
+        logins, network = load_docker_logins(env), network_of(env)
+        registries = [
+            Registry(logins=logins, network=network, endpoints=endpoints, timeout=3.0, attempts=1)
+            for endpoints in (*({DOCKER_HUB: url} for url in mirrors), {})
+        ]
+        for name, digest in zip(names, pool.map(lambda name: _digest(registries, name), names), strict=True):
+            if digest:
+                found[name] = digest
     return found
+
+
+def _digest(registries: Sequence[Registry], name: str) -> str:
+    """The first answer; "" without any. Only Docker Hub has mirrors: the last registry is that of all others."""
+    ref = parse_reference(name)
+    for registry in registries if ref.host == DOCKER_HUB else registries[-1:]:
+        with contextlib.suppress(RegistryError):
+            return registry.digest(ref)
+    return ""
 
 
 def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Resolve:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from bake.commands.build import _explained
 from bake.context import Context
 from bake.plan import Plan
 from bake.progress import Step
+from bake.steps import explained
 
 INSTALL = (
     "RUN --mount=type=cache,id=bake-npm,target=/root/.npm     "
@@ -41,7 +41,7 @@ def test_a_failed_install_is_named_by_its_command_with_what_to_do(
     example_plan: Plan, capsys: pytest.CaptureFixture[str], said: str, advice: str
 ) -> None:
     step = Step(digest="", name="", stage="dependencies", what=INSTALL, error="exit code: 1", log=[f"{said}\n"])
-    error = _explained(Context(environment={}, directory=Path()), example_plan, step)
+    error = explained(Context(environment={}, directory=Path()), example_plan, step)
     assert capsys.readouterr().err == f"    {said}\n"
     assert str(error) == f"dependencies: `npm ci --omit=dev --cpu=$cpu` failed with exit code 1; {advice}"
 
@@ -51,6 +51,6 @@ def test_each_mistake_that_carving_finds_is_an_error_of_its_own(
 ) -> None:
     log = ["carve: services/api: one; correct it\ncarve: serv", "ices/api: two; correct it\n"]
     step = Step(digest="", name="", stage="out-services-api", what="RUN node", error="exit code: 1", log=log)
-    error = _explained(Context(environment={}, directory=Path()), example_plan, step)
+    error = explained(Context(environment={}, directory=Path()), example_plan, step)
     assert capsys.readouterr().err == "bake: error: services/api: one; correct it\n"
     assert str(error) == "services/api: two; correct it"

@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bake.commands.build import plain, still_running
 from bake.disk import Usage, cache_usage, parse_size
 from bake.progress import Progress, merge, missing_image
+from bake.steps import plain, still_running
 from bake.timeline import timeline
 
 

@@ -24,6 +24,7 @@ from bake.registry import (
     RateLimitError,
     Registry,
     UnauthorizedError,
+    engine_digests,
     load_docker_logins,
     load_resolver,
     resolver,
@@ -456,6 +457,20 @@ def test_mirrors_are_for_docker_hub_only() -> None:
         with pytest.raises(UnauthorizedError):
             resolver(Registry(), [hub_at(mirror.url)])(f"{own.host}/node:24")
         assert (len(own.asked), mirror.asked) == (1, [])
+
+
+def test_the_engines_digests_come_from_its_mirrors_first_and_those_that_fail_are_left_out(tmp_path: Path) -> None:
+    with (
+        scripted_server(serving({})) as empty,
+        scripted_server(serving(BASE)) as mirror,
+        scripted_server(in_turn(Answer(status=0))) as broken,
+    ):
+        names = ["node:24", f"{mirror.host}/library/node:24", f"{broken.host}/x:1"]
+        found = engine_digests({"HOME": str(tmp_path)}, [empty.url, mirror.url], names)
+        assert found == dict.fromkeys(names[:2], digest_of(INDEX_BODY))
+        assert len(broken.asked) == 1
+    (tmp_path / "config.json").write_text("{")
+    assert engine_digests({"DOCKER_CONFIG": str(tmp_path)}, [], names) == {}
 
 
 def test_a_base_that_names_a_digest_is_asked_for_by_it() -> None:

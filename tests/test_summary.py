@@ -25,6 +25,7 @@ from bake.context import Context
 from bake.errors import UsageError
 from bake.progress import Progress
 from bake.release import Release, ReleasedImage, ReleasedPlatform
+from bake.steps import telling
 from bake.summary import Change, failure, size_changes, summary
 
 
@@ -248,7 +249,7 @@ def test_the_first_error_of_a_long_output_is_shown_beside_its_end() -> None:
     lines = (
         [f"step {at}" for at in range(100)] + ["Error: Cannot find module 'x'"] + [f"watched {at}" for at in range(99)]
     )
-    shown = build._telling(lines)
+    shown = telling(lines)
     assert (shown[0], shown[29], shown[30], shown[31], shown[-1]) == (
         lines[100],
         lines[129],
@@ -256,5 +257,5 @@ def test_the_first_error_of_a_long_output_is_shown_beside_its_end() -> None:
         lines[170],
         lines[-1],
     )
-    assert build._telling(lines[:101]) == lines[41:101]
-    assert build._telling(lines[:3]) == lines[:3]
+    assert telling(lines[:101]) == lines[41:101]
+    assert telling(lines[:3]) == lines[:3]

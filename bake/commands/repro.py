@@ -58,9 +58,9 @@ def _compared(
 
 
 def _build(context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path) -> None:
-    from bake.commands.build import StepLines
     from bake.engine import BuildOptions, run_bake
     from bake.project import FOLDER
+    from bake.steps import StepLines
 
     sets: list[str] = []
     for target in plan.targets:
