@@ -1,6 +1,7 @@
 """What many tests look at: the example workspace, read once."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,15 @@ TOOLS = frozenset(
 
 
 def pytest_configure() -> None:
-    """Take away what a CI system says of its run: bake would write caches and summaries that no test asked for."""
+    """Run alike wherever the tests are started.
+
+    What a CI system says of its run would make bake write caches and summaries that no test asked for. What a shell
+    starts in its background is deaf to SIGINT, and bake's processes would be so too.
+    """
     for name in [n for n in os.environ if n == "CI" or n.startswith(("CI_", "GITHUB_"))]:
         del os.environ[name]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
