@@ -262,6 +262,15 @@ def run_bake(
     return Built(metadata=data, progress=progress)
 
 
+def lost_snapshot(error: BuildError) -> bool:
+    """Whether an export failed only because the engine dropped a snapshot that it was about to use.
+
+    It happens now and then when images with layers in common are exported or removed at once; the next try goes well
+    (moby/buildkit#6521, seen with Docker 28 and 29).
+    """
+    return "parent snapshot" in error.what and "does not exist" in error.what
+
+
 def preload() -> None:
     """Import what `run_bake` needs, while there is something to wait for."""
     import python_on_whales  # noqa: F401

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from bake.commands.build import _tried
 from bake.context import Context
+from bake.engine import Built
+from bake.errors import BuildError
 from bake.plan import Plan
-from bake.progress import Step
+from bake.progress import Progress, Step
 from bake.steps import explained
 
 INSTALL = (
@@ -54,3 +57,26 @@ def test_each_mistake_that_carving_finds_is_an_error_of_its_own(
     error = explained(Context(environment={}, directory=Path()), example_plan, step)
     assert capsys.readouterr().err == "bake: error: services/api: one; correct it\n"
     assert str(error) == "services/api: two; correct it"
+
+
+def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    context, built = Context(environment={}, directory=Path()), Built(metadata={}, progress=Progress())
+    lost = BuildError("docker buildx bake", "failed to prepare: parent snapshot sha256:ab does not exist: not found")
+    answers: list[BuildError | Built] = [lost, lost, built]
+
+    def run() -> Built:
+        answer = answers.pop(0)
+        if isinstance(answer, BuildError):
+            raise answer
+        return answer
+
+    assert _tried(context, run) is built
+    said = "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again\n"
+    assert capsys.readouterr().err == said * 2
+    for failures in ([lost, lost, lost], [BuildError("x", "exit code: 1")]):
+        answers[:] = failures
+        with pytest.raises(BuildError):
+            _tried(context, run)
+        assert answers == []

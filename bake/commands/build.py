@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bake.check import check, errors
 from bake.commands.check import show
 from bake.context import Context, add_plan_arguments
-from bake.errors import BakeError, CheckError, EngineError, ReleaseError, UsageError
+from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.generated import write_files
 from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
 from bake.report import cached_steps, size, table
@@ -347,11 +347,13 @@ def _bake(
     )
     show = StepLines(context)
     state = _state(context, plan)
-    try:
+
+    def run(each: BuildOptions) -> "Built":
         file = f"{FOLDER}/docker-bake.hcl"
-        built = run_phases(
-            plan, options, lambda each: run_bake(context.project.root, file, each, show.show, show.beside)
-        )
+        return _tried(context, lambda: run_bake(context.project.root, file, each, show.show, show.beside))
+
+    try:
+        built = run_phases(plan, options, run)
     except StepFailedError as error:
         raise explained(context, plan, error.step) from None
     _record(context, plan, state, built)
@@ -361,6 +363,23 @@ def _bake(
     if arguments.timeline is not None:
         _draw(context, plan, arguments.timeline, built)
     return built
+
+
+_TRIES = 3
+"""How often a bake is run that fails by nothing but the engine's bad luck."""
+
+
+def _tried(context: Context, run: Callable[[], "Built"]) -> "Built":
+    from bake.engine import lost_snapshot
+
+    for _ in range(_TRIES - 1):
+        try:
+            return run()
+        except BuildError as error:
+            if not lost_snapshot(error):
+                raise
+            context.say("the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again")
+    return run()
 
 
 def _budget(context: Context, arguments: argparse.Namespace) -> None:
