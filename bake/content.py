@@ -12,11 +12,13 @@ import json
 import os
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bake.closure import closure
+from bake.errors import WorkspaceError
 from bake.ignore import parse_dockerignore
 from bake.plan import Image, MonolithTarget, Plan
 from bake.project import Project
@@ -89,9 +91,9 @@ def _inputs(
             if k not in {"layers.json", "builds.json"}
         },
         "builds": _builds(files.get("plan/builds.json", '{"stages": {}}'), [s.name for s in compiled]),
-        "layers": _layers(project, plan, image, files["plan/layers.json"]),
+        "layers": _layers(project, plan, image, files),
         "installed": _installed(project, plan, [s.package for s in compiled]),
-        "manifests": _manifests(files, [s.package for s in compiled]),
+        "manifests": _manifests(project, files, [s.package for s in compiled]),
         "sources": {path: hash_of(path) for path in _sources(text)},
     }
 
@@ -143,11 +145,16 @@ def _plain(word: str) -> str:
     return re.sub(r"\[(.)\]|\\([\\$])", lambda m: m[1] or m[2], word).strip("/")
 
 
-def _layers(project: Project, plan: Plan, image: Image, text: str) -> Any:
-    """The dependency layers of the image: their entries with what decides their files, and what carving removes."""
+def _layers(project: Project, plan: Plan, image: Image, files: Mapping[str, str]) -> Any:
+    """The dependency layers of the image: their entries with what decides their files, and what carving removes.
+
+    Where only the installed tree tells the places of packages, the whole lockfile decides them.
+    """
     service = next(s for s in plan.services if s.service == image.service)
-    table = json.loads(text)
+    table = json.loads(files["plan/layers.json"])
     mine = [layer for layer in table.pop("layers") if layer["id"] in service.layers]
+    if plan.manager.layout == "walk":
+        return [table, mine, files[f"manifests/{project.workspace.lock_name}"]]
     paths = [entry["path"] for layer in mine for entry in layer["entries"]]
     return [table, mine, _identities(project, paths)]
 
@@ -175,12 +182,14 @@ def _identities(project: Project, paths: Iterable[str]) -> list[tuple[str, ...]]
     return [(e.path, e.name, e.version, e.link, e.integrity or e.resolved) for e in entries]
 
 
-def _manifests(files: Mapping[str, str], packages: Iterable[str]) -> Any:
-    """Manifests of what is compiled; of the root only what no lock entry tells, for all packages share it."""
+def _manifests(project: Project, files: Mapping[str, str], packages: Iterable[str]) -> Any:
+    """Manifests of what is compiled, and settings; of the root's, which all share, only what no lock entry tells."""
     shared = json.loads(files["manifests/package.json"])
     told = [k for k in shared if k.lower().endswith("dependencies")] + ["version", "workspaces"]
     own = {p: files.get(f"manifests/{p}/package.json", "") for p in packages}
-    return [{k: v for k, v in shared.items() if k not in told}, files.get("manifests/.npmrc", ""), own]
+    lock = f"manifests/{project.workspace.lock_name}"
+    settings = {k: v for k, v in files.items() if k.startswith("manifests/") and k != lock and "package.json" not in k}
+    return [{k: v for k, v in shared.items() if k not in told}, settings, own]
 
 
 def digest(value: Any) -> str:
@@ -195,10 +204,19 @@ def _as_data(value: Any) -> Any:
 
 
 def load_hash(root: Path, path: str, ignores: Callable[[str], bool]) -> str:
-    """Hash of a file, or of all files of a folder that the patterns let through: paths, modes and contents."""
+    """Hash of a file, or of all files of a folder that the patterns let through: paths, modes and contents.
+
+    Raises WorkspaceError for what cannot be read.
+    """
     whole = hashlib.sha256()
-    for name in sorted(_files(root, path, ignores)):
-        whole.update(f"{name}\0{_load_file(root / name)}\n".encode("utf-8", "surrogateescape"))
+    try:
+        for name in sorted(_files(root, path, ignores)):
+            whole.update(f"{name}\0{_load_file(root / name)}\n".encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+        raise WorkspaceError(
+            str(error.filename or path), what, "make it readable, or leave it out by workspace.ignore"
+        ) from None
     return whole.hexdigest()
 
 
@@ -214,11 +232,19 @@ def _files(root: Path, path: str, ignores: Callable[[str], bool]) -> Iterator[st
 
 
 def _load_file(file: Path) -> str:
-    """Kind and content; of the mode only what BuildKit's sender and git agree on: whether it can be executed."""
-    if file.is_symlink():
-        return f"link {file.readlink()}"
-    executable = bool(file.stat().st_mode & 0o100)
-    return f"{'x' if executable else '-'} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    """Kind and content; of the mode only what BuildKit's sender and git agree on: whether it can be executed.
+
+    Sockets and pipes have no content. A file that somebody has removed meanwhile counts as none.
+    """
+    try:
+        about = file.lstat()
+        if stat.S_ISLNK(about.st_mode):
+            return f"link {file.readlink()}"
+        if not stat.S_ISREG(about.st_mode):
+            return "special"
+        return f"{'x' if about.st_mode & 0o100 else '-'} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+    except FileNotFoundError:
+        return ""
 
 
 def _load_monolith(project: Project, monolith: MonolithTarget) -> str:

@@ -1,8 +1,10 @@
 """{content}: the hash of an image changes with what the image is made of, and with nothing else."""
 
 import dataclasses
+import errno
 import functools
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from bake.content import load_contents, load_hash
+from bake.errors import WorkspaceError
 from bake.plan import Request, make_plan
 from bake.project import load_project
 from tests.conftest import ROOT
+from tests.shelf import LOCKFILES, write_shelf
 
 REQUEST = Request(revision="a" * 40, branch="main", epoch=1)
 IMAGES = ("catalog-api", "metastore", "filestore-api", "timestore-api", "frontend", "cli")
@@ -128,3 +132,47 @@ def test_what_never_reaches_a_build_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "f" / "node_modules" / "x").write_text("1")
     (tmp_path / "f" / "a.log").write_text("1")
     assert load_hash(tmp_path, "f", lambda p: p.endswith(".log")) == before
+
+
+def test_pipes_and_sockets_are_not_read_and_what_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert load_hash(tmp_path, "pipe", lambda _: False) != load_hash(tmp_path, "absent", lambda _: False)
+    (tmp_path / "file").touch()
+
+    def refuse(file: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(WorkspaceError) as caught:
+        load_hash(tmp_path, "file", lambda _: False)
+    assert str(caught.value) == (
+        f"{tmp_path}/file: cannot be read (Permission denied); make it readable, or leave it out by workspace.ignore"
+    )
+
+
+@pytest.mark.parametrize("manager", ["pnpm", "pnpm hoisted", "berry", "classic"])
+def test_images_of_every_package_manager_have_a_hash_that_follows_their_dependencies(
+    tmp_path: Path, manager: str
+) -> None:
+    name, _, linker = manager.partition(" ")
+    write_shelf(tmp_path, name)
+    if linker:
+        (tmp_path / ".npmrc").write_text(f"node-linker={linker}\n")
+    services = "".join(f'[services.{s}]\npackage = "services/{s}"\n' for s in ("api", "worker"))
+    (tmp_path / "bake.toml").write_text(f'[project]\nname = "shelf"\n{services}')
+
+    def found() -> Mapping[str, str]:
+        project = load_project(tmp_path / "bake.toml", {})
+        return load_contents(project, make_plan(project, REQUEST))
+
+    before, lock = found(), tmp_path / LOCKFILES[name]
+    assert found() == before
+    # The checksum of JSONStream, which the worker alone uses.
+    text = lock.read_text().replace("E+iruNOY8VV9", "A+iruNOY8VV9").replace("10c0/0f54694da322", "10c0/aaaaaaaaaaaa")
+    lock.write_text(text)
+    after = found()
+    assert after["worker"] != before["worker"]
+    # Where the installed tree alone tells places, every update may move packages of all services.
+    assert (after["api"] == before["api"]) == (manager == "pnpm")
