@@ -20,6 +20,7 @@ _PROCESS_WORDS = frozenset(
     }
 )
 _NEVER = frozenset({"dev", "develop", "development", "debug", "watch", "local", "test", "tests", "e2e", "ci", "bench"})
+_NEVER |= {"sample", "samples", "example", "demo"}
 _NOT_PROCESSES = frozenset(
     {
         *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bake.builds import build_script, generated_files, install_notes
 from bake.candidates import all_in_one, composed, scripted, slug, supervised
@@ -514,14 +515,17 @@ def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tupl
 
 
 _RUNS_FILES = frozenset({"node", "tsx", "ts-node"})
+_WITH_VALUE = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"})
+"""Node's options whose value is a word of its own. Source: nodejs.org/api/cli.html."""
 _OUTPUT = re.compile(r"^(?:\./)?(?:src|dist|build|lib|out)/(?:src/)?")
 
 
 def _entry(words: tuple[str, ...]) -> tuple[str, ...]:
     """A command as what it runs, be it a source or what is compiled of it: `tsx src/a.ts` is `node dist/a.js`."""
-    if words[:1] not in {(w,) for w in _RUNS_FILES}:
+    if not words or words[0] not in _RUNS_FILES:
         return words
-    at = next((i for i, w in enumerate(words) if i and not w.startswith("-")), 0)
+    pairs = enumerate(pairwise(words), 1)
+    at = next((i for i, (option, w) in pairs if not w.startswith("-") and option not in _WITH_VALUE), 0)
     if not at:
         return words
     return (re.sub(r"\.[cm]?[jt]sx?$", "", _OUTPUT.sub("", words[at])), *words[at + 1 :])

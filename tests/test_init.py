@@ -870,8 +870,10 @@ CMD ["supervisord", "-c", "/etc/supervisor/supervisord.conf"]
 """
 
 
-def test_an_image_with_a_supervisor_says_what_production_starts_and_stays_buildable(tmp_path: Path) -> None:
-    api = {**API, "scripts": {"build": "tsc", "start": "node dist/server.js", "jobs": "tsx src/queue/worker.ts"}}
+@pytest.mark.parametrize("runs", ["tsx", "node --enable-source-maps --import tsx", "ts-node"])
+def test_an_image_with_a_supervisor_says_what_production_starts_and_stays_buildable(tmp_path: Path, runs: str) -> None:
+    scripts = {"build": "tsc", "start": "node dist/server.js", "jobs": f"{runs} src/queue/worker.ts"}
+    api = {**API, "scripts": scripts | {"submit:sample": f"{runs} src/sampleJob.ts"}}
     found = toml(guessed(tmp_path, {"services/api": api}, Dockerfile=ALL_IN_ONE))
     assert found["services"] == {
         "api": {
