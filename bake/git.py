@@ -207,3 +207,9 @@ def _required(root: Path, *words: str) -> str:
 def _listed(root: Path, *words: str) -> tuple[str, ...]:
     """The parts of a git command's output that `-z` ends with NUL."""
     return tuple(part for part in _required(root, *words).split("\0") if part)
+
+
+def list_ignored(root: Path) -> tuple[str, ...]:
+    """Every file below `root` that git tracks although a .gitignore names it, relative to it; () without git."""
+    words = ("--cached", "--ignored", "--exclude-per-directory=.gitignore")
+    return tuple(p for p in git(root, "ls-files", "-z", *words).split("\0") if p)

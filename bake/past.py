@@ -53,6 +53,7 @@ def load_past(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         old = load_project(Path(folder, project.file.name), {}, secrets=project.secrets)
+        old = dataclasses.replace(old, tracked=project.tracked)
     return Past(**{f.name: getattr(old, f.name) for f in dataclasses.fields(Project)}, now=project)
 
 

@@ -14,6 +14,7 @@ from bake.closure import parse_lock
 from bake.command import command_needs
 from bake.errors import ConfigError
 from bake.generated import ignore_in_git
+from bake.git import list_ignored
 from bake.ignore import Part, load_git_ignored, load_parts
 from bake.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.lock import FILE_NAME as LOCK_NAME
@@ -65,6 +66,8 @@ class Project:
     patches: tuple[Patches, ...]
     """What patch-package changes after an install."""
     ignored: tuple[str, ...]
+    tracked: tuple[str, ...]
+    """Files that git tracks all the same."""
     """What git ignores, as .dockerignore patterns."""
     npmrc: str
     """The workspace's own .npmrc, or ""."""
@@ -205,6 +208,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=load_git_ignored(root, (p.path for p in original.packages)),
+        tracked=list_ignored(root),
         npmrc=_text(root / ".npmrc"),
         secrets=places if secrets is None else secrets,
         absent=absent if secrets is None else (),

@@ -5,7 +5,7 @@ import posixpath
 import re
 import shlex
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,8 @@ def render_ignore(project: Project, plan: Plan) -> str:
     lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *patches))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
+    if tracked := _tracked(project, plan):
+        lines += ["# What git tracks all the same.", *tracked]
     built = [s.package for s in plan.stages if s.script]
     lines += ["# Results and secrets are never sources.", *NEVER_SENT]
     lines += [posixpath.join(path, folder) for path in built for folder in ("dist", "coverage")]
@@ -141,6 +143,17 @@ def render_ignore(project: Project, plan: Plan) -> str:
     if project.config.workspace.ignore:
         lines += ["# bake.toml: workspace.ignore", *project.config.workspace.ignore]
     return "\n".join(lines) + "\n"
+
+
+def _tracked(project: Project, plan: Plan) -> list[str]:
+    """Patterns that let in the planned packages' files that git ignores by its patterns, and has all the same."""
+    nested = {s.package: project.workspace.inside(s.package) for s in plan.stages}
+    own = (p for p in project.tracked if any(_is_inside(p, path, inner) for path, inner in nested.items()))
+    return ["!" + re.sub(r"([*?\[\\])", r"\\\1", path) for path in own]
+
+
+def _is_inside(path: str, folder: str, others: Iterable[str]) -> bool:
+    return path.startswith(f"{folder}/" if folder else "") and not any(path.startswith(f"{o}/") for o in others)
 
 
 def _package_patterns(project: Project, plan: Plan) -> list[str]:

@@ -252,8 +252,12 @@ def test_a_new_image_is_affected_and_the_others_are_not(shop: GitWorkspace) -> N
 def test_an_ignore_rule_affects_the_images_whose_files_it_hides(shop: GitWorkspace) -> None:
     shop.write("services/web/fixtures/a.json", "{}")
     base = shop.commit()
+    # git goes on tracking what it has, and builds get it.
     shop.write(".gitignore", "dist\nnode_modules\n.bake\nfixtures\n")
-    assert shop.reasons(base) == {"web": ["source services/web/fixtures/a.json"]}
+    assert shop.reasons(base) == {}
+    shop.write("bake.toml", f'{(shop.root / "bake.toml").read_text()}\n[workspace]\nignore = ["**/fixtures"]\n')
+    assert "source services/web/fixtures/a.json" in shop.reasons(base)["web"]
+    assert "api" not in shop.reasons(base)
 
 
 def test_a_revision_without_bake_toml_affects_all(shop: GitWorkspace) -> None:

@@ -114,7 +114,11 @@ def test_the_context_that_is_sent_holds_sources_only(tiny_workspace: Workspace) 
         tiny_workspace.write(path, "x" * 3_000_000)
     for path in (".env", "services/api/.env", "services/api/.npmrc", "services/api/deploy.key"):
         tiny_workspace.write(path, "TOKEN=hunter2\n")
-    tiny_workspace.write(".gitignore", "dist\n")
+    tiny_workspace.write(".gitignore", "dist\ndata/\n")
+    tracked = ("services/api/data/table.js", "services/api/data/[id].js", "unrelated/data/table.js")
+    for path in (*tracked, "services/api/data/left.js"):
+        tiny_workspace.write(path, "")
+    tiny_workspace.git("add", "--force", *tracked)
     assert tiny_workspace.bake("api", "--dry-run").returncode == 0
     folder, out = tiny_workspace.root / ".bake", tiny_workspace.root.parent / "sent"
     (folder / "Sent.dockerignore").write_text((folder / "Dockerfile.dockerignore").read_text())
@@ -125,6 +129,7 @@ def test_the_context_that_is_sent_holds_sources_only(tiny_workspace: Workspace) 
     sent = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
     assert not [p for p in sent if "big.bin" in p or p.endswith((".env", ".npmrc", ".key"))]
     assert "services/api/package.json" in sent
+    assert [p for p in sent if "/data/" in p] == ["services/api/data/[id].js", "services/api/data/table.js"]
     assert sum((out / p).stat().st_size for p in sent) < 10_000
 
 
