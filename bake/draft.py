@@ -98,6 +98,8 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
         yield f"# Its script first runs {' and '.join(f'`{b}`' for b in process.before)}: a Kubernetes Job's business."
     key = "entrypoint" if process.entrypoint else "command"
     yield _line(f"{key} = {_command(process.words)}", "" if named else process.source)
+    if process.helps:
+        yield _line('command = "--help"', "what it does without arguments")
     if process.port:
         yield _line(f"port = {process.port}", process.port_source)
     if process.env:

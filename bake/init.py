@@ -34,12 +34,16 @@ _LTS_NAMES = {"krypton": 24, "jod": 22, "iron": 20, "hydrogen": 18, "gallium": 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One process. source: where it was found. before: what its script ran first, which an image does not."""
+    """One process. source: where it was found. before: what its script ran first, which an image does not.
+
+    helps: it is a command line tool that knows `--help`.
+    """
 
     role: str
     words: tuple[str, ...]
     env: tuple[tuple[str, str], ...] = ()
     entrypoint: bool = False
+    helps: bool = False
     port: int | None = None
     port_source: str = ""
     health: str = ""
@@ -401,6 +405,12 @@ def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:
     return tuple(home.sub("", re.sub(rf"^\./{re.escape(path)}/", "./", cut.sub("", w))) for w in words)
 
 
+_PARSERS = frozenset(
+    {"commander", "yargs", "cac", "meow", "@oclif/core", "clipanion", "citty", "sade", "gunshi", "@stricli/core"}
+)
+"""Libraries of command line tools, which all answer `--help`."""
+
+
 def _main(
     facts: PackageFacts, everything: WorkspaceFacts, start: Start, source: str, frontend: Frontend | None
 ) -> tuple[Process, ...]:
@@ -418,6 +428,7 @@ def _main(
         words=start.words,
         env=env,
         entrypoint=source.endswith(": bin"),
+        helps=is_tool and bool(_PARSERS & {*facts.package.dependencies}),
         port=port,
         port_source=port_source,
         health=health,

@@ -599,6 +599,17 @@ def test_a_dockerfile_in_a_folder_of_the_package_tells_the_port_and_not_before_i
     assert (process.words, process.port, found.node) == (("node", "dist/src/main"), 8081, 22)
 
 
+def test_a_command_line_tool_prints_its_help_where_nobody_gives_it_arguments(tmp_path: Path) -> None:
+    tool = {"name": "tool", "bin": "dist/cli.js", "private": True, "scripts": {"build": "tsc"}}
+    known = guessed(tmp_path, {"apps/tool": tool | {"dependencies": {"commander": "14"}}})
+    assert toml(known)["services"] == {
+        "tool": {"package": "apps/tool", "entrypoint": "node dist/cli.js", "command": "--help"}
+    }
+    assert toml(guessed(tmp_path, {"apps/tool": tool}))["services"] == {
+        "tool": {"package": "apps/tool", "entrypoint": "node dist/cli.js"}
+    }
+
+
 def test_a_process_that_a_shell_script_starts_is_named_without_what_makes_it_one(tmp_path: Path) -> None:
     script = "#!/bin/sh\nnode /app/services/api/dist/jobs.js &\nexec crond\n"
     found = guessed(tmp_path, {"services/api": API}, **{"docker/start-jobs.sh": script})
