@@ -19,8 +19,12 @@ _PROCESS_WORDS = frozenset(
         *("consumers", "processor", "processors", "poller", "daemon", "listener", "subscriber", "runner", "relay"),
     }
 )
-_NEVER = frozenset({"dev", "develop", "development", "debug", "watch", "local", "test", "tests", "e2e", "ci", "bench"})
-_NEVER |= {"sample", "samples", "example", "demo"}
+_NEVER = frozenset(
+    {
+        *("dev", "develop", "development", "debug", "watch", "local", "test", "tests", "e2e", "ci", "bench"),
+        *("sample", "samples", "example", "demo"),
+    }
+)
 _NOT_PROCESSES = frozenset(
     {
         *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
@@ -29,8 +33,6 @@ _NOT_PROCESSES = frozenset(
         *("kill", "stop", "logs", "down", "emulators", "storybook", "docs", "preview", "stage", "development", "all"),
     }
 )
-
-
 _ONCE = frozenset({"reset", "clear", "purge", "flush", "drain", "refill", "backfill", "scripts"})
 """Words of scripts that end, though they name a queue or a worker."""
 
@@ -102,8 +104,8 @@ def all_in_one(texts: Mapping[str, str]) -> str:
     """The Dockerfile at the root whose image runs several programs under a supervisor; "" when there is none."""
     for file, text in texts.items():
         written = (parse_programs(name, body, "/") for name, body in heredocs(text))
-        supervised = re.search(r"^(?:CMD|ENTRYPOINT)\b.*\b(?:supervisord|pm2-runtime)\b", text, re.M)
-        if PRODUCTION.fullmatch(file) and (supervised or any(len(programs) > 1 for programs in written)):
+        started = re.search(r"^(?:CMD|ENTRYPOINT)\b.*\b(?:supervisord|pm2-runtime)\b", text, re.M)
+        if PRODUCTION.fullmatch(file) and (started or any(len(programs) > 1 for programs in written)):
             return file
     return ""
 

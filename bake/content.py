@@ -13,7 +13,7 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def _inputs(
         },
         "builds": _builds(files.get("plan/builds.json", '{"stages": {}}'), [s.name for s in compiled]),
         "layers": _layers(project, plan, image, files),
-        "installed": _installed(project, plan, [s.package for s in compiled]),
+        "installed": _installed(project, plan, [s.package for s in compiled if s.script]),
         "manifests": _manifests(project, files, [s.package for s in compiled]),
         "sources": {path: hash_of(path) for path in _sources(text)},
     }
@@ -159,11 +159,19 @@ def _layers(project: Project, plan: Plan, image: Image, files: Mapping[str, str]
     return [table, mine, _identities(project, paths)]
 
 
-def _installed(project: Project, plan: Plan, packages: Iterable[str]) -> Any:
-    """Lock entries that the builds of these packages can use: their own, dev ones too, and the root's."""
-    paths: set[str] = set()
-    for path in ("", *packages) if packages else ():
-        if path in project.workspace.lock.packages:
+def _installed(project: Project, plan: Plan, built: Sequence[str]) -> Any:
+    """Lock entries that the builds of these packages can use.
+
+    Their own, dev ones too, the root's and all types; every one where builds get the whole installation.
+    """
+    lock = project.workspace.lock
+    if not built:
+        return []
+    if not plan.isolated:
+        return _identities(project, lock.entries)
+    paths = {path for path, entry in lock.entries.items() if entry.name.startswith("@types/")}
+    for path in ("", *built):
+        if path in lock.packages:
             paths.update(_development(project, plan, path))
     return _identities(project, paths)
 

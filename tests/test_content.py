@@ -109,6 +109,22 @@ def test_a_package_with_another_integrity_concerns_the_services_that_need_it(wor
     assert "frontend" not in found
 
 
+def test_where_builds_get_the_whole_installation_every_update_concerns_every_image(workspace: Path) -> None:
+    def update(workspace: Path) -> None:
+        lock = json.loads((workspace / "package-lock.json").read_text())
+        lock["packages"]["node_modules/croner"]["integrity"] = "sha512-" + "A" * 86 + "=="
+        (workspace / "package-lock.json").write_text(json.dumps(lock))
+
+    before = hashes(workspace)
+    update(workspace)
+    assert [i for i in IMAGES if hashes(workspace)[i] != before[i]] == ["catalog-api"]
+    shared = (workspace / "bake.toml").read_text() + "\n[workspace]\nisolate = false\n"
+    (workspace / "bake.toml").write_text(shared)
+    after = hashes(workspace)
+    shutil.copy(ROOT / "examples" / "apphub" / "package-lock.json", workspace)
+    assert [i for i in IMAGES if hashes(workspace)[i] != after[i]] == list(IMAGES)
+
+
 def test_a_folders_hash_tells_names_contents_modes_and_links_apart(tmp_path: Path) -> None:
     seen = [load_hash(tmp_path, "f", lambda _: False)]
     (tmp_path / "f").mkdir()
