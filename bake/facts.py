@@ -41,7 +41,7 @@ _TOLD = (
         "*.config.cjs",
     ),
 )
-_TOLD_AT_ROOT = (*_TOLD, ".nvmrc", ".node-version", ".tool-versions", ".npmrc", "turbo.json")
+_TOLD_AT_ROOT = (*_TOLD, ".nvmrc", ".node-version", ".tool-versions", ".npmrc", "turbo.json", "nx.json")
 _SHARED_FOLDERS = ("docker", "deploy", "infra", "infra/docker", ".docker", "config", "scripts", "ops")
 _PACKAGE_FOLDERS = ("docker", ".docker", "config", "prisma", "prisma/schema")
 _MOST_FILES = 400

@@ -236,9 +236,17 @@ class _Tree:
     def imports(self, entries: tuple[str, ...]) -> tuple[Import, ...]:
         roles = self._roles(entries)
         found = [one for path, role in roles.items() for one in self._imports_of(path, build=role == "build")]
+        found += self._helpers(roles)
         self.scans.save()
         built = tuple(f"{self._place(output)}/" for output, _ in self.config.outputs)
         return tuple(sorted(found, key=lambda one: (one.file.startswith(built), one.file, one.line, one.name)))
+
+    def _helpers(self, roles: Mapping[str, str]) -> Iterator[Import]:
+        """What compiled sources import though no source says so, where the workspace has it."""
+        typed = any(role == "source" and path.endswith(("ts", "tsx")) for path, role in roles.items())
+        if self.config.helpers and typed and self.lock.resolve(self.package.path, "tslib"):
+            file = self._place(self.config.helpers)
+            yield Import(package=self.package.path, file=file, line=1, name="tslib", kind="static")
 
     def _place(self, directory: str) -> str:
         """Return an absolute directory relative to the workspace root."""

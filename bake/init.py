@@ -263,6 +263,8 @@ def _why_not(package: Package, start: Start, everything: WorkspaceFacts) -> str:
         return f"it is for {platform}"
     if any(package.path in everything.workspace.needs(p.path) for p in everything.workspace.packages):
         return ""
+    if "nx.json" in everything.texts and not package.scripts and package.path.startswith(_APPS):
+        return "Nx alone builds and starts it, and bake runs scripts: see docs/start.md"
     return start.reason if "start" in package.scripts else ""
 
 
@@ -274,6 +276,8 @@ def _main_start(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[Start,
         own = isinstance(words, str) or source.endswith((": bin", ": main"))
         if start.words and (own or _there(start.words, facts)):
             return start, source
+        if start.words:
+            start = Start(reason=f"`{' '.join(start.words)}` ({source}) starts a file that is not there")
         reasons.append(start)
     return (reasons or [Start(reason="no script, binary or Dockerfile starts it")])[0], ""
 
@@ -395,7 +399,11 @@ def _is_used(package: Package, everything: WorkspaceFacts) -> bool:
 
 def _may_run(package: Package, everything: WorkspaceFacts) -> bool:
     """Whether nobody uses a package, or its place says that it runs: frontends use the types of servers."""
-    return not _is_used(package, everything) or package.path.startswith(("apps/", "services/", "servers/"))
+    return not _is_used(package, everything) or package.path.startswith(_APPS)
+
+
+_APPS = ("apps/", "services/", "servers/")
+"""Folders whose packages run."""
 
 
 def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:

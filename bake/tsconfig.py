@@ -42,12 +42,14 @@ class TsConfig:
     base_url: where other bare names are tried first, "" when not set.
     outputs: (outDir, rootDir) pairs of the configuration and of those it refers to inside the package.
     keeps_imports: imports of which only types are used stay in the output.
+    helpers: the file whose output imports its helpers from tslib, "" when it has them in it.
     """
 
     aliases: tuple[Aliases, ...] = ()
     base_url: str = ""
     outputs: tuple[tuple[str, str], ...] = ()
     keeps_imports: bool = False
+    helpers: str = ""
 
 
 class TsConfigs:
@@ -77,6 +79,7 @@ class TsConfigs:
             base_url=next((option["baseUrl"] for option in options if option.get("baseUrl")), ""),
             outputs=tuple((one["outDir"], one.get("rootDir", "")) for one in options if one.get("outDir")),
             keeps_imports=any(_keeps_imports(option) for option in options),
+            helpers=file if any(map(_imports_helpers, options)) else "",
         )
 
     def _index(self, paths: Mapping[str, Sequence[str]]) -> Aliases:
@@ -204,3 +207,11 @@ def _keeps_imports(options: Mapping[str, Any]) -> bool:
         or options.get("importsNotUsedAsValues") in {"preserve", "error"}
         or bool(options.get("emitDecoratorMetadata"))  # annotations become values
     )
+
+
+def _imports_helpers(options: Mapping[str, Any]) -> bool:
+    """Source: typescriptlang.org/tsconfig, importHelpers.
+
+    With `noEmit`, a bundler with helpers of its own does the work; with `emitDeclarationOnly`, often TypeScript in one.
+    """
+    return bool(options.get("importHelpers")) and not options.get("noEmit")

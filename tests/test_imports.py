@@ -614,3 +614,37 @@ def test_what_a_bundler_takes_for_something_else_needs_no_provider(write: Write,
     )
     found = undeclared(workspace, "services/a", load_imports(workspace, "services/a"))
     assert [one.import_.name for one in found] == left
+
+
+TSLIB = {"node_modules/tslib": {"version": "2.8.1"}}
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"importHelpers": True}, ["tslib"]),
+        ({"importHelpers": True, "noEmit": True}, []),
+        ({"importHelpers": True, "emitDeclarationOnly": True}, ["tslib"]),
+        ({"importHelpers": False}, []),
+    ],
+    ids=["helpers", "a bundler's", "a loader's", "none"],
+)
+def test_helpers_that_the_compiler_imports_are_among_the_imports(
+    write: Write, options: Mapping[str, Any], found: list[str]
+) -> None:
+    base = {"tsconfig.base.json": {"compilerOptions": options}}
+    own = {"services/a/tsconfig.json": {"references": [{"path": "./tsconfig.app.json"}]}}
+    app = {"services/a/tsconfig.app.json": {"extends": "../../tsconfig.base.json"}, "services/a/src/x.ts": "export {};"}
+    workspace = write(TSLIB | base | own | app)
+    assert names(workspace) == found
+    missing = [
+        (u.import_.file, u.import_.name)
+        for u in undeclared(workspace, "services/a", load_imports(workspace, "services/a"))
+    ]
+    assert missing == [("services/a/tsconfig.json", name) for name in found]
+
+
+def test_helpers_are_no_matter_of_javascript_or_of_a_workspace_without_them(write: Write) -> None:
+    options = {"services/a/tsconfig.json": {"compilerOptions": {"importHelpers": True}}}
+    assert names(write(TSLIB | options | {"services/a/src/x.js": "1;"})) == []
+    assert names(write(options | {"services/a/src/x.ts": "export {};"})) == []

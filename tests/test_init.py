@@ -599,6 +599,13 @@ def test_a_dockerfile_in_a_folder_of_the_package_tells_the_port_and_not_before_i
     assert (process.words, process.port, found.node) == (("node", "dist/src/main"), 8081, 22)
 
 
+def test_an_app_that_nx_alone_starts_is_left_out_with_what_to_do(tmp_path: Path) -> None:
+    packages: dict[str, Mapping[str, object]] = {"apps/a": {"name": "a"}, "apps/b": API, "libs/l": {"name": "l"}}
+    found = guessed(tmp_path, packages, **{"nx.json": "{}"})
+    reason = "Nx alone builds and starts it, and bake runs scripts: see docs/start.md"
+    assert (found.left_out, found.libraries) == ((("apps/a", reason),), ("libs/l",))
+
+
 def test_a_command_line_tool_prints_its_help_where_nobody_gives_it_arguments(tmp_path: Path) -> None:
     tool = {"name": "tool", "bin": "dist/cli.js", "private": True, "scripts": {"build": "tsc"}}
     known = guessed(tmp_path, {"apps/tool": tool | {"dependencies": {"commander": "14"}}})
