@@ -116,7 +116,7 @@ def read_dirty(root: Path) -> tuple[str, ...]:
 
 def list_files(root: Path) -> tuple[str, ...]:
     """Every file below `root` that git tracks, relative to it; () without git."""
-    return tuple(p for p in git(root, "ls-files", "-z").split("\0") if p)
+    return _tracked(root)
 
 
 def read_files(root: Path, revision: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
@@ -211,5 +211,8 @@ def _listed(root: Path, *words: str) -> tuple[str, ...]:
 
 def list_ignored(root: Path) -> tuple[str, ...]:
     """Every file below `root` that git tracks although a .gitignore names it, relative to it; () without git."""
-    words = ("--cached", "--ignored", "--exclude-per-directory=.gitignore")
+    return _tracked(root, "--cached", "--ignored", "--exclude-per-directory=.gitignore")
+
+
+def _tracked(root: Path, *words: str) -> tuple[str, ...]:
     return tuple(p for p in git(root, "ls-files", "-z", *words).split("\0") if p)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import functools
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,11 @@ class Past(Project):
 
     now: Project
 
+    @functools.cached_property
+    def tracked(self) -> tuple[str, ...]:
+        """What git tracks today: the folder of old has no repository."""
+        return self.now.tracked
+
     def imports(self, package_path: str) -> tuple[Import, ...]:
         """What today's sources import; nothing for a package that is gone."""
         there = {p.path for p in self.now.packages}
@@ -53,7 +59,6 @@ def load_past(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         old = load_project(Path(folder, project.file.name), {}, secrets=project.secrets)
-        old = dataclasses.replace(old, tracked=project.tracked)
     return Past(**{f.name: getattr(old, f.name) for f in dataclasses.fields(Project)}, now=project)
 
 

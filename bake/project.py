@@ -66,8 +66,6 @@ class Project:
     patches: tuple[Patches, ...]
     """What patch-package changes after an install."""
     ignored: tuple[str, ...]
-    tracked: tuple[str, ...]
-    """Files that git tracks all the same."""
     """What git ignores, as .dockerignore patterns."""
     npmrc: str
     """The workspace's own .npmrc, or ""."""
@@ -82,6 +80,11 @@ class Project:
     def packages(self) -> tuple[Package, ...]:
         """The packages that images can be made of: the members, and the root where a service names it."""
         return named_packages(self.config, self.workspace)
+
+    @functools.cached_property
+    def tracked(self) -> tuple[str, ...]:
+        """Files that git tracks though `ignored` names them; git is asked when they are needed."""
+        return list_ignored(self.root)
 
     @property
     def folder(self) -> Path:
@@ -208,7 +211,6 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=load_git_ignored(root, (p.path for p in original.packages)),
-        tracked=list_ignored(root),
         npmrc=_text(root / ".npmrc"),
         secrets=places if secrets is None else secrets,
         absent=absent if secrets is None else (),
