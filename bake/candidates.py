@@ -76,8 +76,7 @@ def _runs_worker(text: str) -> bool:
 
 def supervised(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[Candidate]:
     """Programs of supervisor files, Procfiles and compose files that run this package."""
-    path = facts.package.path
-    own = {facts.package.file(name): text for name, text in facts.texts.items()}
+    path, own = facts.package.path, facts.placed
     for file, name, text in _supervisors({**own, **everything.texts}):
         folder = f"/{path}" if file in own else "/"
         for program in parse_programs(name, text, folder):

@@ -58,6 +58,11 @@ class PackageFacts:
     texts: Mapping[str, str]
     sources: Mapping[str, str]
 
+    @property
+    def placed(self) -> Mapping[str, str]:
+        """Its texts, by path from the workspace's root."""
+        return {self.package.file(name): text for name, text in self.texts.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceFacts:

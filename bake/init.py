@@ -508,19 +508,17 @@ def _but_served(judged: Iterable[Service | _Refused], served: _Served) -> Iterat
 def _extra(facts: PackageFacts, everything: WorkspaceFacts, main: Start) -> tuple[Process, ...]:
     """Processes beside the main one, from scripts, compose files and supervisors; each command once."""
     found: dict[tuple[str, ...], Process] = {}
-    seen = {main.words, _resolved(main.words)}
     own = slug(posixpath.basename(facts.package.path))
     for role, words, source in (*scripted(facts), *supervised(facts, everything)):
         start = _start(words, facts, everything)
         plain = start.words
         # What is called like the package is its main process, perhaps in the layout of another image.
-        known = plain in seen or _resolved(plain) in seen or (main.words and role == own)
+        known = _resolved(plain) == _resolved(main.words) or (main.words and role == own)
         key = _entry(plain)
         if not plain or not _there(plain, facts) or start.static or known or not role:
             continue
         if key in found and not (_is_compiled(plain) and not _is_compiled(found[key].words)):
             continue
-        seen |= {plain, _resolved(plain)}
         taken = {p.role for k, p in found.items() if k != key}
         found[key] = Process(
             role=role if role not in taken else f"{role}-{len(taken)}",
@@ -542,11 +540,11 @@ _OUTPUT = re.compile(r"^(?:\./)?(?:src|dist|build|lib|out)/(?:src/)?")
 def _entry(words: tuple[str, ...]) -> tuple[str, ...]:
     """A command as what it runs, be it a source or what is compiled of it: `tsx src/a.ts` is `node dist/a.js`."""
     if not words or words[0] not in _RUNS_FILES:
-        return words
+        return _resolved(words)
     pairs = enumerate(pairwise(words), 1)
     at = next((i for i, (option, w) in pairs if not w.startswith("-") and option not in _WITH_VALUE), 0)
     if not at:
-        return words
+        return _resolved(words)
     return (re.sub(r"\.[cm]?[jt]sx?$", "", _OUTPUT.sub("", words[at])), *words[at + 1 :])
 
 
@@ -579,7 +577,7 @@ def _named(services: tuple[Service, ...]) -> tuple[Service, ...]:
 
 
 def _dockerfiles(facts: WorkspaceFacts) -> Iterator[tuple[str, Dockerfile]]:
-    texts = {f.package.file(name): text for f in facts.packages for name, text in f.texts.items()}
+    texts = {path: text for f in facts.packages for path, text in f.placed.items()}
     for path, text in {**facts.texts, **texts}.items():
         if PRODUCTION.fullmatch(posixpath.basename(path)):
             yield path, parse_dockerfile(text)
@@ -690,8 +688,7 @@ def _arguments(
     facts: PackageFacts, everything: WorkspaceFacts, read: Sequence[str]
 ) -> tuple[tuple[tuple[str, str], ...], str]:
     """The variables that a Dockerfile of today builds with, their defaults, and the Dockerfile."""
-    own = {facts.package.file(name): text for name, text in facts.texts.items()}
-    for file, text in {**own, **everything.texts}.items():
+    for file, text in {**facts.placed, **everything.texts}.items():
         if PRODUCTION.fullmatch(posixpath.basename(file)):
             defaults = build_arguments(text)
             if found := tuple((name, defaults[name]) for name in read if name in defaults):
