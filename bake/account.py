@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.errors import UsageError
+from bake.generated import replace_file
 from bake.progress import Progress, StageTime, Step
 from bake.timeline import plain
 
@@ -149,9 +150,7 @@ def parse_account(text: str) -> Account:
 
 def write_account(folder: Path, account: Account) -> None:
     """Leave the account in .bake/; the file appears whole. Raises OSError."""
-    new = folder / f".{FILE_NAME}.new"
-    new.write_text(render_account(account), encoding="utf-8")
-    new.replace(folder / FILE_NAME)
+    replace_file(folder / FILE_NAME, render_account(account))
 
 
 def load_account(folder: Path) -> Account:

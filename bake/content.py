@@ -32,24 +32,16 @@ _SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
 _LENGTH = 16
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """What an image is made of. hash: 16 hex digits. bases: images of registries among it that no digest pins."""
-
-    hash: str
-    bases: tuple[str, ...] = ()
-
-
 def load_contents(project: Project, plan: Plan) -> Mapping[str, str]:
     """Target -> hash of its inputs, for every image of the plan and the monolith."""
-    found = {target: i.hash for target, i in load_inputs(project, plan, render(project, plan)).items()}
+    found = dict(load_inputs(project, plan, render(project, plan)))
     if plan.monolith:
         found["monolith"] = _load_monolith(project, plan.monolith)
     return found
 
 
-def load_inputs(project: Project, plan: Plan, files: Mapping[str, str]) -> Mapping[str, Inputs]:
-    """Target -> its inputs, for every image of the plan. files: the rendered ones."""
+def load_inputs(project: Project, plan: Plan, files: Mapping[str, str]) -> Mapping[str, str]:
+    """Target -> hash of its inputs, for every image of the plan. files: the rendered ones."""
     ignores = parse_dockerignore(files["Dockerfile.dockerignore"])
     hash_of = functools.cache(lambda path: load_hash(project.root, path, ignores))
     stages = _stages(files["Dockerfile"])
@@ -57,15 +49,8 @@ def load_inputs(project: Project, plan: Plan, files: Mapping[str, str]) -> Mappi
     for image in plan.images:
         # The stage of all services' folders says of this image no more than its own copy and WORKDIR do.
         reached = {name: stages[name] for name in _reached(stages, image.stage) if name != "homes"}
-        inputs = _inputs(project, plan, image, files, reached, hash_of)
-        found[image.target] = Inputs(hash=digest(inputs), bases=_bases(stages, reached))
+        found[image.target] = digest(_inputs(project, plan, image, files, reached, hash_of))
     return found
-
-
-def _bases(stages: Mapping[str, str], reached: Mapping[str, str]) -> tuple[str, ...]:
-    starts = (_STAGE.match(text) for text in reached.values())
-    named = {start["base"] for start in starts if start and "@" not in start["base"]}
-    return tuple(sorted(named - {"scratch", *stages}))
 
 
 def _inputs(

@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bake.content import Inputs, digest, load_inputs
+from bake.content import digest, load_inputs
 from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
+from bake.generated import replace_file
 from bake.plan import Plan
 from bake.project import Project
 from bake.reference import parse_reference
@@ -47,12 +48,12 @@ Memory = Mapping[str, Made]
 class Standing:
     """What is known before a build.
 
-    plan: as asked for. inputs: by target, empty where nobody can tell what is up to date. made: target -> what an
-    earlier build made of the same. ask: names -> what the engine has under them.
+    plan: as asked for. inputs: target -> hash of them, empty where nobody can tell what is up to date. made: target ->
+    what an earlier build made of the same. ask: names -> what the engine has under them.
     """
 
     plan: Plan
-    inputs: Mapping[str, Inputs] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, Made] = field(default_factory=dict)
     ask: Callable[[Sequence[str]], Mapping[str, Kept]] = lambda _: {}
 
@@ -72,7 +73,7 @@ class Standing:
         pool.shutdown(wait=False)
         return asking
 
-    @property
+    @cached_property
     def current(self) -> Mapping[str, Kept]:
         """Target -> its image, of those that are up to date: all their names still lead to what was made."""
         names = {t: self.plan.references_of(t) for t in self.made}
@@ -86,8 +87,7 @@ class Standing:
     @property
     def gone(self) -> tuple[str, ...]:
         """The targets that were made just so, and that the engine does not have any more."""
-        current = self.current
-        return tuple(t for t in self.made if t not in current)
+        return tuple(t for t in self.made if t not in self.current)
 
 
 def load_standing(
@@ -103,7 +103,7 @@ def load_standing(
     if force or not memory:
         return Standing(plan=plan, inputs=load_inputs(project, plan, files))
     with ThreadPoolExecutor(1) as pool:
-        resolving = pool.submit(_resolved, _unpinned(plan), environment)
+        resolving = pool.submit(_resolved, _unpinned(plan.build_base, *_runtime_bases(plan).values()), environment)
         inputs = load_inputs(project, plan, files)
         keys = image_keys(project, plan, inputs, resolving.result())
     made = {t: memory[key] for t, key in keys.items() if key in memory}
@@ -117,32 +117,30 @@ def _kept(names: Sequence[str]) -> Mapping[str, Kept]:
     return {}
 
 
-def _unpinned(plan: Plan) -> list[str]:
-    named = {plan.build_base, *(s.base for s in plan.services)}
-    return sorted(n for n in named if "@" not in n)
+def _runtime_bases(plan: Plan) -> Mapping[str, str]:
+    return {s.service: s.base for s in plan.services}
+
+
+def _unpinned(*bases: str) -> list[str]:
+    return sorted({b for b in bases if "@" not in b})
 
 
 def _resolved(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
     return engine_digests(environment, mirrors(), names) if names else {}
 
 
-def image_keys(
-    project: Project, plan: Plan, inputs: Mapping[str, Inputs], bases: Mapping[str, str]
-) -> Mapping[str, str]:
+def image_keys(project: Project, plan: Plan, inputs: Mapping[str, str], bases: Mapping[str, str]) -> Mapping[str, str]:
     """Target -> hash of all that decides its image, names and labels too, of the images that the plan selects.
 
     bases: base image -> digest, of those that no digest pins; targets whose base is not there get no key.
     """
-    attested = project.config.attestations
-    return {
-        i.target: digest([inputs[i.target].hash, i, plan.platforms, plan.epoch, attested, used])
-        for i in plan.selected()
-        if i.target in inputs and (used := _used(inputs[i.target].bases, bases)) is not None
-    }
-
-
-def _used(names: Sequence[str], bases: Mapping[str, str]) -> list[tuple[str, str]] | None:
-    return [(n, bases[n]) for n in names] if all(n in bases for n in names) else None
+    attested, runtime = project.config.attestations, _runtime_bases(plan)
+    found = {}
+    for image in plan.selected():
+        used = [(n, bases.get(n)) for n in _unpinned(plan.build_base, runtime[image.service])]
+        if image.target in inputs and all(resolved for _, resolved in used):
+            found[image.target] = digest([inputs[image.target], image, plan.platforms, plan.epoch, attested, used])
+    return found
 
 
 def learn(
@@ -154,7 +152,8 @@ def learn(
     engine has. Raises OSError.
     """
     plan, said = standing.plan, built.progress.bases()
-    bases = {n: said[c] for n in _unpinned(plan) if (c := str(parse_reference(n))) in said}
+    names = _unpinned(plan.build_base, *_runtime_bases(plan).values())
+    bases = {n: said[c] for n in names if (c := str(parse_reference(n))) in said}
     keys = image_keys(project, plan, standing.inputs, bases)
     made = {
         key: Made(id=there.id, digest=built.digest(target), platforms=tuple(platforms))
@@ -185,7 +184,5 @@ def _made(value: Mapping[str, Any]) -> Made:
 
 def write_memory(folder: Path, memory: Memory) -> None:
     """Leave the memory in .bake/; the file appears whole. Raises OSError."""
-    new = folder / f".{FILE_NAME}.new"
     table = {"format": _FORMAT, "made": {k: asdict(v) for k, v in memory.items()}}
-    new.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    new.replace(folder / FILE_NAME)
+    replace_file(folder / FILE_NAME, json.dumps(table, indent=1) + "\n")

@@ -30,6 +30,13 @@ def ignore_in_git(folder: Path) -> None:
     _write(folder / ".gitignore", "*\n")
 
 
+def replace_file(file: Path, text: str) -> None:
+    """Write a file that appears whole or not at all; its folder is there. Raises OSError."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(file)
+
+
 def _write(path: Path, text: str) -> None:
     data = text.encode()
     if not path.is_file() or path.read_bytes() != data:

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from bake.engine import image_ids, save_images
 from bake.errors import EngineError, RegistryError
+from bake.generated import replace_file
 from bake.reference import parse_reference
 from bake.registry import Registry
 from bake.stored import Contents, Layer, Stored, compressed_size, read_contents, read_stored, unpacked_size
@@ -210,6 +211,4 @@ def _keep(cache: Path, known: _Known, used: set[str]) -> None:
         "contents": {digest: dataclasses.asdict(given) for digest, given in contents.items()},
     }
     cache.mkdir(parents=True, exist_ok=True)
-    new = cache / ".images.json.new"
-    new.write_text(json.dumps(table), encoding="utf-8")
-    new.replace(cache / "images.json")
+    replace_file(cache / "images.json", json.dumps(table))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bake.generated import replace_file
 from bake.git import Changes, read_changes, read_dirty
 from bake.past import without_credentials
 from bake.progress import Progress, Step
@@ -137,9 +138,7 @@ def load_record(folder: Path) -> Record:
 
 def write_record(folder: Path, record: Record) -> None:
     """Leave the record in .bake/; the file appears whole. Raises OSError."""
-    new = folder / f".{FILE_NAME}.new"
-    new.write_text(render_record(record), encoding="utf-8")
-    new.replace(folder / FILE_NAME)
+    replace_file(folder / FILE_NAME, render_record(record))
 
 
 def render_record(record: Record) -> str:

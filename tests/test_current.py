@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.content import Inputs, load_inputs
+from bake.content import load_inputs
 from bake.current import (
     Made,
     Memory,
@@ -40,12 +40,12 @@ def plan(project: Project) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def inputs(project: Project, plan: Plan) -> Mapping[str, Inputs]:
+def inputs(project: Project, plan: Plan) -> Mapping[str, str]:
     return load_inputs(project, plan, render(project, plan))
 
 
 @pytest.fixture
-def keys(project: Project, plan: Plan, inputs: Mapping[str, Inputs]) -> Mapping[str, str]:
+def keys(project: Project, plan: Plan, inputs: Mapping[str, str]) -> Mapping[str, str]:
     return image_keys(project, plan, inputs, BASES)
 
 
@@ -96,7 +96,7 @@ def test_names_labels_times_and_platforms_decide_an_image_too(
 
 
 def test_a_base_image_that_moved_decides_and_one_that_nobody_resolves_leaves_no_key(
-    project: Project, plan: Plan, inputs: Mapping[str, Inputs], keys: Mapping[str, str]
+    project: Project, plan: Plan, inputs: Mapping[str, str], keys: Mapping[str, str]
 ) -> None:
     moved = image_keys(project, plan, inputs, {**BASES, "node:24-slim": "sha256:new"})
     assert not set(moved.values()) & set(keys.values())
