@@ -512,19 +512,13 @@ def _rows(standing: "Standing", built: Mapping[str, dict[str, Any]]) -> list[dic
 
 
 def _current_row(standing: "Standing", target: str) -> dict[str, Any]:
-    made = standing.made[target]
-    return {
-        "image": target,
-        "platforms": list(made.platforms),
-        "digest": made.digest,
-        "bytes": standing.current[target].bytes,
-        **_NOTHING,
-        "references": list(standing.plan.references_of(target)),
-    }
+    from bake.engine import Built
+    from bake.progress import Progress
 
-
-_NOTHING: Mapping[str, Any] = {"seconds": 0.0, "steps": 0, "cached": 0, "ran": 0, "stages": []}
-"""The account of an image that was up to date."""
+    made, plan = standing.made[target], standing.plan
+    nothing = Built(metadata={}, progress=Progress())
+    row = _row(target, plan.references_of(target), plan, nothing, standing.current[target].bytes)
+    return row | {"platforms": list(made.platforms), "digest": made.digest}
 
 
 def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", bytes_: int | None) -> dict[str, Any]:
