@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bake.plan import Request, make_plan
-from bake.project import load_project
+from bake.plan import Request, load_project, make_plan
 from bake.render import render
-from bake.report import table
+from bake.table import table
 from tests.generate import generate
 
 ROOT = Path(__file__).parents[1]

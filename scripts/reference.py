@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bake import cli
-from bake.config import Config, config_schema
-from bake.schema import Rule, toml_key
+from bake import commands
+from bake.config import Config, Rule, config_schema
+from bake.config.typed import toml_key
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -63,12 +63,12 @@ def _read(file: Path) -> str:
 
 
 def _cli_page() -> str:
-    names = sorted(cli.COMMANDS)
-    index = "".join(f"| [`{name}`](#bake-{name}) | {_cell(_sentence(cli.COMMANDS[name]))} |\n" for name in names)
+    names = sorted(commands.COMMANDS)
+    index = "".join(f"| [`{name}`](#bake-{name}) | {_cell(_sentence(commands.COMMANDS[name]))} |\n" for name in names)
     parts = [
         _NOTE,
         f"{_CLI_INTRO}\n| command | what it does |\n|---|---|\n{index}",
-        "## Options of every command\n\n" + _options(cli.common_parser()),
+        "## Options of every command\n\n" + _options(commands.common_parser()),
         _STATUS,
         *(_command(name) for name in names),
     ]
@@ -101,13 +101,13 @@ _STATUS = """\
 
 
 def _command(name: str) -> str:
-    parser = cli.command_parser(name)
+    parser = commands.command_parser(name)
     text = "\n".join(line.strip() for line in (parser.description or "").strip().splitlines())
     return f"## bake {name}\n\n{text}\n\n{_options(parser, own=True)}"
 
 
 def _options(parser: argparse.ArgumentParser, *, own: bool = False) -> str:
-    shared = {a.dest for a in cli.common_parser()._actions} if own else set()
+    shared = {a.dest for a in commands.common_parser()._actions} if own else set()
     actions = [a for a in parser._actions if a.dest not in {"help", *shared}]
     rows = "".join(f"| {_names(a)} | {_cell(_meaning(a))} |\n" for a in actions if a.help is not argparse.SUPPRESS)
     return f"| argument | meaning |\n|---|---|\n{rows}" if rows else "No arguments of its own.\n"

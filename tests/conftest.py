@@ -6,45 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bake.plan import Plan, Request, make_plan
-from bake.project import Project, load_project
+from bake.plan import Plan, Project, Request, load_project, make_plan
 
 ROOT = Path(__file__).parents[1]
-
-TOOLS = frozenset(
-    {
-        "test_affected",
-        "test_carve",
-        "test_carve_builds",
-        "test_carve_walk",
-        "test_carved",
-        "test_cli",
-        "test_closure_npm",
-        "test_completion",
-        "test_content",
-        "test_deploy",
-        "test_docs",
-        "test_eject",
-        "test_images",
-        "test_init",
-        "test_lock",
-        "test_manifest",
-        "test_matrix",
-        "test_npm_registry",
-        "test_page",
-        "test_patches",
-        "test_publish",
-        "test_record",
-        "test_registry",
-        "test_render",
-        "test_root_package",
-        "test_semver",
-        "test_serve",
-        "test_transport",
-        "test_workflows",
-    }
-)
-"""Modules that run real npm, node, git, buildx or servers: true to life, and seconds instead of milliseconds."""
 
 
 def pytest_configure() -> None:
@@ -60,10 +24,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of those modules, so that `scripts/test unit` stays a matter of seconds."""
+    """Mark each test by the folder that it lies in: `unit`, `tools` or `engine`."""
     for item in items:
-        if item.path.stem in TOOLS:
-            item.add_marker(pytest.mark.tools)
+        suite = item.path.relative_to(ROOT / "tests").parts[0]
+        if suite in ("tools", "engine"):
+            item.add_marker(suite)
 
 
 @pytest.fixture(scope="session")

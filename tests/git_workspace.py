@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bake.affected import Reason
+from bake.build import Reason
 from bake.commands.affected import since_revision
-from bake.context import Context
 from bake.plan import Request, make_plan
+from bake.session import Context
 
 CONFIG = """\
 [project]

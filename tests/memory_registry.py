@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 
-from bake.registry import INDEX_TYPES, MANIFEST_TYPES, Registry
+from bake.registry import INDEX_TYPES, Registry
+from bake.registry.oci import MANIFEST_TYPES
 from tests.scripted_server import Answer, Asked, scripted_server
 
 _MANIFEST = re.compile(r"/v2/(?P<name>.+)/manifests/(?P<target>[^/]+)")

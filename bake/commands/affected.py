@@ -7,14 +7,26 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from bake.affected import Edits, Reason, Side, affected, everything, first, monolith
-from bake.context import Context, add_plan_arguments
+from bake.build import (
+    Edits,
+    Past,
+    Reason,
+    Side,
+    State,
+    affected,
+    changed_templates,
+    everything,
+    first,
+    load_changes,
+    load_past,
+    load_record,
+    monolith,
+)
 from bake.errors import ConfigError, WorkspaceError
 from bake.git import Changes, list_files, read_changes
-from bake.past import Past, changed_templates, load_past
 from bake.plan import make_plan
-from bake.record import State, load_changes, load_record
-from bake.report import table
+from bake.session import Context, add_plan_arguments
+from bake.table import table
 
 if TYPE_CHECKING:
     from bake.plan import Plan, Request

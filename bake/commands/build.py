@@ -10,22 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bake.check import check, errors
 from bake.commands.check import show
-from bake.context import Context, add_plan_arguments
+from bake.config import size
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
-from bake.generated import write_files
-from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
-from bake.report import cached_steps, size, table
+from bake.files import write_files
+from bake.plan import check, errors
+from bake.publish import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
+from bake.session import Context, add_plan_arguments
+from bake.table import cached_steps, table
 
 if TYPE_CHECKING:
-    from bake.account import Account
-    from bake.current import Standing
-    from bake.engine import Built, Capabilities, Kept
-    from bake.plan import Plan
-    from bake.progress import Progress
-    from bake.project import Project
-    from bake.record import State
+    from bake.build import Account, Standing, State
+    from bake.engine import Built, Capabilities, Kept, Progress
+    from bake.plan import Plan, Project
     from bake.registry import Registry
 
 
@@ -62,7 +59,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     try:
         return _run(context, arguments)
     except BakeError as error:
-        from bake.summary import failure
+        from bake.report import failure
 
         _summarise(context, failure(str(error), context.noted))
         raise
@@ -84,9 +81,8 @@ def _run(context: Context, arguments: argparse.Namespace) -> int:
 
 def _run_build(context: Context, plan: "Plan", arguments: argparse.Namespace) -> int:
     """Build unless everything is up to date. The engine is asked what it can do while the plan is made ready."""
-    from bake.engine import preload, probe
-    from bake.progress import Progress
-    from bake.summary import summary
+    from bake.engine import Progress, preload, probe
+    from bake.report import summary
 
     arguments.builder = arguments.builder or configured_builder(context)
     started = time.monotonic()
@@ -108,7 +104,7 @@ def _run_build(context: Context, plan: "Plan", arguments: argparse.Namespace) ->
 
 def _standing(context: Context, plan: "Plan", arguments: argparse.Namespace, files: Mapping[str, str]) -> "Standing":
     """The images that are up to date; none when the user wants more of the build than images in the engine."""
-    from bake.current import Standing, load_standing
+    from bake.build import Standing, load_standing
 
     if plan.push or arguments.set:
         return Standing(plan=plan)
@@ -124,8 +120,8 @@ def _build(
     started: float,
 ) -> list[dict[str, Any]]:
     """Build what is not up to date; gives the rows of all that was asked for. started: by the monotonic clock."""
+    from bake.build import joined
     from bake.engine import check as check_engine
-    from bake.phased import joined
 
     arguments.targets = list(standing.changed or standing.gone)
     plan = dataclasses.replace(standing.plan, targets=tuple(arguments.targets))
@@ -177,7 +173,7 @@ def adapted(context: Context, plan: "Plan", arguments: argparse.Namespace, capab
 
 def _cached(context: Context, plan: "Plan", capabilities: "Capabilities") -> "Plan":
     """The plan with the cache that there is and can be written."""
-    from bake.phased import settle
+    from bake.build import settle
     from bake.registry import load_registry
 
     if plan.cache.note:
@@ -239,8 +235,7 @@ def _push(
 ) -> tuple[list[dict[str, Any]], "Built"]:
     """Push in two phases and leave the manifest of it; gives the result's rows and what was built."""
     from bake import publish
-    from bake.engine import Built
-    from bake.progress import Progress
+    from bake.engine import Built, Progress
     from bake.registry import load_registry
 
     wishes = context.project.config.attestations
@@ -330,11 +325,10 @@ def _bake(
     sets: Sequence[str] = (),
 ) -> "Built":
     """Run bake. sets: a push's outputs; a push, which may have to run again, has lines."""
+    from bake.build import StepLines, explained, overgrown, run_phases
     from bake.engine import BuildOptions, StepFailedError, run_bake
-    from bake.phased import overgrown, run_phases
-    from bake.project import FOLDER
+    from bake.plan import FOLDER
     from bake.registry import load_registry
-    from bake.steps import StepLines, explained
 
     options = BuildOptions(
         targets=plan.targets,
@@ -355,7 +349,7 @@ def _bake(
     try:
         built = run_phases(plan, options, run)
     except StepFailedError as error:
-        raise explained(context, plan, error.step) from None
+        raise explained(context.project, plan, error.step) from None
     _record(context, plan, state, built)
     _budget(context, arguments)
     for warning in overgrown(plan.cache, load_registry(context.environment)):
@@ -384,8 +378,7 @@ def _tried(context: Context, run: Callable[[], "Built"]) -> "Built":
 
 def _budget(context: Context, arguments: argparse.Namespace) -> None:
     """Warn when the engine's cache has outgrown bake.toml's budget."""
-    from bake.disk import cache_usage, parse_size, total
-    from bake.engine import read_cache_usage
+    from bake.engine import cache_usage, parse_size, read_cache_usage, total
 
     budget = context.project.config.cache.budget
     if budget is None:
@@ -398,7 +391,7 @@ def _budget(context: Context, arguments: argparse.Namespace) -> None:
 
 def _draw(context: Context, plan: "Plan", file: Path, built: "Built") -> None:
     """Write the timeline; a build does not fail by it."""
-    from bake.timeline import timeline
+    from bake.report import timeline
 
     try:
         file.write_text(timeline(built.progress, title=f"{plan.project}: {len(plan.targets)} images"), encoding="utf-8")
@@ -408,8 +401,7 @@ def _draw(context: Context, plan: "Plan", file: Path, built: "Built") -> None:
 
 def _state(context: Context, plan: "Plan") -> "State":
     """The workspace as this build finds it, for `bake why`."""
-    from bake.past import wanted
-    from bake.record import load_state
+    from bake.build import load_state, wanted
 
     config, environment = context.project.config, context.environment
     values = [v for p in config.packages.values() for v in p.args.values() if not isinstance(v, str)]
@@ -423,7 +415,7 @@ def _state(context: Context, plan: "Plan") -> "State":
 
 def _record(context: Context, plan: "Plan", state: "State", built: "Built") -> None:
     """Leave what `bake why` needs; a build does not fail by it."""
-    from bake.record import add, first_step, load_record, write_record
+    from bake.build import add, first_step, load_record, write_record
 
     folder = context.project.folder
     steps = {target: first_step(built.progress, target) for target in plan.targets}
@@ -447,8 +439,8 @@ def _account(
     before: Release | None,
 ) -> None:
     """Leave what `bake report` and the step's summary tell; a build does not fail by it."""
-    from bake.account import write_account
-    from bake.summary import size_changes, summary
+    from bake.build import write_account
+    from bake.report import size_changes, summary
 
     account = _told(context, plan, rows, built.progress, seconds)
     with contextlib.suppress(OSError):
@@ -460,7 +452,7 @@ def _account(
 def _told(
     context: Context, plan: "Plan", rows: Sequence[Mapping[str, Any]], progress: "Progress", seconds: float
 ) -> "Account":
-    from bake.account import Account, built_images, ran_steps, warnings_of
+    from bake.build import Account, built_images, ran_steps, warnings_of
 
     return Account(
         project=plan.project,
@@ -491,7 +483,7 @@ def _built_rows(
     context: Context, standing: "Standing", platforms: Sequence[str], built: "Built"
 ) -> dict[str, dict[str, Any]]:
     """Target -> row of what was built. The engine's word on it is kept for the next time."""
-    from bake.current import learn
+    from bake.build import learn
     from bake.engine import kept_images
 
     plan = standing.plan
@@ -512,8 +504,7 @@ def _rows(standing: "Standing", built: Mapping[str, dict[str, Any]]) -> list[dic
 
 
 def _current_row(standing: "Standing", target: str) -> dict[str, Any]:
-    from bake.engine import Built
-    from bake.progress import Progress
+    from bake.engine import Built, Progress
 
     made, plan = standing.made[target], standing.plan
     nothing = Built(metadata={}, progress=Progress())

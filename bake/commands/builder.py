@@ -4,14 +4,13 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from bake.context import Context
 from bake.errors import ConfigError, EngineError
-from bake.report import table
+from bake.session import Context
+from bake.table import table
 
 if TYPE_CHECKING:
-    from bake.builder import Listed
     from bake.config import Builder
-    from bake.engine import Capabilities
+    from bake.engine import Capabilities, Listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +36,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 def _up(context: Context, builder: "Builder") -> int:
     """Create what is missing, start it, and see that it takes every platform of the project."""
-    from bake.builder import create_commands, differences, unbuildable
-    from bake.engine import create_builder, find_builder, start_builder
+    from bake.engine import create_builder, create_commands, differences, find_builder, start_builder, unbuildable
 
     listed = find_builder(builder.name)
     if listed is None:
@@ -70,8 +68,7 @@ def _down(context: Context, builder: "Builder", *, keep_state: bool) -> int:
 
 
 def _status(context: Context, builder: "Builder | None", arguments: argparse.Namespace) -> int:
-    from bake.builder import differences
-    from bake.engine import find_builder, probe
+    from bake.engine import differences, find_builder, probe
 
     name = builder.name if builder else None
     listed = find_builder(name)

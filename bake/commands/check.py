@@ -5,8 +5,8 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from bake.check import Finding, check, errors
-from bake.context import Context, add_plan_arguments
+from bake.plan import Finding, check, errors
+from bake.session import Context, add_plan_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

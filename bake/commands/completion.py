@@ -3,9 +3,10 @@
 import argparse
 import importlib
 
+from bake.commands import COMMANDS, common_parser
 from bake.completion import SHELLS, read_command, render_completion
-from bake.context import Context, find_config
 from bake.errors import BakeError
+from bake.session import Context, find_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +18,6 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     """Print it."""
     if arguments.shell == "targets":
         return _targets(context)
-    from bake.cli import COMMANDS, common_parser
-
     parsers = {name: argparse.ArgumentParser(prog=f"bake {name}", parents=[common_parser()]) for name in COMMANDS}
     for name, parser in parsers.items():
         importlib.import_module(f"bake.commands.{name.replace('-', '_')}").add_arguments(parser)

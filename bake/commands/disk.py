@@ -5,9 +5,10 @@ import dataclasses
 import json
 
 from bake.commands.build import configured_builder
-from bake.context import Context
-from bake.disk import cache_usage, image_usage, total
-from bake.report import size, table
+from bake.config import size
+from bake.engine import cache_usage, image_usage, total
+from bake.session import Context
+from bake.table import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

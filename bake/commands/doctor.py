@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.context import Context, find_config
-from bake.doctor import Facts, Line, Needs, Problem, failed, judge
+from bake.engine import Facts, Line, Needs, Problem, failed, judge
 from bake.errors import BakeError
+from bake.session import Context, find_config
 
 if TYPE_CHECKING:
     from bake.engine import Capabilities
-    from bake.project import Project
+    from bake.plan import Project
 
 _TIMEOUT = 20
 """Seconds that a tool or registry has to answer."""
@@ -84,8 +84,8 @@ def _configured(project: "Project | None") -> str | None:
 
 
 def _needs(context: Context, project: "Project") -> Needs:
-    from bake.managers import parse_package_manager
-    from bake.processes import image_node
+    from bake.guess import image_node
+    from bake.workspace import parse_package_manager
 
     config, manifest = project.config, project.workspace.root_package.manifest
     engines = manifest.get("engines")

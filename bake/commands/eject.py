@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bake import __version__
-from bake.context import Context
-from bake.eject import behind, changes, make_ejected, strip_header
 from bake.errors import UsageError
-from bake.project import EJECTED, TEMPLATES, Project
+from bake.plan import EJECTED, TEMPLATES, Project
+from bake.render import behind, changes, make_ejected, strip_header
+from bake.session import Context
 
 ORIGINALS = "original"
 """Where copies as bake shipped them lie, below EJECTED: what they are compared with."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, parse_config
-from bake.context import Context
 from bake.errors import BakeError, ConfigError
+from bake.session import Context
 from bake.workspace import shown
 
 if TYPE_CHECKING:
-    from bake.init import Guess, Service
+    from bake.guess import Guess, Service
     from bake.workspace import Workspace
 
 WORKFLOW = ".github/workflows/images.yml"
@@ -53,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Write, print or propose."""
-    from bake.facts import load_facts
-    from bake.init import guess
+    from bake.guess import guess, load_facts
     from bake.workspace import load_workspace
 
     workspace = load_workspace(_root(context))
@@ -82,7 +81,7 @@ def _root(context: Context) -> Path:
 
 
 def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "Guess", workspace: "Workspace") -> int:
-    from bake.draft import amend, difference, render_config
+    from bake.guess import amend, difference, render_config
 
     if file.is_file() and not arguments.force:
         old = file.read_text(encoding="utf-8")
@@ -108,10 +107,9 @@ def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "
 
 def _tried(context: Context, file: Path, found: "Guess") -> "Guess":
     """Plan with what was written, which knows more: cycles between builds, and all that images hold."""
-    from bake.draft import render_config
-    from bake.plan import Request, make_plan
-    from bake.project import load_project
-    from bake.scripts import advise
+    from bake.guess import render_config
+    from bake.lockfile import advise
+    from bake.plan import Request, load_project, make_plan
 
     try:
         try:

@@ -7,18 +7,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bake.affected import way
+from bake.build import way
 from bake.commands.size import add_source_arguments, load_images
-from bake.context import Context
+from bake.config import size
 from bake.errors import UsageError
-from bake.report import size, table
+from bake.session import Context
+from bake.table import table
 from bake.workspace import ROOT, shown
 
 if TYPE_CHECKING:
-    from bake.closure import Lock
-    from bake.images import Images
+    from bake.images import Images, Stored
+    from bake.lockfile import Lock
     from bake.plan import ServiceStage
-    from bake.stored import Stored
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bake.commands.size import add_source_arguments, load_images
-from bake.context import Context, add_plan_arguments
+from bake.config import size
 from bake.errors import EngineError, RegistryError, ReleaseError
-from bake.report import size, table
+from bake.session import Context, add_plan_arguments
+from bake.table import table
 
 if TYPE_CHECKING:
-    from bake.closure import LayerClass
     from bake.images import Images
-    from bake.plan import Plan
+    from bake.plan import LayerClass, Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

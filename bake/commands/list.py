@@ -4,8 +4,8 @@ import argparse
 import json
 import shlex
 
-from bake.context import Context, add_plan_arguments
-from bake.report import table
+from bake.session import Context, add_plan_arguments
+from bake.table import table
 from bake.workspace import shown
 
 

@@ -4,14 +4,23 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from bake.closure import Lock, MissingPlatformPackage, missing_platform_packages
-from bake.context import Context
 from bake.errors import RegistryError
-from bake.lock import FILE_NAME, LockedImage, load_lock, make_lock, stale, write_lock
-from bake.project import Project
+from bake.lockfile import (
+    FILE_NAME,
+    Lock,
+    LockedImage,
+    MissingPlatformPackage,
+    load_lock,
+    make_lock,
+    missing_platform_packages,
+    stale,
+    write_lock,
+)
+from bake.plan import Project
+from bake.session import Context
 
 if TYPE_CHECKING:
-    from bake.npm_registry import NpmRegistry
+    from bake.registry import NpmRegistry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +51,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 
 def base_images(project: Project) -> tuple[str, ...]:
     """Canonical references of the base images that bake.lock pins."""
-    from bake.reference import parse_reference
+    from bake.config import parse_reference
 
     base, services = project.config.base, project.config.services.values()
     named = (base.build, base.runtime, *(s.base for s in services if s.base))
@@ -80,15 +89,15 @@ def _current(context: Context, images: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _npm(context: Context) -> "NpmRegistry":
-    from bake.npm_registry import NpmRegistry, load_npm_settings
+    from bake.registry import NpmRegistry, load_npm_settings
 
     return NpmRegistry(load_npm_settings(context.project.root, context.environment))
 
 
 def _resolver(context: Context) -> Callable[[str], LockedImage]:
     """Reference -> what it is locked to; Docker Hub's images through the engine's mirrors when need be."""
+    from bake.config import parse_reference
     from bake.engine import mirrors
-    from bake.reference import parse_reference
     from bake.registry import load_resolver
 
     resolve = load_resolver(context.environment, mirrors())

@@ -5,10 +5,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bake.context import Context
 from bake.errors import BakeError, CheckError, UsageError
-from bake.manifest import Document, check_manifests, join_releases, parse_documents, render_manifest, used_images
-from bake.release import FILE_NAME, Release, load_release
+from bake.publish import (
+    FILE_NAME,
+    Document,
+    Release,
+    check_manifests,
+    join_releases,
+    load_release,
+    parse_documents,
+    render_manifest,
+    used_images,
+)
+from bake.session import Context
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from bake.context import Context, add_plan_arguments
 from bake.errors import UsageError
-from bake.matrix import make_matrix, render_matrix, render_outputs
+from bake.publish import make_matrix, render_matrix, render_outputs
+from bake.session import Context, add_plan_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.commands.build import keeping_unfinished
-from bake.context import Context, platforms
 from bake.errors import UsageError
-from bake.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
-from bake.report import table
+from bake.publish import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
+from bake.session import Context, platforms
+from bake.table import table
 
 if TYPE_CHECKING:
-    from bake.merge import Joint
-    from bake.publish import Upload
+    from bake.publish import Joint, Upload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,20 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Check the set, join each image, move all tags or none."""
-    from bake import merge
-    from bake.publish import tag_all
+    from bake.publish import Shard, join, plan_merge, tag_all
     from bake.registry import load_registry
 
     check_form(arguments.release)
-    shards = [merge.Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
+    shards = [Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
     named = tuple(word for text in arguments.targets or () for word in text.split())
     wanted_platforms = platforms(arguments.platform) or context.project.config.project.platforms
-    release, joints = merge.plan_merge(
-        shards, platforms=wanted_platforms, targets=_targets(context, named) if named else ()
-    )
+    release, joints = plan_merge(shards, platforms=wanted_platforms, targets=_targets(context, named) if named else ())
     wanted = _uploads(context, arguments, release, joints)
     registry = load_registry(context.environment)
-    digests = {j.image: merge.join(registry, j) for j in joints}
+    digests = {j.image: join(registry, j) for j in joints}
     with keeping_unfinished(context, context.project.folder / UNFINISHED):
         merged, moved = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
     for file in (context.project.folder / FILE_NAME, arguments.release):

@@ -12,17 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bake.commands import verify
-from bake.context import Context, add_plan_arguments
-from bake.parity import Inventory, Item, Parity, Program, compare, identity, merge, parse_programs, variables
+from bake.images import Inventory, Item, Parity, compare_inventories, join_inventories, part, variables
 from bake.plan import TREE
-from bake.report import table
-from bake.verify import part
+from bake.session import Context, add_plan_arguments
+from bake.sources import Program, identity, parse_programs
+from bake.table import table
 from bake.workspace import shown
 
 if TYPE_CHECKING:
-    from bake.containers import Containers, DockerBox
+    from bake.engine import Configured, Containers, DockerBox
     from bake.plan import Image, Plan
-    from bake.smoke import Configured
 
 _SHOWN = 20
 """Files of either side that the table names; JSON has them all."""
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Take stock of both sides, compare, report."""
-    from bake.containers import containers
+    from bake.engine import containers
 
     plan = context.plan(arguments)
     verify.refuse(plan, arguments)
@@ -56,7 +55,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         old = _old(plan, engine, arguments, scripts)
         new = _new(plan, engine, scripts, pushed=arguments.pushed)
     monolith = context.project.config.monolith
-    result = compare(old, new, monolith.accept if monolith else ())
+    result = compare_inventories(old, new, monolith.accept if monolith else ())
     _print(context, result, arguments.format)
     return 0 if result.ok else 1
 
@@ -71,7 +70,7 @@ def _scripts(context: Context) -> Mapping[str, Mapping[str, str]]:
 def _new(plan: "Plan", engine: "Containers", scripts: Mapping[str, Mapping[str, str]], *, pushed: bool) -> Inventory:
     """The fleet, on the first platform asked for."""
     platform = engine.platform if engine.platform in plan.platforms else plan.platforms[0]
-    return merge(_image(plan, engine, i, platform, scripts, pushed=pushed) for i in plan.selected())
+    return join_inventories(_image(plan, engine, i, platform, scripts, pushed=pushed) for i in plan.selected())
 
 
 def _image(

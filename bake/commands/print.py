@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from bake.context import Context, add_plan_arguments
+from bake.session import Context, add_plan_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 def _bake_json(context: Context, arguments: argparse.Namespace) -> object:
     from bake.commands.build import write
     from bake.engine import printed
-    from bake.project import FOLDER
+    from bake.plan import FOLDER
 
     plan = context.plan(arguments)
     write(context.project, plan)

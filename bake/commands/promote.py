@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from bake.commands.build import keeping_unfinished
-from bake.context import Context
+from bake.config import is_tag
 from bake.errors import ReleaseError, UsageError
-from bake.reference import is_tag
-from bake.release import UNFINISHED, Release, check_form, load_release, write_release
-from bake.report import table
+from bake.publish import UNFINISHED, Release, check_form, load_release, write_release
+from bake.session import Context
+from bake.table import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

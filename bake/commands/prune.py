@@ -3,10 +3,10 @@
 import argparse
 
 from bake.commands.build import configured_builder
-from bake.context import Context
-from bake.disk import cache_usage, parse_size, total
+from bake.config import size
+from bake.engine import cache_usage, parse_size, total
 from bake.errors import UsageError
-from bake.report import size
+from bake.session import Context
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

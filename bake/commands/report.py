@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake import __version__
-from bake.account import Account, load_account
-from bake.context import Context
+from bake.build import Account, load_account
 from bake.errors import ConfigError, EngineError, RegistryError, UsageError
-from bake.page import TEMPLATE, Page, render_page
+from bake.report import TEMPLATE, Page, render_page
+from bake.session import Context
 
 if TYPE_CHECKING:
     from bake.images import Images
@@ -44,8 +44,7 @@ def _page(context: Context, account: Account) -> Page:
     except (ConfigError, EngineError, RegistryError) as error:
         context.warn(f"without layers and sizes: {error}")
         return dataclasses.replace(page, without=str(error))
-    from bake.layer_map import layer_map
-    from bake.sizes import measure, measure_fleet
+    from bake.images import layer_map, measure, measure_fleet
 
     services = {i.image: i.service for i in account.images}
     return dataclasses.replace(
@@ -58,8 +57,8 @@ def _page(context: Context, account: Account) -> Page:
 
 def _images(context: Context, account: Account) -> "Images":
     """The build's images, where it left them. The all-in-one image shares nothing, and takes long to read."""
+    from bake.config import parse_reference
     from bake.images import load_engine_images, load_registry_images
-    from bake.reference import parse_reference
     from bake.registry import load_registry
 
     cache = context.project.folder / "cache"

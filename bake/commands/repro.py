@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.context import Context, add_plan_arguments
-from bake.report import table
+from bake.session import Context, add_plan_arguments
+from bake.table import table
 
 if TYPE_CHECKING:
+    from bake.images import Comparison
     from bake.plan import Plan
-    from bake.repro import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
 def _compared(
     context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path
 ) -> Mapping[str, "tuple[Comparison, ...]"]:
-    from bake.repro import load_comparison
+    from bake.images import load_comparison
 
     for name in ("first", "second"):
         context.say(f"{name} build of {', '.join(plan.targets)}, without a cache")
@@ -58,9 +58,9 @@ def _compared(
 
 
 def _build(context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path) -> None:
+    from bake.build import StepLines
     from bake.engine import BuildOptions, run_bake
-    from bake.project import FOLDER
-    from bake.steps import StepLines
+    from bake.plan import FOLDER
 
     sets: list[str] = []
     for target in plan.targets:

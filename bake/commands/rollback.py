@@ -5,9 +5,9 @@ import json
 import time
 from pathlib import Path
 
-from bake.context import Context
-from bake.release import load_release
-from bake.report import table
+from bake.publish import load_release
+from bake.session import Context
+from bake.table import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from bake.config import config_schema
-from bake.context import Context
+from bake.session import Context
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:

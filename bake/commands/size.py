@@ -11,15 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bake.affected import changed_packages, way
-from bake.context import Context, add_plan_arguments
+from bake.build import changed_packages, load_past, way
+from bake.config import size as shown
 from bake.errors import ConfigError, UsageError, WorkspaceError
 from bake.git import read_changes
-from bake.past import load_past
-from bake.release import FILE_NAME, Release, load_release
-from bake.report import markdown, table
-from bake.report import size as shown
-from bake.sizes import (
+from bake.images import (
     Excess,
     FleetSize,
     Growth,
@@ -33,6 +29,9 @@ from bake.sizes import (
     over_budget,
     parse_size,
 )
+from bake.publish import FILE_NAME, Release, load_release
+from bake.session import Context, add_plan_arguments
+from bake.table import markdown, table
 
 if TYPE_CHECKING:
     from bake.images import Images

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
-from bake.context import Context, add_plan_arguments
 from bake.errors import UsageError
-from bake.report import table
-from bake.smoke import Result, Trial, attempt, make_trial, start_dependencies
+from bake.images import Result, Trial, attempt, make_trial, start_dependencies
+from bake.session import Context, add_plan_arguments
+from bake.table import table
 
 if TYPE_CHECKING:
-    from bake.containers import Containers
+    from bake.engine import Containers
     from bake.plan import Plan
 
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Try them all; 1 when one fails."""
-    from bake.containers import containers
+    from bake.engine import containers
 
     plan = context.plan(arguments)
     _refuse(plan, arguments)

@@ -12,19 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from bake.carved import keeper, parse_rules
-from bake.context import Context, add_plan_arguments
+from bake.engine import Configured, Launch
 from bake.errors import EngineError, UsageError
-from bake.parity import Item, accepted
+from bake.images import Content, Item, Tally, accepted, build_first, compare_trees
 from bake.plan import TREE
-from bake.render import template_text
-from bake.report import table
-from bake.smoke import Configured, Launch, build_first
-from bake.verify import Content, Tally, compare
+from bake.render import keeper, parse_rules, template_text
+from bake.session import Context, add_plan_arguments
+from bake.table import table
 from bake.workspace import shown
 
 if TYPE_CHECKING:
-    from bake.containers import Containers, DockerBox
+    from bake.engine import Containers, DockerBox
     from bake.plan import Image, Plan
 
 _SHOWN = 20
@@ -47,7 +45,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, arguments: argparse.Namespace) -> int:
     """Read, compare, report."""
-    from bake.containers import containers
+    from bake.engine import containers
 
     plan = context.plan(arguments)
     refuse(plan, arguments)
@@ -55,7 +53,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         fleet = read_fleet(plan, engine, pushed=arguments.pushed)
         old = None if arguments.no_monolith else _old(context, plan, engine, arguments)
     monolith = context.project.config.monolith
-    tallies = compare(fleet, old, keepers(plan, monolith.accept if monolith else ()))
+    tallies = compare_trees(fleet, old, keepers(plan, monolith.accept if monolith else ()))
     _print(context, tallies, fleet, old, arguments.format)
     return 0 if all(t.count(kind) == 0 for t in tallies for kind in ("differing", "missing", "lost")) else 1
 

@@ -4,10 +4,9 @@ import argparse
 import dataclasses
 import json
 
-from bake.affected import Reason, way
+from bake.build import FirstStep, LastBuild, Reason, load_record, way
 from bake.commands.affected import load_reasons, since_state
-from bake.context import Context
-from bake.record import FirstStep, LastBuild, load_record
+from bake.session import Context
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

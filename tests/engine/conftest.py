@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from bake.registry import INDEX_TYPES, MANIFEST_TYPES, Registry
+from bake.registry import INDEX_TYPES, Registry
+from bake.registry.oci import MANIFEST_TYPES
 from tests.engine.cold import cold_docker
 
 REGISTRY = os.environ.get("BAKE_TEST_REGISTRY", "127.0.0.1:5000")

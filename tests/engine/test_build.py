@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from bake.plan import Request, make_plan
-from bake.project import Project
+from bake.plan import Project, Request, make_plan
 from tests.engine.conftest import ROOT, Workspace
 
 pytestmark = pytest.mark.engine

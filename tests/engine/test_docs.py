@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import ENGINE, commands, example, run_here, workspace
+from tests.tools.test_docs import ENGINE, commands, example, run_here, workspace
 
 pytestmark = pytest.mark.engine
 

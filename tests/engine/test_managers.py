@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.closure import closure
+from bake.plan import closure
 from bake.workspace import load_workspace
 from tests.engine.conftest import Workspace
 from tests.shelf import write_shelf

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bake.publish import Release, load_release
 from bake.registry import Registry
-from bake.release import Release, load_release
 from tests.engine.conftest import REGISTRY, Workspace
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 

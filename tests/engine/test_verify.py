@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bake.engine import connect
+from bake.engine.docker import connect
 from tests.engine.conftest import Workspace
 from tests.engine.trials import built_trials, containers_of
 

@@ -1,0 +1,160 @@
+"""What the last build did, for its summary and its page: images, steps and warnings, in `.bake/account.json`."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bake.engine import Progress, StageTime, Step, plain
+from bake.errors import UsageError
+from bake.files import replace_file
+
+FILE_NAME = "account.json"
+"""Its name below .bake/."""
+
+_FORMAT = 1
+_ALL = "all"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImage:
+    """One image. bytes: as the engine counts them, after a push compressed; None when nobody knows.
+
+    steps, cached: its Dockerfile's steps and those of them that a cache had.
+    """
+
+    image: str
+    service: str
+    reference: str
+    digest: str
+    bytes: int | None
+    seconds: float
+    steps: int
+    cached: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """One step of the Dockerfile. intervals: start and end, in seconds since 1970."""
+
+    stage: str
+    platform: str
+    what: str
+    cached: bool
+    failed: bool
+    intervals: tuple[tuple[float, float], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One build. seconds: from its begin to its end. pushed: whether the images are in a registry."""
+
+    project: str
+    platforms: tuple[str, ...]
+    seconds: float
+    images: tuple[BuiltImage, ...]
+    revision: str = ""
+    branch: str = ""
+    pushed: bool = False
+    steps: tuple[Ran, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def begin(self) -> float | None:
+        """When its first step began, in seconds since 1970; None when it had none."""
+        return min((start for s in self.steps for start, _ in s.intervals), default=None)
+
+    @property
+    def progress(self) -> Progress:
+        """Its steps, as one target's."""
+        progress = Progress()
+        progress.steps = {str(i): _step(str(i), ran) for i, ran in enumerate(self.steps)}
+        return progress
+
+    @property
+    def stages(self) -> tuple[StageTime, ...]:
+        """Its stages, in the order in which they began."""
+        return self.progress.stages(_ALL)
+
+
+def _step(digest: str, ran: Ran) -> Step:
+    return Step(
+        digest=digest,
+        name="",
+        stage=ran.stage,
+        platform=ran.platform,
+        what=ran.what,
+        targets={_ALL},
+        cached=ran.cached,
+        started=min((start for start, _ in ran.intervals), default=None),
+        completed=max((end for _, end in ran.intervals), default=None),
+        intervals=dict(ran.intervals),
+        error="failed" if ran.failed else "",
+    )
+
+
+def ran_steps(progress: Progress) -> tuple[Ran, ...]:
+    """The Dockerfile's steps of a build, without what they printed."""
+    return tuple(
+        Ran(
+            stage=s.stage,
+            platform=s.platform,
+            what=plain(s.what),
+            cached=s.cached,
+            failed=s.failed,
+            intervals=tuple((round(start, 3), round(end, 3)) for start, end in sorted(s.intervals.items())),
+        )
+        for s in progress.steps.values()
+        if s.stage and s.intervals
+    )
+
+
+def built_images(rows: Sequence[Mapping[str, Any]], services: Mapping[str, str]) -> tuple[BuiltImage, ...]:
+    """The images of a build's result. services: target -> service."""
+    return tuple(
+        BuiltImage(
+            image=row["image"],
+            service=services.get(row["image"], row["image"]),
+            reference=row["references"][0],
+            digest=row["digest"],
+            bytes=row["bytes"],
+            seconds=row["seconds"],
+            steps=row["steps"],
+            cached=row["cached"],
+        )
+        for row in rows
+    )
+
+
+def warnings_of(noted: Iterable[str], progress: Progress) -> tuple[str, ...]:
+    """What bake and BuildKit warned of, each thing once."""
+    return tuple(dict.fromkeys(text for text in (*noted, *progress.warnings) if text))
+
+
+def render_account(account: Account) -> str:
+    """The account as JSON."""
+    return json.dumps({"format": _FORMAT, **dataclasses.asdict(account)}, ensure_ascii=False) + "\n"
+
+
+def parse_account(text: str) -> Account:
+    """Read it. Raises ValueError, KeyError or TypeError for what is no account of this bake."""
+    table: dict[str, Any] = json.loads(text)
+    if table.pop("format") != _FORMAT:
+        raise ValueError(text[:40])
+    table["images"] = tuple(BuiltImage(**i) for i in table["images"])
+    table["steps"] = tuple(Ran(**{**s, "intervals": tuple((a, b) for a, b in s["intervals"])}) for s in table["steps"])
+    return Account(**{**table, "platforms": tuple(table["platforms"]), "warnings": tuple(table["warnings"])})
+
+
+def write_account(folder: Path, account: Account) -> None:
+    """Leave the account in .bake/; the file appears whole. Raises OSError."""
+    replace_file(folder / FILE_NAME, render_account(account))
+
+
+def load_account(folder: Path) -> Account:
+    """The account in .bake/. Raises UsageError where there is none, or one of another bake."""
+    try:
+        return parse_account((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError("report", "there is no account of a build here", "run `bake build` first") from None

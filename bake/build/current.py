@@ -1,0 +1,187 @@
+"""Images that the engine has already, just as a build would make them: BuildKit need not be asked about these.
+
+What builds made of what is kept in `.bake/made.json`: the hash of everything that decides an image, and the id that the
+engine has it under. Both are facts that stay true, so an image is up to date when its hash is known and all its names
+still lead to that id. Whatever this cannot tell goes to BuildKit.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bake.build.content import digest, load_inputs
+from bake.config import parse_reference
+from bake.engine import Built, Kept, kept_images, mirrors
+from bake.errors import EngineError
+from bake.files import replace_file
+from bake.plan import Plan, Project
+from bake.registry import engine_digests
+
+FILE_NAME = "made.json"
+"""Its name below .bake/."""
+
+_FORMAT = 1
+_MOST = 1000
+"""Images that the file remembers, the latest; those of branches that come back are among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a build made. id: as the engine names it. digest: of its index or manifest."""
+
+    id: str
+    digest: str
+    platforms: tuple[str, ...]
+
+
+Memory = Mapping[str, Made]
+"""Key of an image -> what was made of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What is known before a build.
+
+    plan: as asked for. inputs: target -> hash of them, empty where nobody can tell what is up to date. made: target ->
+    what an earlier build made of the same. ask: names -> what the engine has under them.
+    """
+
+    plan: Plan
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, Made] = field(default_factory=dict)
+    ask: Callable[[Sequence[str]], Mapping[str, Kept]] = lambda _: {}
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The targets that no earlier build has made just so."""
+        return tuple(t for t in self.plan.targets if t not in self.made)
+
+    def begin_asking(self) -> None:
+        """Ask the engine for what was made, while something else goes on."""
+        self._kept.running()
+
+    @cached_property
+    def _kept(self) -> "Future[Mapping[str, Kept]]":
+        pool = ThreadPoolExecutor(1)
+        asking = pool.submit(self.ask, [name for t in self.made for name in self.plan.references_of(t)])
+        pool.shutdown(wait=False)
+        return asking
+
+    @cached_property
+    def current(self) -> Mapping[str, Kept]:
+        """Target -> its image, of those that are up to date: all their names still lead to what was made."""
+        names = {t: self.plan.references_of(t) for t in self.made}
+        kept = self._kept.result() if self.made else {}
+        return {
+            t: kept[names[t][0]]
+            for t, made in self.made.items()
+            if all(name in kept and kept[name].id == made.id for name in names[t])
+        }
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The targets that were made just so, and that the engine does not have any more."""
+        return tuple(t for t in self.made if t not in self.current)
+
+
+def load_standing(
+    project: Project, plan: Plan, files: Mapping[str, str], environment: Mapping[str, str], *, force: bool = False
+) -> Standing:
+    """What earlier builds have made already. files: the rendered ones. force: nothing counts as made.
+
+    Templates of the workspace's own may read what no hash follows: nothing is up to date with them.
+    """
+    if project.ejected:
+        return Standing(plan=plan)
+    memory = load_memory(project.folder)
+    if force or not memory:
+        return Standing(plan=plan, inputs=load_inputs(project, plan, files))
+    with ThreadPoolExecutor(1) as pool:
+        resolving = pool.submit(_resolved, _unpinned(plan.build_base, *_runtime_bases(plan).values()), environment)
+        inputs = load_inputs(project, plan, files)
+        keys = image_keys(project, plan, inputs, resolving.result())
+    made = {t: memory[key] for t, key in keys.items() if key in memory}
+    return Standing(plan=plan, inputs=inputs, made=made, ask=_kept)
+
+
+def _kept(names: Sequence[str]) -> Mapping[str, Kept]:
+    """What the engine has; nothing where it does not answer: the build then says so."""
+    with suppress(EngineError):
+        return kept_images(names)
+    return {}
+
+
+def _runtime_bases(plan: Plan) -> Mapping[str, str]:
+    return {s.service: s.base for s in plan.services}
+
+
+def _unpinned(*bases: str) -> list[str]:
+    return sorted({b for b in bases if "@" not in b})
+
+
+def _resolved(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
+    return engine_digests(environment, mirrors(), names) if names else {}
+
+
+def image_keys(project: Project, plan: Plan, inputs: Mapping[str, str], bases: Mapping[str, str]) -> Mapping[str, str]:
+    """Target -> hash of all that decides its image, names and labels too, of the images that the plan selects.
+
+    bases: base image -> digest, of those that no digest pins; targets whose base is not there get no key.
+    """
+    attested, runtime = project.config.attestations, _runtime_bases(plan)
+    found = {}
+    for image in plan.selected():
+        used = [(n, bases.get(n)) for n in _unpinned(plan.build_base, runtime[image.service])]
+        if image.target in inputs and all(resolved for _, resolved in used):
+            found[image.target] = digest([inputs[image.target], image, plan.platforms, plan.epoch, attested, used])
+    return found
+
+
+def learn(
+    project: Project, standing: Standing, platforms: Sequence[str], built: Built, kept: Mapping[str, Kept]
+) -> None:
+    """Keep what was built, where the engine says the same.
+
+    platforms: those that were built; the engine may be able to keep fewer than were asked for. kept: name -> what the
+    engine has. Raises OSError.
+    """
+    plan, said = standing.plan, built.progress.bases()
+    names = _unpinned(plan.build_base, *_runtime_bases(plan).values())
+    bases = {n: said[c] for n in names if (c := str(parse_reference(n))) in said}
+    keys = image_keys(project, plan, standing.inputs, bases)
+    made = {
+        key: Made(id=there.id, digest=built.digest(target), platforms=tuple(platforms))
+        for target, key in keys.items()
+        if (there := kept.get(plan.references_of(target)[0])) and built.is_kept(target, there)
+    }
+    write_memory(project.folder, remember(load_memory(project.folder), made))
+
+
+def remember(memory: Memory, made: Memory) -> Memory:
+    """The memory with what was made now as the latest."""
+    whole = {**{k: v for k, v in memory.items() if k not in made}, **made}
+    return dict(list(whole.items())[-_MOST:])
+
+
+def load_memory(folder: Path) -> Memory:
+    """The memory in .bake/; empty where there is none, or one of another bake."""
+    try:
+        table: Mapping[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        return {k: _made(v) for k, v in table["made"].items()} if table["format"] == _FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _made(value: Mapping[str, Any]) -> Made:
+    return Made(**{**value, "platforms": tuple(value["platforms"])})
+
+
+def write_memory(folder: Path, memory: Memory) -> None:
+    """Leave the memory in .bake/; the file appears whole. Raises OSError."""
+    table = {"format": _FORMAT, "made": {k: asdict(v) for k, v in memory.items()}}
+    replace_file(folder / FILE_NAME, json.dumps(table, indent=1) + "\n")

@@ -1,0 +1,138 @@
+"""A build's steps as a person reads them: a line for each command that ran, and why a failed one failed."""
+
+import contextlib
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from bake.build.hints import Failed, install_remedy, remedy
+from bake.console import Console
+from bake.engine import Progress, Step
+from bake.errors import BuildError
+from bake.plan import Plan, Project
+from bake.workspace import shown
+
+_CARVE = "carve: "
+"""What a line of carve.mjs about a mistake begins with."""
+
+
+class StepLines:
+    """Steps as lines for logs: each command that ran, with its output grouped below it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.github = bool(console.environment.get("GITHUB_ACTIONS"))
+
+    def show(self, step: Step) -> None:
+        """Report a step that ended."""
+        if self.console.volume == "quiet" or not step.stage or step.error:
+            return
+        if step.cached:
+            if self.console.volume == "verbose":
+                self._line(step, "cached")
+        elif step.runs or self.console.volume == "verbose":
+            self._line(step, f"{step.seconds:.1f} s")
+
+    @contextlib.contextmanager
+    def beside(self, progress: Progress) -> Iterator[None]:
+        """Say now and then what is still running: logs of a long install look dead otherwise."""
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(_PULSE):
+                if line := still_running(progress.running(), time.time()):
+                    self.console.say(line)
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _line(self, step: Step, note: str) -> None:
+        head = f"{step.stage}{f' ({step.platform})' if step.platform else ''}: {plain(step.what)} [{note}]"
+        log = "".join(step.log).rstrip()
+        if self.github and log:
+            print(f"::group::{head}\n{log}\n::endgroup::", file=sys.stderr, flush=True)
+        else:
+            self.console.say(head)
+            if log and self.console.volume == "verbose":
+                self.console.say("".join(f"    {line}\n" for line in log.splitlines()).rstrip("\n"))
+
+
+_PULSE = 30.0
+"""Seconds between two lines about what is still running."""
+_LONG = 10.0
+"""Seconds from which on a running step is worth a word."""
+
+
+def still_running(steps: Sequence[Step], now: float) -> str:
+    """A line that names the stages that take long, with their seconds, "" without any. now: seconds since 1970."""
+    taken = ((s, now - (s.started or now)) for s in steps)
+    text = ", ".join(
+        f"{s.stage}{f' ({s.platform})' if s.platform else ''} {seconds:.0f} s"
+        for s, seconds in taken
+        if seconds >= _LONG
+    )
+    return f"still running: {text}" if text else ""
+
+
+_PREPARING = re.compile(
+    r"^RUN (?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
+)
+"""What stands before a step's own command: choices by platform, variables."""
+
+
+def plain(instruction: str) -> str:
+    """An instruction without mounts, settings and line breaks before its command, short enough for a line."""
+    text = re.sub(r"--mount=\S+\s+|\\\s+", "", instruction)
+    text = re.sub(_PREPARING, "RUN ", " ".join(text.split()))
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def explained(project: Project, plan: Plan, step: Step) -> BuildError:
+    """The failed step in the words of the workspace: the package, its script, the compiler's lines."""
+    lines = "".join(step.log).rstrip().splitlines()
+    if said := [line.removeprefix(_CARVE) for line in lines if line.startswith(_CARVE)]:
+        return _carved(said)
+    for line in telling(lines):
+        print(f"    {line}", file=sys.stderr)
+    stage = next((s for s in plan.stages if s.name == step.stage), None)
+    code = re.search(r"exit code: (\d+)", step.error)
+    ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
+    if stage is None:
+        command = plain(step.what).removeprefix("RUN ")
+        return BuildError(step.stage, f"`{command}` {ending}", install_remedy(lines))
+    what = f"`{plan.manager.name} run {stage.script}` {ending}"
+    root = project.root
+    failed = Failed(
+        workspace=project.workspace,
+        stage=stage,
+        root_files=project.root_files,
+        exists=lambda path: (root / path).exists(),
+    )
+    return BuildError(shown(stage.package), what, remedy(failed, lines))
+
+
+def _carved(said: Sequence[str]) -> BuildError:
+    """What carve.mjs found wrong, a line per mistake; the last one ends the run."""
+    for line in said[:-1]:
+        print(f"bake: error: {line}", file=sys.stderr)
+    where, _, what = said[-1].partition(": ")
+    return BuildError(where, what)
+
+
+_MOST = 60
+_ERROR = re.compile(r"\b(?:\w*[Ee]rror|ERR_\w+|ERR!|Cannot find)\b")
+
+
+def telling(lines: Sequence[str]) -> Sequence[str]:
+    """The lines to show of a failed script: the last, and those from the first error on where it lies above them."""
+    first = next((at for at, line in enumerate(lines) if _ERROR.search(line)), len(lines))
+    if first >= len(lines) - _MOST:
+        return lines[-_MOST:]
+    return (*lines[first : first + _MOST // 2], "…", *lines[-_MOST // 2 :])

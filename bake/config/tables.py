@@ -1,0 +1,492 @@
+"""bake.toml: what the user says about the workspace, as frozen values; every complaint about it at once."""
+
+import dataclasses
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from bake.config import typed as schema
+from bake.config.typed import Complaints, Rule
+from bake.errors import ConfigError
+
+FILE_NAME = "bake.toml"
+RESERVED = ("all", "default", "workspace", "monolith")
+"""Names a service or image cannot have: bake's own groups and targets."""
+
+Slug = Annotated[str, Rule(words="lower-case letters, digits and single dashes", pattern="[a-z0-9]+(-[a-z0-9]+)*")]
+Repository = Annotated[
+    str,
+    Rule(
+        words="a registry host with an optional path, e.g. ghcr.io/acme",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
+    ),
+]
+PLATFORM = Rule(
+    words="a platform like linux/amd64 or linux/arm64",
+    pattern="linux/(386|amd64|arm|arm64|loong64|mips64le|ppc64le|riscv64|s390x)(/v[0-9]+)?",
+)
+Platform = Annotated[str, PLATFORM]
+ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za-z0-9][^\s]*")]
+Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
+Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
+RelativePath = Annotated[str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")]
+Accepted = Annotated[
+    str,
+    Rule(
+        words="a kind and a name or pattern, like `env REDIS_URL` or `port 6379`",
+        pattern=r"([Cc]ommand|[Ff]ile|[Pp]ort|[Ee]nv|COMMAND|FILE|PORT|ENV) \S.*",
+    ),
+]
+Weight = Annotated[str, Rule(words="a size like 40 MB", pattern=r"[0-9]+(\.[0-9]+)? ?(kB|MB|GB)")]
+Words = str | tuple[str, ...]
+
+
+def _doc(text: str, default: Any = dataclasses.MISSING, *, key: str = "") -> Any:
+    """A dataclass field with the sentence that schema and reference show."""
+    metadata = {"doc": text} | ({"key": key} if key else {})
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=dict, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the images are called and built for."""
+
+    name: Slug = _doc("Prefix of every image: `<name>-<service>-<role>`.")
+    registry: Repository | None = _doc("Where images are pushed, e.g. `ghcr.io/acme`.", None)
+    platforms: tuple[Platform, ...] = _doc("Platforms of every image.", ("linux/amd64", "linux/arm64"))
+    tag: Words = _doc(
+        "Tag or tags; {sha}, {branch}, {version}, {pr} and {content} are filled in from git and the plan.",
+        "{sha}",
+    )
+    source: str | None = _doc("URL for the source label; by default git's remote `origin`.", None)
+    version: str | None = _doc("Version label; by default `git describe`'s or the root package's.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceSettings:
+    """Where the monorepo is and how it is compiled."""
+
+    root: RelativePath = _doc("The workspace's root, relative to bake.toml.", ".")
+    files: tuple[RelativePath, ...] = _doc(
+        "Shared root files and folders that builds read (globs); by default tsconfig*.json and what they extend.",
+        (),
+    )
+    build: Literal["split", "whole"] = _doc("`split`: a stage per package. `whole`: one stage for all.", "split")
+    isolate: bool = _doc(
+        "Give each build only the dependencies it can reach: an update of one builds again only what uses it.",
+        default=True,
+    )
+    script: str = _doc("The npm script that builds a package.", "build")
+    environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
+    ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The images that images are made from."""
+
+    build: ImageReference = _doc("Where the workspace is installed and compiled.", "node:24")
+    runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
+    pin: bool = _doc("Let `bake lock` record their digests, and build from exactly these.", default=True)
+    libc: Literal["glibc", "musl"] | None = _doc("The runtime's C library; by default told by `alpine`.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """How third-party packages get into `node_modules`."""
+
+    scripts: tuple[str, ...] = _doc("Packages whose install scripts may run, on the target platform only.", ())
+    without_scripts: tuple[str, ...] = _doc(
+        "Packages that work without their install script, be they the workspace's own: no warning.", ()
+    )
+    build_scripts: tuple[str, ...] = _doc("Packages whose install scripts a build needs, on the build platform.", ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How one knows that a container is up."""
+
+    path: str | None = _doc("HTTP path that answers 2xx.", None)
+    log: str | None = _doc("Text that a log line contains once the process is ready.", None)
+    port: Port | None = _doc("Port of `path`; by default the image's port.", None)
+    timeout: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
+        "Seconds until it must be up.", 30
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """One process: what it runs and how it is reached."""
+
+    command: Words | None = _doc("The process, as words or one string; by default the `start` script's.", None)
+    entrypoint: Words | None = _doc(
+        "Words before the command; `docker run IMAGE ARGS…` replaces the command only.", None
+    )
+    port: Port | None = _doc(
+        "The port it listens on: EXPOSE in the image. The variable PORT is not set; `env` can.", None
+    )
+    env: Mapping[Variable, str] = _doc("Environment of the process.", {})
+    labels: Mapping[str, str] = _doc("Labels of the image.", {})
+    user: str | None = _doc("User or user:group of the process; by default 1000:1000, the base's `node`.", None)
+    health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
+    healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
+    writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
+    budget: Weight | None = _doc(
+        "What the image may weigh at most, compressed and above its base image: `bake size` fails past it.", None
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Role):
+    """A package that runs in containers: one per role, or one alone."""
+
+    package: str = _doc("The package, by path or name; `.` is the workspace's root.")
+    roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
+    static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
+    base: ImageReference | None = _doc("Another base image for this service.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arg:
+    """A build argument from the environment."""
+
+    env: Variable = _doc("The environment variable that gives the value.")
+    default: str = _doc("The value when the variable is not set.", "")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PackageSettings:
+    """What bake cannot see in a package by itself."""
+
+    build: str | bool = _doc("Another npm script than `workspace.script`, or false: nothing to build.", True)
+    args: Mapping[Variable, str | Arg] = _doc("Build arguments, set as environment while it builds.", {})
+    needs: tuple[str, ...] = _doc(
+        "Packages its build needs besides the declared ones: of the workspace (path or name), or dependencies.", ()
+    )
+    serves: tuple[str, ...] = _doc(
+        "Packages whose files its process reads by path, like a frontend's `dist` (path or name): "
+        "they are in its images, without what they depend on.",
+        (),
+    )
+    inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
+    outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
+    files: tuple[str, ...] | None = _doc(
+        "What of it goes into images (globs); by default all but sources, tests and tooling.", None
+    )
+    exclude: tuple[str, ...] = _doc("What of it stays out of images (globs).", ())
+    sources: bool | None = _doc("Keep TypeScript sources in images; by default when the process runs them.", None)
+    dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
+    ignore: tuple[str, ...] = _doc("Dependencies to leave out of its closure, undeclared imports to ignore.", ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A build secret: mounted while steps run, never in a layer."""
+
+    file: str | None = _doc("File that holds it; `~` and ${VARIABLES} are expanded.", None)
+    env: Variable | None = _doc("Environment variable that holds it.", None)
+    target: str | None = _doc("Where it is mounted; by default /run/secrets/<id>, for `npmrc` /root/.npmrc.", None)
+    variable: Variable | None = _doc("Environment variable of the step that gets its value.", None)
+    required: bool = _doc("Stop a build when it is not there.", default=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Monolith:
+    """The old all-in-one image."""
+
+    dockerfile: RelativePath = _doc("Its Dockerfile.", "Dockerfile")
+    context: RelativePath = _doc("Its build context.", ".")
+    target: str | None = _doc("Its stage.", None)
+    image: str | None = _doc("Its name; by default the project's.", None)
+    platforms: tuple[Platform, ...] = _doc(
+        "Its platforms; by default the builder's own, because a classic Dockerfile runs everything under emulation.", ()
+    )
+    args: Mapping[Variable, str | Arg] = _doc("Its build arguments.", {})
+    accept: tuple[Accepted, ...] = _doc(
+        "What it has and no other image needs: `bake parity` and `bake verify` do not count it as lost.", ()
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Dependency:
+    """Something that processes need while `bake smoke` tries them, e.g. redis."""
+
+    image: ImageReference = _doc("Its image; processes reach it under the table's name.")
+    command: Words | None = _doc("Another command than the image's.", None)
+    env: Mapping[Variable, str] = _doc("Its environment.", {})
+    log: str | None = _doc("Text that its log contains once it is ready; without it, once it runs.", None)
+    timeout: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
+        "Seconds until it must be ready.", 60
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Smoke:
+    """How `bake smoke` tries images."""
+
+    memory: Annotated[str, Rule(words="a size like 512m or 1g", pattern="[1-9][0-9]*[kmg]")] = _doc(
+        "Memory limit of each container.", "512m"
+    )
+    grace: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
+        "Seconds a process has to end after SIGTERM (Kubernetes: terminationGracePeriodSeconds).", 30
+    )
+    env: Mapping[Variable, str] = _doc("Environment of every process, for the trial only.", {})
+    dependencies: Mapping[Slug, Dependency] = _doc("What to run beside them, by host name.", {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """How dependencies are spread over layers."""
+
+    most: Annotated[int, Rule(words="a number from 1 to 100", least=1, most=100)] = _doc(
+        "Dependency layers an image may have; smaller ones are merged past it.", 16
+    )
+    trim: tuple[str, ...] = _doc(
+        "Files of third-party packages that stay out of images (globs).",
+        ("**/*.d.ts", "**/*.d.mts", "**/*.d.cts", "**/*.map", "**/*.tsbuildinfo"),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ci:
+    """How `bake matrix` spreads images over runners."""
+
+    runners: Mapping[Platform, Words] = _doc(
+        "Runner of each platform, a label or several; by default GitHub's `ubuntu-24.04` and `ubuntu-24.04-arm`.", {}
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderNode:
+    """One BuildKit of a builder."""
+
+    platforms: tuple[Platform, ...] = _doc("Platforms to build there rather than elsewhere.", ())
+    endpoint: str | None = _doc("Where it is: tcp://host:port, unix:///path, a docker context or a kubeconfig.", None)
+    options: Mapping[str, str | int | bool] = _doc("Driver options of this node, added to the builder's.", {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """The buildx builder that builds; `bake builder up` makes it."""
+
+    name: Annotated[str, Rule(words="a builder's name", pattern="[A-Za-z][A-Za-z0-9._-]*")] = _doc(
+        "Its name for `docker buildx`.", "bake"
+    )
+    driver: Literal["docker-container", "remote", "kubernetes"] | None = _doc(
+        "What runs BuildKit; without it the builder is made by others.", None
+    )
+    options: Mapping[str, str | int | bool] = _doc(
+        "Driver options of every node (docs.docker.com/build/builders/drivers), e.g. `namespace`.", {}
+    )
+    config: RelativePath | None = _doc("A buildkitd.toml for its nodes, relative to bake.toml.", None)
+    nodes: Mapping[Slug, BuilderNode] = _doc("Its BuildKits by name; without any there is one.", {})
+
+
+Bytes = Annotated[str, Rule(words="a size like 500MB or 20GB", pattern=r"[1-9][0-9]*(\.[0-9]+)?(MB|GB|TB)")]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """The build cache outside the engine, for runners that start cold."""
+
+    type: Literal["registry", "gha", "local", "inline", "none"] = _doc(
+        "Where it is: a registry, GitHub's cache, a folder, or inside the images (their layers alone).", "registry"
+    )
+    ref: (
+        Annotated[str, Rule(words="a repository without a tag, a folder or a scope", pattern=r"[A-Za-z0-9._][^\s,]*")]
+        | None
+    ) = _doc(
+        "The repository, by default `<registry>/<project>/buildcache`; a folder (local), a prefix of scopes (gha).",
+        None,
+    )
+    default_branch: str = _doc("Every branch reads its cache, after its own; only this branch writes it.", "main")
+    read: Literal["auto", "always", "never"] = _doc("`auto`: in CI ($CI), and where it is written.", "auto")
+    write: Literal["auto", "always", "never"] = _doc(
+        "`auto`: in CI and with --cache-to; never for a fork or a tag.", "auto"
+    )
+    compression: Literal["gzip", "zstd", "estargz", "uncompressed"] | None = _doc(
+        "How its layers are packed; best as those of the images, or they are packed twice.", None
+    )
+    together: bool = _doc(
+        "Build all images at once while importing, for engines without moby/buildkit#4674.", default=False
+    )
+    budget: Bytes | None = _doc("Size of the engine's cache on disk from which a build warns, e.g. `20GB`.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What images may weigh, compressed and above their base images: `bake size` fails past it."""
+
+    image: Weight | None = _doc("Each image on each platform, unless its own table says otherwise.", None)
+    fleet: Weight | None = _doc("All images on all platforms together, a layer that several have counted once.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attestations:
+    """Statements that BuildKit attaches to images; the images' own digests stay the same, that of the index changes."""
+
+    sbom: bool | ImageReference = _doc(
+        "List every image's packages (SPDX); a string names the scanner instead of docker/buildkit-syft-scanner.",
+        default=False,
+    )
+    provenance: Literal["none", "min", "max"] = _doc(
+        "How it was built (SLSA); `max` tells build arguments and steps too. Some registries take none.", "none"
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole of bake.toml."""
+
+    project: Project = _doc("What the images are called and built for.")
+    workspace: WorkspaceSettings = _doc("Where the monorepo is and how it is compiled.", WorkspaceSettings())
+    base: Base = _doc("Base images.", Base())
+    install: Install = _doc("How third-party packages are installed.", Install())
+    layers: Layers = _doc("How dependencies are spread over layers.", Layers())
+    cache: CacheSettings = _doc("The build cache outside the engine.", CacheSettings())
+    services: Mapping[Slug, Service] = _doc("The services, by name.")
+    packages: Mapping[str, PackageSettings] = _doc("Settings of packages, by path or name; `.` is the root.", {})
+    secrets: Mapping[Slug, Secret] = _doc("Build secrets, by id.", {})
+    labels: Mapping[str, str] = _doc("Labels of every image.", {})
+    monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
+    smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
+    budget: Budget = _doc("What images may weigh.", Budget())
+    attestations: Attestations = _doc("Statements attached to images.", Attestations())
+    ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
+    builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
+
+
+def load_config(path: Path) -> Config:
+    """Read bake.toml. Raises ConfigError with every complaint when it is missing or wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(str(path), "no such file", "write one with `bake init`, or name it with --file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"cannot be read ({error})") from None
+    return parse_config(text, name=path.name)
+
+
+def parse_config(text: str, *, name: str = FILE_NAME) -> Config:
+    """Make the Config that the TOML text says. Raises ConfigError with every complaint."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(name, f"not TOML ({error})", "correct the syntax") from None
+    complaints = Complaints()
+    config = schema.read(Config, document, "", complaints)
+    # A [project] that is wrong must not hide what is wrong between the other keys.
+    readable = config or schema.read(Config, document | {"project": {"name": "x"}}, "", Complaints())
+    if readable is not None:
+        _check(readable, complaints)
+    if complaints or config is None:
+        lines = tuple(f"{name}: {line}" for line in complaints)
+        raise ConfigError(name, f"{len(lines)} complaint{'s' * (len(lines) > 1)}", complaints=lines)
+    return config
+
+
+def config_schema() -> dict[str, Any]:
+    """JSON Schema of bake.toml, for editors (taplo, VS Code's Even Better TOML)."""
+    return schema.json_schema(Config, title="bake.toml", identifier="https://bake.invalid/bake.schema.json")
+
+
+def words(command: Words) -> tuple[str, ...]:
+    """A command as its words; a string is split as a shell would, without running one."""
+    return tuple(shlex.split(command)) if isinstance(command, str) else command
+
+
+def image_names(config: Config) -> Mapping[str, tuple[str, str]]:
+    """Target name -> (service, role) of every image, in the file's order; the role is "" without roles."""
+    names: dict[str, tuple[str, str]] = {}
+    for service, settings in config.services.items():
+        for role in settings.roles or ("",):
+            names[f"{service}-{role}" if role else service] = (service, role)
+    return names
+
+
+def _check(config: Config, complaints: Complaints) -> None:
+    """The rules between keys."""
+    _check_names(config, complaints)
+    for name, service in config.services.items():
+        _check_service(f"services.{name}", service, complaints)
+    for name, secret in config.secrets.items():
+        if (secret.file is None) == (secret.env is None):
+            complaints.add(f"secrets.{name}", "needs one of file, env")
+    if config.builder:
+        _check_builder(config.builder, complaints)
+    if not config.services:
+        complaints.add("services", "no service; add at least one [services.<name>] table")
+    if not config.project.platforms:
+        complaints.add("project.platforms", "no platform")
+    for label in (k for t in _label_tables(config) for k in t if not k.strip() or k != k.strip()):
+        complaints.add("labels", f"{label!r} is not a label's name")
+
+
+def _check_builder(builder: Builder, complaints: Complaints) -> None:
+    if builder.driver is None:
+        for key in ("options", "config", "nodes"):
+            if getattr(builder, key):
+                complaints.add(f"builder.{key}", "has no meaning without builder.driver")
+    if builder.driver != "remote":
+        return
+    if not builder.nodes:
+        complaints.add("builder.nodes", "a remote builder needs at least one node with an endpoint")
+    for name, node in builder.nodes.items():
+        if node.endpoint is None:
+            complaints.add(f"builder.nodes.{name}.endpoint", "missing; a remote builder is reached by it")
+    if builder.config:
+        complaints.add("builder.config", "a remote BuildKit has its own")
+
+
+def _label_tables(config: Config) -> list[Mapping[str, str]]:
+    services = config.services.values()
+    return [
+        config.labels,
+        *(s.labels for s in services),
+        *(r.labels for s in services for r in s.roles.values()),
+    ]
+
+
+def _check_names(config: Config, complaints: Complaints) -> None:
+    owners: dict[str, str] = {}
+    for service, settings in config.services.items():
+        if service in RESERVED:
+            complaints.add(f"services.{service}", "the name is bake's own; choose another")
+        for role in settings.roles or ("",):
+            image = f"{service}-{role}" if role else service
+            where = f"services.{service}" + (f".roles.{role}" if role else "")
+            if image in owners:
+                complaints.add(where, f"makes the image `{image}`, and so does {owners[image]}")
+            owners[image] = where
+
+
+def _check_service(where: str, service: Service, complaints: Complaints) -> None:
+    if service.roles and service.static is not None:
+        complaints.add(f"{where}.static", "a static service has no roles")
+    if service.static is not None and service.command is not None:
+        complaints.add(f"{where}.command", "a static service has no command of its own")
+    for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
+        _check_role(key, role, complaints)
+
+
+def _check_role(where: str, role: Role, complaints: Complaints) -> None:
+    if role.command is not None:
+        try:
+            empty = not words(role.command) or not words(role.command)[0]
+        except ValueError as error:
+            complaints.add(f"{where}.command", f"cannot be split into words ({error})")
+        else:
+            if empty:
+                complaints.add(f"{where}.command", "is empty")
+    if isinstance(role.health, str) and not role.health.startswith("/"):
+        complaints.add(f"{where}.health", f"{role.health!r} is not a path; it starts with `/`")
+    if role.user is not None and not re.fullmatch(r"[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?", role.user):
+        complaints.add(f"{where}.user", f"{role.user!r} is not a user or user:group")
+    for directory in role.writable:
+        if not directory.startswith("/"):
+            complaints.add(f"{where}.writable", f"{directory!r} is not an absolute path")

@@ -1,0 +1,43 @@
+"""What is said to whom: results go to stdout, everything else to stderr."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from typing import Literal
+
+Volume = Literal["quiet", "normal", "verbose"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Console:
+    """A person's terminal, or a CI system's log, as the environment tells."""
+
+    environment: Mapping[str, str]
+    volume: Volume = "normal"
+    noted: list[str] = dataclasses.field(default_factory=list, compare=False)
+    """Warnings and findings so far, for the summary."""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a person watches stderr."""
+        return sys.stderr.isatty() and "CI" not in self.environment
+
+    @property
+    def color(self) -> bool:
+        """Whether stdout may be coloured. Source: no-color.org."""
+        return sys.stdout.isatty() and not self.environment.get("NO_COLOR")
+
+    def say(self, text: str) -> None:
+        """Tell the user something, unless they asked for quiet."""
+        if self.volume != "quiet":
+            print(text, file=sys.stderr, flush=True)
+
+    def complain(self, text: str) -> None:
+        """Tell what is wrong, also to a user who asked for quiet."""
+        print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Warn on stderr; in GitHub Actions as an annotation too."""
+        self.noted.append(text)
+        prefix = "::warning::" if self.environment.get("GITHUB_ACTIONS") else ""
+        print(f"{prefix}bake: warning: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,564 @@
+"""The one door to docker: what the engine can do, and running `docker buildx bake` through python-on-whales."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from bake.config import parse_reference
+from bake.engine.builders import Listed, parse_listed
+from bake.engine.display import Display, watched
+from bake.engine.progress import Progress, Step, merge, missing_image
+from bake.errors import BuildError, EngineError
+
+if TYPE_CHECKING:
+    import docker
+
+_INSTALL = "install Docker Engine 28 or later (docs.docker.com/engine/install)"
+_START = "start Docker, or see `docker context ls` and DOCKER_HOST"
+_CONTAINERD = (
+    'set {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json and restart it, '
+    "or use another builder: docker buildx create --use --driver docker-container"
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What the engine and the builder at hand can do."""
+
+    server: str
+    architecture: str
+    containerd: bool
+    """The engine keeps images in the containerd store: several platforms, direct push, cache export."""
+    buildx: str
+    builder: str
+    driver: str
+    platforms: tuple[str, ...]
+    nodes: int = 1
+
+    @property
+    def features(self) -> Mapping[str, str]:
+        """What a build can ask for -> why this engine cannot do it, "" where it can.
+
+        Docker's own driver does what its image store does; other drivers have all of it, but hand images to the
+        engine, whose store must take them. Source: docker/buildx, driver/docker/driver.go (Features), build/build.go.
+        """
+        store = "" if self.containerd else "the engine's image store is not containerd's"
+        own = store if self.driver == "docker" else ""
+        engine = "" if self.server else "there is no local engine"
+        tagged = "docker's own driver always tags" if self.driver == "docker" else ""
+        joined = "with several nodes, buildx tags the index that it joins" if self.nodes > 1 else ""
+        return {
+            "multi-platform": own,
+            "load": engine,
+            "load several platforms": engine or store,
+            "push by digest": tagged or joined,
+            "cache export": own,
+            "attestations": own,
+        }
+
+    @property
+    def native(self) -> str:
+        """The engine's own platform; "" where there is no local engine."""
+        names = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm/v7"}
+        return f"linux/{names.get(self.architecture, self.architecture)}" if self.architecture else ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How to run one bake. progress: `tty` shows BuildKit's own display, `steps` reports each step as it ends."""
+
+    targets: tuple[str, ...]
+    progress: Literal["tty", "steps"] = "steps"
+    load: bool = False
+    push: bool = False
+    cache: bool = True
+    pull: bool = False
+    builder: str | None = None
+    sets: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What one bake gave. metadata: buildx's metadata file, by target."""
+
+    metadata: Mapping[str, Any]
+    progress: Progress
+
+    def digest(self, target: str) -> str:
+        """Digest of the target's index or manifest, "" when it was not exported."""
+        return str(self.metadata.get(target, {}).get("containerimage.digest", ""))
+
+    def is_kept(self, target: str, kept: "Kept") -> bool:
+        """Whether that image is what was built: engines name an image by its digest, or by that of its config."""
+        config = self.metadata.get(target, {}).get("containerimage.config.digest")
+        return bool(self.digest(target)) and kept.id in {self.digest(target), config}
+
+
+def probe(builder: str | None = None) -> Capabilities:
+    """Ask the engine what it is. Raises EngineError when docker, its daemon, buildx or the builder is missing.
+
+    A builder with its own BuildKit needs no local engine: `server` is "" then.
+    """
+    if shutil.which("docker") is None:
+        raise EngineError("docker", "is not installed", _INSTALL)
+    with ThreadPoolExecutor() as pool:  # each takes a tenth of a second and more
+        inspecting, asking = pool.submit(_inspect, builder), pool.submit(_info)
+    try:
+        inspected = inspecting.result()
+    except EngineError:
+        _buildx_version({})
+        raise
+    try:
+        info = asking.result()
+    except EngineError:
+        if inspected is None or inspected.driver in {"", "docker"}:  # buildx names no driver of a dead engine
+            raise
+        info = {}
+    if inspected is None:
+        raise EngineError(f"builder {builder}", "does not exist", "run `bake builder up`, or see `docker buildx ls`")
+    return Capabilities(
+        server=str(info.get("ServerVersion", "")),
+        architecture=str(info.get("Architecture", "")),
+        containerd=["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
+        buildx=_buildx_version(info),
+        builder=inspected.name,
+        driver=inspected.driver,
+        platforms=tuple(dict.fromkeys(p for n in inspected.nodes for p in n.platforms)),
+        nodes=len(inspected.nodes),
+    )
+
+
+def _buildx_version(info: Mapping[str, Any]) -> str:
+    """The version that `docker info` lists among the plugins, else what buildx says itself. Raises EngineError."""
+    for plugin in (info.get("ClientInfo") or {}).get("Plugins") or ():
+        if plugin.get("Name") == "buildx" and plugin.get("Version"):
+            return str(plugin["Version"])
+    done = _run(["docker", "buildx", "version"])
+    if done.returncode != 0:
+        raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
+    return " ".join(done.stdout.split()[1:2])
+
+
+def find_builder(name: str | None) -> Listed | None:
+    """The builder as buildx shows it, None when there is none of the name; None asks for the current one."""
+    return _inspect(name)
+
+
+def create_builder(name: str, commands: Sequence[Sequence[str]]) -> None:
+    """Run the `docker buildx` commands that make a builder; a half-made one is removed. Raises EngineError."""
+    for words in commands:
+        done = _run(["docker", "buildx", *words])
+        if done.returncode != 0:
+            _run(["docker", "buildx", "rm", name])
+            raise EngineError(f"builder {name}", _last_line(done.stderr), "see [builder] in bake.toml")
+
+
+def start_builder(name: str) -> Listed:
+    """Start every node and wait for it. Raises EngineError with what a node says."""
+    started = _run(["docker", "buildx", "inspect", "--bootstrap", name])
+    listed = parse_listed(started.stdout)
+    if started.returncode != 0 or not listed.running:
+        said = next((n.error for n in listed.nodes if n.error), _last_line(started.stderr))
+        raise EngineError(f"builder {name}", f"does not start ({said})", "see [builder] in bake.toml")
+    return listed
+
+
+def remove_builder(name: str, *, keep_state: bool) -> None:
+    """Remove the builder, with its cache unless keep_state. Raises EngineError."""
+    done = _run(["docker", "buildx", "rm", *(["--keep-state"] if keep_state else []), name])
+    if done.returncode != 0:
+        raise EngineError(f"builder {name}", _last_line(done.stderr), "see `docker buildx ls`")
+
+
+def _inspect(name: str | None) -> Listed | None:
+    done = _run(["docker", "buildx", "inspect", *([name] if name else [])])
+    if done.returncode == 0:
+        return parse_listed(done.stdout)
+    if name and "no builder" in done.stderr:
+        return None
+    raise EngineError(f"builder {name or 'default'}", _last_line(done.stderr), _remedy(done, "see `docker buildx ls`"))
+
+
+def _remedy(done: "subprocess.CompletedProcess[str]", otherwise: str) -> str:
+    """What to do about a docker command that failed."""
+    return _START if "Cannot connect" in done.stderr else otherwise
+
+
+def mirrors() -> tuple[str, ...]:
+    """URLs of the engine's mirrors of Docker Hub; none where no engine answers."""
+    try:
+        info = _info()
+    except EngineError:
+        return ()
+    return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
+
+
+def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool, emulated: Sequence[str] = ()) -> None:
+    """Stop before the build when the engine cannot do what is asked. Raises EngineError.
+
+    emulated: packages whose install scripts run on the target platform. Nothing else of a build does.
+    """
+    _check_store(capabilities, platforms, push=push)
+    foreign = [p for p in platforms if capabilities.platforms and p not in capabilities.platforms]
+    if foreign and emulated:
+        raise EngineError(
+            f"builder {capabilities.builder}",
+            f"cannot run {', '.join(foreign)}, which the install scripts of {', '.join(emulated)} need",
+            "install QEMU (docker run --privileged --rm tonistiigi/binfmt --install all), or add a node of it",
+        )
+
+
+def _check_store(capabilities: Capabilities, platforms: Sequence[str], *, push: bool) -> None:
+    can = capabilities.features
+    several = len(platforms) > 1
+    if not push and can["load"]:
+        raise EngineError("docker engine", can["load"], f"push with --push, or {_START}")
+    if several and can["multi-platform" if push else "load several platforms"]:
+        raise EngineError(
+            "docker engine",
+            f"its image store holds one platform per image, not {', '.join(platforms)}",
+            f"{_CONTAINERD}; or build one with --platform {platforms[0]}",
+        )
+
+
+Beside = Callable[[Progress], contextlib.AbstractContextManager[object]]
+"""What goes on while steps come in, with what is known of them."""
+
+
+def run_bake(
+    root: Path,
+    file: str,
+    options: BuildOptions,
+    report: Callable[[Step], None],
+    beside: Beside = contextlib.nullcontext,
+) -> Built:
+    """Run bake in `root` on the bake file (relative to it) and account for its steps.
+
+    Raises BuildError with the failing step's output, and leaves no child process behind when interrupted.
+    """
+    with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root), _ending_children():
+        metadata = Path(folder) / "metadata.json"
+        begin = time.monotonic()
+        progress = _stream(file, options, metadata, report, beside)
+        seconds = time.monotonic() - begin
+        data = json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}
+    if options.progress == "tty":
+        progress = _history(data, options.builder)
+    progress.keep_last(seconds)
+    return Built(metadata=data, progress=progress)
+
+
+def lost_snapshot(error: BuildError) -> bool:
+    """Whether an export failed only because the engine dropped a snapshot that it was about to use.
+
+    It happens now and then when images with layers in common are exported or removed at once; the next try goes well
+    (moby/buildkit#6521, seen with Docker 28 and 29).
+    """
+    return "parent snapshot" in error.what and "does not exist" in error.what
+
+
+def preload() -> None:
+    """Import what `run_bake` needs, while there is something to wait for."""
+    import python_on_whales  # noqa: F401
+
+
+def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] = ()) -> Mapping[str, Any]:
+    """The bake file as buildx understands it. Raises EngineError with buildx's complaint."""
+    from python_on_whales import DockerClient
+    from python_on_whales.exceptions import DockerException
+
+    with contextlib.chdir(root):
+        try:
+            words = [*(f"--set={s}" for s in sets), *targets]
+            return cast("Mapping[str, Any]", DockerClient().buildx.bake(words, files=[file], print=True))
+        except DockerException as error:
+            raise EngineError("docker buildx bake", _last_line(error.stderr or ""), "") from None
+
+
+def _stream(
+    file: str, options: BuildOptions, metadata: Path, report: Callable[[Step], None], beside: Beside
+) -> Progress:
+    from python_on_whales import DockerClient
+    from python_on_whales.exceptions import DockerException
+
+    # Flags that python-on-whales does not know travel with the targets: it appends them as they are.
+    words = [*options.flags, *(f"--set={s}" for s in options.sets), *options.targets]
+    variables = {
+        "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
+        "BUILDX_METADATA_PROVENANCE": "disabled",
+        "BUILDX_METADATA_WARNINGS": "1",
+        **options.environment,
+    }
+    bake = functools.partial(
+        DockerClient().buildx.bake,
+        words,
+        builder=options.builder,
+        files=[file],
+        cache=options.cache,
+        pull=options.pull,
+        load=options.load,
+        push=options.push,
+        variables=variables,
+        metadata_file=metadata,
+    )
+    # Steps' names say their target only where there are several.
+    target = options.targets[0] if len(options.targets) == 1 else ""
+    progress = Progress()
+    try:
+        if options.progress == "tty":
+            _watch(bake, progress, target)
+        else:
+            with beside(progress):
+                _follow(bake, progress, target, report)
+    except (DockerException, UnicodeDecodeError):
+        raise _failure(progress) from None
+    return progress
+
+
+def _watch(bake: Callable[..., Any], progress: Progress, target: str) -> None:
+    """Run bake with its live display; progress gets what a failure leaves."""
+    display = Display()
+    try:
+        with watched(display):
+            bake(progress="auto")
+    finally:
+        progress.feed_closing(display.closing, target=target)
+
+
+def _follow(bake: Callable[..., Any], progress: Progress, target: str, report: Callable[[Step], None]) -> None:
+    """Run bake and report each step as it ends."""
+    for line in cast("Iterator[str]", bake(progress="rawjson", stream_logs=True)):
+        for step in progress.feed(line, target=target):
+            report(step)
+
+
+@contextlib.contextmanager
+def _ending_children() -> Iterator[None]:
+    """End the processes that the block started, should it be left early: python-on-whales does not.
+
+    buildx cancels its build on SIGTERM; the docker command ends it when it ends itself.
+    """
+    before = _children()
+    try:
+        yield
+    except BaseException:
+        for pid in _children() - before:
+            _end(pid)
+        raise
+
+
+def _children() -> set[int]:
+    """Process ids of this process's children."""
+    listed = list(Path(f"/proc/{os.getpid()}/task").glob("*/children"))
+    if listed:
+        return {int(pid) for file in listed for pid in file.read_text().split()}
+    pairs = (line.split() for line in _run(["ps", "-A", "-o", "pid=,ppid="]).stdout.splitlines())
+    return {int(pid) for pid, parent in pairs if int(parent) == os.getpid()}
+
+
+def _end(pid: int) -> None:
+    """SIGTERM, and SIGKILL after ten seconds."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGTERM)
+        for _ in range(200):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def _history(metadata: Mapping[str, Any], builder: str | None) -> Progress:
+    """The steps of finished builds, from buildx's history: the live display keeps none."""
+    runs: list[Progress] = []
+    for target, value in metadata.items():
+        if isinstance(value, dict) and (reference := value.get("buildx.build.ref")):
+            name = ["--builder", builder] if builder else []
+            words = [
+                "docker",
+                "buildx",
+                *name,
+                "history",
+                "logs",
+                "--progress",
+                "rawjson",
+                reference.split("/")[-1],
+            ]
+            run = Progress()
+            for line in _run(words).stderr.splitlines():
+                run.feed(line, target=target)
+            runs.append(run)
+    return merge(runs)
+
+
+def _failure(progress: Progress) -> BuildError:
+    """The failing step in one line; its own output comes with it."""
+    step = progress.failed()
+    if step is None or not step.stage:
+        what = progress.closing()
+        if image := missing_image(what):
+            return BuildError(f"base image {image[0]}", *image[1:])
+        return BuildError("docker buildx bake", what or "buildx failed")
+    return StepFailedError(step)
+
+
+class StepFailedError(BuildError):
+    """A step of the Dockerfile failed; `step` has its output."""
+
+    def __init__(self, step: Step) -> None:
+        code = re.search(r"exit code: (\d+)", step.error)
+        what = f"exit code {code[1]}" if code else step.error
+        super().__init__(step.stage, f"{step.what}: {what}")
+        self.step = step
+
+
+def _info() -> Mapping[str, Any]:
+    answer = _run(["docker", "info", "--format", "{{json .}}"])
+    info: Mapping[str, Any] = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
+    problems = info.get("ServerErrors") or ([_last_line(answer.stderr)] if answer.returncode else [])
+    if problems:
+        raise EngineError("docker engine", f"does not answer ({problems[0]})", _START)
+    return info
+
+
+def _run(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError:
+        raise EngineError(words[0], "is not installed", _INSTALL if words[0] == "docker" else "") from None
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip().removeprefix("ERROR: ") if lines else "gave no reason"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An image in the engine. id: the engine's. bytes: as the engine counts them."""
+
+    id: str
+    bytes: int
+
+
+def kept_images(names: Iterable[str]) -> Mapping[str, Kept]:
+    """Name -> the image that the local engine has under it; without what it does not have. Raises EngineError.
+
+    The engine takes a tenth of a second for a few images, so it is asked for several at once.
+    """
+    wanted = {str(parse_reference(n)): n for n in names}
+    if not wanted:
+        return {}
+    listed = list(wanted.values())
+    with ThreadPoolExecutor() as pool:
+        answers = [line for lines in pool.map(_inspected, (listed[i::_ASKED] for i in range(_ASKED))) for line in lines]
+    found = {}
+    for line in answers:
+        about = json.loads(line)
+        for tag in about["tags"] or ():
+            if name := wanted.get(str(parse_reference(tag))):
+                found[name] = Kept(id=about["id"], bytes=about["size"])
+    return found
+
+
+_ASKED = 4
+"""Commands at a time that ask the engine for images."""
+
+
+def _inspected(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    form = '{"id": {{json .Id}}, "size": {{json .Size}}, "tags": {{json .RepoTags}}}'
+    done = _run(["docker", "image", "inspect", "--format", form, *names])
+    if "Cannot connect" in done.stderr:
+        _info()
+    return [line for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def image_ids(references: Mapping[str, str]) -> Mapping[str, str]:
+    """Target -> the id of its image in the local engine; without what it does not have. Raises EngineError."""
+    kept = kept_images(references.values())
+    return {target: kept[name].id for target, name in references.items() if name in kept}
+
+
+def save_images(references: Sequence[str], file: Path) -> None:
+    """Write the engine's images into a tar file as an OCI layout, a blob that several have once. Raises EngineError."""
+    done = _run(["docker", "image", "save", "--output", str(file), *references])
+    if done.returncode != 0:
+        raise EngineError("docker image save", _last_line(done.stderr), "build the images first")
+
+
+@contextlib.contextmanager
+def connect() -> Iterator["docker.DockerClient"]:
+    """The docker SDK's client on the engine that the docker CLI uses: DOCKER_HOST, else the current context.
+
+    Raises EngineError when there is none.
+    """
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+
+    import docker
+
+    try:
+        if "DOCKER_HOST" in os.environ:
+            client = docker.from_env()
+        else:
+            context = ContextAPI.get_current_context()
+            client = docker.DockerClient(
+                base_url=context.Host, tls=context.TLSConfig or False, use_ssh_client=True, version="auto"
+            )
+    except (DockerException, OSError) as error:
+        if shutil.which("docker"):
+            _info()  # says it in fewer words, where it meets the same
+        raise EngineError("docker engine", f"does not answer ({error})", _START) from None
+    with contextlib.closing(client):
+        yield client
+
+
+def read_cache_usage(builder: str | None = None) -> list[str]:
+    """Every record of the build cache as a line of JSON. Raises EngineError where buildx cannot tell."""
+    return _json_lines(["docker", "buildx", "du", *_of(builder), "--format", "json"])
+
+
+def read_image_usage() -> list[str]:
+    """What `docker system df` counts, a line of JSON each; nothing where there is no local engine."""
+    try:
+        return _json_lines(["docker", "system", "df", "--format", "json"])
+    except EngineError:
+        return []
+
+
+def prune(keep: int, builder: str | None = None) -> None:
+    """Remove what the build cache holds beyond `keep` bytes, the longest unused first. Raises EngineError."""
+    modern = "--max-used-space" in _run(["docker", "buildx", "prune", "--help"]).stdout
+    flag = "--max-used-space" if modern else "--keep-storage"
+    done = _run(["docker", "buildx", "prune", *_of(builder), "--force", f"{flag}={keep}"])
+    if done.returncode != 0:
+        raise EngineError("docker buildx prune", _last_line(done.stderr), _remedy(done, ""))
+
+
+def _json_lines(words: Sequence[str]) -> list[str]:
+    done = _run(words)
+    if done.returncode != 0:
+        if "Cannot connect" in done.stderr:
+            _info()
+        raise EngineError(" ".join(words[:3]), _last_line(done.stderr), "update docker-buildx to 0.24 or later")
+    return [line for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def _of(builder: str | None) -> list[str]:
+    return ["--builder", builder] if builder else []

@@ -1,0 +1,96 @@
+"""How packages are built where their `build` script does not tell, guessed for `bake init`. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from bake.guess.dockerfiles import ORCHESTRATES
+from bake.guess.facts import PackageFacts, WorkspaceFacts
+from bake.lockfile import unheeded
+from bake.workspace import Package, Workspace, parse_jsonc
+
+
+def build_script(facts: PackageFacts, everything: WorkspaceFacts, runs: Sequence[str]) -> tuple[str | bool, str]:
+    """Return the script that builds a package (True for `build`, False for none), and why it is that one.
+
+    runs: words of the commands that its processes start with.
+    """
+    build, source = _build(facts, runs)
+    if build is True and (script := _prepared(facts.package, everything)):
+        return script, f"it has no script `build`, and `{script}` is run before those of others"
+    return build, source
+
+
+def _build(facts: PackageFacts, runs: Sequence[str]) -> tuple[str | bool, str]:
+    """The script that builds a package without a `build`, when something has to be built."""
+    scripts = facts.package.scripts
+    if "build" in scripts and (facts.package.path or not ORCHESTRATES.search(scripts["build"])):
+        return True, ""
+    if "build" in scripts:
+        name = next((n for n in ("build:app", "build:root", "build:server", "build:web", "tsc") if n in scripts), "")
+        return name or False, f"its script `build` builds every package: {scripts['build']}"
+    if _prisma(facts) and (generate := next((n for n, text in scripts.items() if _GENERATE in text), "")):
+        return generate, "it has no script `build`, and Prisma's client has to be generated"
+    main = str(facts.package.manifest.get("main") or "")
+    if not any(re.match(r"\.?/?(dist|build|lib|out)/", w) for w in (*runs, main)):
+        return True, ""
+    name = next((n for n in ("build:prod", "build:ts", "compile", "bundle", "tsc", "prepare") if n in scripts), "")
+    return (name, f"it has no script `build`, but `{name}`") if name else (True, "")
+
+
+_GENERATE = "prisma generate"
+
+
+def _prisma(facts: PackageFacts) -> bool:
+    """Whether Prisma generates a client from the package into node_modules, where no package's own files are."""
+    generators = (m[0] for t in _schemas(facts) for m in re.finditer(r"^generator\s+\w+\s*\{[^}]*\}", t, re.M))
+    return any('"prisma-client-js"' in g and not re.search(r"^\s*output\s*=", g, re.M) for g in generators)
+
+
+def _schemas(facts: PackageFacts) -> Iterator[str]:
+    return (text for name, text in facts.texts.items() if name.endswith(".prisma"))
+
+
+def generated_files(facts: PackageFacts, workspace: Workspace) -> tuple[str, ...]:
+    """Files in node_modules that the package's build makes.
+
+    Source: prisma.io/docs/orm/prisma-client/setup-and-configuration/generating-prisma-client.
+    """
+    client = workspace.lock.resolve(facts.package.path, "@prisma/client") if _prisma(facts) else None
+    return (f"{client.removesuffix('@prisma/client')}.prisma",) if client else ()
+
+
+def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:
+    """Whether a script, what npm runs around it, or a script that it calls has some words in it."""
+    texts = [package.scripts.get(f"{around}{name}", "") for around in ("pre", "", "post")]
+    called = {n for t in texts for n in re.findall(r"(?:npm|pnpm|yarn|bun)(?: run)? ([\w:.-]+)", t)} - {name}
+    return any(wanted in t for t in texts) or (depth < 4 and any(_runs(package, n, wanted, depth + 1) for n in called))
+
+
+def _prepared(package: Package, everything: WorkspaceFacts) -> str:
+    """The script of a package without `build` that prepares it all the same: for turbo, or at an install."""
+    if "build" in package.scripts:
+        return ""
+    needed = [n for n in _turbo_needs(everything.texts.get("turbo.json", "")) if n in package.scripts]
+    installs = [n for n, _ in unheeded(package.scripts) if n in {"postinstall", "prepare"}]
+    return next(iter((*needed, *installs)), "")
+
+
+def _turbo_needs(text: str) -> tuple[str, ...]:
+    """What turbo runs in the packages that a build needs. Source: turborepo.com/docs/reference/configuration."""
+    try:
+        tasks = {**(config := parse_jsonc(text)).get("pipeline", {}), **config.get("tasks", {})}
+        needs = tasks["build"]["dependsOn"]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ()
+    return tuple(n.removeprefix("^") for n in needs if isinstance(n, str) and n.startswith("^") and n != "^build")
+
+
+def install_notes(facts: PackageFacts) -> Iterator[str]:
+    """Scripts of a package that npm runs at an install, and images' builds do not."""
+    package = facts.package
+    generates = _prisma(facts) and "build" in package.scripts and not _runs(package, "build", _GENERATE)
+    if generates:
+        yield f"{package.path}: its build has to run `{_GENERATE}` first; write it into its scripts.build"
+    for name, text in unheeded(package.scripts, "build"):
+        if not (generates and _GENERATE in text):
+            yield f"{package.path}: its `{name}` script does not run in builds: {text}"

@@ -1,0 +1,218 @@
+"""What a package's web framework builds: files to serve, or a server. Pure; told by dependencies and configuration."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import Any
+
+from bake.guess.facts import PackageFacts
+from bake.workspace import parse_jsonc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontend:
+    """static: the folder of files to serve, or command: the server that the framework builds.
+
+    files: what of the package its server needs, None for the usual. exclude: what of that it does not need.
+    writable: folders it writes to.
+    """
+
+    tool: str
+    source: str
+    static: str = ""
+    command: tuple[str, ...] = ()
+    port: int = 0
+    files: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+    writable: tuple[str, ...] = ()
+
+
+def find_frontend(
+    facts: PackageFacts, root_texts: Mapping[str, str] | None = None, shared: Collection[str] = ()
+) -> Frontend | None:
+    """The frontend that a package builds, None when it builds none.
+
+    shared: what the root declares; of it a package has the tools that its scripts call.
+    """
+    declared = {**facts.package.dependencies, **facts.package.dev_dependencies}
+    called = {*re.findall(r"[\w-]+", _scripts(facts))}
+    for name, make in _TOOLS:
+        has = name in declared or (name in shared and name.rpartition("/")[2] in called)
+        if has and (found := make(facts, root_texts or {})):
+            return found
+    return None
+
+
+def _config(facts: PackageFacts, stem: str) -> tuple[str, str]:
+    """The text and name of a tool's configuration file; comments are cut out."""
+    for name, text in sorted(facts.texts.items()):
+        if name.startswith(f"{stem}.config."):
+            return re.sub(r"^\s*//[^\n]*|/\*.*?\*/", "", text, flags=re.M | re.S), facts.package.file(name)
+    return "", ""
+
+
+def _scripts(facts: PackageFacts) -> str:
+    return "\n".join(facts.package.scripts.values())
+
+
+def _manifest(facts: PackageFacts) -> str:
+    return facts.package.file("package.json")
+
+
+def _named(text: str, key: str) -> str:
+    found = re.search(rf"\b{key}\s*:\s*['\"`]([^'\"`]+)['\"`]", text)
+    return found[1].removeprefix("./").rstrip("/") if found else ""
+
+
+def _next(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    if "next build" not in _scripts(facts) and "next start" not in _scripts(facts):
+        return None
+    text, file = _config(facts, "next")
+    folder = _named(text, "distDir")
+    build = " ".join(facts.package.scripts.get(n, "") for n in ("build", "postbuild"))
+    if _named(text, "output") == "export" or "next export" in build:
+        return Frontend(tool="Next.js export", source=file or _manifest(facts), static=folder or "out")
+    # The usual selection drops TypeScript, and next.config.ts with it, which `next start` reads.
+    folder = folder or ".next"
+    shown = ("public/**",) if "public" in facts.names else ()
+    files = (f"{folder}/**", *shown, "next.config.*") if file.endswith("ts") else None
+    return Frontend(
+        tool="Next.js",
+        source=file or _manifest(facts),
+        command=("next", "start"),
+        port=3000,
+        files=files,
+        # A copy of the server with packages of its own; `next start` takes the image's.
+        exclude=(f"{folder}/standalone/**",) if re.search(r"\boutput\s*:[^,}]*['\"]standalone['\"]", text) else (),
+        writable=(f"{folder}/cache",),
+    )
+
+
+def _vite(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    text, file = _config(facts, "vite")
+    if "vite build" not in _scripts(facts) or re.search(r"\blib\s*:\s*\{", text):
+        return None
+    root = _named(text, "root")
+    if "index.html" not in facts.names and not root:
+        return None
+    folder = normpath(f"{root or '.'}/{_named(text, 'outDir') or 'dist'}")
+    if folder.startswith("../"):
+        return None  # another package serves it
+    return Frontend(tool="Vite", source=file or _manifest(facts), static=folder)
+
+
+def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    built = re.search(r"(?:react-scripts|craco|react-app-rewired) build", _scripts(facts))
+    return Frontend(tool="Create React App", source=_manifest(facts), static="build") if built else None
+
+
+def _angular(facts: PackageFacts, root: Mapping[str, str]) -> Frontend | None:
+    text = facts.texts.get("angular.json") or root.get("angular.json", "")
+    try:
+        projects = parse_jsonc(text).get("projects", {}) if text else {}
+    except (ValueError, AttributeError):
+        return None
+    for name, project in projects.items():
+        build = _path(project, "architect", "build") or _path(project, "targets", "build")
+        if project.get("projectType") == "application" and build:
+            return _angular_output(facts, str(name), build)
+    return None
+
+
+def _angular_output(facts: PackageFacts, name: str, build: Mapping[str, Any]) -> Frontend:
+    """The application builder puts what browsers load into a folder `browser`.
+
+    Source: angular.dev/tools/cli/build-system-migration.
+    """
+    given = _path(build, "options", "outputPath") or f"dist/{name}"
+    base = given if isinstance(given, str) else str(given.get("base", f"dist/{name}"))
+    browser = "browser" if isinstance(given, str) else str(given.get("browser", "browser"))
+    new = str(build.get("builder", "")).endswith(":application")
+    folder = f"{base}/{browser}".rstrip("/") if new else base
+    return Frontend(tool="Angular", source=facts.package.file("angular.json"), static=folder.removeprefix("./"))
+
+
+def _path(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _astro(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    text, file = _config(facts, "astro")
+    if "@astrojs/node" in facts.package.dependencies:
+        return Frontend(tool="Astro", source=file, command=("node", "dist/server/entry.mjs"), port=4321)
+    return Frontend(tool="Astro", source=file or _manifest(facts), static=_named(text, "outDir") or "dist")
+
+
+def _svelte(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    text, file = _config(facts, "svelte")
+    declared = {**facts.package.dependencies, **facts.package.dev_dependencies}
+    if "@sveltejs/adapter-static" in declared:
+        return Frontend(tool="SvelteKit static", source=file, static=_named(text, "pages") or "build")
+    if "@sveltejs/adapter-node" in declared:
+        return Frontend(tool="SvelteKit", source=file, command=("node", "build"), port=3000)
+    return None
+
+
+def _nuxt(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend:
+    if "generate" in facts.package.scripts.get("build", ""):
+        return Frontend(tool="Nuxt", source=_manifest(facts), static=".output/public")
+    return Frontend(tool="Nuxt", source=_manifest(facts), command=("node", ".output/server/index.mjs"), port=3000)
+
+
+def _router(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    text, file = _config(facts, "react-router")
+    if re.search(r"\bssr\s*:\s*false", text):
+        return Frontend(tool="React Router", source=file, static="build/client")
+    return None
+
+
+_PAGES = frozenset({"html-webpack-plugin", "@rspack/plugin-html", "html-bundler-webpack-plugin", "@rsbuild/core"})
+_BUNDLING = re.compile(r"\b(?:webpack(?:-cli)?|rspack|rsbuild)\b(?!\s+(?:serve|dev))")
+
+
+def _bundled(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+    """What webpack and its kin build is for browsers when they write a page for it."""
+    declared = {**facts.package.dependencies, **facts.package.dev_dependencies}
+    tool = _BUNDLING.search(facts.package.scripts.get("build", ""))
+    if tool is None or not _PAGES & {*declared}:
+        return None
+    found = (
+        re.search(r"\b(?:path|outputPath)\s*:\s*[^\n]*?['\"`](?:\.{1,2}/)*([\w.-]+)/?['\"`]", t)
+        for t in facts.texts.values()
+    )
+    return Frontend(tool=tool[0], source=_manifest(facts), static=next((m[1] for m in found if m), "dist"))
+
+
+_Maker = Callable[[PackageFacts, Mapping[str, str]], Frontend | None]
+
+
+def _plain(tool: str, folder: str, script: str) -> _Maker:
+    def make(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+        found = script in facts.package.scripts.get("build", "")
+        return Frontend(tool=tool, source=_manifest(facts), static=folder) if found else None
+
+    return make
+
+
+_TOOLS: tuple[tuple[str, _Maker], ...] = (
+    ("next", _next),
+    ("nuxt", _nuxt),
+    ("astro", _astro),
+    ("@sveltejs/kit", _svelte),
+    ("@react-router/dev", _router),
+    ("@remix-run/dev", _router),
+    ("@angular/core", _angular),
+    ("react-scripts", _cra),
+    ("react-app-rewired", _cra),
+    ("@craco/craco", _cra),
+    ("@vue/cli-service", _plain("Vue CLI", "dist", "vue-cli-service build")),
+    ("gatsby", _plain("Gatsby", "public", "gatsby build")),
+    ("parcel", _plain("Parcel", "dist", "parcel build")),
+    ("vite", _vite),
+    ("webpack", _bundled),
+    ("@rspack/cli", _bundled),
+    ("@rsbuild/core", _bundled),
+)

@@ -1,0 +1,140 @@
+"""Where a server listens and how one knows that it is well, guessed from commands, settings and sources. Pure."""
+
+import posixpath
+import re
+
+from bake.guess.dockerfiles import Start, parse_compose, parse_dockerfile
+from bake.guess.facts import PackageFacts, WorkspaceFacts
+from bake.guess.frontends import Frontend
+
+HTTP = frozenset(
+    {
+        *("express", "fastify", "fastify-cli", "koa", "hono", "@hono/node-server", "@hapi/hapi", "restify", "polka"),
+        *("@nestjs/platform-express", "@nestjs/platform-fastify", "@loopback/rest", "@apollo/server", "apollo-server"),
+        *("next", "nuxt", "@strapi/strapi", "graphql-yoga", "@adonisjs/core", "@feathersjs/express", "h3", "ws"),
+        *("socket.io", "@trpc/server", "elysia", "connect", "micro", "@remix-run/serve", "@react-router/serve"),
+    }
+)
+"""Packages of which one makes its user a server."""
+PRODUCTION = re.compile(r"Dockerfile(?:\.prod\w*|\.release)?|(?:prod\w*\.)?Dockerfile")
+"""Names of Dockerfiles whose image is the one for production."""
+
+_PORT_NAME = (
+    r"(?!(?:DB|DATABASE|REDIS|SMTP|MAIL|EMAIL|POSTGRES|PG|MYSQL|MONGO|KAFKA|RABBIT\w*|ELASTIC|VITE|METRICS|DEBUG)_)"
+)
+_PLAIN_PORT = r"(?:HTTP_|SERVER_|API_|APP_|WEB_|BACKEND_|FRONTEND_)?PORT"
+_VARIABLE_PORTS = (
+    r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{2,5})",
+    r"process\.env(?:\.|\[['\"])PORT(?:['\"]\])?\s*,\s*(\d{4,5})\b",
+    r"\bPORT\s*(?::\s*\w+\s*)?=\s*['\"]?(\d{2,5})['\"]?\s*[,}][^\n;]*=\s*process\.env\b",
+    rf"process\.env(?:\.|\[['\"]){_PORT_NAME}(?:[A-Z]+_)*PORT(?:['\"]\])?\s*\)?\s*(?:\|\||\?\?)\s*['\"]?(\d{{2,5}})",
+    rf"\b{_PORT_NAME}{_PLAIN_PORT}['\"]?\s*:[^\n]{{0,80}}?(?:default|catch)\s*[:(]\s*['\"]?(\d{{2,5}})",
+)
+"""Defaults of variables such as $PORT."""
+_PORTS = (
+    *_VARIABLE_PORTS,
+    r"\b(?:http|server|api|app|web|backend|frontend)?[pP]ort\s*:[^\n]{0,80}?\bdefault\(\s*(\d{2,5})\)",
+    # What holds in production, of a choice between two.
+    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?i:dev)\w*['\"]?\)?\s*\?\s*\d{2,5}\s*:\s*(\d{2,5})\b",
+    r"\.listen\(\s*(?:\{[^}]{0,80}?port:\s*)?(\d{2,5})\b",
+    r"\bget(?:<\w+>)?\(\s*['\"]PORT['\"]\s*\)?\s*(?:,|\|\||\?\?)\s*['\"]?(\d{2,5})",
+    r"\b(?:const|let|var)\s+(?:PORT|port)\b[^=\n]*=[^\n;]*?(?:\n\s*[?:|][^\n;]*?){0,3}\b(\d{4,5})\b",
+    r"\b(?:default|http|server|api|app)?_?[pP]ort\s*:\s*(\d{4,5})\b",
+)
+_OTHERS_ADDRESS = re.compile(r":\$\{\s*process\.env\.(?!PORT\b)[^}]*\}")
+"""Ports in the likes of `http://${process.env.WEB_HOST}:${process.env.WEB_PORT || 3000}`."""
+_OTHERS_PORTS = frozenset({1433, 2525, 3306, 4566, 5432, 5672, 6379, 8125, 9092, 9200, 9229, 11211, 27017})
+"""Of databases, queues, mail, AWS's stand-in and debuggers."""
+OPEN_PORT = re.compile(r"\$PORT\b|\$\{PORT\}")
+"""What a shell puts nothing for when nobody sets the variable."""
+_OPTION = re.compile(r"(?:^|\s)(?:-p|--port)[=\s](\d{2,5})\b")
+_HEALTH = r"['\"`](/(?:api/)?(?:healthz|livez|health|healthcheck|health/live|readyz|ping))['\"`]"
+_ROUTE = re.compile(
+    rf"\b(?:app|server|fastify|instance|api|http)\s*\.\s*(?:get|all|route|use)\s*(?:<[^>(]*>)?\(\s*{_HEALTH}"
+)
+_ROUTE_MAYBE = re.compile(rf"(?:\.\s*(?:get|all|route)\s*\(|(?:url|path|pathname)['\"]?\s*(?:===?|:)|case)\s*{_HEALTH}")
+
+
+def find_port(
+    facts: PackageFacts, everything: WorkspaceFacts, start: Start, frontend: Frontend | None, source: str
+) -> tuple[int | None, str]:
+    """The port and the file that tells it. source: of the start."""
+    line = " ".join(start.words)
+    own = next(((port, f"{tool}'s own") for pattern, port, tool in _OWN_PORTS if re.search(pattern, line)), None)
+    if stated := _stated_port(facts, everything, start, source):
+        return stated
+    # Next.js asks no source.
+    found = (None, "") if own and own[1].startswith("Next.js") else _source_port(facts)
+    if found[0] is None and frontend is not None and frontend.port and frontend.command:
+        return frontend.port, f"{frontend.tool}'s own"
+    return found if found[0] is not None else own or _library_port(facts, everything)
+
+
+def _stated_port(
+    facts: PackageFacts, everything: WorkspaceFacts, start: Start, source: str
+) -> tuple[int | None, str] | None:
+    """The port that the command, a Dockerfile or a compose file names."""
+    if option := _OPTION.search(" ".join(start.words)):
+        return int(option[1]), "its command"
+    if re.fullmatch(r"\d{2,5}", given := dict(start.env).get("PORT", "")):
+        return int(given), source
+    for name, text in facts.texts.items():
+        port = parse_dockerfile(text).port if PRODUCTION.fullmatch(posixpath.basename(name)) else None
+        if port and port not in _OTHERS_PORTS:
+            return port, facts.package.file(f"{name}: EXPOSE")
+    for path, text in everything.texts.items():
+        if "compose" in posixpath.basename(path):
+            for service in parse_compose(text, posixpath.dirname(path)):
+                if service.folder == facts.package.path and service.port:
+                    return service.port, f"{path}: {service.name}"
+    return None
+
+
+_OWN_PORTS = (
+    (r"(?:^|exec )next start", 3000, "Next.js"),
+    (r"^fastify ", 3000, "fastify-cli"),
+    (r"^(?:react-router|remix)-serve ", 3000, "React Router"),
+    (r"^node \.output/server/index\.mjs", 3000, "Nitro"),
+)
+
+
+def _library_port(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[int | None, str]:
+    """The default of $PORT in a package of the workspace that this server alone uses: settings are often apart."""
+    servers = [f.package.path for f in everything.packages if HTTP & {*f.package.dependencies}]
+    needs = {path: everything.workspace.needs(path) for path in servers}
+    for place in everything.packages:
+        if [path for path in servers if place.package.path in needs[path]] == [facts.package.path]:
+            for path, text in place.sources.items():
+                found = next((m for pattern in _VARIABLE_PORTS if (m := re.search(pattern, text))), None)
+                if found and int(found[1]) not in _OTHERS_PORTS:
+                    return int(found[1]), f"{place.package.path}/{path}"
+    return None, ""
+
+
+def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
+    sources = {path: _OTHERS_ADDRESS.sub("", text) for path, text in facts.sources.items()}
+    for pattern in _PORTS:
+        for path, text in sources.items():
+            numbers = (int(found[1]) for found in re.finditer(pattern, text))
+            if number := next((n for n in numbers if n not in _OTHERS_PORTS), None):
+                return number, facts.package.file(path)
+    for name in (".env.example", ".env.sample"):
+        if found := re.search(r"^PORT=[\"']?(\d{2,5})", facts.texts.get(name, ""), re.M):
+            return int(found[1]), facts.package.file(name)
+    return None, ""
+
+
+def find_health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, bool]:
+    """The path, its file, and whether it is served under that very path; libraries of the workspace count too."""
+    for name, text in facts.texts.items():
+        if PRODUCTION.fullmatch(posixpath.basename(name)) and (asked := parse_dockerfile(text).health):
+            return asked, f"{facts.package.path}/{name}: HEALTHCHECK", True
+    needs = everything.workspace.needs(facts.package.path)
+    libraries = (f for f in everything.packages if "start" not in f.package.scripts)
+    places = (facts, *(f for f in libraries if f.package.path in needs))
+    for certain, pattern in ((True, _ROUTE), (False, _ROUTE_MAYBE)):
+        for place in places:
+            for path, text in place.sources.items():
+                if found := pattern.search(text):
+                    return found[1], place.package.file(path), certain
+    return "", "", False

@@ -1,0 +1,63 @@
+"""Built images: what is in them, what they weigh, whether they are the same, whether they start."""
+
+from bake.images.blobs import Stored
+from bake.images.layer_map import Block, layer_map
+from bake.images.parity import Inventory, Item, Parity, accepted, compare_inventories, join_inventories, variables
+from bake.images.read import Images, load_engine_images, load_registry_images
+from bake.images.repro import Comparison, load_comparison
+from bake.images.sizes import (
+    Excess,
+    FleetSize,
+    Growth,
+    ImageSize,
+    Parts,
+    Size,
+    changed,
+    grown,
+    measure,
+    measure_fleet,
+    over_budget,
+    parse_size,
+)
+from bake.images.trial import Result, Trial, attempt, build_first, make_trial, start_dependencies
+from bake.images.verify import Content, Tally, compare_trees, part
+
+__all__ = [
+    "Block",
+    "Comparison",
+    "Content",
+    "Excess",
+    "FleetSize",
+    "Growth",
+    "ImageSize",
+    "Images",
+    "Inventory",
+    "Item",
+    "Parity",
+    "Parts",
+    "Result",
+    "Size",
+    "Stored",
+    "Tally",
+    "Trial",
+    "accepted",
+    "attempt",
+    "build_first",
+    "changed",
+    "compare_inventories",
+    "compare_trees",
+    "grown",
+    "join_inventories",
+    "layer_map",
+    "load_comparison",
+    "load_engine_images",
+    "load_registry_images",
+    "make_trial",
+    "measure",
+    "measure_fleet",
+    "over_budget",
+    "parse_size",
+    "part",
+    "start_dependencies",
+    "variables",
+]

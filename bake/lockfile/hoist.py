@@ -1,0 +1,96 @@
+"""A graph laid out as package managers hoist it: the Lock of a tree that is expected, not known. Pure.
+
+yarn and pnpm's `node-linker=hoisted` decide at install time where packages lie. Plans need places before: for
+layer classes, for names that nobody declares, for `bake why`. This layout gives them: everything at the root in
+the version that most ask for, other versions below who asks for them. What goes into images is found in the
+installed tree (docker/carve.mjs walks it), by Node's own rules.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from bake.lockfile.graph import LINK, Graph
+from bake.lockfile.lockfile import Entry, Lock
+
+
+def hoisted(graph: Graph, *, manager: str, file: str) -> Lock:
+    """Return the Lock of the expected tree. manager, file: whose lockfile it was, and its name."""
+    # pnpm links workspace packages beside who asks for them.
+    slots = _place(graph, members_at_root=manager != "pnpm")
+    return Lock(
+        entries={path: _entry(graph, path, target) for path, target in slots.items()},
+        packages={path: member.entry for path, member in graph.members.items()},
+        raw={"packages": {}},
+        manager=manager,
+        file=file,
+    )
+
+
+def _entry(graph: Graph, path: str, target: str) -> Entry:
+    node = graph.at(target)
+    if target.startswith(LINK) or node is None:
+        name = node.entry.name if node else path.rpartition("node_modules/")[2]
+        return Entry(path=path, name=name, link=target.removeprefix(LINK))
+    return replace(node.entry, path=path)
+
+
+def _place(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
+    """Return entry path -> target, root's places first."""
+    linked = _linked(graph) if members_at_root else {}
+    slots = {
+        f"node_modules/{name}": target
+        for name, target in {**linked, **_favourites(graph)}.items()
+        if members_at_root or not target.startswith(LINK)
+    }
+    queue = deque([*graph.members.items(), *((path, graph.at(target)) for path, target in slots.items())])
+    while queue:
+        path, node = queue.popleft()
+        if node is None or (path not in graph.members and slots[path].startswith(LINK)):
+            continue
+        for name, target in node.targets.items():
+            if target not in _seen(slots, path, name) and target not in _above(slots, path):
+                place = f"{path}/node_modules/{name}".lstrip("/")
+                slots[place] = target
+                queue.append((place, graph.at(target)))
+    return slots
+
+
+def _favourites(graph: Graph) -> Mapping[str, str]:
+    """Name -> what lies at the root: what the root itself asks for, else what most ask for."""
+    votes: dict[str, Counter[str]] = {}
+    for node in (*graph.members.values(), *graph.nodes.values()):
+        for name, target in node.targets.items():
+            votes.setdefault(name, Counter())[target] += 1
+    most = {name: min(count, key=lambda target: (-count[target], target)) for name, count in votes.items()}
+    root = graph.members.get("")
+    return {**most, **(root.targets if root else {})}
+
+
+def _linked(graph: Graph) -> Mapping[str, str]:
+    """Workspace packages by name: yarn links each at the root, also one that nobody depends on."""
+    return {node.entry.name: f"{LINK}{path}" for path, node in graph.members.items() if path}
+
+
+def _seen(slots: Mapping[str, str], path: str, name: str) -> tuple[str, ...]:
+    """What Node finds from a path by a name: one target or none."""
+    found = (
+        slots[f"{folder}node_modules/{name}"] for folder in _folders(path) if f"{folder}node_modules/{name}" in slots
+    )
+    return tuple(found)[:1]
+
+
+def _above(slots: Mapping[str, str], path: str) -> frozenset[str]:
+    """The packages that a path lies in: what asks for one of those again is in a circle."""
+    parts = path.split("/node_modules/")
+    return frozenset(slots.get("/node_modules/".join(parts[:count]), "") for count in range(1, len(parts) + 1))
+
+
+def _folders(path: str) -> Iterator[str]:
+    """ "a/node_modules/b" -> "a/node_modules/b/", "a/", "" """
+    folder = path
+    while folder:
+        if not folder.endswith("node_modules"):
+            yield f"{folder}/"
+        folder = folder.rpartition("/")[0]
+    yield ""

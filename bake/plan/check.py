@@ -1,0 +1,321 @@
+"""What would go wrong, found before the build: lockfile, platforms, imports, install scripts, commands. Pure."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+from bake.config import FILE_NAME, WorkspaceSettings
+from bake.lockfile import has_script, missing_platform_packages, unheeded
+from bake.plan.plan import Plan, ServiceStage
+from bake.plan.project import Project
+from bake.semver import satisfies
+from bake.sources import Undeclared, command_needs
+from bake.workspace import TOOL, Package, Workspace, shown
+
+Level = Literal["error", "warning"]
+
+_DEPENDENCY_FIELDS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong or odd.
+
+    where: package, file or key. services: the services that it touches. file, line: for annotations, relative to
+    the workspace's root. remedy: the command or change that mends it.
+    """
+
+    level: Level
+    rule: str
+    where: str
+    what: str
+    remedy: str
+    services: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+
+    def __str__(self) -> str:
+        whose = f" (in {', '.join(self.services)})" if self.services else ""
+        return f"{self.where}: {self.what}{whose}; {self.remedy}"
+
+
+def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
+    """Every finding about the planned images, errors first, otherwise by place."""
+    found = (
+        *_settings(project, plan),
+        *_manifests(project),
+        *_gaps(plan),
+        *_platforms(project, plan),
+        *_imports(project, plan),
+        *_scripts(project, plan),
+        *_own_scripts(project, plan),
+        *_patches(project, plan),
+        *_commands(project, plan),
+    )
+    return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.level, f.where, f.line, f.what)))
+
+
+def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
+    """What bake.toml names and the workspace has not got."""
+    script, monolith = project.config.workspace.script, plan.monolith
+    if script != WorkspaceSettings().script and not any(script in p.scripts for p in project.workspace.packages):
+        yield _setting("workspace.script", f"no package has a script {script!r}", "correct it")
+    for pattern in filter(project.names_nothing, project.config.workspace.files):
+        yield _setting("workspace.files", f"{pattern!r} names no file", "correct or remove it")
+    for stage in plan.stages:
+        for pattern in filter(project.names_nothing, stage.inputs):
+            key = f'packages."{shown(stage.package)}".inputs'
+            yield _setting(key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package))
+    if monolith and "monolith" in plan.targets and project.names_nothing(monolith.dockerfile):
+        yield _setting("monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
+
+
+def _setting(key: str, what: str, remedy: str, services: tuple[str, ...] = ()) -> Finding:
+    return _error("config", f"{FILE_NAME}: {key}", what, remedy, services=services)
+
+
+def _users(plan: Plan, path: str) -> tuple[str, ...]:
+    """Services whose closure holds a package or lock entry."""
+    holders = (s for s in plan.services if path in s.closure.packages or path in s.closure.entries)
+    owners = (s for s in plan.services if s.package == path)
+    return tuple(dict.fromkeys(s.service for s in (*holders, *owners)))
+
+
+def _manifests(project: Project) -> Iterator[Finding]:
+    """package.json files that changed without the lockfile, and members that npm would take from the registry."""
+    workspace = project.workspace
+    if workspace.manager != "npm":
+        yield from _unlocked(workspace)
+        return
+    for package in (workspace.root_package, *workspace.packages):
+        locked = project.original.lock.raw["packages"].get(package.path)
+        file = package.file("package.json")
+        if locked is None:
+            yield _error("lock", file, "is not in package-lock.json", "run `npm install`", file=file)
+            continue
+        for name in _changed(package.manifest, locked):
+            what = f"{name} differs from package-lock.json"
+            yield _error("lock", file, what, "run `npm install`", file=file)
+    yield from _ranges(project)
+
+
+def _unlocked(workspace: Workspace) -> Iterator[Finding]:
+    """Packages and dependencies that another manager's lockfile does not know; ranges its own frozen install checks."""
+    lock, remedy = workspace.lock, f"run `{workspace.manager} install`"
+    for package in (workspace.root_package, *workspace.packages):
+        file = package.file("package.json")
+        locked = lock.packages.get(package.path)
+        if locked is None:
+            yield _error("lock", file, f"is not in {lock.file}", remedy, file=file)
+            continue
+        known = {**locked.dependencies, **locked.optional_dependencies, **locked.dev_dependencies}
+        for field in ("dependencies", "optionalDependencies", "devDependencies"):
+            for name in sorted(_table(package.manifest, field).keys() - known.keys()):
+                yield _error("lock", file, f"{name} is not in {lock.file}", remedy, file=file)
+
+
+def _changed(manifest: Mapping[str, object], locked: Mapping[str, object]) -> Iterator[str]:
+    """Dependencies that package.json and the lockfile's copy of it do not agree on."""
+    # npm drops a name from `dependencies` that is optional too.
+    for field in _DEPENDENCY_FIELDS:
+        ours, theirs = _table(manifest, field), _table(locked, field)
+        if field == "dependencies":
+            ours = {k: v for k, v in ours.items() if k not in _table(manifest, "optionalDependencies")}
+        yield from sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
+
+
+def _table(manifest: Mapping[str, object], field: str) -> Mapping[str, object]:
+    table = manifest.get(field)
+    return table if isinstance(table, dict) else {}
+
+
+def _ranges(project: Project) -> Iterator[Finding]:
+    """A range that a member's version does not satisfy sends npm to the public registry for a private name."""
+    members = {p.name: p for p in project.workspace.packages}
+    for package in project.workspace.packages:
+        wanted = {**package.dev_dependencies, **package.dependencies}
+        for name, given in wanted.items():
+            member = members.get(name)
+            if member is None or ":" in given or "/" in given or given in {"*", "", "latest"}:
+                continue
+            if member.version and not satisfies(member.version, given):
+                file = package.file("package.json")
+                what = f"wants {name} {given}, the workspace has {member.version}: npm would ask the registry for it"
+                yield _error("lock", file, what, f"change the range or the version in {member.path}", file=file)
+
+
+def _gaps(plan: Plan) -> Iterator[Finding]:
+    for service in plan.services:
+        for path, name in service.closure.missing:
+            what = f"depends on {name}, which the lockfile does not hold"
+            remedy = f"run `{plan.manager.name} install`"
+            yield _error("lock", path or "package.json", what, remedy, services=(service.service,))
+
+
+def _platforms(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Binaries that the lockfile lacks for a platform that is built."""
+    reachable = frozenset(e for s in plan.services for e in s.closure.entries)
+    lock = project.workspace.lock
+    needed = missing_platform_packages(lock, platforms=plan.platforms, libc=plan.libc, reachable=reachable)
+    for gap in needed:
+        what = f"{gap.name} {gap.version} for {gap.platform} is not in the lockfile (npm/cli#4828)"
+        yield _error("platform", gap.parent, what, "run `bake lock`", services=_users(plan, gap.parent))
+
+
+def _imports(project: Project, plan: Plan) -> Iterator[Finding]:
+    """What sources import without declaring it."""
+    for stage in plan.stages:
+        seen: set[str] = set()
+        for found in project.undeclared(stage.package):
+            one = found.import_
+            if one.name in seen or (one.kind == "build" and found.provider):
+                continue
+            seen.add(one.name)
+            services = _users(plan, stage.package)
+            bundled = all(_bundles(s, stage.package) for s in plan.services if s.service in services)
+            if found.provider and bundled:
+                continue  # a bundler has put it into the output
+            yield _import_finding(project.workspace, stage.package, found, services, bundled=bundled)
+
+
+def _bundles(service: ServiceStage, package: str) -> bool:
+    """Whether a service has a package's built files alone."""
+    return service.static or package in service.closure.served
+
+
+def _import_finding(
+    workspace: Workspace, package: str, found: Undeclared, services: tuple[str, ...], *, bundled: bool
+) -> Finding:
+    """An import that package.json does not declare: a warning when something provides it, else an error.
+
+    bundled: a bundler answers it, be it by an alias in its configuration, or fails the build.
+    """
+    one = found.import_
+    key, manifest = f'packages."{shown(package)}".ignore', workspace.package(package).file("package.json")
+    if found.provider:
+        how = "as a devDependency" if found.dev else "without declaring it"
+        level, what = "warning", f"imports {one.name} {how}; it was added to the image"
+        remedy = f"declare it in the dependencies of {manifest}"
+    elif one.kind == "build":
+        level, what = "warning", f"imports {one.name} in a build file, and nothing provides it"
+        remedy = f"install it, or add it to {key}"
+    elif bundled:
+        level, what = "warning", f"imports {one.name}, which nothing but the bundler's configuration may provide"
+        remedy = f"install it, or add it to {key}"
+    else:
+        level, what = "error", f"imports {one.name}, which nothing provides"
+        command = "npm install" if workspace.manager == "npm" else f"{workspace.manager} add"
+        remedy = f"`{command} {one.name}` there, or add it to {key}"
+    return Finding(
+        level="error" if level == "error" else "warning",
+        rule="import",
+        where=f"{one.file}:{one.line}",
+        what=what,
+        remedy=remedy,
+        services=services,
+        file=one.file,
+        line=one.line,
+    )
+
+
+def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Packages of an image whose install script will not run."""
+    lock, allowed = project.workspace.lock, {*plan.install_scripts, *project.config.install.without_scripts}
+    for path in sorted({e for s in plan.services for e in s.closure.entries}):
+        entry = lock.entries[path]
+        if has_script(lock, entry) and entry.name not in allowed:
+            yield Finding(
+                level="warning",
+                rule="script",
+                where=path,
+                what=f"has an install script that does not run ({entry.name} {entry.version})",
+                remedy=f'add "{entry.name}" to install.scripts, or to install.without-scripts when it works without',
+                services=_users(plan, path),
+            )
+    names = {e.name for e in lock.entries.values()}
+    for name in (*plan.install_scripts, *plan.build_scripts):
+        if name not in names:
+            yield _error("script", "bake.toml: install", f"no package {name!r} in the lockfile", "remove it")
+
+
+def _own_scripts(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Install scripts of the root and of packages in images, which no install in a build runs."""
+    stages, without = {s.package: s for s in plan.stages}, project.config.install.without_scripts
+    for package in project.workspace.everyone:
+        stage = stages.get(package.path)
+        if package.name not in without and (stage or not package.path):
+            script = stage.script if stage else ""
+            services = _users(plan, package.path) if stage else ()
+            for name, text in unheeded(package.scripts, script):
+                yield _own_script(package, name, text, script, services)
+
+
+def _own_script(package: Package, name: str, text: str, build: str, services: tuple[str, ...]) -> Finding:
+    where = f"its `{build}` script" if build else "the build of the package that needs it"
+    return Finding(
+        level="warning",
+        rule="script",
+        where=package.file("package.json"),
+        what=f"its `{name}` script does not run in builds: {text}",
+        remedy=f'run it in {where}, or add "{package.name}" to install.without-scripts when images do without',
+        services=services,
+        file=package.file("package.json"),
+    )
+
+
+def _patches(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Patches that cannot be applied, and those that change nothing."""
+    lock = project.workspace.lock
+    for patches in project.patches:
+        if not plan.patches:
+            what = "patch-package cannot work in pnpm's isolated node_modules"
+            yield _error("patch", patches.folder, what, "use `pnpm patch`, or node-linker=hoisted")
+            continue
+        if lock.resolve(patches.package, TOOL) is None:
+            remedy = f"run `{plan.manager.name} {'install' if plan.manager.name == 'npm' else 'add'} -D {TOOL}`"
+            yield _error("patch", patches.folder, f"{TOOL} applies these patches, and {lock.file} lacks it", remedy)
+        for file, place in patches.places():
+            if place not in lock.entries:
+                what = f"changes {place}, which {lock.file} does not hold"
+                yield Finding(level="warning", rule="patch", where=file, what=what, remedy="remove it", file=file)
+
+
+def _commands(project: Project, plan: Plan) -> Iterator[Finding]:
+    for image in plan.images:
+        if image.static:
+            continue
+        needs = command_needs(project.workspace, image.package, (*image.entrypoint, *image.command))
+        for name in needs.unknown:
+            what = f"its command starts `{name}`, which neither a dependency nor the base image has"
+            yield _error("command", image.target, what, f"add a dependency that brings `{name}`, or correct it")
+        for name in needs.tools:
+            what = f"its command starts `{name}`, a package manager that an image need not have"
+            remedy = "name the process itself: it gets signals, and starts faster"
+            yield Finding(level="warning", rule="command", where=image.target, what=what, remedy=remedy)
+
+
+def _error(
+    rule: str,
+    where: str,
+    what: str,
+    remedy: str,
+    *,
+    services: tuple[str, ...] = (),
+    file: str = "",
+    line: int = 0,
+) -> Finding:
+    return Finding(
+        level="error",
+        rule=rule,
+        where=where,
+        what=what,
+        remedy=remedy,
+        services=services,
+        file=file,
+        line=line,
+    )
+
+
+def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those that stop a build."""
+    return tuple(f for f in findings if f.level == "error")

@@ -1,0 +1,99 @@
+"""What a package's production code can reach in the lockfile. Pure: values in, values out."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from bake.errors import WorkspaceError
+from bake.lockfile import RELOCK, Lock, extra_target, foreign_entries, is_counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closure:
+    """What one package's production code can reach.
+
+    entries: sorted entry paths, links among them. packages: sorted package paths, its own included.
+    via: path -> the path that brought it, by a shortest chain. missing: (path, name) of hard dependencies
+    that the lockfile does not hold. served: those of the packages of which only the files count.
+    """
+
+    entries: tuple[str, ...]
+    packages: tuple[str, ...]
+    via: Mapping[str, str]
+    missing: tuple[tuple[str, str], ...] = ()
+    served: tuple[str, ...] = ()
+
+    def chain(self, path: str) -> tuple[str, ...]:
+        """Return the way from the package to `path`, both included; () when it is not reached."""
+        if path not in self.via and path not in self.packages:
+            return ()
+        chain = [path]
+        while chain[-1] in self.via:
+            chain.append(self.via[chain[-1]])
+        return tuple(reversed(chain))
+
+
+def closure(
+    lock: Lock,
+    package_path: str,
+    *,
+    platforms: tuple[str, ...],
+    libc: str,
+    extra: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    exclude: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Closure:
+    """Return what the production code of one package can reach on any of the platforms.
+
+    extra, exclude: package path ("*" for every package) -> dependency names that count, or do not count,
+    beside what its manifest says. Raises WorkspaceError for a package or an extra name that the lockfile
+    does not hold.
+    """
+    if package_path not in lock.packages:
+        remedy = RELOCK if lock.manager == "npm" else f"run `{lock.manager} install`"
+        raise WorkspaceError(package_path, f"is not in {lock.file}", remedy)
+    step, foreign = _steps(lock, platforms, libc), foreign_entries(lock, platforms, libc)
+    adjusted = lock.packages.keys() if "*" in extra or "*" in exclude else extra.keys() | exclude.keys()
+    via: dict[str, str] = {}
+    seen, queue = {package_path}, deque([package_path])
+    while queue:
+        path = queue.popleft()
+        for target in _adjust(lock, path, step, extra, exclude) if path in adjusted else step[path]:
+            if target not in seen and target not in foreign:
+                seen.add(target)
+                via[target] = path
+                queue.append(target)
+    return Closure(
+        entries=tuple(path for path in lock.sorted_entries if path in seen),
+        packages=tuple(sorted(seen & lock.packages.keys())),
+        via=via,
+        missing=tuple((path, name) for path, name in lock.gaps if path in seen),
+    )
+
+
+@lru_cache(maxsize=16)
+def _steps(lock: Lock, platforms: tuple[str, ...], libc: str) -> Mapping[str, tuple[str, ...]]:
+    """Return path -> where its production code can go from there on any of the platforms."""
+    foreign = foreign_entries(lock, platforms, libc)
+    return {
+        path: tuple(e.target for e in edges if e.target and e.target not in foreign and is_counted(lock, e))
+        for path, edges in lock.edges.items()
+    }
+
+
+def _adjust(
+    lock: Lock,
+    path: str,
+    step: Mapping[str, tuple[str, ...]],
+    extra: Mapping[str, tuple[str, ...]],
+    exclude: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    """Return a package's steps without the excluded names and with the extra ones."""
+    if path not in lock.packages:
+        return step[path]
+    dropped = {*exclude.get("*", ()), *exclude.get(path, ())}
+    added = {*extra.get("*", ()), *extra.get(path, ())} - dropped
+    gone = {edge.target for edge in lock.edges[path] if edge.name in dropped}
+    found = (extra_target(lock, path, name) for name in sorted(added))
+    return (*(target for target in step[path] if target not in gone), *found)

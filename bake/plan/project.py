@@ -1,0 +1,319 @@
+"""All that a plan is made of, read from disk: bake.toml, the workspace, bake.lock and the sources' imports."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from bake import config as cfg
+from bake.config import parse_reference
+from bake.errors import ConfigError
+from bake.files import ignore_in_git
+from bake.git import list_ignored
+from bake.lockfile import FILE_NAME as LOCK_NAME
+from bake.lockfile import BakeLock, complete, load_lock, parse_lock
+from bake.sources import (
+    Import,
+    Undeclared,
+    command_needs,
+    imported_packages,
+    load_imports,
+    load_mentions,
+    script_words,
+    undeclared,
+)
+from bake.workspace import (
+    ROOT,
+    Package,
+    Part,
+    Patches,
+    Workspace,
+    load_git_ignored,
+    load_parts,
+    load_patches,
+    load_workspace,
+    parse_jsonc,
+)
+
+FOLDER = ".bake"
+"""Where everything generated lies, below the workspace's root."""
+
+EJECTED = ".bake-templates"
+"""Where `bake eject` puts the templates, below the workspace's root."""
+
+TEMPLATES = ("docker/Dockerfile", "docker-bake.hcl.j2")
+
+_NO_SOURCES = frozenset({".git", "node_modules", FOLDER})
+
+_ROOT_FILES = (
+    "tsconfig*.json",
+    "jsconfig.json",
+    "babel.config.*",
+    ".browserslistrc",
+    ".swcrc",
+    "turbo.json",
+    "nx.json",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Project:
+    """A workspace with its bake.toml. `workspace.lock` is the lockfile completed by bake.lock."""
+
+    file: Path
+    root: Path
+    config: cfg.Config
+    workspace: Workspace
+    bake_lock: BakeLock
+    original: Workspace
+    """The workspace with the lockfile as it is committed."""
+    root_files: tuple[str, ...]
+    """Files and folders outside packages that every build reads, relative to the root; globs as config has them."""
+    tsconfigs: tuple[str, ...]
+    """Those of them that a process which runs TypeScript sources reads too."""
+    parts: Mapping[str, tuple[Part, ...]]
+    """Package path -> its own sources, for the packages that images can be made of."""
+    patches: tuple[Patches, ...]
+    """What patch-package changes after an install."""
+    ignored: tuple[str, ...]
+    """What git ignores, as .dockerignore patterns."""
+    npmrc: str
+    """The workspace's own .npmrc, or ""."""
+    secrets: Mapping[str, str]
+    """Secret id -> where buildx finds it (`src=FILE` or `env=NAME`); optional ones that are absent are left out."""
+    absent: tuple[str, ...] = ()
+    """A complaint about each required secret that is not there: only builds need them."""
+    ejected: Mapping[str, str]
+    """Templates that the user has copied for changing: name -> text."""
+
+    @property
+    def packages(self) -> tuple[Package, ...]:
+        """The packages that images can be made of: the members, and the root where a service names it."""
+        return named_packages(self.config, self.workspace)
+
+    @functools.cached_property
+    def tracked(self) -> tuple[str, ...]:
+        """Files that git tracks though `ignored` names them; git is asked when they are needed."""
+        return list_ignored(self.root)
+
+    @property
+    def folder(self) -> Path:
+        """Where everything generated lies."""
+        return self.root / FOLDER
+
+    def imports(self, package_path: str) -> tuple[Import, ...]:
+        """What the package's sources import; read once."""
+        return self._imports(package_path)
+
+    def undeclared(self, package_path: str) -> tuple[Undeclared, ...]:
+        """Imports that the package does not declare, without those that config ignores."""
+        package = self.workspace.package(package_path)
+        ignored = self.settings(package).ignore
+        found = undeclared(self.workspace, package_path, self.imports(package_path))
+        return tuple(u for u in found if u.import_.name not in ignored)
+
+    def members(self, package_path: str) -> tuple[str, ...]:
+        """Paths of the workspace packages that the sources name, types included: its build needs them."""
+        return imported_packages(self.workspace, self.imports(package_path))
+
+    def build_names(self, package_path: str) -> frozenset[str]:
+        """Names in the lockfile that the build of a package may load although its package.json does not declare them.
+
+        Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build. Read
+        once.
+        """
+        package = self.workspace.package(package_path)
+        if package.path not in self._build_names:
+            self._build_names[package.path] = self._load_build_names(package)
+        return self._build_names[package.path]
+
+    @functools.cached_property
+    def _build_names(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _load_build_names(self, package: Package) -> frozenset[str]:
+        mentioned = self._mentions(package.path) | set(self.settings(package).needs)
+        installed, commands = self._installed
+        words = script_words(package.manifest)
+        named = (mentioned | words) & installed | {commands[w] for w in words & commands.keys()}
+        declaring = (package, self.workspace.root_package)
+        return frozenset(n for n in named if not any(p.declares(n) for p in declaring))
+
+    @functools.cached_property
+    def _installed(self) -> tuple[frozenset[str], Mapping[str, str]]:
+        """Names of the third-party packages in the lockfile, and command -> the package that brings it."""
+        entries = [e for e in self.workspace.lock.entries.values() if not e.link]
+        return frozenset(e.name for e in entries), {command: e.name for e in entries for command in e.bins}
+
+    def _mentions(self, package_path: str) -> frozenset[str]:
+        nested = frozenset(f"{self.root}/{path}" for path in self.workspace.inside(package_path))
+        return load_mentions(self.root / package_path, nested)
+
+    def matches(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """The files and folders that globs name, relative to the root; a pattern that names nothing as it is."""
+        return tuple(dict.fromkeys(m for p in patterns for m in _matches(self.root, p) or (p,)))
+
+    def names_nothing(self, pattern: str) -> bool:
+        """Whether no file or folder of the workspace is named by a glob."""
+        return not _matches(self.root, pattern)
+
+    def require_secrets(self) -> None:
+        """Raise ConfigError naming every required secret that is not there."""
+        if self.absent:
+            raise ConfigError(cfg.FILE_NAME, "secrets are missing", complaints=self.absent)
+
+    def settings(self, package: Package) -> cfg.PackageSettings:
+        """The [packages] table of a package, by path or name; the defaults when it has none."""
+        for key in (package.path or ROOT, f"./{package.path}", package.name):
+            if key in self.config.packages:
+                return self.config.packages[key]
+        return cfg.PackageSettings()
+
+    def pinned(self, image: str) -> str:
+        """The reference with the digest that bake.lock records for it."""
+        locked = self.bake_lock.images.get(str(parse_reference(image)))
+        return f"{image}@{locked.digest}" if locked and "@" not in image else image
+
+    @functools.cached_property
+    def _imports(self) -> "functools._lru_cache_wrapper[tuple[Import, ...]]":
+        with contextlib.suppress(OSError):  # a read-only workspace
+            ignore_in_git(self.folder)
+
+        @functools.cache
+        def load(path: str) -> tuple[Import, ...]:
+            entries = self._entries(path)
+            return load_imports(self.workspace, path, self.folder / "cache" / "imports", entries=entries)
+
+        return load
+
+    def _entries(self, package_path: str) -> tuple[str, ...]:
+        """The files that the package's processes start with; () when it is not a service or one is unknown."""
+        services = self.config.services.values()
+        mine = [s for s in services if self.workspace.package(s.package).path == package_path]
+        roles = [r for s in mine for r in (s.roles.values() or [s])]
+        found = [self._files(package_path, r) for r in roles]
+        return tuple(f for files in found for f in files) if found and all(found) else ()
+
+    def _files(self, package_path: str, role: cfg.Role) -> tuple[str, ...]:
+        words = (*cfg.words(role.entrypoint or ()), *cfg.words(role.command or ()))
+        return command_needs(self.workspace, package_path, words).files if words else ()
+
+
+def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping[str, str] | None = None) -> Project:
+    """Read everything. secrets: where they are, instead of looking. Raises ConfigError and WorkspaceError."""
+    config = cfg.load_config(file)
+    root = (file.parent / config.workspace.root).resolve()
+    original = load_workspace(root)
+    bake_lock = load_lock(root / LOCK_NAME)
+    packages = named_packages(config, original)
+    tsconfigs = load_tsconfigs(root, packages)
+    places, absent = _secrets(config, file.parent, environment)
+    files = config.workspace.files or tuple(p for pattern in _ROOT_FILES for p in _names(root, pattern))
+    return Project(
+        file=file,
+        root=root,
+        config=config,
+        workspace=_completed(original, bake_lock),
+        original=original,
+        bake_lock=bake_lock,
+        root_files=tuple(sorted({*files, *tsconfigs})),
+        tsconfigs=tsconfigs,
+        parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
+        patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
+        ignored=load_git_ignored(root, (p.path for p in original.packages)),
+        npmrc=_text(root / ".npmrc"),
+        secrets=places if secrets is None else secrets,
+        absent=absent if secrets is None else (),
+        ejected={name: text for name in TEMPLATES if (text := _text(root / EJECTED / name))},
+    )
+
+
+def named_packages(config: cfg.Config, workspace: Workspace) -> tuple[Package, ...]:
+    """The members, and the root before them where a service names it."""
+    named = {s.package.removeprefix("./").rstrip("/") for s in config.services.values()}
+    members = {p.name for p in workspace.packages}
+    root = workspace.root_package
+    return workspace.everyone if named & {"", ROOT, root.name} - members else workspace.packages
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _secrets(
+    config: cfg.Config, folder: Path, environment: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Where each secret is, and a complaint about each required one that is not there."""
+    found: dict[str, str] = {}
+    complaints: list[str] = []
+    for name, secret in config.secrets.items():
+        if secret.env is not None:
+            place, there = f"env={secret.env}", secret.env in environment
+        else:
+            path = folder / _expand(secret.file or "", environment)
+            place, there = f"src={path}", path.is_file()
+        if there or secret.required:
+            found[name] = place
+        if not there and secret.required:
+            what = f"${secret.env} is not set" if secret.env else f"{secret.file} does not exist"
+            complaints.append(f"{cfg.FILE_NAME}: secrets.{name}: {what}; provide it or set required = false")
+    return found, tuple(complaints)
+
+
+def _expand(path: str, environment: Mapping[str, str]) -> str:
+    """`~` and ${NAME} in a path, from the environment given."""
+    home = environment.get("HOME", "~")
+    path = f"{home}{path[1:]}" if path == "~" or path.startswith("~/") else path
+    return re.sub(r"\$\{(\w+)\}", lambda m: environment.get(m[1], m[0]), path)
+
+
+def _completed(workspace: Workspace, bake_lock: BakeLock) -> Workspace:
+    if not bake_lock.packages:
+        return workspace
+    raw = complete(workspace.lock.raw, bake_lock)
+    return dataclasses.replace(workspace, lock=parse_lock(json.dumps(raw)))
+
+
+def _matches(root: Path, pattern: str) -> tuple[str, ...]:
+    """What a glob names. `folder/**` is the folder; a path that is there is itself, whatever its characters."""
+    plain = pattern.removeprefix("./").removesuffix("/**").rstrip("/")
+    if os.path.lexists(root / plain):
+        return (plain,)
+    if not re.search(r"[*?[]", plain):
+        return ()
+    found = (p.relative_to(root) for p in root.glob(plain))
+    return tuple(sorted(p.as_posix() for p in found if not _NO_SOURCES.intersection(p.parts)))
+
+
+def _names(root: Path, pattern: str) -> list[str]:
+    return [p.name for p in root.glob(pattern) if p.is_file()]
+
+
+def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
+    """Files outside every package that the packages' tsconfig.json extend, relative to the root, sorted."""
+    members = tuple(f"{p.path}/" for p in packages if p.path)
+    found: set[str] = set()
+    for package in packages:
+        for file in sorted((root / package.path).glob("tsconfig*.json")):
+            _follow(root, file, found)
+    return tuple(sorted(f for f in found if not f.startswith(members)))
+
+
+def _follow(root: Path, file: Path, found: set[str]) -> None:
+    """Add what a tsconfig extends by a relative path, and so on."""
+    try:
+        extends = parse_jsonc(file.read_text(encoding="utf-8")).get("extends", [])
+    except (OSError, ValueError, AttributeError):
+        return
+    for name in [extends] if isinstance(extends, str) else extends:
+        path = (file.parent / name).resolve()
+        path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
+        if name.startswith(".") and path.is_relative_to(root) and path.is_file():
+            relative = path.relative_to(root).as_posix()
+            if relative not in found:
+                found.add(relative)
+                _follow(root, path, found)

@@ -1,0 +1,528 @@
+"""Publishing in two phases: every image reaches the registry first, then all tags move together.
+
+A registry can neither move several tags at once nor lock one. So a push writes its tags, looks at all of them again
+and repeats that until they are all of one push (`_settle`): whichever push writes last also looks last, and sees
+only its own. Of two pushes at once the one of the newer commit insists sooner and usually wins.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bake.config import Reference, parse_reference
+from bake.errors import BakeError, BuildError, RegistryError
+from bake.publish.release import Release, ReleasedImage, ReleasedPlatform
+from bake.registry import (
+    DeniedError,
+    Manifest,
+    NotFoundError,
+    QuotaError,
+    Registry,
+    Response,
+    UnauthorizedError,
+    UnreachableError,
+    platform_name,
+    refusal,
+)
+
+if TYPE_CHECKING:
+    from bake.engine import Built
+    from bake.plan import Plan
+
+T = TypeVar("T")
+Wait = Callable[[float], None]
+"""Sleeps for so many seconds."""
+
+NOTHING: Mapping[str, str] = {}
+_THREADS = 8
+_ROUNDS = 8
+"""How often a push writes tags that another push keeps taking."""
+_YIELD = 2.0
+"""Seconds that the push of the older commit leaves to the newer one: longer than a round of writing and reading."""
+_INSIST = 0.2
+_PUSHES = 3
+"""How often one push is started at most; BuildKit sends only the blobs that the registry lacks."""
+_STATUS = re.compile(r"unexpected status(?: from \w+ request to \S+)?(?: code)?:? (?:\[?\S+\]?: )?(\d{3})\b")
+_BROKEN = re.compile(
+    r"\bEOF\b|connection reset|broken pipe|timeout|timed out|connection refused|server misbehaving|GOAWAY|"
+    r"use of closed network connection|transport connection broken",
+    re.I,
+)
+_SETTINGS = (
+    (
+        "HTTP response to HTTPS client",
+        "speaks plain HTTP, and the builder expects HTTPS",
+        'add "{host}" to insecure-registries in /etc/docker/daemon.json (or to buildkitd.toml with http = true)',
+    ),
+    (
+        "x509: ",
+        "its certificate is not trusted by the builder",
+        "put the CA into /etc/docker/certs.d/{host}/ca.crt (or into buildkitd.toml)",
+    ),
+    ("no such host", "its name is not known to the builder", "check the name and the builder's DNS"),
+)
+"""Words of Go's net/http and crypto/x509 -> what is the matter, what to do."""
+_UNKNOWN_LOGIN = re.compile(r"unauthorized|authentication required|no basic auth credentials|failed to authorize", re.I)
+_DENIED = re.compile(r"denied|insufficient_scope|forbidden", re.I)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One image to be pushed. repository: with its host. tags: those that move to it in the end."""
+
+    image: str
+    repository: str
+    tags: tuple[str, ...]
+
+    def at(self, tag: str) -> Reference:
+        """The repository's tag."""
+        return parse_reference(f"{self.repository}:{tag}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A tag and the manifest that it is to have."""
+
+    tag: Reference
+    manifest: Manifest
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Tags after they moved. previous: by `host/repository:tag`, "" where there was none.
+
+    overtaken: the revision of the push that took them at the same time, or "".
+    """
+
+    previous: Mapping[str, str]
+    overtaken: str = ""
+
+
+class HalfMovedError(RegistryError):
+    """Tags could neither all be moved nor all be put back.
+
+    left: the tags that stand on the new image -> the digest they had, "" for none. release: a manifest of just
+    these, which `rollback` takes.
+    """
+
+    def __init__(self, cause: BaseException, left: Mapping[Reference, str]) -> None:
+        where, what = (cause.where, cause.what) if isinstance(cause, BakeError) else ("tags", "interrupted")
+        super().__init__(where, f"{what}; tags that had moved could not be put back: {', '.join(map(str, left))}")
+        self.left = left
+        self.release = Release(project="")
+
+
+class BuilderSettingsError(RegistryError):
+    """The builder cannot talk to the registry the way it is set up."""
+
+
+_PERMANENT = (UnauthorizedError, DeniedError, NotFoundError, QuotaError, BuilderSettingsError)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class _Commit:
+    """What an image was built from. created: RFC 3339, which sorts as text."""
+
+    created: str
+    revision: str
+
+
+def uploads(plan: "Plan") -> tuple[Upload, ...]:
+    """The images that the plan pushes, each with its repository and tags."""
+    named = [(i.target, i.references) for i in plan.selected()]
+    if plan.monolith and "monolith" in plan.targets:
+        named.append(("monolith", plan.monolith.references))
+    return tuple(_upload(image, references) for image, references in named)
+
+
+def _upload(image: str, references: Sequence[str]) -> Upload:
+    parsed = [parse_reference(r) for r in references]
+    return Upload(image=image, repository=parsed[0].name, tags=tuple(r.tag for r in parsed))
+
+
+def staging_tag(revision: str) -> str:
+    """The tag that stands for "by digest" with a builder that cannot push without one."""
+    return f"bake-staging-{revision[:12] or 'dev'}"
+
+
+def push_settings(
+    wanted: Iterable[Upload], *, staging: str, epoch: int | None, containerd: bool = True
+) -> tuple[str, ...]:
+    """What `--set` says so that no tag of the plan is written.
+
+    staging: "" to push by digest. Docker's own driver cannot do that (source: docker/buildx build/opt.go), so a
+    tag of the push's own stands in. containerd: whether the engine can push without keeping the image.
+    """
+    kinds = f"{'store=false,' if containerd else ''}" if staging else "push-by-digest=true,name-canonical=true,"
+    date = f",source-date-epoch={epoch}" if epoch is not None else ""
+    sets: list[str] = []
+    for each in wanted:
+        name = f"{each.repository}:{staging}" if staging else each.repository
+        output = f"type=image,name={name},{kinds}push=true,oci-mediatypes=true{date}"
+        sets += [f"{each.image}.tags=", f"{each.image}.output={output}"]
+    return tuple(sets)
+
+
+def publish(
+    registry: Registry,
+    wanted: Sequence[Upload],
+    build: Callable[[], "Built"],
+    *,
+    release: Release,
+    staging: str,
+    wait: Wait,
+    warn: Callable[[str], None],
+    there: Mapping[str, str] = NOTHING,
+) -> tuple["Built", Release, Moved]:
+    """Push all, then move all tags. Gives what was built, the manifest and what the tags were.
+
+    build: runs bake with `push_settings`. release: what is known of the push already. staging: see push_settings.
+    there: image -> digest of those that are in the registry already; they get their tags like the others.
+    Raises RegistryError when nothing moved (or all was put back), HalfMovedError when not, BuildError.
+    """
+    _each(wanted, lambda u: registry.check_push(u.at("latest")))
+    try:
+        built = push(build, wanted, probe=lambda u: _probe(registry, u.at(staging or "bake-probe")), wait=wait)
+        digests = {u.image: there.get(u.image) or built.digest(u.image) for u in wanted}
+        pushed, moved = tag_all(registry, wanted, digests, release=release, wait=wait)
+    finally:
+        for tag in clean(registry, wanted, staging) if staging else ():
+            warn(f"{tag}: the registry does not let it be deleted; nothing needs it any more")
+    return built, pushed, moved
+
+
+def _probe(registry: Registry, tag: Reference) -> None:
+    """Push the smallest blob and manifest that there are; raises what the registry says to that."""
+    registry.put_blob(tag, b"{}")
+    try:
+        registry.untag(tag)
+    except RegistryError as error:
+        if isinstance(error, _PERMANENT) or not registry.has_manifest(tag):
+            raise
+
+
+def tag_all(
+    registry: Registry, wanted: Sequence[Upload], digests: Mapping[str, str], *, release: Release, wait: Wait
+) -> tuple[Release, Moved]:
+    """Move every tag to its image once all images are found in the registry. Raises as `publish` does."""
+    images, manifests = find(registry, wanted, digests)
+    moves = [Move(tag=u.at(t), manifest=manifests[u.image]) for u in wanted for t in u.tags]
+    try:
+        moved = move_tags(registry, moves, wait=wait)
+    except HalfMovedError as error:
+        error.release = dataclasses.replace(release, images=_unfinished(images, error.left))
+        raise
+    return dataclasses.replace(release, images=tagged(images, wanted, moved)), moved
+
+
+def _unfinished(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) -> tuple[ReleasedImage, ...]:
+    """The images that tags were left on, with these tags only."""
+    previous = {i.image: {t.tag: d for t, d in left.items() if t.name == i.repository} for i in images}
+    return tuple(
+        dataclasses.replace(i, tags=tuple(previous[i.image]), previous=previous[i.image])
+        for i in images
+        if previous[i.image]
+    )
+
+
+def promote(registry: Registry, release: Release, tags: Sequence[str], *, wait: Wait) -> tuple[Release, Moved]:
+    """Give more tags to the images of a push. Gives the promotion's own manifest. Raises as `publish` does."""
+    wanted = [Upload(image=i.image, repository=i.repository, tags=tuple(tags)) for i in release.images]
+    return tag_all(registry, wanted, {i.image: i.digest for i in release.images}, release=release, wait=wait)
+
+
+def rollback(
+    registry: Registry, release: Release, *, tags: Sequence[str] = (), force: bool = False, wait: Wait
+) -> tuple[tuple[Move, ...], tuple[Reference, ...], tuple[Reference, ...]]:
+    """Put the tags of a push back to what they were. tags: only these; () for all.
+
+    Gives the moves, the tags taken away because there were none before, and of these the ones that the registry
+    does not let go, which are empty now. Raises RegistryError before anything is done when a tag has moved on since.
+    """
+    chosen = [
+        (parse_reference(f"{i.repository}:{t}"), i.digest, i.previous.get(t, ""))
+        for i in release.images
+        for t in i.tags
+        if not tags or t in tags
+    ]
+    now = _each(chosen, lambda c: _digest(registry, c[0]))
+    there = [(c, digest) for c, digest in zip(chosen, now, strict=True) if digest != c[2]]
+    for (tag, digest, _), found in there:
+        if found != digest and not force:
+            what = f"has moved on since ({found[:19]})" if found else "has been deleted since"
+            raise RegistryError(str(tag), what, "name the manifest of the last push, or use --force")
+    old = [(tag, previous) for (tag, _, previous), _ in there if previous]
+    moves = _each(old, lambda o: Move(tag=o[0], manifest=_manifest(registry, *o)))
+    if moves:
+        move_tags(registry, moves, wait=wait)
+    gone = tuple(tag for (tag, _, previous), _ in there if not previous)
+    results = _attempts(gone, registry.untag)
+    kept = tuple(t for t, r in zip(gone, results, strict=True) if isinstance(r, BaseException))
+    return tuple(moves), gone, kept
+
+
+def _manifest(registry: Registry, tag: Reference, digest: str) -> Manifest:
+    """A manifest by digest, of the repository of a tag."""
+    return registry.manifest(dataclasses.replace(tag, tag="", digest=digest))
+
+
+def push(build: Callable[[], T], wanted: Sequence[Upload], *, probe: Callable[[Upload], None], wait: Wait) -> T:
+    """Build and push; again when the registry or the way to it failed for a moment. Raises the failure in clear.
+
+    probe: pushes something tiny to the repository of the image that failed, and raises what the registry says.
+    BuildKit repeats requests by itself, and shows of a refusal neither status nor code: only the registry can tell.
+    """
+    for attempt in range(1, _PUSHES):
+        try:
+            return build()
+        except BuildError as error:
+            if not _is_push(error.what):
+                raise
+            failure = push_failure(error, wanted)
+            if isinstance(failure, _PERMANENT):
+                raise failure from None
+            probe(_failed(error.what, wanted))
+        wait(2.0 ** (attempt - 1))
+    try:
+        return build()
+    except BuildError as error:
+        raise push_failure(error, wanted) from None
+
+
+def _is_push(message: str) -> bool:
+    return "failed to push" in message
+
+
+def _failed(message: str, wanted: Sequence[Upload]) -> Upload:
+    """The image whose push failed."""
+    return next((u for u in wanted if f"failed to push {u.repository}:" in message), wanted[0])
+
+
+def push_failure(error: BuildError, wanted: Sequence[Upload]) -> BakeError:
+    """BuildKit's failed push in the words of bake's own registry errors; another failure as it is."""
+    message = error.what
+    if not _is_push(message):
+        return error
+    ref = dataclasses.replace(parse_reference(_failed(message, wanted).repository), tag="")
+    said = message[message.index("failed to push") :]
+    for sign, what, remedy in _SETTINGS:
+        if sign in said:
+            return BuilderSettingsError(ref.host, what, remedy.format(host=ref.host))
+    if status := _status_of(said):
+        body = json.dumps({"errors": [{"message": _words(said)}]}).encode()
+        return refusal(ref, "PUT", Response(status=status, headers={}, body=body))
+    if _BROKEN.search(said):
+        return UnreachableError(ref.host, f"the push broke off ({_words(said)})", "try again; what was sent is kept")
+    return RegistryError(str(ref), f"the push failed ({_words(said)})", "try again; what was sent is kept")
+
+
+def _status_of(message: str) -> int:
+    """The HTTP status that the words tell of, 0 when none."""
+    if "toomanyrequests" in message:
+        return 429
+    if found := _STATUS.search(message):
+        return int(found[1])
+    if _UNKNOWN_LOGIN.search(message):
+        return 401
+    return 403 if _DENIED.search(message) else 0
+
+
+def _words(message: str) -> str:
+    """The end of a chain of causes: what the registry itself said."""
+    return message.strip().rpartition(": ")[2]
+
+
+def existing(
+    registry: Registry, references: Mapping[str, str], platforms: Callable[[str], Sequence[str]]
+) -> Mapping[str, str]:
+    """Image -> digest of those references that the registry has for all platforms of the image."""
+    found = _each(references.items(), lambda r: _existing(registry, r[1], platforms(r[0])))
+    return {image: digest for image, digest in zip(references, found, strict=True) if digest}
+
+
+def _existing(registry: Registry, reference: str, platforms: Sequence[str]) -> str:
+    manifest = current(registry, parse_reference(reference))
+    if manifest is None or not set(platforms) <= set(registry.platforms(reference)):
+        return ""
+    return manifest.digest
+
+
+def find(
+    registry: Registry, wanted: Iterable[Upload], digests: Mapping[str, str]
+) -> tuple[tuple[ReleasedImage, ...], Mapping[str, Manifest]]:
+    """Look every pushed image up by its digest, down to its platforms. Raises RegistryError for one that is absent."""
+    pushed = tuple(wanted)
+    found = _each(pushed, lambda u: _find(registry, u, digests[u.image]))
+    return tuple(image for image, _ in found), {image.image: manifest for image, manifest in found}
+
+
+def _find(registry: Registry, upload: Upload, digest: str) -> tuple[ReleasedImage, Manifest]:
+    if not digest:
+        raise RegistryError(upload.repository, "BuildKit gave no digest for it", "no tag was moved; push again")
+    ref = dataclasses.replace(parse_reference(upload.repository), tag="", digest=digest)
+    manifest = registry.manifest(ref)
+    parts = [(p, registry.manifest(dataclasses.replace(ref, digest=d))) for p, d in _platforms(registry, ref, manifest)]
+    blobs = {b["digest"]: int(b["size"]) for _, part in parts for b in _blobs(part)}
+    image = ReleasedImage(
+        image=upload.image,
+        repository=upload.repository,
+        digest=digest,
+        platforms=tuple(
+            ReleasedPlatform(platform=p, digest=m.digest, bytes=sum(int(b["size"]) for b in _blobs(m)))
+            for p, m in sorted(parts, key=lambda pair: pair[0])
+        ),
+        bytes=sum(blobs.values()),
+    )
+    return image, manifest
+
+
+def _platforms(registry: Registry, ref: Reference, manifest: Manifest) -> list[tuple[str, str]]:
+    """Platform and digest of every image in an index; attestations are none."""
+    if not manifest.is_index:
+        return [(registry.platforms(ref)[0], manifest.digest)]
+    listed = manifest.content.get("manifests") or ()
+    return [(name, m["digest"]) for m in listed if (name := platform_name(m.get("platform") or {}))]
+
+
+def _blobs(manifest: Manifest) -> list[Mapping[str, Any]]:
+    """Config and layers, each blob once."""
+    listed = [manifest.content["config"], *(manifest.content.get("layers") or ())]
+    return list({b["digest"]: b for b in listed}.values())
+
+
+def tagged(images: Iterable[ReleasedImage], wanted: Iterable[Upload], moved: Moved) -> tuple[ReleasedImage, ...]:
+    """The images with the tags that stand on them now; none when another push overtook this one."""
+    tags = {u.image: u.tags for u in wanted}
+    return tuple(
+        dataclasses.replace(
+            image,
+            tags=() if moved.overtaken else tags[image.image],
+            previous={t: moved.previous[f"{image.repository}:{t}"] for t in tags[image.image]},
+        )
+        for image in images
+    )
+
+
+def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Moved:
+    """Move all tags, or none. Raises RegistryError when they are where they were, HalfMovedError when they are not."""
+    before = _each(moves, lambda m: current(registry, m.tag))
+    old = dict(zip((m.tag for m in moves), before, strict=True))
+    try:
+        overtaken = _settle(registry, moves, wait=wait)
+    except BaseException as error:
+        if left := _put_back(registry, moves, old):
+            raise HalfMovedError(error, {t: m.digest if (m := old[t]) else "" for t in left}) from error
+        raise
+    previous = {str(tag): manifest.digest if manifest else "" for tag, manifest in old.items()}
+    return Moved(previous=previous, overtaken=overtaken)
+
+
+def current(registry: Registry, tag: Reference) -> Manifest | None:
+    """What a tag points to, None when it does not exist."""
+    try:
+        return registry.manifest(tag)
+    except NotFoundError:
+        return None
+
+
+def _settle(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> str:
+    """Write the tags and look again until all are of one push; gives the revision of the other one, "" for ours."""
+    foreign: Sequence[Move] = moves
+    for _ in range(_ROUNDS):
+        _each(foreign, lambda m: registry.put_manifest(m.tag, m.manifest.body, m.manifest.media_type))
+        foreign = _foreign(registry, moves)
+        if not foreign:
+            return ""
+        ours, theirs = _commit(registry, moves[0].tag, moves[0].manifest.digest), _commits(registry, foreign)
+        wait(_YIELD if max(theirs) > ours else _INSIST)
+        if max(theirs) > ours:
+            all_now = _commits(registry, moves)
+            if len({c.revision for c in all_now}) == 1 and ours.revision not in {c.revision for c in all_now}:
+                return all_now[0].revision
+            foreign = _foreign(registry, moves)
+    tag = foreign[0].tag if foreign else moves[0].tag
+    raise RegistryError(str(tag), "another push keeps moving it", "push again when that one has ended")
+
+
+def _foreign(registry: Registry, moves: Sequence[Move]) -> list[Move]:
+    """The moves whose tags are on something else."""
+    digests = _each(moves, lambda m: _digest(registry, m.tag))
+    return [m for m, digest in zip(moves, digests, strict=True) if digest != m.manifest.digest]
+
+
+def _digest(registry: Registry, tag: Reference) -> str:
+    try:
+        return registry.digest(tag)
+    except NotFoundError:
+        return ""
+
+
+def _commits(registry: Registry, moves: Sequence[Move]) -> list[_Commit]:
+    """The commits that the tags stand on now."""
+    return _each(moves, lambda m: _commit(registry, m.tag, _digest(registry, m.tag)))
+
+
+def _commit(registry: Registry, tag: Reference, digest: str) -> _Commit:
+    """The commit that an image's configuration names."""
+    if not digest:
+        return _Commit(created="", revision="")
+    ref = dataclasses.replace(tag, tag="", digest=digest)
+    manifest = registry.manifest(ref)
+    if manifest.is_index:
+        listed = _platforms(registry, ref, manifest)
+        manifest = registry.manifest(dataclasses.replace(ref, digest=listed[0][1])) if listed else manifest
+    if "config" not in manifest.content:
+        return _Commit(created="", revision="")
+    config = json.loads(registry.blob(ref, manifest.content["config"]["digest"]))
+    labels = (config.get("config") or {}).get("Labels") or {}
+    return _Commit(
+        created=str(config.get("created") or ""), revision=labels.get("org.opencontainers.image.revision", "")
+    )
+
+
+def _put_back(registry: Registry, moves: Sequence[Move], old: Mapping[Reference, Manifest | None]) -> list[Reference]:
+    """Give the tags that stand on the new images their old ones; gives those that it could not."""
+    results = _attempts(moves, lambda m: _restore(registry, m, old[m.tag]))
+    return [m.tag for m, result in zip(moves, results, strict=True) if isinstance(result, BaseException)]
+
+
+def _restore(registry: Registry, move: Move, old: Manifest | None) -> None:
+    """A tag that is on something else by now belongs to another push."""
+    if _digest(registry, move.tag) != move.manifest.digest or (old and old.digest == move.manifest.digest):
+        return
+    if old is None:
+        registry.untag(move.tag)
+    else:
+        registry.put_manifest(move.tag, old.body, old.media_type)
+
+
+def clean(registry: Registry, wanted: Iterable[Upload], staging: str) -> tuple[Reference, ...]:
+    """Take the staging tags away; gives those that the registry keeps."""
+    tags = [u.at(staging) for u in wanted]
+    results = _attempts(tags, lambda tag: registry.untag(tag) if registry.has_manifest(tag) else None)
+    return tuple(t for t, result in zip(tags, results, strict=True) if isinstance(result, BaseException))
+
+
+def _each(items: Iterable[Any], job: Callable[[Any], T]) -> list[T]:
+    """The job for all items, several at a time. Raises the first failure, once all have ended."""
+    results = _attempts(items, job)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return list(_without_failures(results))
+
+
+def _without_failures(results: Iterable[T | BaseException]) -> Iterator[T]:
+    for result in results:
+        if not isinstance(result, BaseException):
+            yield result
+
+
+def _attempts(items: Iterable[Any], job: Callable[[Any], T]) -> list[T | BaseException]:
+    """The job's result or failure for each item, several at a time, in the items' order."""
+    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        futures = [pool.submit(job, item) for item in items]
+    return [future.exception() or future.result() for future in futures]

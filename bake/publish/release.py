@@ -1,0 +1,156 @@
+"""What one push put into a registry: its manifest, as JSON or TOML, for promote, rollback, merge and deployments."""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import tomli_w
+
+from bake.config import Complaints, Rule, read
+from bake.errors import ReleaseError
+
+FILE_NAME = "release.json"
+"""Its name below .bake/, where every push leaves it."""
+
+UNFINISHED = "release-unfinished.json"
+"""Its name when a push left tags that could be neither moved nor put back: those only."""
+
+FORMAT = 1
+
+Digest = Annotated[str, Rule(words="sha256:… with 64 hex digits", pattern=r"sha256:[0-9a-f]{64}")]
+DigestOrNone = Annotated[str, Rule(words="sha256:… with 64 hex digits, or empty", pattern=r"(sha256:[0-9a-f]{64})?")]
+Tag = Annotated[str, Rule(words="a tag", pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")]
+Repository = Annotated[
+    str,
+    Rule(words="a repository with its host", pattern=r"[A-Za-z0-9.\[\]:-]+(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedPlatform:
+    """One platform of an image. bytes: compressed, as registries store it, base layers included."""
+
+    platform: str
+    digest: Digest
+    bytes: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedImage:
+    """One image in its registry.
+
+    image: its target. repository: host and path. digest: the index, or the manifest where there is one platform.
+    tags: those that point to the digest. previous: tag -> the digest it had before this push, "" when it had none.
+    bytes: compressed, a blob that platforms share counted once.
+    """
+
+    image: str
+    repository: Repository
+    digest: Digest
+    platforms: tuple[ReleasedPlatform, ...]
+    bytes: int
+    tags: tuple[Tag, ...] = ()
+    previous: Mapping[Tag, DigestOrNone] = dataclasses.field(default_factory=dict)
+
+    @property
+    def reference(self) -> str:
+        """`repository@digest`: always this image, whatever becomes of tags."""
+        return f"{self.repository}@{self.digest}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Every image of one push. created: the commit's time in seconds since 1970."""
+
+    project: str
+    revision: str = ""
+    branch: str = ""
+    version: str = ""
+    source: str = ""
+    created: int | None = None
+    images: tuple[ReleasedImage, ...] = ()
+    format: int = FORMAT
+
+    def image(self, target: str) -> ReleasedImage | None:
+        """The image of that target, None when this push had none."""
+        return next((i for i in self.images if i.image == target), None)
+
+
+def render_release(release: Release, *, suffix: str = ".json") -> str:
+    """The manifest as text: TOML for the suffix `.toml`, JSON for `.json`. Raises ReleaseError for another."""
+    return _form(suffix)[1](_table(release))
+
+
+def check_form(file: Path | None) -> None:
+    """Before a push is made: raise ReleaseError when the name of the file for its manifest tells no form."""
+    if file is not None:
+        _form(file.suffix)
+
+
+def write_release(file: Path, release: Release) -> None:
+    """Leave the manifest in the file, as JSON or TOML by its suffix. Raises ReleaseError."""
+    text = render_release(release, suffix=file.suffix)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ReleaseError(str(file), f"cannot be written ({error.strerror})", "name another file") from None
+
+
+def load_release(file: Path) -> Release:
+    """Read a manifest. Raises ReleaseError."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ReleaseError(str(file), f"cannot be read ({said})", "name a manifest that a push wrote") from None
+    return parse_release(text, name=str(file))
+
+
+def parse_release(text: str, *, name: str = FILE_NAME) -> Release:
+    """Read a manifest; its form follows the name's suffix. Raises ReleaseError with every complaint."""
+    parse = _form(PurePosixPath(name).suffix)[0]
+    try:
+        document = parse(text)
+    except ValueError as error:
+        raise ReleaseError(name, f"cannot be read ({error})", "name a manifest that a push wrote") from None
+    complaints = Complaints()
+    release = read(Release, document, "", complaints) if isinstance(document, dict) else None
+    if complaints or release is None:
+        first = complaints[0] if complaints else "no table"
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        raise ReleaseError(name, f"is no manifest of a push: {first}{more}", "name one that a push wrote")
+    if release.format != FORMAT:
+        raise ReleaseError(name, f"has format {release.format}, not {FORMAT}", "use the bake that wrote it")
+    return release
+
+
+Form = tuple[Callable[[str], Any], Callable[[dict[str, Any]], str]]
+
+
+def _form(suffix: str) -> Form:
+    forms: Mapping[str, Form] = {".json": (json.loads, _json), ".toml": (tomllib.loads, tomli_w.dumps)}
+    if suffix not in forms:
+        raise ReleaseError(suffix or "the manifest", "is no form of a manifest", "end its name in .json or .toml")
+    return forms[suffix]
+
+
+def _json(table: dict[str, Any]) -> str:
+    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+
+
+def _table(release: Release) -> dict[str, Any]:
+    """Without what is not known: TOML has no null."""
+    table = dataclasses.asdict(release)
+    images = table.pop("images")
+    return {k: v for k, v in table.items() if v not in ("", None)} | {"images": _listed(images)}
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as lists, for TOML and JSON read them back as lists."""
+    if isinstance(value, (list, tuple)):
+        return [_listed(v) for v in value]
+    return {k: _listed(v) for k, v in value.items()} if isinstance(value, dict) else value

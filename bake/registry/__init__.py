@@ -1,0 +1,37 @@
+"""Registries of images and of npm packages, over HTTP."""
+
+from bake.registry.http import Response, UnreachableError
+from bake.registry.npm import NpmRegistry, load_npm_settings
+from bake.registry.oci import (
+    INDEX_TYPES,
+    DeniedError,
+    Manifest,
+    NotFoundError,
+    QuotaError,
+    Registry,
+    UnauthorizedError,
+    engine_digests,
+    load_registry,
+    load_resolver,
+    platform_name,
+    refusal,
+)
+
+__all__ = [
+    "DeniedError",
+    "INDEX_TYPES",
+    "Manifest",
+    "NotFoundError",
+    "NpmRegistry",
+    "QuotaError",
+    "Registry",
+    "Response",
+    "UnauthorizedError",
+    "UnreachableError",
+    "engine_digests",
+    "load_npm_settings",
+    "load_registry",
+    "load_resolver",
+    "platform_name",
+    "refusal",
+]

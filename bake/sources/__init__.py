@@ -1,0 +1,23 @@
+"""What code imports and names, and what a start command needs."""
+
+from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
+from bake.sources.mentions import load_mentions, script_words
+from bake.sources.programs import Program, identity, parse_programs
+from bake.sources.scan import package_name
+from bake.sources.start import command_binaries, command_needs
+
+__all__ = [
+    "Import",
+    "Program",
+    "Undeclared",
+    "command_binaries",
+    "command_needs",
+    "identity",
+    "imported_packages",
+    "load_imports",
+    "load_mentions",
+    "package_name",
+    "parse_programs",
+    "script_words",
+    "undeclared",
+]

@@ -1,0 +1,177 @@
+"""The script files of a package and what each imports, remembered from run to run."""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from posixpath import splitext
+from typing import Any, Final, Literal, NamedTuple
+
+from bake.sources.scan import COMPONENTS, SCRIPTS, VERSION, Found, scan
+
+Role = Literal["source", "build", "test"]
+Stamp = tuple[int, int, int, int]
+
+
+class Source(NamedTuple):
+    """A script file: its path relative to the package, who loads it, and what tells its states apart.
+
+    stamp: size in bytes, mtime and ctime in ns, inode.
+    """
+
+    path: str
+    role: Role
+    stamp: Stamp
+
+
+_SUFFIXES: Final = SCRIPTS | COMPONENTS
+_SKIPPED: Final = frozenset({"node_modules", "bower_components", "coverage", "__snapshots__"})
+_TEST_DIRECTORIES: Final = frozenset(
+    {"__e2e__", "__fixtures__", "__mocks__", "__tests__", "cypress", "e2e", "fixtures", "stories", "test", "tests"}
+)
+_TEST_FILE: Final = re.compile(
+    r"\.(?:(?!latest\.)\w*test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$"
+)
+# Only at the package's top: src/scripts is as good a place for a process as any.
+_BUILD_DIRECTORIES: Final = frozenset({"bench", "benchmarks", "scripts", "tools"})
+_BUILD_FILE: Final = re.compile(
+    r"\.(?:conf|config|setup|workspace)\.\w+$|^(?:vitest|jest|webpack|rollup|playwright|cypress)\.config\.|^(?:gulp|grunt)file\.\w+$",
+    re.I,
+)
+
+
+def load_sources(directory: str, nested: frozenset[str]) -> Mapping[str, Source]:
+    """Return the script files under an absolute directory by path, sorted.
+
+    Not looked into are `nested` (the directories of other packages), node_modules, hidden directories and
+    projects of their own (a template with a package.json).
+    """
+    return {source.path: source for source in sorted(_walk(directory, "", "source", nested))}
+
+
+def _walk(directory: str, below: str, role: Role, nested: frozenset[str]) -> Iterator[Source]:
+    try:
+        found = list(os.scandir(f"{directory}/{below}"))
+    except OSError:
+        return
+    if below and any(one.name == "package.json" for one in found) and _is_project(f"{directory}/{below}"):
+        return
+    for one in found:
+        path = below + one.name
+        if one.name.startswith("."):
+            continue
+        if not one.is_dir() and splitext(one.name)[1] in _SUFFIXES:
+            yield from _source(one, path, role)
+        elif one.name not in _SKIPPED and f"{directory}/{path}" not in nested and one.is_dir(follow_symlinks=False):
+            yield from _walk(directory, f"{path}/", _directory_role(path, one.name, role), nested)
+
+
+def _is_project(directory: str) -> bool:
+    """Return whether a nested package.json starts a project, rather than say `"type": "commonjs"`."""
+    try:
+        manifest = json.loads(Path(directory, "package.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and "name" in manifest and not {"version", "dependencies"}.isdisjoint(manifest)
+
+
+def _source(one: os.DirEntry[str], path: str, above: Role) -> Iterator[Source]:
+    try:
+        stat = one.stat()
+    except OSError:  # a link to nowhere, or gone since
+        return
+    if one.is_file():
+        stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        yield Source(path, _file_role(one.name, above), stamp)
+
+
+def _directory_role(path: str, name: str, above: Role) -> Role:
+    if above == "test" or name in _TEST_DIRECTORIES:
+        return "test"
+    return "build" if above == "build" or path in _BUILD_DIRECTORIES else "source"
+
+
+def _file_role(name: str, above: Role) -> Role:
+    if above == "test" or _TEST_FILE.search(name):
+        return "test"
+    return "build" if above == "build" or _BUILD_FILE.search(name) else "source"
+
+
+# A file changed within this many ns before the cache was written may have changed again with the same stamp.
+# Two seconds is the coarsest clock among file systems in use (FAT).
+_RACY = 2_000_000_000
+
+
+class Scans:
+    """What each source of one package imports: from the cache when the file is the same, else by reading it.
+
+    `file` holds the cache, None for none. A cache that is damaged, of another version or not writable costs
+    time only. It is replaced as a whole, so that readers never see half of one.
+    """
+
+    def __init__(self, directory: str, file: Path | None) -> None:
+        self._directory, self._file = directory, file
+        self._known, self._written = _load(file) if file else ({}, 0)
+        self._changed = False
+        self._fresh: dict[str, list[Any]] = {}
+
+    def of(self, source: Source) -> tuple[Found, ...]:
+        """Return the imports of one source; of an unreadable file, none."""
+        row = self._fresh.get(source.path) or self._remembered(source)
+        if row is None:
+            self._changed = True
+            row = self._read(source)
+        self._fresh[source.path] = row
+        return tuple(Found(*found) for found in row[2])
+
+    def save(self) -> None:
+        """Write the cache if something in it is new."""
+        if self._file is not None and self._changed:
+            _save(self._file, self._known | self._fresh)
+            self._changed = False
+
+    def _remembered(self, source: Source) -> list[Any] | None:
+        row = self._known.get(source.path)
+        if row is None or row[0] != list(source.stamp):
+            return None
+        return row if max(source.stamp[1:3]) + _RACY < self._written else None
+
+    def _read(self, source: Source) -> list[Any]:
+        try:
+            content = Path(self._directory, source.path).read_bytes()
+        except OSError:
+            return [[], "", []]
+        digest = hashlib.sha256(content).hexdigest()
+        known = self._known.get(source.path)
+        if known is not None and known[1] == digest:  # a fresh checkout: other times, same content
+            return [list(source.stamp), digest, known[2]]
+        found = scan(content.decode("utf-8", "replace"), suffix=splitext(source.path)[1])
+        return [list(source.stamp), digest, [list(one) for one in found]]
+
+
+def _load(file: Path) -> tuple[dict[str, list[Any]], int]:
+    """Return path -> [stamp, sha256, imports], and when the file was written (ns); of a damaged file, {}."""
+    try:
+        written = file.stat().st_mtime_ns
+        head, _, body = file.read_bytes().partition(b"\n")
+    except OSError:
+        return {}, 0
+    return (json.loads(body), written) if head == _head(body) else ({}, 0)
+
+
+def _head(body: bytes) -> bytes:
+    return f"bake imports {VERSION} {hashlib.sha256(body).hexdigest()}".encode()
+
+
+def _save(file: Path, rows: Mapping[str, list[Any]]) -> None:
+    body = json.dumps(rows, separators=(",", ":")).encode()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
+            new.write(_head(body) + b"\n" + body)
+        Path(new.name).replace(file)
+    except OSError:  # a read-only workspace
+        return

@@ -1,0 +1,30 @@
+"""What the monorepo is: its packages, package managers, compiler settings and ignored files."""
+
+from bake.workspace.ignored import BESIDE, NEVER_SENT, Part, load_git_ignored, load_parts, parse_dockerignore
+from bake.workspace.managers import Manager, manifest_settings, parse_package_manager, staged_files
+from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
+from bake.workspace.patches import TOOL, Patches, load_patches
+from bake.workspace.tsconfig import TsConfigs, parse_jsonc
+
+__all__ = [
+    "BESIDE",
+    "Manager",
+    "NEVER_SENT",
+    "Package",
+    "Part",
+    "Patches",
+    "ROOT",
+    "TOOL",
+    "TsConfigs",
+    "Workspace",
+    "load_git_ignored",
+    "load_parts",
+    "load_patches",
+    "load_workspace",
+    "manifest_settings",
+    "parse_dockerignore",
+    "parse_jsonc",
+    "parse_package_manager",
+    "shown",
+    "staged_files",
+]

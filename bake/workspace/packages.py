@@ -1,0 +1,494 @@
+"""The monorepo: its packages, what each needs, its lockfile. Hides the package manager.
+
+Only `load_workspace` and the private `_load_*` functions read files.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from functools import cached_property
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+from bake.errors import WorkspaceError
+from bake.files import parse_yaml
+from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lock, pnpm, yarn
+from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
+from bake.workspace.tsconfig import parse_jsonc
+
+LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
+"""npm's lockfiles; npm prefers the shrinkwrap where both lie."""
+
+
+ROOT = "."
+"""How the root package is written, whose path is ""."""
+
+
+def shown(path: str) -> str:
+    """A package path as people write it."""
+    return path or ROOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One member of the workspace, or its root (path "")."""
+
+    path: str
+    name: str
+    version: str
+    manifest: Mapping[str, Any]
+
+    @property
+    def scripts(self) -> Mapping[str, str]:
+        """Script name -> command."""
+        return self._table("scripts")
+
+    @property
+    def dependencies(self) -> Mapping[str, str]:
+        """Name -> range of what production code may use: dependencies, optional and peer ones."""
+        return {
+            **self._table("peerDependencies"),
+            **self._table("dependencies"),
+            **self._table("optionalDependencies"),
+        }
+
+    @property
+    def dev_dependencies(self) -> Mapping[str, str]:
+        """Name -> range of what only development uses."""
+        return self._table("devDependencies")
+
+    @property
+    def bins(self) -> Mapping[str, str]:
+        """Command -> file."""
+        return parse_bins(self.name, self.manifest.get("bin"))
+
+    def declares(self, name: str) -> bool:
+        """Tell whether the package names a dependency, of whatever kind."""
+        return name in self.dependencies or name in self.dev_dependencies
+
+    def file(self, name: str) -> str:
+        """A file of the package as a path from the workspace's root."""
+        return f"{self.path}/{name}" if self.path else name
+
+    def _table(self, key: str) -> Mapping[str, str]:
+        table = self.manifest.get(key)
+        return table if isinstance(table, dict) else {}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Workspace:
+    """The whole monorepo as one value.
+
+    packages: members sorted by path, the root not among them. references: package path -> the package paths
+    that its tsconfig files name. lock_name: the lockfile's file name. tool: the package manager in a build.
+    """
+
+    root: Path
+    manager: str
+    packages: tuple[Package, ...]
+    root_package: Package
+    lock: Lock
+    references: Mapping[str, tuple[str, ...]]
+    lock_name: str = "package-lock.json"
+    tool: Manager = NPM
+
+    @property
+    def everyone(self) -> tuple[Package, ...]:
+        """The root package and the members."""
+        return (self.root_package, *self.packages)
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, Package]:
+        return {package.path: package for package in self.everyone}
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Package]:
+        return {package.name: package for package in self.everyone}
+
+    def inside(self, path: str) -> tuple[str, ...]:
+        """Return the paths of the members whose folders lie in that of a package, sorted."""
+        return tuple(p.path for p in self.packages if p.path != path and p.path.startswith(f"{path}/" if path else ""))
+
+    def package(self, name_or_path: str) -> Package:
+        """Return the package with this path or name. Raises WorkspaceError, with the nearest names."""
+        found = self.find(name_or_path)
+        if found is None:
+            wanted = name_or_path.removeprefix("./").rstrip("/")
+            raise WorkspaceError(name_or_path, "no such package in the workspace", self._suggest(wanted))
+        return found
+
+    def find(self, name_or_path: str) -> Package | None:
+        """Return the package with this path or name, None when there is none."""
+        wanted = name_or_path.removeprefix("./").rstrip("/")
+        return self._by_path.get("" if wanted == ROOT else wanted) or self._by_name.get(wanted)
+
+    def _suggest(self, wanted: str) -> str:
+        names = sorted({*self._by_path, *self._by_name} - {""})
+        short = {name.rpartition("/")[2]: name for name in names}
+        near = get_close_matches(wanted, names, n=1) or [
+            short[name] for name in get_close_matches(wanted.rpartition("/")[2], short, n=1)
+        ]
+        if near:
+            return f"did you mean {near[0]}?"
+        return f"packages are {', '.join(p.path for p in self.packages) or 'none'}"
+
+    def needs(self, path: str) -> tuple[str, ...]:
+        """Return the package paths whose build output the build of this package needs, sorted.
+
+        They are its dependencies, its devDependencies (but for one that would close a cycle) and its tsconfig
+        references. Raises WorkspaceError for an unknown package.
+        """
+        return self._needs[self.package(path).path]
+
+    def build_order(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Return these packages and everything they need, each after what it needs.
+
+        Raises WorkspaceError that names the cycle when there is one.
+        """
+        order: dict[str, None] = {}
+        for path in sorted(self.package(path).path for path in paths):
+            self._visit(path, order, ())
+        return tuple(order)
+
+    def _visit(self, path: str, order: dict[str, None], trail: tuple[str, ...]) -> None:
+        if path in trail:
+            cycle = " -> ".join((*trail[trail.index(path) :], path))
+            raise WorkspaceError(
+                path, f"its build needs itself: {cycle}", "take one of these dependencies or references out"
+            )
+        if path not in order:
+            for need in self._needs[path]:
+                self._visit(need, order, (*trail, path))
+            order[path] = None
+
+    @cached_property
+    def _needs(self) -> Mapping[str, tuple[str, ...]]:
+        hard = {p.path: self._members(p, p.dependencies) for p in self.everyone}
+        for path, named in self.references.items():
+            hard[path].update(named)
+        for package in self.everyone:
+            for need in sorted(self._members(package, package.dev_dependencies) - hard[package.path]):
+                if not _leads(hard, need, package.path):
+                    hard[package.path].add(need)
+        return {path: tuple(sorted(needs - {path, ""})) for path, needs in hard.items()}
+
+    def _members(self, package: Package, names: Iterable[str]) -> set[str]:
+        """Return the package paths that dependency names lead to by the lockfile, or else by name."""
+        found = set()
+        for name in names:
+            entry = self.lock.entries.get(self.lock.resolve(package.path, name) or "")
+            if entry is not None:
+                found |= {entry.link} & self._by_path.keys()
+            elif name in self._by_name:
+                found.add(self._by_name[name].path)
+        return found - {"", package.path}
+
+
+def _leads(graph: Mapping[str, set[str]], start: str, goal: str) -> bool:
+    seen, stack = {start}, [start]
+    while stack:
+        path = stack.pop()
+        if path == goal:
+            return True
+        new = graph.get(path, set()) - seen
+        seen |= new
+        stack.extend(new)
+    return False
+
+
+# --- loading -------------------------------------------------------------------------------------------
+
+
+def load_workspace(root: Path) -> Workspace:
+    """Read the workspace in a directory: manifests, lockfile, tsconfig files.
+
+    Raises WorkspaceError for what is missing, unreadable or not supported.
+    """
+    if not (root / "package.json").is_file():
+        raise WorkspaceError(
+            "workspace", f"no package.json in {root}", "run bake at the monorepo's root, or correct workspace.root"
+        )
+    root_package = _load_package(root, "")
+    packages, lock, lock_name, tool = _LOADERS[_manager_of(root, root_package.manifest)](root, root_package)
+    _refuse_duplicates(packages)
+    return Workspace(
+        root=root,
+        manager=tool.name,
+        packages=packages,
+        root_package=root_package,
+        lock=lock,
+        references=_load_references(root, (root_package, *packages)),
+        lock_name=lock_name,
+        tool=tool,
+    )
+
+
+_Loaded = tuple[tuple[Package, ...], Lock, str, Manager]
+
+
+def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
+    """Whose lockfile is read: the manager's that package.json names, else the first that is there."""
+    there = [name for name, files in _LOCKFILES.items() if any((root / file).is_file() for file in files)]
+    named = parse_package_manager(manifest)[0]
+    if not there:
+        expected = named if named in _RELOCK else "pnpm" if (root / pnpm.SETTINGS).is_file() else "npm"
+        raise WorkspaceError("workspace", f"no {_LOCKFILES[expected][-1]} in {root}", _RELOCK[expected])
+    return named if named in there else there[0]
+
+
+def _load_npm(root: Path, root_package: Package) -> _Loaded:
+    lock, lock_name = _load_lock(root)
+    paths = {*_load_members(root, _patterns(root_package.manifest)), *_linked(lock, lock_name)}
+    return _load_packages(root, paths), lock, lock_name, NPM
+
+
+def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
+    file = root / pnpm.SETTINGS
+    settings = parse_yaml(file.read_text(encoding="utf-8"), pnpm.SETTINGS) if file.is_file() else {}
+    patterns = tuple(_strings(settings.get("packages")))
+    packages = _load_packages(root, _load_members(root, patterns))
+    manifests = {package.path: package.manifest for package in (root_package, *packages)}
+    built = pnpm.built_packages(settings, root_package.manifest)
+    graph = pnpm.parse_pnpm_lock((root / pnpm.LOCKFILE).read_text(encoding="utf-8"), manifests, built)
+    tool = load_pnpm(root, root_package.manifest, settings)
+    if tool.layout == "walk":
+        return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool
+    major = int(tool.setup.rpartition("@")[2].partition(".")[0])
+    relink = pnpm.relinking(graph, major=major, root=BUILD_ROOT)
+    tool = replace(tool, install=tool.install + relink, production=tool.production + relink)
+    return packages, pnpm.isolated(graph, major=major, public=tool.public), pnpm.LOCKFILE, tool
+
+
+def _load_yarn(root: Path, root_package: Package) -> _Loaded:
+    text = (root / yarn.LOCKFILE).read_text(encoding="utf-8")
+    packages = _load_packages(root, _load_members(root, _patterns(root_package.manifest)))
+    tool = load_yarn(root, root_package.manifest, text)
+    manifests = {package.path: package.manifest for package in (root_package, *packages)}
+    graph = yarn.parse_yarn_lock(text, manifests)
+    return packages, hoisted(graph, manager="yarn", file=yarn.LOCKFILE), yarn.LOCKFILE, tool
+
+
+def _refuse_bun(_root: Path, _package: Package) -> _Loaded:
+    raise WorkspaceError("bun.lock", "bun workspaces are not supported", f"use npm: {RELOCK}")
+
+
+_LOCKFILES: Mapping[str, tuple[str, ...]] = {
+    "npm": LOCKFILES,
+    "pnpm": (pnpm.LOCKFILE,),
+    "yarn": (yarn.LOCKFILE,),
+    "bun": ("bun.lock", "bun.lockb"),
+}
+_RELOCK: Mapping[str, str] = {
+    "npm": RELOCK,
+    "pnpm": "run `pnpm install --lockfile-only`",
+    "yarn": "run `yarn install`",
+}
+_LOADERS: Mapping[str, Callable[[Path, Package], _Loaded]] = {
+    "npm": _load_npm,
+    "pnpm": _load_pnpm,
+    "yarn": _load_yarn,
+    "bun": _refuse_bun,
+}
+
+
+def _strings(value: object) -> Iterator[str]:
+    yield from (one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _load_packages(root: Path, paths: Iterable[str]) -> tuple[Package, ...]:
+    present = (path for path in sorted(paths) if (root / path / "package.json").is_file())
+    return tuple(_load_package(root, path) for path in present)
+
+
+def _load_lock(root: Path) -> tuple[Lock, str]:
+    for name in LOCKFILES:
+        if (root / name).is_file():
+            try:
+                return parse_lock((root / name).read_text(encoding="utf-8")), name
+            except WorkspaceError as error:
+                raise WorkspaceError(error.where.replace("package-lock.json", name), error.what, error.remedy) from None
+    raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)
+
+
+def _load_package(root: Path, path: str) -> Package:
+    file = PurePosixPath(path, "package.json").as_posix()
+    manifest = _parse_json((root / file).read_text(encoding="utf-8"), file)
+    return Package(
+        path=path,
+        name=str(manifest.get("name") or (PurePosixPath(path).name if path else root.resolve().name)),
+        version=str(manifest.get("version") or ""),
+        manifest=manifest,
+    )
+
+
+def _parse_json(text: str, file: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text.removeprefix("\ufeff"))
+    except json.JSONDecodeError as error:
+        raise WorkspaceError(f"{file}:{error.lineno}", f"not JSON: {error.msg}", "correct the file") from None
+    if not isinstance(value, dict):
+        raise WorkspaceError(file, "holds no JSON object", "correct the file")
+    return value
+
+
+def _linked(lock: Lock, lock_name: str) -> Iterator[str]:
+    """Yield the directories that `file:` dependencies link: they are built and copied like members."""
+    for entry in lock.entries.values():
+        if entry.link.startswith(("../", "/")) or entry.link == "..":
+            raise WorkspaceError(
+                lock_name,
+                f"{entry.path} links to {entry.link}, outside the workspace",
+                "move that package into the workspace or depend on a published version",
+            )
+        if entry.link and entry.link in lock.packages:
+            yield entry.link
+
+
+def _refuse_duplicates(packages: tuple[Package, ...]) -> None:
+    first: dict[str, str] = {}
+    for package in packages:
+        other = first.setdefault(package.name, package.path)
+        if other != package.path:
+            raise WorkspaceError(
+                f"{package.path}/package.json", f"{other} is called {package.name} too", "rename one of them"
+            )
+
+
+# --- members -------------------------------------------------------------------------------------------
+
+
+def _load_members(root: Path, patterns: Iterable[str]) -> set[str]:
+    """Return the package paths that the patterns of a workspace name; later patterns win, as in npm."""
+    found: set[str] = set()
+    for pattern in chain.from_iterable(_braces(one) for one in patterns):
+        negated = pattern.startswith("!")
+        segments = tuple(s for s in pattern.lstrip("!").split("/") if s not in ("", "."))
+        matches = set(_load_matches(root, "", segments))
+        found = found - matches if negated else found | matches
+    return found
+
+
+def _patterns(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    value = manifest.get("workspaces", [])
+    value = value.get("packages", []) if isinstance(value, dict) else value
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise WorkspaceError("package.json", "`workspaces` is no list of patterns", 'write for example ["packages/*"]')
+    return tuple(value)
+
+
+def _braces(pattern: str) -> tuple[str, ...]:
+    match = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
+    if match is None:
+        return (pattern,)
+    parts = (pattern[: match.start()] + part + pattern[match.end() :] for part in match[1].split(","))
+    return tuple(chain.from_iterable(_braces(part) for part in parts))
+
+
+def _load_matches(root: Path, path: str, segments: tuple[str, ...]) -> Iterator[str]:
+    if not segments:
+        if path and (root / path / "package.json").is_file():
+            yield path
+        return
+    head, rest = segments[0], segments[1:]
+    if head == "**":
+        yield from _load_matches(root, path, rest)
+        for name in _load_folders(root / path):
+            yield from _load_matches(root, f"{path}/{name}".lstrip("/"), segments)
+    elif any(c in head for c in "*?["):
+        for name in _load_folders(root / path):
+            if fnmatchcase(name, head):
+                yield from _load_matches(root, f"{path}/{name}".lstrip("/"), rest)
+    else:
+        yield from _load_matches(root, f"{path}/{head}".lstrip("/"), rest)
+
+
+def _load_folders(folder: Path) -> tuple[str, ...]:
+    if not folder.is_dir():
+        return ()
+    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
+    return tuple(sorted(name for name in names if name != "node_modules" and not name.startswith(".")))
+
+
+# --- tsconfig ------------------------------------------------------------------------------------------
+
+_TSCONFIGS = ("tsconfig.json", "tsconfig.build.json")
+
+
+def _load_references(root: Path, packages: tuple[Package, ...]) -> Mapping[str, tuple[str, ...]]:
+    known = frozenset(package.path for package in packages if package.path)
+    found = {p.path: set(_load_named(root, p.path, _compiled(p), known)) - {p.path} for p in packages}
+    return {path: tuple(sorted(named)) for path, named in found.items() if named}
+
+
+def _compiled(package: Package) -> tuple[str, ...]:
+    """Return the tsconfig files that the scripts of a build name, or else the usual ones.
+
+    A tsconfig.json beside the one that a build names refers to what tests need, be it who uses the package.
+    """
+    builds = (text for name, text in package.scripts.items() if re.match(r"(?:pre|post)?(?:build|compile)", name))
+    named = [file for text in builds for file in re.findall(r"(?<![\w/.-])(?:\./)?(tsconfig[\w.-]*\.json)", text)]
+    return tuple(dict.fromkeys(named)) or _TSCONFIGS
+
+
+def _load_named(root: Path, package: str, names: Iterable[str], members: frozenset[str]) -> Iterator[str]:
+    """Yield the package paths that these tsconfig files of one package name.
+
+    TypeScript does not inherit `references`. `paths` count where a file of the package itself states them: a
+    base file that the whole workspace shares maps every package for everyone and says nothing about needs. The
+    root's own files are such ones.
+    """
+    queue = [PurePosixPath(package, name).as_posix() for name in names]
+    seen: set[str] = set()
+    while queue:
+        file = queue.pop()
+        if file in seen or not (root / file).is_file():
+            continue
+        seen.add(file)
+        config = _load_tsconfig(root, file)
+        folder = PurePosixPath(file).parent.as_posix()
+        for target in _targets(config, folder) if package else _referred(config, folder):
+            member = _member_of(target, members) or ""  # what no member holds is the root's
+            if member == package:
+                queue.append(target if target.endswith(".json") else f"{target}/tsconfig.json")
+            elif member:
+                yield member
+
+
+def _load_tsconfig(root: Path, file: str) -> Mapping[str, Any]:
+    try:
+        value = parse_jsonc((root / file).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WorkspaceError(file, f"not JSON with comments: {error}", "correct the file") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _targets(config: Mapping[str, Any], folder: str) -> Iterator[str]:
+    """Yield the workspace paths that a tsconfig file in `folder` refers to."""
+    yield from _referred(config, folder)
+    extends = config.get("extends") or ()
+    for base in (extends,) if isinstance(extends, str) else extends:
+        if base.startswith("."):
+            yield normpath(f"{folder}/{base}" if base.endswith(".json") else f"{folder}/{base}.json")
+    options = config.get("compilerOptions") or {}
+    base_url = normpath(f"{folder}/{options.get('baseUrl', '.')}")
+    for places in (options.get("paths") or {}).values():
+        for place in places:
+            yield normpath(f"{base_url}/{place.replace('*', '')}")
+
+
+def _referred(config: Mapping[str, Any], folder: str) -> Iterator[str]:
+    for reference in config.get("references") or ():
+        yield normpath(f"{folder}/{reference.get('path', '.')}")
+
+
+def _member_of(path: str, members: frozenset[str]) -> str | None:
+    while path and path not in (".", "..", "/"):
+        if path in members:
+            return path
+        path = path.rpartition("/")[0]
+    return None

@@ -1,0 +1,223 @@
+"""docker/carve.mjs builds: what each build gets of an installed tree."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.stages.test_carve_walk import SCRIPT, plant
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+
+PACKAGES = ["", "packages/lib", "services/a", "services/b"]
+STAGES = {
+    "a": {"packages": ["packages/lib", "services/a"], "extra": []},
+    "b": {"packages": ["services/b"], "extra": []},
+}
+
+
+def carve(folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "") -> dict[str, list[str]]:
+    """Stage -> the packages, links and files in its node_modules folders."""
+    plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages}
+    (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "builds"}
+    words = [str(w) for pair in places.items() for w in pair]
+    done = subprocess.run(["node", str(SCRIPT), "builds", *words], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return {name: listing(folder / "builds" / name) for name in stages}
+
+
+def listing(stage: Path) -> list[str]:
+    files = [p for p in stage.rglob("*") if not p.is_dir() or p.is_symlink()]
+    found = [p.relative_to(stage).as_posix().removeprefix("app/") for p in files]
+    return sorted(p.removesuffix("/package.json") for p in found if "node_modules/" in p)
+
+
+def test_what_every_build_reaches_stays_and_the_rest_goes_to_those_that_reach_it(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {
+            "": {"devDependencies": {"compiler": "1"}},
+            "packages/lib": {"dependencies": {"of-lib": "1"}, "devDependencies": {"tool-of-lib": "1"}},
+            "services/a": {"dependencies": {"lib": "1", "all": "1", "x": "1"}},
+            "services/b": {"dependencies": {"all": "1", "x": "2"}, "peerDependencies": {"peer": "1"}},
+            "node_modules/compiler": {"dependencies": {"of-compiler": "1"}},
+            "node_modules/of-compiler": {},
+            "node_modules/of-lib": {},
+            "node_modules/tool-of-lib": {},
+            "node_modules/@scope/x-uses": {},
+            "node_modules/all": {"optionalDependencies": {"of-all": "1"}},
+            "node_modules/of-all": {},
+            "node_modules/x": {"dependencies": {"@scope/x-uses": "1"}},
+            "node_modules/x/node_modules/@scope/x-uses": {},
+            "node_modules/peer": {},
+            "node_modules/nobody": {},
+            "services/b/node_modules/x": {},
+        },
+        {
+            "node_modules/lib": "../packages/lib",
+            "node_modules/b": "../services/b",
+            "node_modules/.bin/compiler": "../compiler/cli.js",
+            "node_modules/.bin/x": "../x/cli.js",
+        },
+    )
+    everyone = [
+        "node_modules/.bin/compiler",
+        "node_modules/all",
+        "node_modules/compiler",
+        "node_modules/of-all",
+        "node_modules/of-compiler",
+    ]
+    assert carve(tmp_path) == {
+        "a": sorted(
+            [
+                *everyone,
+                "node_modules/.bin/x",
+                "node_modules/lib",
+                "node_modules/of-lib",
+                "node_modules/tool-of-lib",
+                "node_modules/x",
+                "node_modules/x/node_modules/@scope/x-uses",
+            ]
+        ),
+        "b": sorted([*everyone, "node_modules/b", "node_modules/peer", "services/b/node_modules/x"]),
+    }
+    assert not (tmp_path / "builds/b/app/node_modules").exists()
+
+
+def test_a_build_gets_what_it_mentions_and_every_build_all_types(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {
+            "": {},
+            "packages/lib": {},
+            "services/a": {},
+            "services/b": {"devDependencies": {"@types/node": "1"}},
+            "node_modules/@types/node": {"dependencies": {"undici-types": "1"}},
+            "node_modules/undici-types": {},
+            "node_modules/plugin": {},
+        },
+    )
+    stages = {**STAGES, "a": {**STAGES["a"], "extra": ["plugin", "absent"]}}
+    types = ["node_modules/@types/node", "node_modules/undici-types"]
+    assert carve(tmp_path, stages) == {"a": sorted(["node_modules/plugin", *types]), "b": types}
+
+
+def test_no_build_gets_records_of_the_whole_install_and_each_what_scripts_made_beside_packages(tmp_path: Path) -> None:
+    plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
+    for path in (".package-lock.json", ".yarn-integrity", ".prisma/client/index.js"):
+        (tmp_path / "app/node_modules" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "app/node_modules" / path).write_text("{}")
+    made = ["node_modules/.prisma/client/index.js"]
+    assert carve(tmp_path) == {"a": made, "b": made}
+
+
+def test_packages_of_pnpms_store_come_with_the_links_beside_them(tmp_path: Path) -> None:
+    store = "node_modules/.pnpm"
+    plant(
+        tmp_path / "app",
+        {
+            "": {},
+            "packages/lib": {},
+            "services/a": {"dependencies": {"x": "1"}},
+            "services/b": {"dependencies": {"y": "1"}},
+            f"{store}/x@1/node_modules/x": {"dependencies": {"y": "1"}},
+            f"{store}/y@1/node_modules/y": {},
+            f"{store}/z@1/node_modules/z": {},
+        },
+        {
+            "services/a/node_modules/x": f"../../../{store}/x@1/node_modules/x",
+            "services/b/node_modules/y": f"../../../{store}/y@1/node_modules/y",
+            f"{store}/x@1/node_modules/y": "../../y@1/node_modules/y",
+            f"{store}/node_modules/x": "../x@1/node_modules/x",
+            f"{store}/node_modules/y": "../y@1/node_modules/y",
+            f"{store}/node_modules/z": "../z@1/node_modules/z",
+        },
+    )
+    (tmp_path / "app" / store / "lock.yaml").write_text("")
+    both = [f"{store}/node_modules/y", f"{store}/y@1/node_modules/y"]
+    assert carve(tmp_path) == {
+        "a": sorted(
+            [
+                *both,
+                f"{store}/node_modules/x",
+                f"{store}/x@1/node_modules/x",
+                f"{store}/x@1/node_modules/y",
+                "services/a/node_modules/x",
+            ]
+        ),
+        "b": sorted([*both, "services/b/node_modules/y"]),
+    }
+
+
+def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: Path) -> None:
+    seen = []
+    for version in ("1.0.0", "2.0.0"):
+        folder = tmp_path / version
+        manifests: dict[str, dict[str, Any]] = {
+            "": {},
+            "packages/lib": {},
+            "services/a": {"dependencies": {"x": version, "all": "1"}},
+            "services/b": {"dependencies": {"all": "1"}},
+            "node_modules/x": {"version": version, "dependencies": {f"of-{version}": "1"}},
+            f"node_modules/of-{version}": {},
+            "node_modules/all": {},
+        }
+        plant(folder / "app", manifests)
+        carve(folder)
+        for stage in ("a", "b"):
+            files = (folder / "builds" / stage).rglob("*.json")
+            seen.append(sorted((p.relative_to(folder), p.read_text()) for p in files))
+    assert seen[0] != seen[2]
+    assert seen[1] == seen[3]
+
+
+def test_each_build_finds_a_lockfile_of_what_it_got(tmp_path: Path) -> None:
+    manifests: dict[str, dict[str, Any]] = {
+        "": {},
+        "packages/lib": {},
+        "services/a": {"dependencies": {"x": "1"}},
+        "services/b": {},
+        "node_modules/x": {},
+    }
+    plant(tmp_path / "app", manifests, {"node_modules/lib": "../packages/lib"})
+    places = {path: {"version": "1.0.0"} for path in (*manifests, "node_modules/lib")}
+    (tmp_path / "app/package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": places}))
+    carve(tmp_path, lockfile="package-lock.json")
+    locks = [json.loads((tmp_path / f"builds/{s}/app/package-lock.json").read_text()) for s in ("a", "b")]
+    assert [lock["lockfileVersion"] for lock in locks] == [3, 3]
+    assert list(locks[0]["packages"]) == ["", "packages/lib", "services/a", "node_modules/x", "node_modules/lib"]
+    assert list(locks[1]["packages"]) == ["", "services/b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("pnpm-lock.yaml", "lockfileVersion: '9.0'\n"), ("yarn.lock", "# yarn lockfile v1\n")]
+)
+def test_of_lockfiles_that_name_no_places_the_head_is_there(tmp_path: Path, name: str, head: str) -> None:
+    plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
+    (tmp_path / "app" / name).write_text(f"{head}\npackages:\n\n  x@1:\n")
+    carve(tmp_path, lockfile=name)
+    assert (tmp_path / "builds/a/app" / name).read_text() == head
+
+
+def test_a_workspace_without_packages_of_others_has_folders_to_mount(tmp_path: Path) -> None:
+    plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
+    assert carve(tmp_path) == {"a": [], "b": []}
+    assert (tmp_path / "builds/a/node_modules").is_dir()
+
+
+def test_builds_share_one_copy_of_each_file_with_its_mode_and_time(tmp_path: Path) -> None:
+    needs = {"dependencies": {"all": "1"}}
+    plant(tmp_path / "app", {"services/a": needs, "services/b": needs, "node_modules/all": {}})
+    file = tmp_path / "app" / "node_modules" / "all" / "package.json"
+    file.chmod(0o755)
+    os.utime(file, (499162500, 499162500))  # npm's time for all files of a package
+    carve(tmp_path)
+    first, second = (tmp_path / "builds" / s / "node_modules/all/package.json" for s in ("a", "b"))
+    assert first.stat().st_ino == second.stat().st_ino != file.stat().st_ino
+    assert (first.stat().st_mode & 0o777, first.stat().st_mtime) == (0o755, 499162500)

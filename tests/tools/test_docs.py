@@ -1,0 +1,310 @@
+"""README and docs: their commands run, their output is bake's, their TOML is accepted.
+
+A shell command stands in a `console` block behind `$ `; what it prints follows, `...` for what is left out. A page is
+one session in a copy of the example workspace.
+"""
+
+import contextlib
+import io
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bake import cli
+from bake.commands import COMMANDS, command_parser
+from bake.config import parse_config
+from bake.plan import Request, make_plan
+from bake.publish import Release, write_release
+from bake.publish.release import ReleasedImage, ReleasedPlatform
+from bake.session import Context
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", *sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "docs").rglob("*.md")))
+
+ENGINE = (
+    "bake metastore frontend --platform linux/amd64",
+    "bake metastore --platform linux/amd64",
+    "bake smoke metastore --platform linux/amd64",
+    "bake inspect metastore fastify --platform linux/amd64",
+    "bake layers metastore --platform linux/amd64",
+    "bake size metastore --platform linux/amd64",
+    "bake layers catalog",
+    "bake doctor",
+    "bake disk",
+)
+"""Commands of bake that run on the engine here; without one, the parser alone sees them."""
+
+PARSED = (
+    # A registry on the network, or a login to one.
+    "bake all --push",
+    "BAKE_REGISTRY=127.0.0.1:5000 bake all --push",
+    "bake all --platform linux/amd64 --push --no-tags --release amd64.json",
+    "bake all --platform linux/arm64 --push --no-tags --release arm64.json",
+    "bake all --push --skip-existing",
+    "bake merge amd64.json arm64.json --release release.json",
+    "bake promote release.json --tag stable",
+    "bake rollback release-stable.json",
+    "bake lock",
+    "bake lock --check",
+    "bake size --against release.json --format markdown",
+    "bake size --since origin/main",
+    # A build that was.
+    "bake report --html report.html",
+    # Every image: tests/engine and scripts/demo build them.
+    "bake all --platform linux/amd64",
+    "bake all --since origin/main",
+    "bake all --cache-to",
+    "bake monolith --platform linux/amd64",
+    "bake verify --platform linux/amd64",
+    "bake parity --platform linux/amd64",
+    "bake smoke --platform linux/amd64",
+    "bake smoke",
+    "bake repro metastore --platform linux/amd64",
+    # Something of this machine that all share.
+    "bake prune --keep 10GB",
+    # A builder that stays on the machine.
+    "bake all --builder team",
+    "bake builder up",
+    "bake builder status",
+    "bake builder down --keep-state",
+)
+"""Commands of bake that need the world outside: argparse takes them, and they are tested elsewhere."""
+
+OUTSIDE = (
+    "cd examples/apphub",
+    "scripts/demo",
+    "scripts/test",
+    "docker login ghcr.io",
+    "docker buildx create --name team --driver docker-container",
+    "kubectl apply -k deploy",
+)
+"""Commands of others that do not run here; a script of ours must be there."""
+
+PRINTED = ("docker buildx bake -f .bake/docker-bake.hcl catalog",)
+"""Builds by buildx alone, which reads the bake file and builds nothing."""
+
+FRESH = ("bake init --dry-run",)
+"""Commands for a workspace that has no bake.toml yet."""
+
+SHELL = ("echo", "mkdir")
+"""Programs that run here as they are."""
+
+LANGUAGES = ("console", "toml", "yaml", "text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command of a page and the lines that the page shows below it."""
+
+    text: str
+    shown: tuple[str, ...]
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The words of bake's command line, without assignments, `bake` and a redirection."""
+        parts = shlex.split(self.text.partition(" > ")[0])
+        return parts[parts.index("bake") + 1 :]
+
+    @property
+    def is_bake(self) -> bool:
+        return re.match(r"([A-Z_]+=\S+ )*bake( |$)", self.text) is not None
+
+
+def blocks(page: str, language: str) -> tuple[str, ...]:
+    text = (ROOT / page).read_text("utf-8")
+    return tuple(re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S))
+
+
+def commands(page: str) -> tuple[Command, ...]:
+    found: list[Command] = []
+    for block in blocks(page, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            first, *shown = part.splitlines()
+            found.append(Command(text=first, shown=tuple(shown)))
+    return tuple(found)
+
+
+ALL = tuple((page, command) for page in PAGES for command in commands(page))
+
+
+def copy_example(folder: Path) -> Path:
+    """The example workspace without what builds leave, in a repository of its own, with a push behind it."""
+    left_out = shutil.ignore_patterns("node_modules", "dist", ".bake", "*.tsbuildinfo", "images")
+    shutil.copytree(ROOT / "examples" / "apphub", folder, ignore=left_out)
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    for words in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-q", "-m", f"the example in {folder}")):
+        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+    write_push(folder)
+    return folder
+
+
+def write_push(folder: Path) -> None:
+    """The manifest that a push of every image leaves."""
+    plan = make_plan(Context(environment={}, directory=folder).project, Request(registry="127.0.0.1:5000", push=True))
+    digest = "sha256:" + 64 * "a"
+    platforms = tuple(ReleasedPlatform(platform=p, digest=digest, bytes=1) for p in plan.platforms)
+    images = tuple(
+        ReleasedImage(
+            image=i.target,
+            repository=i.references[0].rpartition(":")[0],
+            digest=digest,
+            platforms=platforms,
+            bytes=1,
+            tags=("tag",),
+            previous={"tag": ""},
+        )
+        for i in plan.images
+    )
+    write_release(folder / ".bake" / "release.json", Release(project="apphub", revision="", images=images))
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_example(tmp_path_factory.mktemp("docs") / "apphub")
+
+
+@pytest.fixture
+def workspace(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A page's own copy of the example, which is the current directory; nothing says that this is CI."""
+    for name in ("CI", "GITHUB_ACTIONS", "GITHUB_OUTPUT", "BAKE_REGISTRY", "VITE_API_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "apphub"
+    shutil.copytree(example, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run_bake(command: Command) -> tuple[int, str]:
+    """Status and what the terminal would show; stdout goes where `> FILE` says."""
+    output = io.StringIO()
+    with contextlib.redirect_stderr(output), contextlib.ExitStack() as stack:
+        target = command.text.partition(" > ")[2]
+        stdout = stack.enter_context(Path(target).open("w", encoding="utf-8")) if target else output
+        stack.enter_context(contextlib.redirect_stdout(stdout))
+        return cli.main(command.words), output.getvalue()
+
+
+def run_fresh(command: Command) -> tuple[int, str]:
+    hidden = Path("bake.toml").rename("hidden.toml")
+    try:
+        return run_bake(command)
+    finally:
+        hidden.rename("bake.toml")
+
+
+def parse(command: Command) -> None:
+    """Let argparse judge the command line; it exits with status 2 where it does not know a word."""
+    words = list(command.words)
+    name = words.pop(0) if words[0] in COMMANDS else "build"
+    command_parser(name).parse_args(words)
+
+
+def run_here(command: Command, *, engine: bool) -> None:
+    """Run one command of a page as far as it can run here, and compare what it prints."""
+    if not command.is_bake:
+        run_other(command)
+    elif command.text in PARSED or (command.text in ENGINE and not engine):
+        parse(command)
+    else:
+        status, output = run_fresh(command) if command.text in FRESH else run_bake(command)
+        wrong = any(line.startswith("bake: error:") for line in command.shown)
+        assert (status != 0) == wrong, f"$ {command.text}\n{output}"
+        assert_shown(command, output)
+
+
+def run_other(command: Command) -> None:
+    if command.text.split()[0] in SHELL:
+        subprocess.run(command.text, shell=True, check=True)
+    elif command.text in PRINTED:
+        run_bake(Command(text="bake all --dry-run", shown=()))
+        subprocess.run([*shlex.split(command.text), "--print"], check=True, capture_output=True)
+    elif command.text.startswith("scripts/"):
+        assert (ROOT / command.text).stat().st_mode & 0o100
+    else:
+        assert command.text in OUTSIDE
+
+
+def assert_shown(command: Command, output: str) -> None:
+    """Every line that the page shows is in the output, in its order, without a gap where no `...` stands."""
+    lines = [plain(line) for line in output.splitlines()]
+    place, gap = 0, True
+    for shown in command.shown:
+        if shown == "...":
+            gap = True
+            continue
+        found = next((i for i in range(place, len(lines)) if fits(plain(shown), lines[i])), None)
+        assert found is not None, f"$ {command.text}\nshows: {shown}\nprints:\n{output}"
+        assert gap or found == place, f"$ {command.text}\nleaves out lines before: {shown}\nprints:\n{output}"
+        place, gap = found + 1, False
+
+
+def fits(shown: str, line: str) -> bool:
+    return line.startswith(shown.removesuffix("...")) if shown.endswith("...") else shown == line
+
+
+def plain(line: str) -> str:
+    """A line without what differs from run to run: digests, commits, measured numbers, and the width of columns."""
+    line = re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b", "HEX", line)
+    line = re.sub(r"\d+(\.\d+)? (B|kB|MB|s)\b|\b\d+\.\d\b|\b\d+/\d+\b", "#", line)
+    return " ".join(line.split())
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands(p)])
+def test_the_commands_of_a_page_run_and_print_what_it_shows(page: str, workspace: Path) -> None:
+    for command in commands(page):
+        run_here(command, engine=False)
+
+
+def test_every_command_that_does_not_run_here_is_in_a_page() -> None:
+    texts = {command.text for _, command in ALL}
+    assert [text for text in (*ENGINE, *PARSED, *OUTSIDE, *PRINTED, *FRESH) if text not in texts] == []
+
+
+def test_pages_hold_blocks_of_known_languages_only() -> None:
+    fences = {(p, w) for p in PAGES for w in re.findall(r"^```(.*)$", (ROOT / p).read_text("utf-8"), re.M)[::2]}
+    assert {(page, word) for page, word in fences if word not in LANGUAGES} == set()
+
+
+@pytest.mark.parametrize(("page", "text"), [(p, b) for p in PAGES for b in blocks(p, "toml")])
+def test_a_piece_of_bake_toml_in_a_page_is_accepted(page: str, text: str) -> None:
+    head = "" if "[project]" in text else '[project]\nname = "shop"\n'
+    tail = "" if "[services." in text else '\n[services.api]\npackage = "services/api"\n'
+    parse_config(head + text + tail, name=page)
+
+
+@pytest.mark.parametrize(("page", "text"), [(p, b) for p in PAGES for b in blocks(p, "yaml")])
+def test_a_piece_of_yaml_in_a_page_can_be_read(page: str, text: str) -> None:
+    assert isinstance(yaml.safe_load(text), Mapping)
+
+
+def test_commands_within_sentences_are_known_to_the_parser() -> None:
+    spans = {s for p in PAGES for s in re.findall(r"`(bake [^`]+)`", prose(p)) if s != "bake COMMAND --help"}
+    assert len(spans) > 10
+    for span in spans:
+        words = span.split()[1:]
+        # A command alone is its name, not a call of it.
+        if len(words) > 1 or words[0] not in COMMANDS:
+            parse(Command(text=span, shown=()))
+
+
+def prose(page: str) -> str:
+    return re.sub(r"^```.*?^```$", "", (ROOT / page).read_text("utf-8"), flags=re.M | re.S)
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / "README.md").read_text("utf-8"))
+    assert len(links) > 10
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
+    pages = [p.removeprefix("docs/") for p in PAGES if p.startswith("docs/")]
+    assert [page for page in pages if f": {page}\n" not in navigation] == []

@@ -1,0 +1,81 @@
+"""Failed steps in the words of the workspace."""
+
+from pathlib import Path
+
+import pytest
+
+from bake.build import explained
+from bake.commands.build import _tried
+from bake.engine import Built, Progress, Step
+from bake.errors import BuildError
+from bake.plan import Plan, Project
+from bake.session import Context
+
+INSTALL = (
+    "RUN --mount=type=cache,id=bake-npm,target=/root/.npm     "
+    'case "$TARGETARCH" in amd64) cpu=x64 ;; *) cpu="$TARGETARCH" ;; esac;     npm ci --omit=dev --cpu=$cpu'
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        (
+            "npm error code EINTEGRITY",
+            "the registry's bytes are not those of the lockfile: find out which are right",
+        ),
+        (
+            "npm error code E401",
+            "the npm registry wants a login: give an .npmrc with it as [secrets.npmrc] in bake.toml",
+        ),
+        (
+            "npm error code SELF_SIGNED_CERT_IN_CHAIN",
+            "the build does not trust the certificate: give its CA as [secrets.ca] in bake.toml",
+        ),
+        (
+            "npm error network request to https://x/ms.tgz failed, reason: getaddrinfo ENOTFOUND x",
+            "the build does not reach the host (x): see .npmrc, and the engine's network and proxy settings",
+        ),
+        ("npm error code EBADENGINE", "its output is above"),
+    ],
+)
+def test_a_failed_install_is_named_by_its_command_with_what_to_do(
+    example_project: Project, example_plan: Plan, capsys: pytest.CaptureFixture[str], said: str, advice: str
+) -> None:
+    step = Step(digest="", name="", stage="dependencies", what=INSTALL, error="exit code: 1", log=[f"{said}\n"])
+    error = explained(example_project, example_plan, step)
+    assert capsys.readouterr().err == f"    {said}\n"
+    assert str(error) == f"dependencies: `npm ci --omit=dev --cpu=$cpu` failed with exit code 1; {advice}"
+
+
+def test_each_mistake_that_carving_finds_is_an_error_of_its_own(
+    example_project: Project, example_plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = ["carve: services/api: one; correct it\ncarve: serv", "ices/api: two; correct it\n"]
+    step = Step(digest="", name="", stage="out-services-api", what="RUN node", error="exit code: 1", log=log)
+    error = explained(example_project, example_plan, step)
+    assert capsys.readouterr().err == "bake: error: services/api: one; correct it\n"
+    assert str(error) == "services/api: two; correct it"
+
+
+def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    context, built = Context(environment={}, directory=Path()), Built(metadata={}, progress=Progress())
+    lost = BuildError("docker buildx bake", "failed to prepare: parent snapshot sha256:ab does not exist: not found")
+    answers: list[BuildError | Built] = [lost, lost, built]
+
+    def run() -> Built:
+        answer = answers.pop(0)
+        if isinstance(answer, BuildError):
+            raise answer
+        return answer
+
+    assert _tried(context, run) is built
+    said = "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again\n"
+    assert capsys.readouterr().err == said * 2
+    for failures in ([lost, lost, lost], [BuildError("x", "exit code: 1")]):
+        answers[:] = failures
+        with pytest.raises(BuildError):
+            _tried(context, run)
+        assert answers == []

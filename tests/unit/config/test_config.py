@@ -1,0 +1,168 @@
+"""bake.toml: what is accepted, and every complaint about the rest at once."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bake.config import config_schema, image_names, parse_config, words
+from bake.errors import ConfigError
+
+SMALLEST = '[project]\nname = "shop"\n\n[services.api]\npackage = "services/api"\n'
+
+
+def complaints(text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    return caught.value.complaints
+
+
+def test_five_lines_are_a_whole_configuration() -> None:
+    config = parse_config(SMALLEST)
+    assert config.project.platforms == ("linux/amd64", "linux/arm64")
+    assert image_names(config) == {"api": ("api", "")}
+
+
+def test_every_complaint_is_made_at_once_with_its_key_and_a_suggestion() -> None:
+    text = """
+[project]
+nmae = "shop"
+platforms = ["linux/amd64", "windows/amd64"]
+
+[services.api]
+package = 3
+prot = 80
+[services.web]
+package = "web"
+port = 70000
+health = "healthz"
+command = "node 'x"
+[services.all]
+package = "x"
+[secrets.token]
+"""
+    assert complaints(text) == (
+        "bake.toml: project.nmae: unknown key, did you mean `name`?",
+        "bake.toml: project.name: missing",
+        "bake.toml: project.platforms[1]: 'windows/amd64' is not a platform like linux/amd64 or linux/arm64",
+        "bake.toml: services.api.prot: unknown key, did you mean `port`?",
+        "bake.toml: services.api.package: expected str, got int",
+        "bake.toml: services.web.port: 70000 is not a port from 1 to 65535",
+        "bake.toml: services.all: the name is bake's own; choose another",
+        "bake.toml: services.web.command: cannot be split into words (No closing quotation)",
+        "bake.toml: services.web.health: 'healthz' is not a path; it starts with `/`",
+        "bake.toml: secrets.token: needs one of file, env",
+    )
+
+
+def test_rules_between_keys_are_checked_together() -> None:
+    text = (
+        SMALLEST
+        + """
+[services.all]
+package = "x"
+[services.web]
+package = "web"
+health = "healthz"
+command = "node 'x"
+writable = ["tmp"]
+user = "a b"
+[services.shop]
+package = "shop"
+static = "dist"
+command = "node x.js"
+[services.shop.roles]
+a = {}
+[services.shop-a]
+package = "x"
+[secrets.token]
+"""
+    )
+    assert complaints(text) == (
+        "bake.toml: services.all: the name is bake's own; choose another",
+        "bake.toml: services.shop-a: makes the image `shop-a`, and so does services.shop.roles.a",
+        "bake.toml: services.web.command: cannot be split into words (No closing quotation)",
+        "bake.toml: services.web.health: 'healthz' is not a path; it starts with `/`",
+        "bake.toml: services.web.user: 'a b' is not a user or user:group",
+        "bake.toml: services.web.writable: 'tmp' is not an absolute path",
+        "bake.toml: services.shop.static: a static service has no roles",
+        "bake.toml: services.shop.command: a static service has no command of its own",
+        "bake.toml: secrets.token: needs one of file, env",
+    )
+
+
+def test_text_that_is_no_toml_is_one_complaint() -> None:
+    (line,) = complaints("[project\n")
+    assert line.startswith("bake.toml: not TOML (Expected ']' at the end of a table declaration")
+    assert line.endswith("; correct the syntax")
+
+
+def test_a_path_that_leaves_the_workspace_is_refused() -> None:
+    assert complaints(SMALLEST + 'static = "../dist"\n') == (
+        "bake.toml: services.api.static: '../dist' is not a path inside the workspace",
+    )
+
+
+def test_roles_make_one_image_each_in_the_order_of_the_file() -> None:
+    config = parse_config(SMALLEST + '[services.api.roles]\nweb = {}\nworker = { command = "node w.js" }\n')
+    assert image_names(config) == {"api-web": ("api", "web"), "api-worker": ("api", "worker")}
+
+
+def test_a_command_is_split_as_a_shell_splits_it() -> None:
+    assert words("node -e 'a b' c\\ d") == ("node", "-e", "a b", "c d")
+    assert words(("node", "a b")) == ("node", "a b")
+
+
+def test_the_example_is_valid_by_schema_and_parser() -> None:
+    text = (Path(__file__).parents[3] / "examples/apphub/bake.toml").read_text(encoding="utf-8")
+    parse_config(text)
+    jsonschema.validate(tomllib.loads(text), config_schema())
+
+
+def test_the_schema_is_a_valid_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(config_schema())
+    assert config_schema()["required"] == ["project", "services"]
+
+
+_KEYS = st.sampled_from(["name", "registry", "platforms", "tag", "package", "port", "roles", "health", "static", "zz"])
+_VALUES = st.one_of(
+    st.text(max_size=8),
+    st.integers(-1, 70000),
+    st.booleans(),
+    st.sampled_from(["linux/amd64", "dist", "/healthz", "ghcr.io/acme"]),
+    st.lists(st.sampled_from(["linux/amd64", "x"]), max_size=2),
+    st.dictionaries(st.sampled_from(["path", "log", "a"]), st.sampled_from(["/x", 3, {}]), max_size=2),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    project=st.dictionaries(_KEYS, _VALUES, max_size=4),
+    service=st.dictionaries(_KEYS, _VALUES, max_size=4),
+)
+def test_what_the_schema_refuses_the_parser_refuses(project: dict[str, Any], service: dict[str, Any]) -> None:
+    document = {"project": {"name": "shop"} | project, "services": {"api": {"package": "x"} | service}}
+    by_schema = jsonschema.Draft202012Validator(config_schema()).is_valid(document)
+    try:
+        parse_config(_toml(document))
+        by_parser = True
+    except ConfigError as error:
+        # Rules between keys are the parser's alone; every other complaint must be the schema's too.
+        by_parser = all(_between_keys(c) for c in error.complaints)
+    assert by_parser == by_schema, json.dumps(document)
+
+
+def _between_keys(complaint: str) -> bool:
+    ends = ("it starts with `/`", "is empty", "has no roles", "has no command of its own", "no platform")
+    return complaint.endswith(ends) or "cannot be split" in complaint or "makes the image" in complaint
+
+
+def _toml(document: dict[str, Any]) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(document)

@@ -1,0 +1,137 @@
+from collections.abc import Mapping
+
+import pytest
+
+from bake.guess import image_node
+from bake.guess.dockerfiles import ComposeService, Dockerfile, Start, parse_compose, parse_dockerfile, start_of
+from bake.workspace import Package
+
+
+def package(scripts: Mapping[str, str] | None = None, path: str = "services/api", **fields: object) -> Package:
+    manifest = {"scripts": scripts or {}, **fields}
+    return Package(path=path, name=f"@w/{path.rpartition('/')[2]}", version="1.0.0", manifest=manifest)
+
+
+def test_a_dockerfile_is_read_by_its_last_stage() -> None:
+    text = 'FROM node:20 AS build\nCMD ["npm", "test"]\nFROM node:22-alpine\nENV PORT=4000\nEXPOSE ${PORT}/tcp\n'
+    text += 'ENTRYPOINT ["node"]\nCMD ["dist/server.js"]\n'
+    expected = Dockerfile(words=("node", "dist/server.js"), port=4000, node=22, alpine=True)
+    assert parse_dockerfile(text) == expected
+
+
+def test_a_dockerfile_in_shell_form_with_continued_lines_is_read() -> None:
+    text = "FROM node:22-slim\nENV HOST 0.0.0.0\nCMD node \\\n  # the server\n  dist/main.js\n"
+    assert parse_dockerfile(text) == Dockerfile(words=("node", "dist/main.js"), node=22)
+
+
+def test_a_program_in_shell_form_stays_one_for_a_shell() -> None:
+    text = 'ENTRYPOINT ["./run.sh"]\nCMD if a; then node b.js; fi\n'
+    assert parse_dockerfile(text).words == ("./run.sh", "sh", "-c", "if a; then node b.js; fi")
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "HEALTHCHECK CMD curl --fail http://localhost:4000/healthz || exit 1",
+        "HEALTHCHECK --interval=30s \\\n  CMD node -e \"get('http://127.0.0.1:'+(process.env.PORT||8000)+'/healthz',f)\"",
+    ],
+)
+def test_a_healthcheck_tells_its_path(check: str) -> None:
+    assert parse_dockerfile(f"FROM node:22\n{check}\n").health == "/healthz"
+
+
+def test_a_dockerfile_without_node_tells_no_version() -> None:
+    assert parse_dockerfile("FROM python:3\nCMD []\n") == Dockerfile()
+
+
+@pytest.mark.parametrize(("name", "major"), [("node:24-slim", 24), ("ghcr.io/acme/node:v22", 22), ("acme/base:1", 0)])
+def test_an_image_name_tells_nodes_version(name: str, major: int) -> None:
+    assert image_node(name) == major
+
+
+def test_compose_services_are_placed_by_context_or_dockerfile() -> None:
+    text = """
+services:
+  api: {build: ./services/api, ports: ["80:4000/tcp"]}
+  worker: {build: {context: ., dockerfile: services/api/Dockerfile}, command: node dist/worker.js}
+  db: {image: postgres}
+"""
+    assert parse_compose(text) == (
+        ComposeService(name="api", folder="services/api", words=(), port=4000),
+        ComposeService(name="worker", folder="services/api", words=("node", "dist/worker.js"), port=None),
+    )
+
+
+def test_a_compose_file_that_is_no_yaml_names_nothing() -> None:
+    assert parse_compose("services: [") == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("node dist/server.js", ("node", "dist/server.js")),
+        ("cross-env NODE_ENV=production node dist/server.js", ("node", "dist/server.js")),
+        ("dotenv -e ../../.env -- node dist/server.js", ("node", "dist/server.js")),
+        ("doppler run --print-config -- node dist/server.js", ("node", "dist/server.js")),
+        ("tsc && node dist/server.js", ("node", "dist/server.js")),
+        ("node --env-file=.env --env-file-if-exists x dist/server.js", ("node", "dist/server.js")),
+        ("tsx --env-file ../../.env src/x.ts", ("tsx", "src/x.ts")),
+        ("npm run build && npm run serve -- --quiet", ("node", "dist/x.js", "--quiet")),
+        ("npx tsx src/server.ts", ("tsx", "src/server.ts")),
+        ("nest start", ("node", "dist/main")),
+        ("./node_modules/.bin/next start", ("next", "start")),
+        ("node .", ("node", "dist/index.js")),
+        ("node dist/server.js --port ${PORT:-3000}", ("sh", "-c", "exec node dist/server.js --port ${PORT:-3000}")),
+        ("yarn serve", ("node", "dist/x.js")),
+        ("cd dist && graphile-worker -c 4", ("sh", "-c", "cd dist && exec graphile-worker -c 4")),
+        ("cd dist && node x.js $PORT", ("sh", "-c", "cd dist && exec node x.js $PORT")),
+        ("cd ../.. && node services/api/x.js", ("node", "services/api/x.js")),
+    ],
+)
+def test_the_process_behind_a_script_is_found(script: str, words: tuple[str, ...]) -> None:
+    own = package({"serve": "node dist/x.js", "build": "tsc"}, main="dist/index.js")
+    assert start_of(script, own).words == words
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("concurrently 'npm:a' 'npm:b'", "`concurrently` starts several processes"),
+        ("func start", "`func` is for Azure Functions"),
+        ("vite --port 3000", "`vite --port 3000` is for development"),
+        ("tsx watch src/server.ts", "`tsx watch src/server.ts` is for development"),
+        ("node a.js & node b.js", "`node a.js & node b.js` is a shell's program"),
+        ("npm run nothing", "there is no script `nothing`"),
+        ("", "it names no process"),
+    ],
+)
+def test_what_is_no_single_process_says_why(script: str, reason: str) -> None:
+    assert start_of(script, package()) == Start(reason=reason)
+
+
+def test_what_a_script_runs_first_and_sets_is_kept() -> None:
+    start = start_of("prisma migrate deploy && TZ=UTC node dist/server.js", package())
+    expected = Start(words=("node", "dist/server.js"), env=(("TZ", "UTC"),), before=("prisma migrate deploy",))
+    assert start == expected
+
+
+def test_a_variable_is_set_to_what_it_is_when_nobody_says_otherwise() -> None:
+    start = start_of(
+        'cross-env PORT=${WEB_PORT:-3001} NODE_OPTIONS="${NODE_OPTIONS:-} -r ./env" HOST=$HOST node x', package()
+    )
+    assert start == Start(words=("node", "x"), env=(("PORT", "3001"), ("NODE_OPTIONS", "-r ./env")))
+
+
+def test_a_script_of_another_package_is_followed() -> None:
+    other = package({"start": "node dist/worker.js"}, path="services/worker")
+    for words in (["npm", "start", "--workspace=@w/worker"], ["npm", "--prefix", "services/worker", "run", "start"]):
+        assert start_of(words, package(), [other]).words == ("node", "dist/worker.js")
+
+
+def test_scripts_that_call_each_other_end() -> None:
+    assert start_of("npm start", package({"start": "npm start"})).reason == "it names no process"
+
+
+def test_a_file_server_is_static() -> None:
+    assert start_of("serve -s build", package()).static
+    assert start_of("vite preview", package()).static

@@ -1,0 +1,123 @@
+"""What bake tells carve.mjs of the dependencies that each build gets."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bake.plan import Request, load_project, make_plan
+from bake.render import render
+from tests.shop import CONFIG, write_workspace
+
+
+def rendered(root: Path, config: str = CONFIG, **files: str) -> Mapping[str, str]:
+    project = load_project(write_workspace(root, config=config, files=files), {})
+    return render(project, make_plan(project, Request()))
+
+
+def extra(root: Path, config: str = CONFIG, **files: str) -> list[str]:
+    """What the build of api gets beside what manifests declare."""
+    plan: Mapping[str, Any] = json.loads(rendered(root, config, **files)["plan/builds.json"])
+    found: list[str] = plan["stages"]["build-services-api"]["extra"]
+    return found
+
+
+def test_each_build_names_its_packages_and_the_whole_workspace_is_known(tmp_path: Path) -> None:
+    assert json.loads(rendered(tmp_path)["plan/builds.json"]) == {
+        "lockfile": "package-lock.json",
+        "packages": ["", "services/api", "services/web"],
+        "stages": {
+            "build-services-api": {"packages": ["services/api"], "extra": []},
+            "build-services-web": {"packages": ["services/web"], "extra": []},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("services/api/src/a.ts", "import ms from 'ms';"),
+        ("services/api/src/a.test.ts", 'import ms from "ms/sub";'),
+        ("services/api/build.config.js", "module.exports = { plugins: [`ms`] }"),
+        ("services/api/.babelrc", '{"presets": ["ms"]}'),
+        ("services/api/src/style.css", '@import "ms/theme.css";'),
+        ("services/api/tsconfig.json", '{"extends": "ms/tsconfig.json"}'),
+    ],
+)
+def test_a_build_gets_what_its_files_mention(tmp_path: Path, path: str, text: str) -> None:
+    assert extra(tmp_path, **{path: text}) == ["ms"]
+
+
+def test_a_build_gets_what_its_scripts_call(tmp_path: Path) -> None:
+    manifest = {"name": "@shop/api", "scripts": {"build": "mkdirp dist && node -r ms/register build.js"}}
+    assert extra(tmp_path, **{"services/api/package.json": json.dumps(manifest)}) == ["mkdirp"]
+
+
+def test_a_build_gets_what_its_packages_needs_name(tmp_path: Path) -> None:
+    config = f'{CONFIG}\n[packages."services/api"]\nneeds = ["ms", "@shop/web"]\n'
+    project = load_project(write_workspace(tmp_path, config=config), {})
+    plan = make_plan(project, Request())
+    assert next(s.needs for s in plan.stages if s.package == "services/api") == ("services/web",)
+    assert extra(tmp_path, config) == ["ms"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["services/api/node_modules/x/a.js", "services/api/dist/a.js", "services/api/.next/a.js", "services/web/a.js"],
+)
+def test_files_that_are_not_the_packages_sources_mention_nothing(tmp_path: Path, path: str) -> None:
+    assert extra(tmp_path, **{path: "require('ms')"}) == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "[workspace]\nisolate = false",
+        '[workspace]\nbuild = "whole"',
+        '[packages."services/web"]\nbuild = false',
+    ],
+    ids=["switched off", "one stage for all", "a single build"],
+)
+def test_builds_share_the_whole_install_where_nothing_is_kept_apart(tmp_path: Path, setting: str) -> None:
+    files = rendered(tmp_path, f"{CONFIG}\n{setting}\n")
+    assert "plan/builds.json" not in files
+    assert "FROM install AS shared-files" in files["Dockerfile"]
+    assert "build-dependencies" not in files["Dockerfile"]
+
+
+def test_a_build_mounts_its_dependencies(tmp_path: Path) -> None:
+    text = stage(rendered(tmp_path)["Dockerfile"], "build-services-api")
+    assert "COPY --from=build-dependencies /builds/build-services-api/app/ /app\n" in text
+    assert "source=/builds/build-services-api/node_modules,target=/app/node_modules,rw" in text
+
+
+def test_results_in_node_modules_stay_there_for_the_builds_that_need_them(tmp_path: Path) -> None:
+    web, api = 'outputs = ["node_modules/.made"]', 'needs = ["services/web"]'
+    more = f'[packages."services/web"]\n{web}\n[packages."services/api"]\n{api}\n'
+    files = rendered(tmp_path, f"{CONFIG}\n{more}")
+    for name in ("build-services-api", "build-services-web"):
+        text = stage(files["Dockerfile"], name)
+        assert f"COPY --from=build-dependencies /builds/{name}/node_modules/ /app/node_modules/" in text
+        assert "target=/app/node_modules,rw" not in text
+
+
+def stage(dockerfile: str, name: str) -> str:
+    return dockerfile.partition(f" AS {name}\n")[2].partition("\nFROM ")[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "shares"),
+    [
+        ("", True),
+        ('[install]\nscripts = ["express"]', False),
+        ('[install]\nbuild-scripts = ["express"]', False),
+        ('[base]\nruntime = "node:24-alpine"', False),
+        ('[base]\nbuild = "node:24-alpine"\nruntime = "node:24-alpine"', True),
+    ],
+)
+def test_images_of_the_builds_own_platform_need_no_second_install(tmp_path: Path, setting: str, shares: bool) -> None:
+    text = rendered(tmp_path, f"{CONFIG}\n{setting}\n")["Dockerfile"]
+    assert ('[ "$TARGETPLATFORM" = "$BUILDPLATFORM" ] && exit;' in stage(text, "dependencies")) == shares
+    assert ("tree=/bake/installed" in stage(text, "layers")) == shares

@@ -1,0 +1,55 @@
+"""Secrets as steps of the Dockerfile mount them."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from bake.config import parse_config
+from bake.plan import Request, load_project, make_plan
+from bake.render import render_bake_file, render_dockerfile
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
+
+
+def rendered(secrets: str, **places: str) -> tuple[str, str]:
+    """Dockerfile and bake file of the example with these secrets."""
+    project = load_project(EXAMPLE / "bake.toml", {})
+    config = parse_config((EXAMPLE / "bake.toml").read_text("utf-8") + secrets)
+    project = dataclasses.replace(project, config=config, secrets=places)
+    plan = make_plan(project, Request())
+    return render_dockerfile(project, plan), render_bake_file(project, plan)
+
+
+def steps(dockerfile: str) -> list[str]:
+    """RUN instructions that run npm."""
+    joined = dockerfile.replace("\\\n", " ")
+    return [line for line in joined.splitlines() if line.startswith("RUN") and re.search(r"\bnpm (ci|run)\b", line)]
+
+
+@pytest.mark.parametrize(
+    ("target", "place"), [("", "/run/secrets/ca"), ('target = "/etc/our ca.pem"', "'/etc/our ca.pem'")]
+)
+def test_installs_and_builds_trust_the_bundle_where_it_is_mounted(target: str, place: str) -> None:
+    dockerfile, _ = rendered(f'\n[secrets.ca]\nfile = "ca.pem"\n{target}\n', ca="src=/somewhere/ca.pem")
+    found = steps(dockerfile)
+    assert {bool(re.search("npm ci", s)) for s in found} == {True, False}
+    for step in found:
+        assert f"NODE_EXTRA_CA_CERTS={place} SSL_CERT_FILE={place} npm" in step
+        assert f"--mount=type=secret,id=ca,target={place.strip(chr(39))},required=true" in step
+
+
+def test_without_a_bundle_nothing_is_said_of_one() -> None:
+    assert "NODE_EXTRA_CA_CERTS" not in rendered("")[0]
+
+
+def test_an_optional_secret_that_is_absent_is_no_part_of_the_bake_file() -> None:
+    dockerfile, bake_file = rendered('\n[secrets.npmrc]\nfile = "~/.npmrc"\nrequired = false\n')
+    assert "secret    = []" in bake_file
+    assert all("--mount=type=secret,id=npmrc,target=/root/.npmrc " in step for step in steps(dockerfile))
+
+
+def test_only_the_place_of_a_secret_is_written_down() -> None:
+    _, bake_file = rendered('\n[secrets.token]\nenv = "TOKEN"\nvariable = "TOKEN"\n', token="env=TOKEN")
+    assert 'secret    = ["id=token,env=TOKEN"]' in bake_file

@@ -1,0 +1,92 @@
+"""The rooms of bake/: who may import whom, and how many live in one."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BAKE = Path(__file__).parents[2] / "bake"
+
+FLOORS = (
+    ("errors", "semver", "__init__"),
+    ("files", "ci", "console", "table"),
+    ("config", "git"),
+    ("lockfile",),
+    ("workspace",),
+    ("sources",),
+    ("plan",),
+    ("render", "engine", "registry"),
+    ("build", "publish"),
+    ("images",),
+    ("guess", "report"),
+    ("session",),
+    ("completion",),
+    ("commands",),
+    ("cli",),
+    ("__main__",),
+)
+"""From the ground up: a room imports rooms of lower floors only, whether at its top or inside a function."""
+
+ROOMS = tuple(sorted(p.name for p in BAKE.iterdir() if (p / "__init__.py").is_file()))
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+COMMANDS_ARE_NOT_COUNTED = {"commands"}
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(BAKE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> Iterator[tuple[str, str]]:
+    """(room, module) of everything of bake's that a file imports from another room."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        match node:
+            case ast.ImportFrom(module="bake"):
+                modules = [f"bake.{alias.name}" for alias in node.names]
+            case ast.ImportFrom(module=str(name)):
+                modules = [name]
+            case ast.Import():
+                modules = [alias.name for alias in node.names]
+            case _:
+                continue
+        for module in modules:
+            parts = module.split(".")
+            if parts[0] == "bake" and len(parts) > 1 and parts[1] in FLOOR and parts[1] != room_of(file):
+                yield parts[1], module
+
+
+FILES = sorted(BAKE.rglob("*.py"))
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room_of(file) for file in FILES} == set(FLOOR)
+
+
+def test_imports_go_down_only() -> None:
+    upward = [
+        f"{file.relative_to(BAKE)} imports {module}"
+        for file in FILES
+        for room, module in imports(file)
+        if FLOOR[room] >= FLOOR[room_of(file)]
+    ]
+    assert upward == []
+
+
+def test_a_room_is_entered_by_its_face() -> None:
+    past = [
+        f"{file.relative_to(BAKE)} imports {module}"
+        for file in FILES
+        for room, module in imports(file)
+        if room in ROOMS and module != f"bake.{room}" and room_of(file) != "cli"
+    ]
+    assert past == []
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in COMMANDS_ARE_NOT_COUNTED])
+def test_a_room_holds_about_a_dozen_modules(room: str) -> None:
+    assert len([p for p in (BAKE / room).glob("*.py") if p.name != "__init__.py"]) <= 13
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_face_says_what_the_room_is(room: str) -> None:
+    assert ast.get_docstring(ast.parse((BAKE / room / "__init__.py").read_text("utf-8")))
