@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from bake.files import strip_credentials
 from bake.lockfile import Entry, Lock
 from bake.plan import Closure, Image, Plan, Project, ServiceStage, Stage, closure
-from bake.render import render_ignore, strip_credentials
+from bake.render import render_ignore
 from bake.workspace import Workspace, parse_dockerignore, shown
 
 Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]

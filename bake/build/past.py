@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
+from bake.files import strip_credentials
 from bake.git import Changes, read_files
 from bake.plan import EJECTED, Project, load_project
-from bake.render import strip_credentials
 from bake.sources import Import
 from bake.workspace import NEVER_SENT, parse_dockerignore
 

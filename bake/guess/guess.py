@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from bake.errors import WorkspaceError
+from bake.files import parse_npmrc, wants_login
 from bake.guess.builds import build_script, generated_files, install_notes
 from bake.guess.candidates import all_in_one, composed, scripted, slug, supervised
 from bake.guess.dockerfiles import (
@@ -145,7 +146,7 @@ def guess(facts: WorkspaceFacts) -> Guess:
         libraries=tuple(p for p, reason in refused if not reason),
         scripts=advise(facts.workspace.lock, _reached(facts.workspace, services)),
         trim=_trim(facts, services),
-        npmrc=bool(re.search(r"^\s*//.*:_auth", facts.texts.get(".npmrc", ""), re.M)),
+        npmrc=wants_login(parse_npmrc(facts.texts.get(".npmrc", ""))),
         monolith=all_in_one(facts.texts) if services else "",
         notes=(*_notes(facts), *(n for f in _built(facts, services, served) for n in install_notes(f))),
     )

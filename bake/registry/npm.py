@@ -17,15 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from bake.errors import RegistryError
+from bake.files import Npmrc, expand_variables, npmrc_option, parse_npmrc
 from bake.registry.http import Network, Response, Transport, network_of
 from bake.semver import is_version, newest, satisfies
 
 DEFAULT_REGISTRY = "https://registry.npmjs.org/"
 _AT_ONCE = 8  # requests; npm itself allows 15 sockets to a registry
-_VARIABLE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
-
-Settings = Mapping[str, tuple[str, ...]]
-"""npm option -> values; arrays (`key[] = a`) have several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,29 +61,11 @@ def load_npm_settings(root: Path, env: Mapping[str, str]) -> NpmSettings:
     from_env = _of_environment(env)
     project = _load_npmrc(root / ".npmrc", env)
     home = Path(env.get("HOME") or env.get("USERPROFILE") or root)
-    user_file = Path(_one(from_env, "userconfig") or home / ".npmrc").expanduser()
+    user_file = Path(npmrc_option(from_env, "userconfig") or home / ".npmrc").expanduser()
     user = _load_npmrc(user_file, env) if user_file != root / ".npmrc" else {}
     above = {**user, **project, **from_env}
-    global_file = _one(above, "globalconfig") or _prefix(above, env, home) / "etc" / "npmrc"
+    global_file = npmrc_option(above, "globalconfig") or _prefix(above, env, home) / "etc" / "npmrc"
     return _settings({**_load_npmrc(Path(global_file), env), **above}, env, root)
-
-
-def parse_npmrc(text: str, env: Mapping[str, str]) -> Settings:
-    """An .npmrc (ini) as options; `${NAME}` is env's, or stays as it is (`${NAME?}`: empty) when unset."""
-    options: dict[str, tuple[str, ...]] = {}
-    for line in text.splitlines():
-        key, equals, value = line.strip().partition("=")
-        if key.startswith("["):
-            break  # what follows belongs to a section, and npm has no option in any
-        if not key or key[0] in ";#":
-            continue
-        key, value = _expand(_bare(key), env), _expand(_bare(value), env)
-        if key.endswith("[]"):
-            name = key.removesuffix("[]")
-            options[name] = (*options.get(name, ()), value)
-        else:
-            options[key] = (value if equals else "true",)
-    return options
 
 
 class NpmRegistry:
@@ -181,21 +160,21 @@ def _document(settings: NpmSettings, name: str) -> str:
     return settings.registry_of(name) + urllib.parse.quote(name, safe="@")
 
 
-# Settings
+# Npmrc
 
 
-def _of_environment(env: Mapping[str, str]) -> Settings:
+def _of_environment(env: Mapping[str, str]) -> Npmrc:
     """NPM_CONFIG_STRICT_SSL -> strict-ssl; `//host/:_authToken` and `@scope:registry` keep their spelling."""
     options: dict[str, tuple[str, ...]] = {}
     for key, value in env.items():
         if not key.lower().startswith("npm_config_") or not value:
             continue
         name = key[len("npm_config_") :]
-        options[name if name[:2] == "//" else re.sub(r"(?!^)_", "-", name.lower())] = (_expand(value, env),)
+        options[name if name[:2] == "//" else re.sub(r"(?!^)_", "-", name.lower())] = (expand_variables(value, env),)
     return options
 
 
-def _load_npmrc(file: Path, env: Mapping[str, str]) -> Settings:
+def _load_npmrc(file: Path, env: Mapping[str, str]) -> Npmrc:
     try:
         return parse_npmrc(file.read_text(encoding="utf-8"), env)
     except (FileNotFoundError, NotADirectoryError):
@@ -204,50 +183,27 @@ def _load_npmrc(file: Path, env: Mapping[str, str]) -> Settings:
         raise RegistryError(str(file), "cannot be read", "correct its mode or encoding") from error
 
 
-def _prefix(options: Settings, env: Mapping[str, str], home: Path) -> Path:
+def _prefix(options: Npmrc, env: Mapping[str, str], home: Path) -> Path:
     """Where npm's global files are: above the directory of `node`."""
-    if given := _one(options, "prefix"):
+    if given := npmrc_option(options, "prefix"):
         return home / given.removeprefix("~/") if given.startswith("~/") else Path(given)
     node = shutil.which("node", path=env.get("PATH", ""))
     return Path(node).resolve().parent.parent if node else Path("/usr/local")
 
 
-def _one(options: Settings, key: str) -> str:
-    values = options.get(key, ())
-    return values[-1] if values and values[-1] != "null" else ""
-
-
-def _expand(text: str, env: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        if len(found[1]) % 2:
-            return found[0][(len(found[1]) + 1) // 2 :]
-        return found[1][len(found[1]) // 2 :] + env.get(found[2], "" if found[3] else f"${{{found[2]}}}")
-
-    return _VARIABLE.sub(value, text)
-
-
-def _bare(text: str) -> str:
-    """An ini word: quoted, or up to the first `;` or `#` that has no backslash before it."""
-    word = text.strip()
-    if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
-        return word[1:-1]
-    uncommented = re.split(r"(?<!\\)[;#]", word, maxsplit=1)[0].strip()
-    return re.sub(r"\\([;#\\])", r"\1", uncommented)
-
-
-def _settings(options: Settings, env: Mapping[str, str], root: Path) -> NpmSettings:
+def _settings(options: Npmrc, env: Mapping[str, str], root: Path) -> NpmSettings:
     credentials: dict[str, dict[str, str]] = {}
     for key in options:
         place, colon, option = key.rpartition(":")
         if colon and place.startswith("//"):
-            credentials.setdefault(f"{place.rstrip('/')}/", {})[option] = _one(options, key)
+            credentials.setdefault(f"{place.rstrip('/')}/", {})[option] = npmrc_option(options, key)
     scopes = {
-        key.removesuffix(":registry"): _slashed(_one(options, key))
+        key.removesuffix(":registry"): _slashed(npmrc_option(options, key))
         for key in options
         if key.startswith("@") and key.endswith(":registry")
     }
     return NpmSettings(
-        registry=_slashed(_one(options, "registry") or DEFAULT_REGISTRY),
+        registry=_slashed(npmrc_option(options, "registry") or DEFAULT_REGISTRY),
         scopes=scopes,
         credentials=credentials,
         network=_network(options, credentials, env, root),
@@ -259,16 +215,16 @@ def _slashed(url: str) -> str:
 
 
 def _network(
-    options: Settings, credentials: Mapping[str, Mapping[str, str]], env: Mapping[str, str], root: Path
+    options: Npmrc, credentials: Mapping[str, Mapping[str, str]], env: Mapping[str, str], root: Path
 ) -> Network:
     base = network_of(env)
-    cafile = _one(options, "cafile")
-    https_proxy = _one(options, "https-proxy") or _one(options, "proxy")
-    proxies = {"http": _one(options, "proxy"), "https": https_proxy}
+    cafile = npmrc_option(options, "cafile")
+    https_proxy = npmrc_option(options, "https-proxy") or npmrc_option(options, "proxy")
+    proxies = {"http": npmrc_option(options, "proxy"), "https": https_proxy}
     return Network(
         ca_files=(*base.ca_files, *((root / Path(cafile).expanduser(),) if cafile else ())),
         ca_text="\n".join(value.replace("\\n", "\n") for value in options.get("ca", ()) if value != "null"),
-        verify=_one(options, "strict-ssl") != "false",
+        verify=npmrc_option(options, "strict-ssl") != "false",
         proxies={**base.proxies, **{scheme: proxy for scheme, proxy in proxies.items() if proxy}},
         no_proxy=",".join(options.get("noproxy", ())) or base.no_proxy,
         client_certificates={

@@ -5,7 +5,6 @@ from bake.render.files import (
     render_bake_file,
     render_dockerfile,
     render_ignore,
-    strip_credentials,
     template_text,
 )
 from bake.render.kept import keeper, parse_rules
@@ -21,7 +20,6 @@ __all__ = [
     "render_bake_file",
     "render_dockerfile",
     "render_ignore",
-    "strip_credentials",
     "strip_header",
     "template_text",
 ]

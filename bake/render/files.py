@@ -14,6 +14,7 @@ import jinja2
 
 from bake.config import Attestations, Health
 from bake.errors import BakeError
+from bake.files import strip_credentials
 from bake.lockfile import Entry, Lock, promote
 from bake.plan import FOLDER, TREE, Image, Output, Plan, Project, home
 from bake.render.kept import glob
@@ -43,10 +44,6 @@ _MANIFEST_FIELDS = (
 )
 """What `npm ci` reads of a package.json. Source: @npmcli/arborist, lib/node.js and lib/shrinkwrap.js."""
 
-_CREDENTIALS = frozenset(
-    {"_auth", "_authtoken", "_password", "username", "email", "cert", "key", "certfile", "keyfile"}
-)
-"""Keys of an .npmrc that are, or lead to, a credential. Source: docs.npmjs.com, npmrc, "Auth related configuration"."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -235,18 +232,6 @@ def template_text(name: str) -> str:
     if installed.is_file():
         return installed.read_text(encoding="utf-8")
     return (Path(__file__).parents[2] / name).read_text(encoding="utf-8")
-
-
-def strip_credentials(npmrc: str) -> str:
-    """The settings of an .npmrc without anything that is, or leads to, a credential."""
-    kept = [line for line in npmrc.splitlines() if line.strip() and not _is_credential(line)]
-    return "".join(f"{line}\n" for line in kept)
-
-
-def _is_credential(line: str) -> bool:
-    key, _, value = (part.strip() for part in line.partition("="))
-    per_registry = key.startswith("//")
-    return per_registry or key.lower().removesuffix("[]") in _CREDENTIALS or re.search(r"://[^/]*@", value) is not None
 
 
 def _template(project: Project, name: str) -> str:

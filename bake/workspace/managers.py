@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bake.errors import WorkspaceError
-from bake.files import parse_yaml, table, words
+from bake.files import npmrc_option, parse_npmrc, parse_yaml, table, words
 from bake.lockfile import node_platform, pnpm, yarn
 from bake.semver import satisfies
 
@@ -215,11 +215,11 @@ def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, An
 
     Raises WorkspaceError for settings that bake does not support.
     """
-    npmrc = _parse_npmrc(_load_text(root / ".npmrc") or "")
+    npmrc = parse_npmrc(_load_text(root / ".npmrc") or "")
 
     def setting(name: str) -> str:
         camel = re.sub(r"-(.)", lambda match: match[1].upper(), name)
-        return str(settings.get(camel) or npmrc.get(name) or "")
+        return str(settings.get(camel) or npmrc_option(npmrc, name))
 
     linker = setting("node-linker")
     if linker not in ("", "isolated", "hoisted"):
@@ -230,7 +230,7 @@ def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, An
     patches = {**table(settings, "patchedDependencies"), **table(table(manifest, "pnpm"), "patchedDependencies")}
     named = (pnpm.LOCKFILE, pnpm.SETTINGS, ".pnpmfile.cjs", ".pnpmfile.mjs", *map(str, patches.values()))
     tool = make_pnpm(_pnpm_version(manifest), files=_load_files(root, named), hoisted=linker == "hoisted")
-    patterns = words(settings.get("publicHoistPattern")) or _npmrc_list(root, "public-hoist-pattern")
+    patterns = words(settings.get("publicHoistPattern")) or tuple(filter(None, npmrc.get("public-hoist-pattern", ())))
     return replace(tool, public=("*",) if setting("shamefully-hoist") == "true" else patterns)
 
 
@@ -246,11 +246,6 @@ def _wanted_pnpm(manifest: Mapping[str, Any]) -> str:
     return PNPM if not least or satisfies(f"{PNPM}.999.0", range_) else str(max(9, int(least[0])))
 
 
-def _npmrc_list(root: Path, key: str) -> tuple[str, ...]:
-    text = _load_text(root / ".npmrc") or ""
-    return tuple(re.findall(rf"^\s*{key}(?:\[\])?\s*=[ \t]*[\"']?([^\s\"']+)", text, re.M))
-
-
 def _pnpm_version(manifest: Mapping[str, Any]) -> str:
     name, version = parse_package_manager(manifest)
     if name != "pnpm" or not version:
@@ -259,11 +254,6 @@ def _pnpm_version(manifest: Mapping[str, Any]) -> str:
         what = f"packageManager names pnpm {version}, bake supports pnpm 9 and newer"
         raise WorkspaceError("package.json", what, "run `corepack use pnpm@latest-10`")
     return version
-
-
-def _parse_npmrc(text: str) -> Mapping[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith(("#", ";")))
-    return {key.strip(): value.strip().strip("\"'") for key, equals, value in pairs if equals}
 
 
 def _load_files(root: Path, names: Iterable[str]) -> Mapping[str, str]:

@@ -1,8 +1,6 @@
 """npm's settings as npm reads them, and what a registry is asked with them."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ import pytest
 
 from bake.errors import RegistryError
 from bake.registry import NpmRegistry, load_npm_settings
-from bake.registry.npm import NpmSettings, parse_npmrc
+from bake.registry.npm import NpmSettings
 from tests.scripted_server import Answer, Asked, in_turn, scripted_server
 
 PRIVATE = "https://npm.example/private/"
@@ -114,46 +112,6 @@ def test_a_file_that_is_no_text_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RegistryError) as caught:
         load_npm_settings(tmp_path, {"HOME": "/absent", "PATH": ""})
     assert str(caught.value) == f"{tmp_path}/.npmrc: cannot be read; correct its mode or encoding"
-
-
-NPMRC = r"""
-; a comment
-# another
-registry = https://one.example/ ; behind the value
-quoted = "with ; and # inside"
-single = 'it is'
-escaped = a\;b
-flag
-number = 5
-ca[] = first
-ca[] = second
-set = ${SET}/x
-unset = ${UNSET}/x
-maybe = ${UNSET?}/x
-kept = \${SET}
-//host/:_authToken = ${SET}
-[section]
-registry = https://in-a-section.example/
-"""
-
-
-def test_an_npmrc_is_read_as_npm_reads_it() -> None:
-    ini = Path(shutil.which("npm") or pytest.skip("npm is not installed")).resolve().parent.parent
-    script = """
-        const [modules, text] = process.argv.slice(1), {createRequire} = require('module')
-        const here = createRequire(modules + '/package.json')
-        const read = here('ini').parse(text), replace = here('@npmcli/config/lib/env-replace.js')
-        const values = {}
-        for (const [key, value] of Object.entries(read)) {
-          if (typeof value !== 'object' || Array.isArray(value))
-            values[replace(key, process.env)] = [value].flat().map(v => replace(String(v), process.env))
-        }
-        console.log(JSON.stringify(values))"""
-    node = shutil.which("node") or "node"
-    env = {"SET": "from-env"}
-    asked = subprocess.run([node, "-e", script, str(ini), NPMRC], env=env, capture_output=True, text=True, check=True)
-    ours = {key: list(values) for key, values in parse_npmrc(NPMRC, env).items()}
-    assert ours == json.loads(asked.stdout)
 
 
 # The registry

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bake.errors import BakeError
 from bake.plan import Plan, Project, Request, load_project, make_plan
-from bake.render import render, render_bake_file, render_dockerfile, render_ignore, strip_credentials
+from bake.render import render, render_bake_file, render_dockerfile, render_ignore
 from bake.render.files import hcl
 
 
@@ -172,26 +172,6 @@ def test_the_context_holds_packages_and_shared_files_only(example_project: Proje
         "!tsconfig.json",
     ]
     assert {"**/node_modules", "**/.env", "**/.npmrc", "services/catalog/dist"} <= set(lines)
-
-
-def test_credentials_of_an_npmrc_never_reach_the_context() -> None:
-    text = """\
-registry=https://npm.acme.example/
-@acme:registry=https://npm.acme.example/
-//npm.acme.example/:_authToken=secret1
-//npm.acme.example/:_password=secret2
-//npm.acme.example/:username=bob
-_auth=secret3
-_authToken = secret4
-email=bob@acme.example
-key="-----BEGIN secret5"
-cert=secret6
-legacy-peer-deps=true
-https-proxy=http://bob:secret7@proxy:3128
-"""
-    assert strip_credentials(text) == (
-        "registry=https://npm.acme.example/\n@acme:registry=https://npm.acme.example/\nlegacy-peer-deps=true\n"
-    )
 
 
 def test_no_image_is_called_like_another_stage(example_project: Project, example_plan: Plan) -> None:
