@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bake.commands.check import show
-from bake.config import size
+from bake.config import parse_size, size
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.files import write_files
 from bake.plan import check, errors
@@ -378,7 +378,7 @@ def _tried(context: Context, run: Callable[[], "Built"]) -> "Built":
 
 def _budget(context: Context, arguments: argparse.Namespace) -> None:
     """Warn when the engine's cache has outgrown bake.toml's budget."""
-    from bake.engine import cache_usage, parse_size, read_cache_usage, total
+    from bake.engine import cache_usage, read_cache_usage, total
 
     budget = context.project.config.cache.budget
     if budget is None:

@@ -3,8 +3,8 @@
 import argparse
 
 from bake.commands.build import configured_builder
-from bake.config import size
-from bake.engine import cache_usage, parse_size, total
+from bake.config import parse_size, size
+from bake.engine import cache_usage, total
 from bake.errors import UsageError
 from bake.session import Context
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bake.build import changed_packages, load_past, way
+from bake.config import parse_size, size_difference
 from bake.config import size as shown
 from bake.errors import ConfigError, UsageError, WorkspaceError
 from bake.git import read_changes
@@ -27,7 +28,6 @@ from bake.images import (
     measure,
     measure_fleet,
     over_budget,
-    parse_size,
 )
 from bake.publish import FILE_NAME, Release, load_release
 from bake.session import Context, add_plan_arguments
@@ -208,7 +208,7 @@ def _row(size: ImageSize, report: Report) -> Mapping[str, str]:
     old = report.before.get((size.image, size.platform))
     if not report.before:
         return row
-    return {**row, "change": _signed(size.above.stored - old.above.stored) if old else "new"}
+    return {**row, "change": size_difference(size.above.stored - old.above.stored) if old else "new"}
 
 
 def _fleet(fleet: FleetSize) -> Mapping[str, str]:
@@ -227,7 +227,7 @@ def _growth(growth: Growth) -> Mapping[str, str]:
     return {
         "package": growth.said or growth.holder,
         "unpacked": shown(growth.after),
-        "change": "" if growth.bytes is None else _signed(growth.bytes),
+        "change": "" if growth.bytes is None else size_difference(growth.bytes),
         "images": images[0] if len(images) == 1 else f"{images[0]} and {len(images) - 1} more",
         "brought by": way(growth.via),
     }
@@ -235,10 +235,6 @@ def _growth(growth: Growth) -> Mapping[str, str]:
 
 def _unpacked(size: Size) -> str:
     return "" if size.unpacked is None else shown(size.unpacked)
-
-
-def _signed(count: int) -> str:
-    return f"{'+' if count > 0 else '-' if count < 0 else ''}{shown(abs(count))}"
 
 
 def _table(report: Report) -> Mapping[str, Any]:

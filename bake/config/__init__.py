@@ -1,7 +1,7 @@
 """bake.toml as frozen values, and the grammars that it shares with other inputs."""
 
 from bake.config.reference import DOCKER_HUB, Reference, is_tag, parse_reference
-from bake.config.sizes import size
+from bake.config.sizes import parse_size, size, size_difference
 from bake.config.tables import (
     FILE_NAME,
     PLATFORM,
@@ -58,8 +58,10 @@ __all__ = [
     "load_config",
     "parse_config",
     "parse_reference",
+    "parse_size",
     "read",
     "size",
+    "size_difference",
     "suggestion",
     "words",
 ]

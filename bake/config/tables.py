@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from bake.config import typed as schema
+from bake.config.sizes import SIZE_PATTERN, SIZE_WORDS, parse_size
 from bake.config.typed import Complaints, Rule
 from bake.errors import ConfigError
 
@@ -40,7 +41,10 @@ Accepted = Annotated[
         pattern=r"([Cc]ommand|[Ff]ile|[Pp]ort|[Ee]nv|COMMAND|FILE|PORT|ENV) \S.*",
     ),
 ]
-Weight = Annotated[str, Rule(words="a size like 40 MB", pattern=r"[0-9]+(\.[0-9]+)? ?(kB|MB|GB)")]
+_LEAST_MEMORY = 6 * 1024**2
+"""Source: moby/moby, daemon/daemon_unix.go, linuxMinMemory."""
+Size = Annotated[str, Rule(words=SIZE_WORDS, pattern=SIZE_PATTERN)]
+Seconds = Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)]
 Words = str | tuple[str, ...]
 
 
@@ -114,9 +118,7 @@ class Health:
     path: str | None = _doc("HTTP path that answers 2xx.", None)
     log: str | None = _doc("Text that a log line contains once the process is ready.", None)
     port: Port | None = _doc("Port of `path`; by default the image's port.", None)
-    timeout: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
-        "Seconds until it must be up.", 30
-    )
+    timeout: Seconds = _doc("Seconds until it must be up.", 30)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ class Role:
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
     writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
-    budget: Weight | None = _doc(
+    budget: Size | None = _doc(
         "What the image may weigh at most, compressed and above its base image: `bake size` fails past it.", None
     )
 
@@ -220,21 +222,15 @@ class Dependency:
     command: Words | None = _doc("Another command than the image's.", None)
     env: Mapping[Variable, str] = _doc("Its environment.", {})
     log: str | None = _doc("Text that its log contains once it is ready; without it, once it runs.", None)
-    timeout: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
-        "Seconds until it must be ready.", 60
-    )
+    timeout: Seconds = _doc("Seconds until it must be ready.", 60)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Smoke:
     """How `bake smoke` tries images."""
 
-    memory: Annotated[str, Rule(words="a size like 512m or 1g", pattern="[1-9][0-9]*[kmg]")] = _doc(
-        "Memory limit of each container.", "512m"
-    )
-    grace: Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)] = _doc(
-        "Seconds a process has to end after SIGTERM (Kubernetes: terminationGracePeriodSeconds).", 30
-    )
+    memory: Size = _doc("Memory limit of each container.", "512m")
+    grace: Seconds = _doc("Seconds a process has to end after SIGTERM (Kubernetes: terminationGracePeriodSeconds).", 30)
     env: Mapping[Variable, str] = _doc("Environment of every process, for the trial only.", {})
     dependencies: Mapping[Slug, Dependency] = _doc("What to run beside them, by host name.", {})
 
@@ -287,9 +283,6 @@ class Builder:
     nodes: Mapping[Slug, BuilderNode] = _doc("Its BuildKits by name; without any there is one.", {})
 
 
-Bytes = Annotated[str, Rule(words="a size like 500MB or 20GB", pattern=r"[1-9][0-9]*(\.[0-9]+)?(MB|GB|TB)")]
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """The build cache outside the engine, for runners that start cold."""
@@ -315,15 +308,15 @@ class CacheSettings:
     together: bool = _doc(
         "Build all images at once while importing, for engines without moby/buildkit#4674.", default=False
     )
-    budget: Bytes | None = _doc("Size of the engine's cache on disk from which a build warns, e.g. `20GB`.", None)
+    budget: Size | None = _doc("Size of the engine's cache on disk from which a build warns, e.g. `20GB`.", None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """What images may weigh, compressed and above their base images: `bake size` fails past it."""
 
-    image: Weight | None = _doc("Each image on each platform, unless its own table says otherwise.", None)
-    fleet: Weight | None = _doc("All images on all platforms together, a layer that several have counted once.", None)
+    image: Size | None = _doc("Each image on each platform, unless its own table says otherwise.", None)
+    fleet: Size | None = _doc("All images on all platforms together, a layer that several have counted once.", None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,6 +410,8 @@ def _check(config: Config, complaints: Complaints) -> None:
     for name, secret in config.secrets.items():
         if (secret.file is None) == (secret.env is None):
             complaints.add(f"secrets.{name}", "needs one of file, env")
+    if parse_size(config.smoke.memory) < _LEAST_MEMORY:
+        complaints.add("smoke.memory", f"{config.smoke.memory!r} is less than an engine takes, 6m")
     if config.builder:
         _check_builder(config.builder, complaints)
     if not config.services:

@@ -2,7 +2,7 @@
 
 from bake.engine.builders import Listed, create_commands, differences, unbuildable
 from bake.engine.containers import Containers, DockerBox, containers
-from bake.engine.disk import cache_usage, image_usage, parse_size, total
+from bake.engine.disk import cache_usage, image_usage, total
 from bake.engine.docker import (
     BuildOptions,
     Built,
@@ -66,7 +66,6 @@ __all__ = [
     "lost_snapshot",
     "merge",
     "mirrors",
-    "parse_size",
     "plain",
     "preload",
     "printed",

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bake.config import parse_reference
+from bake.config import parse_reference, parse_size
 from bake.engine.docker import connect
 from bake.engine.process import Configured, Launch, Process, State
 from bake.errors import EngineError
@@ -127,8 +127,8 @@ class Containers:
             "read_only": True,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
-            "mem_limit": launch.memory,
-            "memswap_limit": launch.memory,
+            "mem_limit": parse_size(launch.memory),
+            "memswap_limit": parse_size(launch.memory),
         }
         api = self._client.api
         settings = api.create_host_config(

@@ -1,12 +1,12 @@
 """What the engine keeps on disk: the build cache by kind, and images. Pure."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+from bake.config import parse_size
+
 _KINDS = {
     "regular": "steps",
     "source.local": "contexts",
@@ -61,14 +61,6 @@ def image_usage(lines: Iterable[str]) -> tuple[Usage, ...]:
 def total(usages: Iterable[Usage]) -> int:
     """Bytes of all of them."""
     return sum(u.bytes for u in usages)
-
-
-def parse_size(text: str) -> int:
-    """Bytes of a size as docker prints and bake.toml writes it (`1.5GB`, 1 kB = 1000 B). Raises ValueError."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)\s*([kKMGT]?)B?", text.strip())
-    if found is None:
-        raise ValueError(f"{text!r} is not a size like 500MB or 20GB")
-    return round(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def _usage(kind: str, records: Iterable[Mapping[str, Any]]) -> Usage:

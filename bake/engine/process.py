@@ -8,7 +8,7 @@ from collections.abc import Mapping
 class Launch:
     """One container to make. references: names of its image, the first that the engine has wins.
 
-    pull: the name to pull when the engine has none, "" for never. memory: as docker takes it, e.g. "512m".
+    pull: the name to pull when the engine has none, "" for never. memory: a size.
     """
 
     references: tuple[str, ...]

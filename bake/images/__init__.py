@@ -17,7 +17,6 @@ from bake.images.sizes import (
     measure,
     measure_fleet,
     over_budget,
-    parse_size,
 )
 from bake.images.trial import Result, Trial, attempt, build_first, make_trial, start_dependencies
 from bake.images.verify import Content, Tally, compare_trees, part
@@ -56,7 +55,6 @@ __all__ = [
     "measure",
     "measure_fleet",
     "over_budget",
-    "parse_size",
     "part",
     "start_dependencies",
     "variables",

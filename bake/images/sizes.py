@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bake.images.blobs import Contents, Layer, Stored
 
-_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
@@ -178,14 +176,6 @@ def _held(images: Iterable[Stored], contents: Mapping[str, Contents]) -> dict[tu
             for holder, size in known.holders.items() if known and layer.origin != "base" else ():
                 held[holder] = held.get(holder, 0) + size
     return result
-
-
-def parse_size(text: str) -> int:
-    """Bytes of a size like `40 MB`; units are decimal, as registries count. Raises ValueError."""
-    number, unit = text.rstrip("BkMG").strip(), text.strip().lstrip("0123456789. ")
-    if unit not in _UNITS:
-        raise ValueError(text)
-    return int(float(number) * _UNITS[unit])
 
 
 def over_budget(

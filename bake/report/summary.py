@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from bake.build import Account, BuiltImage
-from bake.config import size
+from bake.config import size, size_difference
 from bake.engine import StageTime, Step
 from bake.publish import Release
 from bake.table import cached_steps, markdown
@@ -148,16 +148,11 @@ def _changed(changes: Sequence[Change]) -> list[str]:
         {
             "image": f"`{c.image}`",
             "size": size(c.after),
-            "change": "new" if c.before is None else signed(c.after - c.before),
+            "change": "new" if c.before is None else size_difference(c.after - c.before),
         }
         for c in changes
     ]
     return ["#### Size since the last push", markdown(rows)]
-
-
-def signed(count: int) -> str:
-    """Bytes as a difference."""
-    return f"{'+' if count > 0 else '-' if count < 0 else ''}{size(abs(count))}"
 
 
 def _warnings(warnings: Sequence[str]) -> list[str]:

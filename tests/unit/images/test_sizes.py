@@ -20,7 +20,6 @@ from bake.images import (
     measure,
     measure_fleet,
     over_budget,
-    parse_size,
 )
 from bake.images.blobs import Contents, Layer, Origin
 from bake.plan import Plan, Project
@@ -122,20 +121,6 @@ def test_changed_entries_have_the_size_of_now() -> None:
         Growth(holder="right", before=0, after=4, images=("api",), said="right 1.0.0 (new)"),
     )
     assert [g.bytes for g in found] == [None, 4]
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("40 MB", 40_000_000), ("1.5GB", 1_500_000_000), ("900 kB", 900_000), ("0.1 kB", 100)]
-)
-def test_sizes_are_decimal(text: str, size: int) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["40", "40 MiB", "-1 MB"])
-def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(ValueError) as error:  # noqa: PT011 - the text itself is the message
-        parse_size(text)
-    assert str(error.value) == text
 
 
 def test_an_image_over_its_budget_is_named_with_the_key() -> None:
