@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -41,11 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.filename is None:
-            raise
         # A folder that cannot be written, a full disk: nothing that each reader and writer need know.
-        print(f"bake: error: {error.filename}: {error.strerror}; see that bake may read and write it", file=sys.stderr)
+        print(f"bake: error: {_about(error)}", file=sys.stderr)
         return 1
+
+
+def _about(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"{error.filename or 'the disk'}: {error.strerror}; free some space there"
+    if error.filename is None:
+        return error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {error.strerror}; see that bake may read and write it"
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bake.engine import Progress, StageTime, Step, plain
 from bake.errors import UsageError
-from bake.files import replace_file
+from bake.files import read_file, write_file
 
 FILE_NAME = "account.json"
 """Its name below .bake/."""
@@ -149,12 +149,12 @@ def parse_account(text: str) -> Account:
 
 def write_account(folder: Path, account: Account) -> None:
     """Leave the account in .bake/; the file appears whole. Raises OSError."""
-    replace_file(folder / FILE_NAME, render_account(account))
+    write_file(folder, FILE_NAME, render_account(account).encode())
 
 
 def load_account(folder: Path) -> Account:
     """The account in .bake/. Raises UsageError where there is none, or one of another bake."""
     try:
-        return parse_account((folder / FILE_NAME).read_text(encoding="utf-8"))
+        return parse_account(read_file(folder, FILE_NAME).decode())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UsageError("report", "there is no account of a build here", "run `bake build` first") from None

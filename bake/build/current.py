@@ -18,7 +18,7 @@ from bake.build.content import digest, load_inputs
 from bake.config import parse_reference
 from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
-from bake.files import replace_file
+from bake.files import read_file, write_file
 from bake.plan import Plan, Project
 from bake.registry import engine_digests
 
@@ -171,7 +171,7 @@ def remember(memory: Memory, made: Memory) -> Memory:
 def load_memory(folder: Path) -> Memory:
     """The memory in .bake/; empty where there is none, or one of another bake."""
     try:
-        table: Mapping[str, Any] = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        table: Mapping[str, Any] = json.loads(read_file(folder, FILE_NAME))
         return {k: _made(v) for k, v in table["made"].items()} if table["format"] == _FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -184,4 +184,4 @@ def _made(value: Mapping[str, Any]) -> Made:
 def write_memory(folder: Path, memory: Memory) -> None:
     """Leave the memory in .bake/; the file appears whole. Raises OSError."""
     table = {"format": _FORMAT, "made": {k: asdict(v) for k, v in memory.items()}}
-    replace_file(folder / FILE_NAME, json.dumps(table, indent=1) + "\n")
+    write_file(folder, FILE_NAME, f"{json.dumps(table, indent=1)}\n".encode())

@@ -13,7 +13,7 @@ from typing import Any
 
 from bake.build.past import without_credentials
 from bake.engine import Progress, Step
-from bake.files import replace_file
+from bake.files import read_file, write_file
 from bake.git import Changes, read_changes, read_dirty
 
 FILE_NAME = "last-build.json"
@@ -131,14 +131,14 @@ def add(record: Record, state: State, steps: Mapping[str, FirstStep | None]) -> 
 def load_record(folder: Path) -> Record:
     """The record in .bake/; empty where there is none, or one of another bake."""
     try:
-        return parse_record((folder / FILE_NAME).read_text(encoding="utf-8"))
+        return parse_record(read_file(folder, FILE_NAME).decode())
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
 def write_record(folder: Path, record: Record) -> None:
     """Leave the record in .bake/; the file appears whole. Raises OSError."""
-    replace_file(folder / FILE_NAME, render_record(record))
+    write_file(folder, FILE_NAME, render_record(record).encode())
 
 
 def render_record(record: Record) -> str:

@@ -15,7 +15,7 @@ from bake.config import parse_size, size
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
 from bake.files import write_files
 from bake.plan import check, errors
-from bake.publish import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
+from bake.publish import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
 from bake.session import Context, add_plan_arguments
 from bake.table import cached_steps, table
 
@@ -264,9 +264,9 @@ def _push(
             wait=time.sleep,
             warn=context.warn,
         )
-    for file in (context.project.folder / FILE_NAME, arguments.release):
-        if file is not None:
-            write_release(file, release)
+    keep_release(context.project.folder, release)
+    if arguments.release:
+        write_release(arguments.release, release)
     if moved.overtaken:
         context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}

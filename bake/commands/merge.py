@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bake.commands.build import keeping_unfinished
 from bake.errors import UsageError
-from bake.publish import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
+from bake.publish import UNFINISHED, Release, check_form, keep_release, load_release, write_release
 from bake.session import Context, platforms
 from bake.table import table
 
@@ -53,9 +53,9 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     digests = {j.image: join(registry, j) for j in joints}
     with keeping_unfinished(context, context.project.folder / UNFINISHED):
         merged, moved = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
-    for file in (context.project.folder / FILE_NAME, arguments.release):
-        if file is not None:
-            write_release(file, merged)
+    keep_release(context.project.folder, merged)
+    if arguments.release:
+        write_release(arguments.release, merged)
     if moved.overtaken:
         context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
     _print(merged, arguments.format)

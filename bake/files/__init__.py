@@ -1,20 +1,35 @@
-"""What a repository's files say, read and written safely: YAML, .npmrc, and the folder of generated files."""
+"""What a repository's files say, read safely as text, JSON, TOML, YAML and .npmrc, and the folder that bake writes."""
 
-from bake.files.folder import ignore_in_git, replace_file, write_files
+from bake.files.folder import ignore_in_git, read_file, write_file, write_files
+from bake.files.inside import is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
+from bake.files.read import decode, parse_json, parse_object, parse_toml, read_text
+from bake.files.shape import ANY, Shape, check_shape
 from bake.files.yaml import parse_yaml, table, words
 
 __all__ = [
+    "ANY",
     "Npmrc",
+    "Shape",
+    "check_shape",
+    "decode",
     "expand_variables",
     "ignore_in_git",
+    "is_inside",
+    "normal",
     "npmrc_option",
+    "parse_json",
     "parse_npmrc",
+    "parse_object",
+    "parse_toml",
     "parse_yaml",
-    "replace_file",
+    "read_file",
+    "read_text",
+    "require_inside",
     "strip_credentials",
     "table",
     "wants_login",
     "words",
+    "write_file",
     "write_files",
 ]

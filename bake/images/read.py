@@ -17,7 +17,7 @@ from typing import IO, Any
 from bake.config import parse_reference
 from bake.engine import image_ids, save_images
 from bake.errors import EngineError, RegistryError
-from bake.files import replace_file
+from bake.files import read_file, write_file
 from bake.images.blobs import Contents, Layer, Stored, compressed_size, read_contents, read_stored, unpacked_size
 from bake.registry import Registry
 
@@ -181,7 +181,7 @@ def _base_contents(unpacked: int | None) -> Contents | None:
 
 def _load(cache: Path) -> _Known:
     try:
-        table = json.loads((cache / "images.json").read_text(encoding="utf-8"))
+        table = json.loads(read_file(cache.parent, f"{cache.name}/images.json"))
         if table["format"] != _FORMAT:
             return _Known()
         return _Known(
@@ -210,5 +210,4 @@ def _keep(cache: Path, known: _Known, used: set[str]) -> None:
         "images": {name: [dataclasses.asdict(s) for s in given] for name, given in images.items()},
         "contents": {digest: dataclasses.asdict(given) for digest, given in contents.items()},
     }
-    cache.mkdir(parents=True, exist_ok=True)
-    replace_file(cache / "images.json", json.dumps(table))
+    write_file(cache.parent, f"{cache.name}/images.json", json.dumps(table).encode())

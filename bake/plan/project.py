@@ -186,7 +186,7 @@ class Project:
         @functools.cache
         def load(path: str) -> tuple[Import, ...]:
             entries = self._entries(path)
-            return load_imports(self.workspace, path, self.folder / "cache" / "imports", entries=entries)
+            return load_imports(self.workspace, path, self.folder, entries=entries)
 
         return load
 

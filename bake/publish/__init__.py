@@ -22,7 +22,7 @@ from bake.publish.push import (
     tag_all,
     uploads,
 )
-from bake.publish.release import FILE_NAME, UNFINISHED, Release, check_form, load_release, write_release
+from bake.publish.release import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
 from bake.publish.shards import Joint, Shard, join, plan_merge
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "check_manifests",
     "existing",
     "join",
+    "keep_release",
     "join_releases",
     "load_release",
     "make_matrix",

@@ -11,6 +11,7 @@ import tomli_w
 
 from bake.config import Complaints, Rule, read
 from bake.errors import ReleaseError
+from bake.files import write_file
 
 FILE_NAME = "release.json"
 """Its name below .bake/, where every push leaves it."""
@@ -95,9 +96,14 @@ def write_release(file: Path, release: Release) -> None:
     text = render_release(release, suffix=file.suffix)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_file(file.parent.resolve(), file.name, text.encode())
     except OSError as error:
         raise ReleaseError(str(file), f"cannot be written ({error.strerror})", "name another file") from None
+
+
+def keep_release(folder: Path, release: Release, name: str = FILE_NAME) -> None:
+    """Leave the manifest in bake's own folder. Raises OSError."""
+    write_file(folder, name, render_release(release, suffix=PurePosixPath(name).suffix).encode())
 
 
 def load_release(file: Path) -> Release:

@@ -1,15 +1,16 @@
 """The script files of a package and what each imports, remembered from run to run."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from posixpath import splitext
 from typing import Any, Final, Literal, NamedTuple
 
+from bake.files import read_file, write_file
 from bake.sources.scan import COMPONENTS, SCRIPTS, VERSION, Found, scan
 
 Role = Literal["source", "build", "test"]
@@ -108,13 +109,13 @@ _RACY = 2_000_000_000
 class Scans:
     """What each source of one package imports: from the cache when the file is the same, else by reading it.
 
-    `file` holds the cache, None for none. A cache that is damaged, of another version or not writable costs
-    time only. It is replaced as a whole, so that readers never see half of one.
+    `name` below bake's own `folder` holds the cache; without a folder there is none. A cache that is damaged, of
+    another version or not writable costs time only. It is replaced as a whole, so that readers never see half of one.
     """
 
-    def __init__(self, directory: str, file: Path | None) -> None:
-        self._directory, self._file = directory, file
-        self._known, self._written = _load(file) if file else ({}, 0)
+    def __init__(self, directory: str, folder: Path | None, name: str = "") -> None:
+        self._directory, self._folder, self._name = directory, folder, name
+        self._known, self._written = _load(folder, name) if folder else ({}, 0)
         self._changed = False
         self._fresh: dict[str, list[Any]] = {}
 
@@ -129,8 +130,8 @@ class Scans:
 
     def save(self) -> None:
         """Write the cache if something in it is new."""
-        if self._file is not None and self._changed:
-            _save(self._file, self._known | self._fresh)
+        if self._folder is not None and self._changed:
+            _save(self._folder, self._name, self._known | self._fresh)
             self._changed = False
 
     def _remembered(self, source: Source) -> list[Any] | None:
@@ -152,11 +153,11 @@ class Scans:
         return [list(source.stamp), digest, [list(one) for one in found]]
 
 
-def _load(file: Path) -> tuple[dict[str, list[Any]], int]:
+def _load(folder: Path, name: str) -> tuple[dict[str, list[Any]], int]:
     """Return path -> [stamp, sha256, imports], and when the file was written (ns); of a damaged file, {}."""
     try:
-        written = file.stat().st_mtime_ns
-        head, _, body = file.read_bytes().partition(b"\n")
+        written = (folder / name).lstat().st_mtime_ns
+        head, _, body = read_file(folder, name).partition(b"\n")
     except OSError:
         return {}, 0
     return (json.loads(body), written) if head == _head(body) else ({}, 0)
@@ -166,12 +167,7 @@ def _head(body: bytes) -> bytes:
     return f"bake imports {VERSION} {hashlib.sha256(body).hexdigest()}".encode()
 
 
-def _save(file: Path, rows: Mapping[str, list[Any]]) -> None:
+def _save(folder: Path, name: str, rows: Mapping[str, list[Any]]) -> None:
     body = json.dumps(rows, separators=(",", ":")).encode()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
-            new.write(_head(body) + b"\n" + body)
-        Path(new.name).replace(file)
-    except OSError:  # a read-only workspace
-        return
+    with contextlib.suppress(OSError):  # a read-only workspace
+        write_file(folder, name, _head(body) + b"\n" + body)

@@ -64,19 +64,18 @@ class Undeclared:
 
 
 def load_imports(
-    workspace: Workspace, package_path: str, cache_dir: Path | None = None, *, entries: tuple[str, ...] = ()
+    workspace: Workspace, package_path: str, folder: Path | None = None, *, entries: tuple[str, ...] = ()
 ) -> tuple[Import, ...]:
     """Return what the files of a package import: sources before built output, by file and line.
 
     Left out: tests, stories, declarations, node_modules, nested packages, Node's own modules and names that
     lead to the package itself. Files that only builds load are in, with kind "build".
-    cache_dir: where results per file are kept.
+    folder: bake's own, where results per file are kept.
     entries: files that processes start with, relative to the package ("dist/server.js", "src/worker.ts").
     When each is found and what they load can be told, the sources that they do not reach are for builds only.
     """
     package = workspace.package(package_path)
-    file = cache_dir / f"{package.path.replace('/', '+') or 'root'}.json" if cache_dir else None
-    return _Tree(workspace, package, file).imports(entries)
+    return _Tree(workspace, package, folder).imports(entries)
 
 
 def imported_packages(workspace: Workspace, imports: Sequence[Import]) -> tuple[str, ...]:
@@ -221,12 +220,12 @@ _places: WeakKeyDictionary[Workspace, _Places] = WeakKeyDictionary()
 class _Tree:
     """The files of one package, what each of them imports, and where that leads."""
 
-    def __init__(self, workspace: Workspace, package: Package, cache: Path | None) -> None:
+    def __init__(self, workspace: Workspace, package: Package, folder: Path | None) -> None:
         self.package, self.lock = package, workspace.lock
         self.places = _places.setdefault(workspace, _places.get(workspace) or _Places(workspace))
         self.directory = normpath(f"{self.places.root}/{package.path}")
         self.files = load_sources(self.directory, self.places.directories)
-        self.scans = Scans(self.directory, cache)
+        self.scans = Scans(self.directory, folder, f"cache/imports/{package.path.replace('/', '+') or 'root'}.json")
         self.config = self.places.configs.load(self.directory)
         self.is_leaf = self.directory not in self.places.enclosing  # "./x" leads to no other package
         self.declared = {**package.dependencies, **package.dev_dependencies}

@@ -132,7 +132,8 @@ def test_what_bake_toml_names_and_the_workspace_lacks_is_found_before_a_build(co
 def test_a_place_that_cannot_be_written_is_one_line(copy: Path) -> None:
     (copy / ".bake").write_text("in the way")
     done = bake("metastore", "--dry-run", "--quiet", cwd=copy)
-    assert done.stderr == f"bake: error: {copy}/.bake: File exists; see that bake may read and write it\n"
+    what = "Not a directory; see that bake may read and write it"
+    assert done.stderr == f"bake: error: {copy}/.bake/.gitignore: {what}\n"
     assert (done.returncode, done.stdout) == (1, "")
 
 
