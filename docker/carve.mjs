@@ -97,6 +97,7 @@ function readJson(file) {
 
 function carveLayers({ tree, plan: planFile, platform, libc, out }) {
   const plan = readJson(planFile);
+  plan.layers = plan.layers.filter((layer) => !layer.libc || layer.libc === libc);
   const wanted = { platform, libc };
   const planned = plan.walk ? walkLayers(tree, plan, wanted) : plan.layers;
   const layers = planned.map((layer) => ({ ...layer, entries: entriesFor(layer.entries, wanted) }));
@@ -633,9 +634,9 @@ function targetFiles(target) {
 }
 
 /** Each platform of the images needs a binary of its own, when the package has binaries at all. */
-function checkBinaries(from, files, { platforms = [], libc = '' }, where) {
+function checkBinaries(from, files, { platforms = [], libc = [] }, where) {
   const binaries = files.flatMap((path) => binary(from, path)).filter(({ linkable }) => linkable);
-  const wanted = platforms.map((platform) => ({ platform, libc }));
+  const wanted = platforms.flatMap((platform) => [libc].flat().map((each) => ({ platform, libc: each })));
   const complaints = wanted.filter((each) => binaries.length && !binaries.some((found) => fits(found, each)));
   if (complaints.length) fail(...complaints.map((each) => complainOf(where, binaries, each)));
 }

@@ -137,7 +137,6 @@ def _settings(side: Side) -> Mapping[str, object]:
     plan, project = side.plan, side.project
     return {
         "project.platforms": plan.platforms,
-        "base.libc": plan.libc,
         "workspace.build": "whole" if plan.whole else "split",
         "workspace.isolate": side.project.config.workspace.isolate,
         "install.build-scripts": plan.build_scripts,
@@ -397,7 +396,8 @@ def _development(side: Side, package: str, leading: frozenset[str]) -> Closure:
     there = {n: target for n in sorted(names) if (target := lock.resolve(package, n))}
     if leading.isdisjoint({package, *there.values()}):
         return Closure(entries=(), packages=(), via={})
-    return closure(lock, package, platforms=side.plan.platforms, libc=side.plan.libc, extra={package: tuple(there)})
+    plan = side.plan
+    return closure(lock, package, platforms=plan.platforms, libc=plan.build_libc, extra={package: tuple(there)})
 
 
 def _reached(now: Closure, was: Closure, changed: Mapping[str, object], sides: Sequence[Side]) -> Iterator[Reason]:
@@ -438,7 +438,8 @@ def _own(before: Image | None, image: Image, old: Plan, new: Plan) -> Iterator[R
 
 
 def _base(plan: Plan, image: Image) -> Mapping[str, object]:
-    return {"base.runtime": next(s.base for s in plan.services if s.service == image.service)}
+    service = next(s for s in plan.services if s.service == image.service)
+    return {"base.runtime": service.base, "base.libc": service.libc}
 
 
 def _image(plan: Plan, image: Image) -> Mapping[str, object]:

@@ -164,7 +164,7 @@ def _development(project: Project, plan: Plan, path: str) -> Iterable[str]:
     names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.extra.get(path, ())}
     there = tuple(n for n in sorted(names) if workspace.lock.resolve(path, n))
     extra = {**plan.extra, path: there}
-    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.libc, extra=extra).entries
+    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.build_libc, extra=extra).entries
 
 
 def _identities(project: Project, paths: Iterable[str]) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from bake.lockfile import (
     stale,
     write_lock,
 )
-from bake.plan import Project
+from bake.plan import Project, named_libc, service_libcs
 from bake.session import Context
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     path = project.root / FILE_NAME
     if arguments.check:
         return _check(context, project, offline=arguments.offline)
-    missing = _missing(project, project.original.lock)
+    missing = missing_packages(project, project.original.lock)
     lock = make_lock(
         project.original.lock.raw,
         missing,
@@ -59,15 +59,20 @@ def base_images(project: Project) -> tuple[str, ...]:
     return tuple(sorted({str(r) for r in unpinned})) if base.pin else ()
 
 
-def _missing(project: Project, lock: Lock) -> tuple[MissingPlatformPackage, ...]:
+def missing_packages(project: Project, lock: Lock) -> tuple[MissingPlatformPackage, ...]:
     """Platform packages that the lockfile lacks, of everything in it: builds need theirs too."""
-    libc = project.config.base.libc or ("musl" if "alpine" in project.config.base.runtime else "glibc")
-    reachable = frozenset(lock.entries)
-    return missing_platform_packages(lock, platforms=project.config.project.platforms, libc=libc, reachable=reachable)
+    libcs = {*service_libcs(project.config).values(), named_libc(project.config.base.build)}
+    platforms, reachable = project.config.project.platforms, frozenset(lock.entries)
+    found = {
+        gap
+        for libc in libcs
+        for gap in missing_platform_packages(lock, platforms=platforms, libc=libc, reachable=reachable)
+    }
+    return tuple(sorted(found, key=lambda one: (one.parent, one.name, one.platform)))
 
 
 def _check(context: Context, project: Project, *, offline: bool) -> int:
-    wanted, images = _missing(project, project.original.lock), base_images(project)
+    wanted, images = missing_packages(project, project.original.lock), base_images(project)
     current = {} if offline else _current(context, images)
     findings = stale(load_lock(project.root / FILE_NAME), wanted, images, current=current)
     for finding in findings:

@@ -97,7 +97,7 @@ class Base:
     build: ImageReference = _doc("Where the workspace is installed and compiled.", "node:24")
     runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
     pin: bool = _doc("Let `bake lock` record their digests, and build from exactly these.", default=True)
-    libc: Literal["glibc", "musl"] | None = _doc("The runtime's C library; by default told by `alpine`.", None)
+    libc: Literal["glibc", "musl"] | None = _doc("The C library of `base.runtime`; by default told by its name.", None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +151,7 @@ class Service(Role):
     roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
     static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
     base: ImageReference | None = _doc("Another base image for this service.", None)
+    libc: Literal["glibc", "musl"] | None = _doc("The C library of its `base`; by default told by its name.", None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

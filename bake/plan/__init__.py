@@ -17,8 +17,10 @@ from bake.plan.plan import (
     content_references,
     home,
     make_plan,
+    named_libc,
     retagged,
     select,
+    service_libcs,
 )
 from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, load_project
 
@@ -48,6 +50,8 @@ __all__ = [
     "home",
     "load_project",
     "make_plan",
+    "named_libc",
     "retagged",
     "select",
+    "service_libcs",
 ]

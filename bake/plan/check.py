@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from bake.config import FILE_NAME, WorkspaceSettings
-from bake.lockfile import has_script, missing_platform_packages, unheeded
+from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
 from bake.plan.plan import Plan, ServiceStage
 from bake.plan.project import Project
 from bake.semver import satisfies
@@ -154,9 +154,13 @@ def _gaps(plan: Plan) -> Iterator[Finding]:
 
 def _platforms(project: Project, plan: Plan) -> Iterator[Finding]:
     """Binaries that the lockfile lacks for a platform that is built."""
-    reachable = frozenset(e for s in plan.services for e in s.closure.entries)
     lock = project.workspace.lock
-    needed = missing_platform_packages(lock, platforms=plan.platforms, libc=plan.libc, reachable=reachable)
+    needed: dict[MissingPlatformPackage, None] = {}
+    for libc in plan.libcs:
+        reachable = frozenset(e for s in plan.services if s.libc == libc for e in s.closure.entries)
+        needed |= dict.fromkeys(
+            missing_platform_packages(lock, platforms=plan.platforms, libc=libc, reachable=reachable)
+        )
     for gap in needed:
         what = f"{gap.name} {gap.version} for {gap.platform} is not in the lockfile (npm/cli#4828)"
         yield _error("platform", gap.parent, what, "run `bake lock`", services=_users(plan, gap.parent))

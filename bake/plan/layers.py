@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from bake.lockfile import Lock
 from bake.plan.closure import Closure
@@ -10,32 +11,45 @@ from bake.plan.closure import Closure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerClass:
-    """The lock entries that exactly these services need; one class becomes one layer."""
+    """The lock entries that exactly these services need, for one C library; one class becomes one layer."""
 
     id: str
     services: tuple[str, ...]
     native: bool
+    libc: str
     entries: tuple[str, ...]
 
 
 def layer_classes(
-    closures: Mapping[str, Closure], lock: Lock, *, most: int, own: bool = False
+    closures: Mapping[str, Closure],
+    lock: Lock,
+    *,
+    most: int,
+    libc: Mapping[str, str] = MappingProxyType({}),
+    own: bool = False,
 ) -> tuple[LayerClass, ...]:
     """Cut the closures (service -> Closure) into classes: the entries that exactly the same services need.
 
     An image gets at most `most` classes (or its own two, if `most` is smaller). Past that, the shared classes
     that save the fewest copies are given up: their entries go into kept classes of some of the same services,
     and into the own classes of the rest. So an entry may lie in several layers, but every image still holds
-    exactly its closure. Sorted: most shared first, then by id. own: every service has its own two classes, empty
-    or not, for what only the installed tree tells.
+    exactly its closure. Sorted: most shared first, then by id. libc: service -> its C library, by default all have
+    the same; a class holds files for one of them. own: every service has its own two classes, empty or not, for what
+    only the installed tree tells.
     """
-    groups = _limit(_groups(closures, lock), most=most)
+    groups = _limit(_groups(closures, lock, libc), most=most)
     for service in closures if own else ():
         groups.setdefault(((service,), False), set())
         groups.setdefault(((service,), True), set())
     names = _ids(groups)
     classes = (
-        LayerClass(id=names[key], services=key[0], native=key[1], entries=tuple(sorted(entries)))
+        LayerClass(
+            id=names[key],
+            services=key[0],
+            native=key[1],
+            libc=libc.get(key[0][0], ""),
+            entries=tuple(sorted(entries)),
+        )
         for key, entries in groups.items()
     )
     return tuple(sorted(classes, key=lambda one: (-len(one.services), one.id)))
@@ -44,16 +58,16 @@ def layer_classes(
 _Key = tuple[tuple[str, ...], bool]
 
 
-def _groups(closures: Mapping[str, Closure], lock: Lock) -> dict[_Key, set[str]]:
+def _groups(closures: Mapping[str, Closure], lock: Lock, libc: Mapping[str, str]) -> dict[_Key, set[str]]:
     # One bit per service: the set of services that need an entry is one number.
     services = sorted(closures)
-    masks: dict[str, int] = {}
+    masks: dict[tuple[str, str], int] = {}
     for index, service in enumerate(services):
         bit = 1 << index
         for path in closures[service].entries:
-            masks[path] = masks.get(path, 0) | bit
+            masks[path, libc.get(service, "")] = masks.get((path, libc.get(service, "")), 0) | bit
     by_mask: dict[tuple[int, bool], set[str]] = {}
-    for path, mask in masks.items():
+    for (path, _), mask in masks.items():
         by_mask.setdefault((mask, lock.entries[path].native), set()).add(path)
     return {
         (tuple(s for i, s in enumerate(services) if mask >> i & 1), native): paths

@@ -6,6 +6,7 @@ import hashlib
 import posixpath
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bake import config as cfg
@@ -153,6 +154,7 @@ class ServiceStage:
     service: str
     package: str
     base: str
+    libc: str
     layers: tuple[str, ...]
     groups: tuple[str, ...]
     own: str
@@ -184,9 +186,10 @@ class Plan:
     project: str
     registry: str | None
     platforms: tuple[str, ...]
-    libc: str
+    libcs: tuple[str, ...]
+    """The C libraries that dependencies are installed for, that of most images first."""
     build_base: str
-    runtime_base: str
+    build_libc: str
     whole: bool
     isolated: bool
     """Whether each build gets only the dependencies that it can reach."""
@@ -212,8 +215,9 @@ class Plan:
     manager: Manager
     production: bool
     """Whether a production install has everything that the layers hold."""
-    shares_install: bool
-    """Whether layers of the build's own platform are carved from what builds install: no second install then."""
+    shared_libc: str
+    """The C library whose layers are, for the build's own platform, carved from what builds install: no second
+    install then; "" when there is none."""
     epoch: int | None
     push: bool
     cache: Cache
@@ -247,7 +251,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     config, workspace = project.config, project.workspace
     _check_packages(config, workspace)
     platforms = request.platforms or config.project.platforms
-    libc = config.base.libc or _libc(config.base.runtime)
+    libc = service_libcs(config)
     images = _images(project, request)
     targets = select(config, request.targets)
     extra = _extra(project, images)
@@ -256,6 +260,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         {s: c for s, c in closures.items() if config.services[s].static is None},
         workspace.lock,
         most=config.layers.most,
+        libc=libc,
         own=workspace.tool.layout == "walk",
     )
     stages = _stages(project, request, closures)
@@ -264,9 +269,9 @@ def make_plan(project: Project, request: Request) -> Plan:
         project=config.project.name,
         registry=request.registry or config.project.registry,
         platforms=platforms,
-        libc=libc,
+        libcs=_libcs(config, libc),
         build_base=project.pinned(config.base.build),
-        runtime_base=project.pinned(config.base.runtime),
+        build_libc=named_libc(config.base.build),
         whole=config.workspace.build == "whole",
         isolated=_isolated(project, stages),
         environment=config.workspace.environment,
@@ -289,7 +294,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         # npm's lockfile is changed where images need what it marks dev (`bake.closure.promote`).
         production=workspace.manager == "npm"
         or not any(workspace.lock.entries[e].dev for layer in layers for e in layer.entries),
-        shares_install=_shares_install(project, libc),
+        shared_libc=_shared_libc(project),
         epoch=request.epoch,
         push=request.push,
         cache=make_cache(
@@ -559,7 +564,7 @@ def _extra(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str,
 
 
 def _closures(
-    project: Project, extra: Mapping[str, tuple[str, ...]], platforms: tuple[str, ...], libc: str
+    project: Project, extra: Mapping[str, tuple[str, ...]], platforms: tuple[str, ...], libc: Mapping[str, str]
 ) -> Mapping[str, Closure]:
     """The closure of each service that runs on Node; a static service has none."""
     empty = Closure(entries=(), packages=(), via={})
@@ -571,7 +576,7 @@ def _closures(
                 project.workspace.lock,
                 _path(project, name),
                 platforms=platforms,
-                libc=libc,
+                libc=libc[name],
                 extra=extra,
                 exclude=exclude,
             ),
@@ -699,15 +704,32 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
     )
 
 
-def _shares_install(project: Project, libc: str) -> bool:
+def _shared_libc(project: Project) -> str:
     """npm puts a package to the same place with and without development ones, and scripts change what they find."""
-    install, same_libc = project.config.install, _libc(project.config.base.build) == libc
-    return project.workspace.manager == "npm" and same_libc and not (install.scripts or install.build_scripts)
+    install = project.config.install
+    shares = project.workspace.manager == "npm" and not (install.scripts or install.build_scripts)
+    return named_libc(project.config.base.build) if shares else ""
 
 
-def _libc(image: str) -> str:
-    """The C library of an image, as its name tells."""
-    return "musl" if "alpine" in image else "glibc"
+def service_libcs(config: cfg.Config) -> Mapping[str, str]:
+    """Service -> the C library of its base image: what config says of it, else what the image's name tells."""
+    runtime = config.base.libc or named_libc(config.base.runtime)
+    return {
+        name: service.libc or (named_libc(service.base, otherwise=runtime) if service.base else runtime)
+        for name, service in config.services.items()
+    }
+
+
+def named_libc(image: str, *, otherwise: str = "glibc") -> str:
+    """The C library of an image, as its name tells; `otherwise` when it tells none."""
+    if re.search(r"alpine|musl", image):
+        return "musl"
+    return "glibc" if re.search(r"slim|debian|bullseye|bookworm|trixie|ubuntu|distroless|ubi\d", image) else otherwise
+
+
+def _libcs(config: cfg.Config, libc: Mapping[str, str]) -> tuple[str, ...]:
+    users = Counter(libc[name] for name, service in config.services.items() if service.static is None)
+    return tuple(sorted(users, key=lambda one: (-users[one], one))) or (named_libc(config.base.runtime),)
 
 
 def _isolated(project: Project, stages: Sequence[Stage]) -> bool:
@@ -811,6 +833,7 @@ def _service_stages(
     groups: Sequence[Group],
 ) -> tuple[ServiceStage, ...]:
     result: list[ServiceStage] = []
+    libc = service_libcs(project.config)
     for name, service in project.config.services.items():
         own = stage_name(_path(project, name))
         reached = {stage_name(p) for p in closures[name].packages} - {own}
@@ -820,6 +843,7 @@ def _service_stages(
                 service=name,
                 package=_path(project, name),
                 base=project.pinned(service.base or project.config.base.runtime),
+                libc=libc[name],
                 layers=tuple(layer.id for layer in layers if name in layer.services),
                 groups=tuple(g.name for g in groups if set(g.outputs) <= reached),
                 own=own,

@@ -314,7 +314,7 @@ def _layers(project: Project, plan: Plan) -> Mapping[str, Any]:
     """What carve.mjs reads to carve node_modules."""
     lock, walks = project.workspace.lock, plan.manager.layout == "walk"
     layers = [
-        {"id": layer.id, "native": layer.native}
+        {"id": layer.id, "native": layer.native, "libc": layer.libc}
         | (
             {"services": list(layer.services)}
             if walks
@@ -375,6 +375,7 @@ def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
 
 
 def _output(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
+    users = {s.libc for s in plan.services if s.own == output.name or output.package in s.closure.packages}
     return {
         "path": output.package,
         "files": list(output.files) if output.files is not None else None,
@@ -386,7 +387,7 @@ def _output(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
         "main": output.imported,
         "starts": _starts(project, plan, output.package),
         "platforms": list(plan.platforms),
-        "libc": plan.libc,
+        "libc": sorted(users),
     }
 
 
@@ -418,9 +419,9 @@ def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, 
     if plan.manager.name == "npm":
         raw, changes = promote(project.workspace.lock, plan.extra)
         return {"package-lock.json": _json(raw)}, changes
-    files = dict(staged_files(plan.manager, plan.platforms, plan.libc))
+    files = dict(staged_files(plan.manager, plan.platforms, plan.libcs))
     manifest = project.workspace.root_package.manifest
-    return files, {"": manifest_settings(plan.manager, manifest, plan.platforms, plan.libc)}
+    return files, {"": manifest_settings(plan.manager, manifest, plan.platforms, plan.libcs)}
 
 
 def _skeleton(manifest: Mapping[str, Any], manager: Manager) -> dict[str, Any]:

@@ -265,17 +265,17 @@ def _load_text(file: Path) -> str | None:
     return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
-def staged_files(manager: Manager, platforms: Iterable[str], libc: str) -> Mapping[str, str]:
+def staged_files(manager: Manager, platforms: Iterable[str], libcs: Iterable[str]) -> Mapping[str, str]:
     """Return the files that installs read, path -> text, with every target platform among their settings."""
     files = dict(manager.files)
     settings = {"pnpm": "pnpm-workspace.yaml", "yarn": ".yarnrc.yml"}.get(manager.name)
     if settings is not None and (manager.name == "pnpm" or settings in files):
-        files[settings] = _with_platforms(files.get(settings, ""), supported_platforms(platforms, libc))
+        files[settings] = _with_platforms(files.get(settings, ""), supported_platforms(platforms, libcs))
     return files
 
 
 def manifest_settings(
-    manager: Manager, manifest: Mapping[str, Any], platforms: Iterable[str], libc: str
+    manager: Manager, manifest: Mapping[str, Any], platforms: Iterable[str], libcs: Iterable[str]
 ) -> Mapping[str, Any]:
     """Return the fields of the root's package.json that hold settings of the manager, for every platform.
 
@@ -283,17 +283,17 @@ def manifest_settings(
     """
     if manager.name != "pnpm":
         return {}
-    supported = {key: list(words) for key, words in supported_platforms(platforms, libc).items()}
+    supported = {key: list(words) for key, words in supported_platforms(platforms, libcs).items()}
     return {"pnpm": {**table(manifest, "pnpm"), "supportedArchitectures": supported}}
 
 
-def supported_platforms(platforms: Iterable[str], libc: str) -> Mapping[str, tuple[str, ...]]:
+def supported_platforms(platforms: Iterable[str], libcs: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
     """Return `supportedArchitectures` of pnpm and yarn: the build's own platform and every target."""
     pairs = [node_platform(platform) for platform in platforms]
     return {
         "os": tuple(dict.fromkeys(("current", *(system for system, _ in pairs)))),
         "cpu": tuple(dict.fromkeys(("current", *(cpu for _, cpu in pairs)))),
-        "libc": tuple(dict.fromkeys(("current", libc))),
+        "libc": tuple(dict.fromkeys(("current", *libcs))),
     }
 
 

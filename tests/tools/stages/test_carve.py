@@ -390,6 +390,13 @@ def test_a_foreign_binary_is_described(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("libc", ["glibc", "musl"])
+def test_layers_of_another_c_library_are_left_to_their_own_stage(tmp_path: Path, libc: str) -> None:
+    plant(tmp_path / "app", {"node_modules/x/x.js": ""})
+    plan = {"layers": [{**layer(one, entry("node_modules/x")), "libc": one} for one in ("glibc", "musl")]}
+    assert list(run_layers(tmp_path, plan, libc=libc)) == [libc]
+
+
+@pytest.mark.parametrize("libc", ["glibc", "musl"])
 def test_a_static_binary_runs_on_any_libc(tmp_path: Path, libc: str) -> None:
     plant(tmp_path / "app", {"node_modules/x/bin/x": elf()})
     plan = {"layers": [layer("one", entry("node_modules/x"), native=True)]}

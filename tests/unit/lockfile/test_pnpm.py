@@ -311,7 +311,7 @@ def test_installs_get_every_target_platform_instead_of_the_workspaces_own_choice
     own = "supportedArchitectures:\n  os: [darwin]\n  cpu:\n    - arm64\n\n"
     settings = f"packages: [packages/*]\n{own}overrides:\n  a: 1.0.0\n"
     workspace = changed(tmp_path, {"pnpm-workspace.yaml": settings})
-    staged = staged_files(workspace.tool, ("linux/amd64", "linux/arm64"), "glibc")
+    staged = staged_files(workspace.tool, ("linux/amd64", "linux/arm64"), ("glibc",))
     assert staged["pnpm-workspace.yaml"] == (
         "packages: [packages/*]\noverrides:\n  a: 1.0.0\nsupportedArchitectures:\n"
         "  os: [current, linux]\n  cpu: [current, x64, arm64]\n  libc: [current, glibc]\n"

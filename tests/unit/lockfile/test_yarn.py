@@ -194,7 +194,7 @@ def test_settings_go_to_the_install_without_tokens_and_with_every_platform(tmp_p
         '    npmAuthToken: "${TOKEN}"\n    npmRegistryServer: "https://npm.example"\n'
     )
     workspace = changed(tmp_path, "berry", {".yarnrc.yml": settings, ".yarn/patches/a.patch": "diff"})
-    staged = staged_files(workspace.tool, AMD64, "musl")
+    staged = staged_files(workspace.tool, AMD64, ("musl",))
     assert staged[".yarnrc.yml"] == (
         'nodeLinker: node-modules\nnpmScopes:\n  acme:\n    npmRegistryServer: "https://npm.example"\n'
         "supportedArchitectures:\n  os: [current, linux]\n  cpu: [current, x64]\n  libc: [current, musl]\n"
