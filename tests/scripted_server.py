@@ -34,11 +34,12 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server: its address, and the requests it had."""
+    """A running server: its address, the requests it had, and the ports of the connections that brought them."""
 
     host: str
     url: str
     asked: list[Asked]
+    connections: set[int]
 
 
 @contextmanager
@@ -48,11 +49,16 @@ def scripted_server(
     """Answer every request by the function; certificate (chain, key) makes it speak TLS."""
     asked: list[Asked] = []
 
+    connections: set[int] = set()
+
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # keeps connections
+
         # The names that http.server calls.
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
+            connections.add(self.client_address[1])
             asked.append(Asked(method=self.command, path=self.path, headers=headers, body=body))
             given = answer(asked[-1])
             if given.status == 0:
@@ -83,7 +89,7 @@ def scripted_server(
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield Server(host=host, url=f"http{'s' if certificate else ''}://{host}", asked=asked)
+        yield Server(host=host, url=f"http{'s' if certificate else ''}://{host}", asked=asked, connections=connections)
     finally:
         server.shutdown()
         thread.join()

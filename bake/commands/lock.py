@@ -106,4 +106,9 @@ def _resolver(context: Context) -> Callable[[str], LockedImage]:
     from bake.registry import load_resolver
 
     resolve = load_resolver(context.environment, mirrors())
-    return lambda reference: resolve(parse_reference(reference))
+
+    def locked(reference: str) -> LockedImage:
+        digest, platforms = resolve(parse_reference(reference))
+        return LockedImage(digest=digest, platforms=platforms)
+
+    return locked

@@ -1,27 +1,40 @@
 """HTTP as registries need it: the user's CAs and proxies, few retries, errors that say what to do."""
 
 import email.utils
-import http.client
 import ssl
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.message import Message
 from pathlib import Path
 from threading import Lock
 
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    InsecureRequestWarning,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import TimeoutError as SilentError
+
+from bake.config import size
 from bake.errors import RegistryError
 
 NO_HEADERS: Mapping[str, str] = {}
 _RETRIED = frozenset({429, 500, 502, 503, 504})
-_BROKEN = (ConnectionResetError, BrokenPipeError, http.client.HTTPException)
-# Without an answer, not without a connection: that comes as URLError, and comes again.
-_PASSING = (*_BROKEN, TimeoutError)
+_PASSING = (ProtocolError, ReadTimeoutError)
+"""Without an answer, not without a connection: what refuses that once will again."""
+_REDIRECTS = urllib3.Retry(total=None, connect=False, read=False, status=False, other=False, redirect=5)
+"""Only redirects are followed: urllib3 would wait as long as a Retry-After says, and retries differ by error here."""
 _FIRST_PAUSE = 0.5  # seconds; doubles with every attempt
+_CONNECTIONS = 8  # kept for each host: as many as requests go out at once
 _LONGEST_PAUSE = 30.0  # seconds; a registry that asks for more is reported instead of waited for
+
+
+_CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 class UnreachableError(RegistryError):
@@ -57,6 +70,19 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one answer may take at most, in bytes and in seconds until it is whole; None for no end."""
+
+    bytes: int | None = 256 * 1024**2
+    seconds: float | None = 300.0
+
+
+DOCUMENT = Limits()
+"""A document that is parsed; the largest ones of the npm registry have 100 MB."""
+ENDLESS = Limits(bytes=None, seconds=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """One answer. headers: lower-case names."""
 
@@ -66,8 +92,8 @@ class Response:
 
 
 def network_of(env: Mapping[str, str]) -> Network:
-    """The proxies (curl's variables) and CA bundles (OpenSSL's and Node's variables) that env names."""
-    named = (env.get("SSL_CERT_FILE", ""), env.get("NODE_EXTRA_CA_CERTS", ""))
+    """The proxies (curl's variables) and CA bundles (variables of OpenSSL, curl, requests and Node) that env names."""
+    named = (env.get(name, "") for name in _CA_VARIABLES)
     proxies = {
         scheme: proxy
         for scheme in ("http", "https")
@@ -81,7 +107,7 @@ def network_of(env: Mapping[str, str]) -> Network:
 
 
 class Transport:
-    """Sends requests; one per set of network settings, safe to use from threads."""
+    """Sends requests over kept connections; one per set of network settings, safe to use from threads."""
 
     def __init__(
         self,
@@ -96,7 +122,7 @@ class Transport:
         self._sleep = sleep
         self._attempts = attempts
         self._timeout = timeout
-        self._openers: dict[tuple[str, bool], urllib.request.OpenerDirector] = {}
+        self._managers: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._opening = Lock()  # reading the CA bundle takes longer than most requests: once is enough
 
     def request(
@@ -107,17 +133,18 @@ class Transport:
         headers: Mapping[str, str] = NO_HEADERS,
         authorization: str = "",
         body: bytes | None = None,
+        limits: Limits = DOCUMENT,
     ) -> Response:
         """Send and return the answer whatever its status; 5xx, 429, broken and silent connections are tried again.
 
-        authorization is not sent on to where a redirect leads. Raises UnreachableError.
+        authorization is not sent on to another host that a redirect leads to. Raises UnreachableError, and
+        RegistryError for an answer past its limits.
         """
-        request = _request(method, url, headers, body)
-        if authorization:
-            request.add_unredirected_header("Authorization", authorization)
+        manager = self._manager(url)
+        sent = {**headers, **({"Authorization": authorization} if authorization else {})}
         for attempt in range(1, self._attempts):
             try:
-                response = self._send(request)
+                response = self._send(manager, method, url, sent, body, limits)
             except _PASSING:
                 self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
                 continue
@@ -126,70 +153,127 @@ class Transport:
                 return response
             self._sleep(max(asked, _FIRST_PAUSE * 2 ** (attempt - 1)))
         try:
-            return self._send(request)
+            return self._send(manager, method, url, sent, body, limits)
         except _PASSING as error:
             raise self._unreachable(url, error) from error
 
-    def _send(self, request: urllib.request.Request) -> Response:
+    def _send(
+        self,
+        manager: urllib3.PoolManager,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        limits: Limits,
+    ) -> Response:
+        begun = time.monotonic()
         try:
-            with self._opener(request).open(request, timeout=self._timeout) as answer:
-                return _response(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as refused:
-            with refused:
-                return _response(refused.code, refused.headers, refused.read())
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, _BROKEN):
-                raise error.reason from error
-            raise self._unreachable(request.full_url, error.reason) from error
-        except (ssl.SSLError, ConnectionRefusedError) as error:
-            raise self._unreachable(request.full_url, error) from error
-
-    def _opener(self, request: urllib.request.Request) -> urllib.request.OpenerDirector:
-        bypass = self._network.is_direct(request.host)
-        key = (request.host if request.host in self._network.client_certificates else "", bypass)
-        with self._opening:
-            if key not in self._openers:
-                self._openers[key] = self._open(key[0], {} if bypass else self._network.proxies)
-            return self._openers[key]
-
-    def _open(self, host: str, proxies: Mapping[str, str]) -> urllib.request.OpenerDirector:
-        return urllib.request.build_opener(
-            urllib.request.ProxyHandler(dict(proxies)),
-            urllib.request.HTTPSHandler(context=_context(self._network, host)),
+            answer = manager.request(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                retries=_REDIRECTS,
+                timeout=self._timeout,
+                preload_content=False,
+                decode_content=False,
+            )
+            content = _read(answer, url, limits, begun)
+        except _PASSING:
+            raise
+        except HTTPError as error:
+            raise self._unreachable(url, error) from error
+        return Response(
+            status=answer.status, headers={name.lower(): value for name, value in answer.headers.items()}, body=content
         )
 
-    def _unreachable(self, url: str, reason: BaseException | str) -> UnreachableError:
+    def _manager(self, url: str) -> urllib3.PoolManager:
+        """The pool of connections for an address: those of one client certificate and one proxy are together."""
+        parts = _split(url)
+        host = parts.netloc.rpartition("@")[2]
+        certified = host if host in self._network.client_certificates else ""
+        proxy = "" if self._network.is_direct(host) else self._network.proxies.get(parts.scheme, "")
+        with self._opening:
+            if (certified, proxy) not in self._managers:
+                self._managers[certified, proxy] = _open(_context(self._network, certified), proxy)
+            return self._managers[certified, proxy]
+
+    def _unreachable(self, url: str, error: BaseException) -> UnreachableError:
         host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
+        reason = _reason(error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return UnreachableError(
                 host,
                 f"its certificate is not trusted ({reason.verify_message})",
                 "name the CA bundle in SSL_CERT_FILE, or for npm in `cafile` of .npmrc",
             )
-        if isinstance(reason, TimeoutError):
+        if isinstance(reason, (TimeoutError, SilentError)) and not isinstance(error, NewConnectionError):
             return UnreachableError(host, f"no answer within {self._timeout:g} s", "check network and proxy settings")
         return UnreachableError(
             host, f"cannot be reached ({_said(reason)})", "check the name, network and proxy settings"
         )
 
 
-def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> urllib.request.Request:
+def _split(url: str) -> urllib.parse.SplitResult:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or any(sign.isspace() for sign in url):
         raise RegistryError(f'"{url}"', "is no http or https address", "correct the registry's address")
-    return urllib.request.Request(url, data=body, method=method, headers=dict(headers))  # noqa: S310
+    return parts
 
 
-def _said(reason: BaseException | str) -> str:
+def _read(answer: urllib3.BaseHTTPResponse, url: str, limits: Limits, begun: float) -> bytes:
+    """The whole body; the connection is free again afterwards, or closed."""
+    parts = bytearray()
+    for part in answer.stream(1 << 16, decode_content=False):
+        parts += part
+        if limits.bytes is not None and len(parts) > limits.bytes:
+            answer.close()
+            raise RegistryError(_place(url), f"sends more than {size(limits.bytes)}", "see that it is a registry")
+        if limits.seconds is not None and time.monotonic() - begun > limits.seconds:
+            answer.close()
+            raise UnreachableError(_place(url), f"takes longer than {limits.seconds:g} s", "try again later")
+    return bytes(parts)
+
+
+def _place(url: str) -> str:
+    """Host and path of an address: the rest may hold a secret."""
+    parts = urllib.parse.urlsplit(url)
+    return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _open(context: ssl.SSLContext, proxy: str) -> urllib3.PoolManager:
+    if context.verify_mode == ssl.CERT_NONE:
+        urllib3.disable_warnings(InsecureRequestWarning)  # the user turned the checks off
+    if not proxy:
+        return urllib3.PoolManager(ssl_context=context, maxsize=_CONNECTIONS)
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    login = urllib.parse.unquote(urllib.parse.urlsplit(address).netloc.rpartition("@")[0])
+    try:
+        return urllib3.ProxyManager(
+            address,
+            ssl_context=context,
+            proxy_ssl_context=context,
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
+            maxsize=_CONNECTIONS,
+        )
+    except (HTTPError, ValueError) as error:
+        name = _place(address)
+        raise RegistryError(name, "is no http or https proxy", "correct HTTPS_PROXY, or for npm .npmrc") from error
+
+
+def _reason(error: BaseException) -> BaseException:
+    """The error that urllib3's one stands for: its own words hold addresses of objects."""
+    inner = getattr(error, "reason", None) if isinstance(error, MaxRetryError) else None
+    inside = next((each for each in (inner, *error.args, error.__cause__) if isinstance(each, Exception)), None)
+    return _reason(inside) if inside is not None else error
+
+
+def _said(reason: BaseException) -> str:
     return str(getattr(reason, "strerror", None) or reason)
 
 
 def _either(env: Mapping[str, str], name: str) -> str:
     return env.get(name) or env.get(name.upper(), "")
-
-
-def _response(status: int, headers: Message, body: bytes) -> Response:
-    return Response(status=status, headers={name.lower(): value for name, value in headers.items()}, body=body)
 
 
 def _retry_after(response: Response) -> float:

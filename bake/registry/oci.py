@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bake.config import DOCKER_HUB, Reference, parse_reference
 from bake.errors import RegistryError
-from bake.lockfile import LockedImage
-from bake.registry.http import Network, Response, Transport, UnreachableError, network_of
+from bake.registry.http import DOCUMENT, ENDLESS, Limits, Network, Response, Transport, UnreachableError, network_of
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -32,6 +31,7 @@ MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+_ANY_IMAGE: Mapping[str, str] = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))}
 _HUB_ENDPOINT = "https://registry-1.docker.io"
 _HUB_LOGIN = "https://index.docker.io/v1/"  # Docker's key for Docker Hub in config.json and credential stores
 _CHALLENGE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -79,6 +79,10 @@ class Manifest:
     def is_index(self) -> bool:
         """Whether it lists a manifest for each platform."""
         return self.media_type in INDEX_TYPES
+
+
+Pinned: TypeAlias = tuple[str, tuple[str, ...]]
+"""An image's digest and its platforms."""
 
 
 class DockerLogins:
@@ -131,9 +135,9 @@ def load_docker_logins(env: Mapping[str, str]) -> DockerLogins:
     return DockerLogins(config if isinstance(config, dict) else {}, path=env.get("PATH", ""))
 
 
-def load_registry(env: Mapping[str, str], *, insecure: Iterable[str] = ()) -> "Registry":
+def load_registry(env: Mapping[str, str]) -> "Registry":
     """The registries as this user reaches them: docker's logins, the environment's proxies and CAs."""
-    return Registry(logins=load_docker_logins(env), network=network_of(env), insecure=insecure)
+    return Registry(logins=load_docker_logins(env), network=network_of(env))
 
 
 class Registry:
@@ -145,33 +149,29 @@ class Registry:
         logins: DockerLogins | None = None,
         network: Network | None = None,
         endpoints: Mapping[str, str] | None = None,
-        insecure: Iterable[str] = (),
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = 30.0,
         attempts: int = 4,
     ) -> None:
-        """endpoints: host -> base URL to use in its stead (a mirror). insecure: hosts with plain HTTP.
+        """endpoints: host -> base URL to use in its stead (a mirror).
 
         timeout: seconds without a byte. attempts: how often one request is sent at most.
         """
         self._logins = logins or DockerLogins({})
         self._transport = Transport(network or Network(), sleep=sleep, timeout=timeout, attempts=attempts)
         self._endpoints = endpoints or {}
-        self._insecure = frozenset(insecure)
         self._tokens: dict[tuple[str, str], str] = {}
 
     def manifest(self, reference: Reference | str) -> Manifest:
         """The manifest or index of a tag or digest, its digest verified. Raises RegistryError."""
         ref = _reference(reference)
-        accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-        response = self._call("GET", ref, f"manifests/{ref.target}", headers={"Accept": accept})
+        response = self._call("GET", ref, f"manifests/{ref.target}", headers=_ANY_IMAGE)
         return _manifest(ref, response)
 
     def digest(self, reference: Reference | str) -> str:
         """The digest that a tag points to: the index's where there is one."""
         ref = _reference(reference)
-        accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-        response = self._call("HEAD", ref, f"manifests/{ref.target}", headers={"Accept": accept})
+        response = self._call("HEAD", ref, f"manifests/{ref.target}", headers=_ANY_IMAGE)
         return response.headers.get("docker-content-digest") or self.manifest(ref).digest
 
     def platforms(self, reference: Reference | str) -> tuple[str, ...]:
@@ -179,16 +179,16 @@ class Registry:
         ref = _reference(reference)
         return self._platforms(ref, self.manifest(ref))
 
-    def image(self, reference: Reference | str) -> LockedImage:
-        """Digest and platforms, as bake.lock keeps them."""
+    def image(self, reference: Reference | str) -> Pinned:
+        """Digest and platforms."""
         ref = _reference(reference)
         manifest = self.manifest(ref)
-        return LockedImage(digest=manifest.digest, platforms=self._platforms(ref, manifest))
+        return manifest.digest, self._platforms(ref, manifest)
 
     def blob(self, reference: Reference | str, digest: str) -> bytes:
         """A blob (a config, an attestation) of the reference's repository, its digest verified."""
         ref = _reference(reference)
-        body = self._call("GET", ref, f"blobs/{digest}").body
+        body = self._call("GET", ref, f"blobs/{digest}", limits=ENDLESS).body
         if _sha256(body) != digest:
             raise RegistryError(f"{ref.name}@{digest}", "the registry sent other content", "try again")
         return body
@@ -196,16 +196,17 @@ class Registry:
     def blob_tail(self, reference: Reference | str, digest: str, count: int) -> bytes:
         """The last bytes of a blob, not verified; a registry that knows no ranges sends the whole."""
         headers = {"Range": f"bytes=-{count}"}
-        return self._call("GET", _reference(reference), f"blobs/{digest}", headers=headers).body[-count:]
-
-    def has_blob(self, reference: Reference | str, digest: str) -> bool:
-        """Whether the reference's repository has the blob."""
-        return self._exists(_reference(reference), f"blobs/{digest}")
+        blob = self._call("GET", _reference(reference), f"blobs/{digest}", headers=headers, limits=ENDLESS)
+        return blob.body[-count:]
 
     def has_manifest(self, reference: Reference | str) -> bool:
         """Whether the tag or digest is there."""
         ref = _reference(reference)
-        return self._exists(ref, f"manifests/{ref.target}")
+        try:
+            self._call("HEAD", ref, f"manifests/{ref.target}", headers=_ANY_IMAGE)
+        except NotFoundError:
+            return False
+        return True
 
     def put_manifest(self, reference: Reference | str, body: bytes, media_type: str) -> str:
         """Write a manifest under the reference's tag: this is how a tag is moved. Gives its digest."""
@@ -279,14 +280,6 @@ class Registry:
         """The authorization that requests of this kind have, once one was answered."""
         return self._tokens.get((ref.host, f"repository:{ref.repository}:{_ACTIONS.get(method, 'pull')}"), "")
 
-    def _exists(self, ref: Reference, path: str) -> bool:
-        accept = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-        try:
-            self._call("HEAD", ref, path, headers={"Accept": accept})
-        except NotFoundError:
-            return False
-        return True
-
     def _platforms(self, ref: Reference, manifest: Manifest) -> tuple[str, ...]:
         if manifest.is_index:
             listed = [each.get("platform") or {} for each in manifest.content.get("manifests") or ()]
@@ -303,6 +296,7 @@ class Registry:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        limits: Limits = DOCUMENT,
     ) -> Response:
         """One request below /v2/REPOSITORY/, with a login when the registry asks for one."""
         url = f"{self._endpoint(ref)}/v2/{ref.repository}/{path}"
@@ -310,7 +304,7 @@ class Registry:
         key = (ref.host, scope)
         for first in (True, False):
             response = self._transport.request(
-                method, url, headers=headers or {}, authorization=self._tokens.get(key, ""), body=body
+                method, url, headers=headers or {}, authorization=self._tokens.get(key, ""), body=body, limits=limits
             )
             if response.status != 401 or not first:
                 break
@@ -327,7 +321,7 @@ class Registry:
             return given.rstrip("/")
         if ref.host == DOCKER_HUB:
             return _HUB_ENDPOINT
-        return f"{'http' if ref.is_local or ref.host in self._insecure else 'https'}://{ref.host}"
+        return f"{'http' if ref.is_local else 'https'}://{ref.host}"
 
     def _authorization(self, ref: Reference, challenge: str, scope: str) -> str:
         credentials = self._logins.of(self._login_host(ref))
@@ -373,8 +367,8 @@ class Registry:
 _ACTIONS = {"PUT": "pull,push", "POST": "pull,push", "DELETE": "pull,delete"}
 
 
-Resolve = Callable[[Reference | str], LockedImage]
-"""A base image -> what bake.lock keeps of it. Raises RegistryError."""
+Resolve: TypeAlias = Callable[[Reference | str], Pinned]
+"""Raises RegistryError."""
 
 
 def engine_digests(env: Mapping[str, str], mirrors: Iterable[str], names: Sequence[str]) -> Mapping[str, str]:
@@ -412,7 +406,7 @@ def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Resolve:
 
     mirrors = tuple(mirrors)
 
-    def resolve(reference: Reference | str) -> LockedImage:
+    def resolve(reference: Reference | str) -> Pinned:
         ref = _reference(reference)
         try:
             return registry.image(ref)

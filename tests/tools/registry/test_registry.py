@@ -15,7 +15,6 @@ import pytest
 
 from bake.config import parse_reference
 from bake.errors import ConfigError, RegistryError
-from bake.lockfile import LockedImage
 from bake.registry import (
     DeniedError,
     NotFoundError,
@@ -97,9 +96,7 @@ def test_what_docker_would_not_take_is_no_reference(text: str) -> None:
 
 def test_an_image_is_locked_to_the_digest_of_its_index() -> None:
     with scripted_server(serving({"/v2/base/node/manifests/24": INDEX_ANSWER})) as server:
-        assert Registry().image(f"{server.host}/base/node:24") == LockedImage(
-            digest=digest_of(INDEX_BODY), platforms=("linux/amd64", "linux/arm/v7", "linux/arm64")
-        )
+        assert Registry().image(f"{server.host}/base/node:24") == LOCKED
 
 
 def test_the_platform_of_a_single_manifest_comes_from_its_config() -> None:
@@ -163,10 +160,8 @@ def test_a_blob_with_other_content_is_refused() -> None:
 def test_presence_is_asked_for_without_content(status: int, *, there: bool) -> None:
     with scripted_server(in_turn(Answer(status=status))) as server:
         registry = Registry()
-        assert registry.has_blob(f"{server.host}/node", DIGEST) is there
         assert registry.has_manifest(f"{server.host}/node:24") is there
         assert [(asked.method, asked.path) for asked in server.asked] == [
-            ("HEAD", f"/v2/node/blobs/{DIGEST}"),
             ("HEAD", "/v2/node/manifests/24"),
         ]
 
@@ -412,7 +407,7 @@ def hub_at(url: str, **options: Any) -> Registry:
 
 
 BASE = {"/v2/library/node/manifests/24": INDEX_ANSWER}
-LOCKED = LockedImage(digest=digest_of(INDEX_BODY), platforms=("linux/amd64", "linux/arm/v7", "linux/arm64"))
+LOCKED = (digest_of(INDEX_BODY), ("linux/amd64", "linux/arm/v7", "linux/arm64"))
 
 
 @pytest.mark.parametrize("hub", [Answer(status=0), Answer(status=429), Answer(status=401)])
@@ -487,9 +482,9 @@ def test_a_base_of_docker_hub_is_found_where_the_engine_finds_it() -> None:
     asked = subprocess.run(
         ["docker", "info", "--format", "{{json .RegistryConfig.Mirrors}}"], capture_output=True, check=True
     )
-    found = load_resolver(os.environ, json.loads(asked.stdout) or ())("node:24-slim")
-    assert {"linux/amd64", "linux/arm64"} <= set(found.platforms)
-    pinned = f"FROM docker.io/library/node:24-slim@{found.digest}\n"
+    digest, platforms = load_resolver(os.environ, json.loads(asked.stdout) or ())("node:24-slim")
+    assert {"linux/amd64", "linux/arm64"} <= set(platforms)
+    pinned = f"FROM docker.io/library/node:24-slim@{digest}\n"
     build = ["docker", "buildx", "build", "--output=type=cacheonly", "--progress=plain", "-"]
     built = subprocess.run(build, input=pinned, text=True, capture_output=True, check=False)
     assert built.returncode == 0, built.stderr

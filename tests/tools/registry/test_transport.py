@@ -10,7 +10,7 @@ import pytest
 
 from bake.errors import RegistryError
 from bake.registry import UnreachableError
-from bake.registry.http import Network, Transport, network_of
+from bake.registry.http import Limits, Network, Transport, network_of
 from tests.scripted_server import Answer, Asked, in_turn, scripted_server
 
 
@@ -103,6 +103,49 @@ def test_a_login_is_not_sent_on_to_where_a_redirect_leads() -> None:
     assert [server.asked[0].authorization, storage.asked[0].authorization] == ["Bearer secret", ""]
 
 
+def test_a_login_stays_with_a_redirect_on_the_same_host() -> None:
+    with scripted_server(in_turn(Answer(status=307, headers={"Location": "/there"}), Answer(body=b"blob"))) as server:
+        response = Transport(Network()).request("GET", f"{server.url}/here", authorization="Bearer secret")
+    assert response.body == b"blob"
+    assert [(asked.path, asked.authorization) for asked in server.asked] == [
+        ("/here", "Bearer secret"),
+        ("/there", "Bearer secret"),
+    ]
+
+
+def test_a_redirect_that_never_ends_is_reported() -> None:
+    redirect = Answer(status=307, headers={"Location": "/again"})
+    with scripted_server(in_turn(redirect)) as server, pytest.raises(UnreachableError) as caught:
+        Transport(Network(), sleep=never).request("GET", server.url)
+    assert str(caught.value) == (
+        f"{server.host}: cannot be reached (too many redirects); check the name, network and proxy settings"
+    )
+
+
+def test_requests_to_a_host_share_a_connection() -> None:
+    with scripted_server(in_turn(Answer(status=404), Answer(status=503), Answer(body=b"x"))) as server:
+        transport = Transport(Network(), sleep=lambda _: None)
+        for method in ("GET", "HEAD", "PUT", "GET", "GET"):
+            transport.request(method, server.url)
+    assert (len(server.asked), len(server.connections)) == (6, 1)
+
+
+def test_an_answer_larger_than_its_limit_is_not_taken() -> None:
+    with scripted_server(in_turn(Answer(body=b"x" * 1_001))) as server:
+        limited = Limits(bytes=1_000)
+        with pytest.raises(RegistryError) as caught:
+            Transport(Network(), sleep=never).request("GET", f"{server.url}/v2/?token=secret", limits=limited)
+        assert str(caught.value) == f"{server.host}/v2/: sends more than 1.0 kB; see that it is a registry"
+        exact = Transport(Network(), sleep=never).request("GET", server.url, limits=Limits(bytes=1_001))
+    assert len(exact.body) == 1_001
+
+
+def test_an_answer_that_takes_longer_than_its_limit_is_given_up() -> None:
+    with scripted_server(in_turn(Answer(body=b"x"))) as server, pytest.raises(UnreachableError) as caught:
+        Transport(Network(), sleep=never).request("GET", server.url, limits=Limits(seconds=0))
+    assert str(caught.value) == f"{server.host}: takes longer than 0 s; try again later"
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     if shutil.which("openssl") is None:
@@ -127,14 +170,15 @@ def test_a_certificate_of_an_unknown_authority_is_reported(certificate: tuple[Pa
     )
 
 
-@pytest.mark.parametrize("how", ["file", "text", "unverified", "environment"])
+@pytest.mark.parametrize(
+    "how", ["file", "text", "unverified", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"]
+)
 def test_a_private_authority_is_trusted_when_it_is_named(certificate: tuple[Path, Path], how: str) -> None:
     network = {
         "file": Network(ca_files=(certificate[0],)),
         "text": Network(ca_text=certificate[0].read_text()),
         "unverified": Network(verify=False),
-        "environment": network_of({"NODE_EXTRA_CA_CERTS": str(certificate[0])}),
-    }[how]
+    }.get(how) or network_of({how: str(certificate[0])})
     with scripted_server(in_turn(Answer(body=b"trusted")), certificate=certificate) as server:
         assert Transport(network, sleep=never).request("GET", server.url).body == b"trusted"
 
@@ -151,6 +195,20 @@ def test_a_proxy_is_asked_for_hosts_that_are_not_excepted() -> None:
         response = Transport(network, sleep=never).request("GET", "http://registry.example/x")
         assert response.body == b"by proxy"
         assert [asked.path for asked in proxy.asked] == ["http://registry.example/x"]
+
+
+def test_a_proxys_login_goes_to_the_proxy_alone() -> None:
+    with scripted_server(in_turn(Answer(body=b"by proxy"))) as proxy:
+        network = network_of({"HTTP_PROXY": f"bob:s%40cret@{proxy.host}"})
+        Transport(network, sleep=never).request("GET", "http://registry.example/x")
+        headers = proxy.asked[0].headers
+    assert (headers["proxy-authorization"], headers["host"]) == ("Basic Ym9iOnNAY3JldA==", "registry.example")
+
+
+def test_a_proxy_of_another_kind_is_refused_without_its_login() -> None:
+    with pytest.raises(RegistryError) as caught:
+        Transport(network_of({"ALL_PROXY": "socks5://bob:secret@127.0.0.1:9"})).request("GET", "http://a.example")
+    assert str(caught.value) == "127.0.0.1:9: is no http or https proxy; correct HTTPS_PROXY, or for npm .npmrc"
 
 
 @pytest.mark.parametrize("no_proxy", ["other.example, 127.0.0.1", ""])
