@@ -67,7 +67,7 @@ def _inputs(
         "labels": {k: v for k, v in image.labels.items() if k not in _GIT_LABELS},
         "multiline": {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
         "arguments": [s.args for s in compiled],
-        "tools": {k: v for k, v in files.items() if k.startswith("tools/") and Path(k).name in text},
+        "tools": {k: v for k, v in files.items() if k.startswith("tools/") and k.split("/")[1] in text},
         "specifications": {
             k: _specification(files[f"plan/{k}"])
             for k in _SPECIFICATION.findall(text)
@@ -87,7 +87,7 @@ def _specification(text: str) -> Any:
 
 
 def _builds(text: str, stages: Iterable[str]) -> Any:
-    """What these stages get of node_modules, of what carve.mjs reads about all stages."""
+    """What these stages get of node_modules, of what docker/carve reads about all stages."""
     given = json.loads(text)["stages"]
     return {name: given[name] for name in stages if name in given}
 

@@ -15,7 +15,7 @@ from bake.plan import Plan, Project
 from bake.workspace import shown
 
 _CARVE = "carve: "
-"""What a line of carve.mjs about a mistake begins with."""
+"""What a line of docker/carve about a mistake begins with."""
 
 
 class StepLines:
@@ -119,7 +119,7 @@ def explained(project: Project, plan: Plan, step: Step) -> BuildError:
 
 
 def _carved(said: Sequence[str]) -> BuildError:
-    """What carve.mjs found wrong, a line per mistake; the last one ends the run."""
+    """What docker/carve found wrong, a line per mistake; the last one ends the run."""
     for line in said[:-1]:
         print(f"bake: error: {line}", file=sys.stderr)
     where, _, what = said[-1].partition(": ")

@@ -16,7 +16,7 @@ from bake.engine import Configured, Launch
 from bake.errors import EngineError, UsageError
 from bake.images import Content, Item, Tally, accepted, build_first, compare_trees
 from bake.plan import TREE
-from bake.render import keeper, parse_rules, template_text
+from bake.render import keeper
 from bake.session import Context, add_plan_arguments
 from bake.table import table
 from bake.workspace import shown
@@ -68,8 +68,7 @@ def refuse(plan: "Plan", arguments: argparse.Namespace) -> None:
 
 def keepers(plan: "Plan", accept: Sequence[str] = ()) -> Mapping[str, Callable[[str], bool]]:
     """Package -> whether an image would have a file of it, and `accept` does not waive that."""
-    rules = parse_rules(template_text("docker/carve.mjs"))
-    return {o.package: _waiving(keeper(rules, o), o.package, accept) for o in plan.outputs}
+    return {o.package: _waiving(keeper(o), o.package, accept) for o in plan.outputs}
 
 
 def _waiving(keep: Callable[[str], bool], package: str, accept: Sequence[str]) -> Callable[[str], bool]:

@@ -3,7 +3,7 @@
 yarn and pnpm's `node-linker=hoisted` decide at install time where packages lie. Plans need places before: for
 layer classes, for names that nobody declares, for `bake why`. This layout gives them: everything at the root in
 the version that most ask for, other versions below who asks for them. What goes into images is found in the
-installed tree (docker/carve.mjs walks it), by Node's own rules.
+installed tree (docker/carve walks it), by Node's own rules.
 """
 
 from collections import Counter, deque

@@ -83,7 +83,7 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What of a built package goes into images: the specification that carve.mjs reads."""
+    """What of a built package goes into images: the specification that docker/carve reads."""
 
     package: str
     stage: str

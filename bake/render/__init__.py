@@ -7,7 +7,7 @@ from bake.render.files import (
     render_ignore,
     template_text,
 )
-from bake.render.kept import keeper, parse_rules
+from bake.render.kept import keeper
 from bake.render.templates import behind, changes, make_ejected, strip_header
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "changes",
     "keeper",
     "make_ejected",
-    "parse_rules",
     "render",
     "render_bake_file",
     "render_dockerfile",

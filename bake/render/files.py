@@ -7,6 +7,7 @@ import shlex
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from bake.errors import BakeError
 from bake.files import strip_credentials
 from bake.lockfile import Entry, Lock, promote
 from bake.plan import FOLDER, TREE, Image, Output, Plan, Project, home
-from bake.render.kept import glob
+from bake.render.kept import NEVER, glob, left_out
 from bake.sources import command_needs
 from bake.workspace import BESIDE, NEVER_SENT, Manager, Part, manifest_settings, staged_files
 
@@ -60,7 +61,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **{f"plan/packages/{o.name}.json": _json(_output(project, plan, o)) for o in plan.outputs},
         **_manifests(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
-        "tools/carve.mjs": template_text("docker/carve.mjs"),
+        **{f"tools/carve/{name}": template_text(f"docker/carve/{name}") for name in template_names("docker/carve")},
         **({"tools/patch.mjs": template_text("docker/patch.mjs")} if plan.patches else {}),
         **({} if plan.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),
@@ -226,12 +227,20 @@ def _hcl_map(table: Mapping[str, Any]) -> str:
     return "{\n" + "".join(f"    {hcl(k)} = {hcl(v)}\n" for k, v in table.items()) + "  }"
 
 
+def template_names(folder: str) -> tuple[str, ...]:
+    """The names of the files in a folder that ships with bake."""
+    return tuple(sorted(each.name for each in _shipped(folder).iterdir() if each.is_file()))
+
+
 def template_text(name: str) -> str:
-    """The text of a file that ships with bake: in the wheel below bake/templates, in a checkout at its root."""
+    """The text of a file that ships with bake."""
+    return _shipped(name).read_text(encoding="utf-8")
+
+
+def _shipped(name: str) -> Traversable:
+    """A file or folder that ships with bake: in the wheel below bake/templates, in a checkout at its root."""
     installed = resources.files("bake") / "templates" / name
-    if installed.is_file():
-        return installed.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / name).read_text(encoding="utf-8")
+    return installed if installed.is_file() or installed.is_dir() else Path(__file__).parents[2] / name
 
 
 def _template(project: Project, name: str) -> str:
@@ -311,7 +320,7 @@ def _secret(project: Project, name: str) -> str:
 
 
 def _layers(project: Project, plan: Plan) -> Mapping[str, Any]:
-    """What carve.mjs reads to carve node_modules."""
+    """What docker/carve reads to carve node_modules."""
     lock, walks = project.workspace.lock, plan.manager.layout == "walk"
     layers = [
         {"id": layer.id, "native": layer.native, "libc": layer.libc}
@@ -327,7 +336,7 @@ def _layers(project: Project, plan: Plan) -> Mapping[str, Any]:
 
 
 def _builds(project: Project, plan: Plan) -> Mapping[str, Any]:
-    """What carve.mjs reads to give each build its dependencies; its own names are those that no manifest declares."""
+    """What docker/carve reads to give each build its dependencies; its own names are those that nothing declares."""
     names = {s.package: project.build_names(s.package) for s in plan.stages}
     stages = {
         stage.name: {"packages": list(packages), "extra": sorted(frozenset().union(*(names[p] for p in packages)))}
@@ -354,7 +363,7 @@ def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
 
 
 def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
-    """Where carve.mjs starts when only the installed tree tells where packages lie."""
+    """Where docker/carve starts when only the installed tree tells where packages lie."""
     return {
         "packages": _everyone(project),
         "services": {s.service: s.package for s in plan.services if not s.static},
@@ -379,10 +388,11 @@ def _output(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
     return {
         "path": output.package,
         "files": list(output.files) if output.files is not None else None,
+        "never": list(NEVER),
+        "leaves": list(left_out(files=output.files, sources=output.sources)),
         "key": output.key,
         "exclude": list(output.exclude),
         **({"others": list(output.others)} if output.others else {}),
-        "sources": output.sources,
         "extra": list(output.extra),
         "main": output.imported,
         "starts": _starts(project, plan, output.package),

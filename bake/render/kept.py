@@ -1,63 +1,60 @@
-"""What of a package's folder goes into images: docker/carve.mjs's rule, for folders that it has not seen. Pure."""
+"""What of a package's folder goes into images: the rules by name. Pure."""
 
-import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
 from bake.plan import Output
 
-_LIST = r"const {name} = (\[.*?\]);"
-_ITEM = re.compile(r"'([^']*)'(?:\s*\+\s*'([^']*)')?")
+NEVER = ("node_modules", "**/.env*", "**/.npmrc", "**/.yarnrc*", "**/.git")
+"""Never in an image, whatever `files` says: node_modules comes as layers, the rest holds secrets or history."""
+
+_TOOLS = "eslint,prettier,stylelint,jest,vitest,vite,rollup,webpack,babel,postcss,tailwind,playwright,cypress"
+_BUILD_TIME = (
+    *("**/.git*", "**/.DS_Store", "**/*.log", "**/*.tsbuildinfo"),
+    *("**/{Dockerfile,docker-compose,compose}{,.*,-*}", "**/*.Dockerfile"),
+    ".{vscode,idea,husky,changeset,storybook,turbo,cache,nyc_output,github,circleci}",
+    *(".next/cache", ".dockerignore", "{package-lock,npm-shrinkwrap}.json", ".yarn"),
+    *(".pnpmfile.{cjs,mjs}", "patches/**/*.patch"),
+    "{yarn.lock,pnpm-lock.yaml,pnpm-workspace.yaml,.npmignore,.nvmrc,.node-version,.editorconfig}",
+    # documents
+    *("*.md", "*.mdx", "docs", "**/{README,CHANGELOG,CONTRIBUTING}{,.*}"),
+    # tests
+    *("**/{__tests__,__mocks__,__fixtures__,__snapshots__}", "**/*.{test,spec}.*"),
+    *("{,dist/,build/,lib/,out/,src/}{test,tests,e2e}", "**/{coverage,playwright-report,test-results}", "cypress"),
+    # tools, by name
+    "**/.{eslint,prettier,stylelint,lintstaged,commitlint,babel}{rc,ignore}{,.*}",
+    f"**/{{{_TOOLS},tsup,tsdown,turbo,commitlint,lint-staged}}{{,.*}}.{{config,workspace,setup}}.*",
+    "**/{nodemon,turbo,jsconfig,typedoc,nx,project}.json",
+)
+"""Left out when the package does not list its files. Only names with one meaning: a templates/*.md, a next.config.js, a
+knexfile.ts turned .js, a routes/test/ may be needed at run time, so they stay."""
+
+_UNLESS_SOURCES_RUN = ("**/*.{ts,tsx,mts,cts}", "**/tsconfig*.json")
+"""TypeScript, and the settings whose paths and JSX count where it is run."""
+
 _TOKEN = re.compile(r"\*\*/|\*\*|[*?{},]|[\[\]().+^$|\\]")
 _MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """The patterns of carve.mjs, under its own names."""
-
-    never: tuple[str, ...]
-    build_time: tuple[str, ...]
-    typescript: tuple[str, ...]
-    read_by_tsx: tuple[str, ...]
+def left_out(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
+    """The patterns of what stays out of images by its name."""
+    if files is not None:
+        return ()
+    return _BUILD_TIME if sources else (*_BUILD_TIME, *_UNLESS_SOURCES_RUN)
 
 
-def parse_rules(script: str) -> Rules:
-    """The pattern lists of carve.mjs's text: they stand there once, and every image is made by them.
-
-    Raises LookupError when a list is not there.
-    """
-    return Rules(
-        never=_patterns(script, "NEVER"),
-        build_time=_patterns(script, "BUILD_TIME"),
-        typescript=_patterns(script, "TYPESCRIPT"),
-        read_by_tsx=_patterns(script, "READ_BY_TSX"),
-    )
-
-
-def _patterns(script: str, name: str) -> tuple[str, ...]:
-    found = re.search(_LIST.format(name=name), script, re.S)
-    if found is None:
-        raise LookupError(f"carve.mjs has no list {name}")
-    text = re.sub(r"^\s*//.*$", "", found[1], flags=re.M)
-    return tuple(first + second for first, second in _ITEM.findall(text))
-
-
-def keeper(rules: Rules, output: Output) -> Callable[[str], bool]:
+def keeper(output: Output) -> Callable[[str], bool]:
     """A test for paths relative to the package: whether an image would have that file."""
-    never = glob(rules.never)
+    never = glob(NEVER)
     listed = glob(output.files if output.files is not None else ("**",))
-    build_time = glob(() if output.files is not None else rules.build_time)
-    typescript = glob(() if output.files is not None or output.sources else rules.typescript)
-    read_by_tsx = glob(rules.read_by_tsx if output.sources else ())
+    left = glob(left_out(files=output.files, sources=output.sources))
     excluded = glob(output.exclude)
     others = frozenset(output.others)
 
     def keeps(path: str) -> bool:
         if any(never(path[:i]) or path[:i] in others for i in (*_slashes(path), len(path))):
             return False
-        wanted = listed(path) and not excluded(path) and not typescript(path)
-        return path == "package.json" or (wanted and (not build_time(path) or read_by_tsx(path)))
+        return path == "package.json" or (listed(path) and not excluded(path) and not left(path))
 
     return keeps
 

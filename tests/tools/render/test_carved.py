@@ -1,4 +1,4 @@
-"""What bake says an image would have of a folder is what carve.mjs takes of it."""
+"""What bake says an image would have of a folder is what docker/carve takes of it."""
 
 import json
 import subprocess
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from bake.plan import Output
-from bake.render import keeper, parse_rules, template_text
+from bake.render import keeper
+from bake.render.kept import NEVER, left_out
 
-CARVE = Path(__file__).parents[3] / "docker" / "carve.mjs"
+CARVE = Path(__file__).parents[3] / "docker" / "carve" / "main.mjs"
 PATHS = (
     ".dockerignore",
     ".env",
@@ -65,12 +66,6 @@ def test_python_and_carve_choose_the_same_files(
     for path in (*PATHS, "package.json"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("{}")
-    spec = tmp_path / "spec.json"
-    spec.write_text(json.dumps({"path": "services/x", "files": files, "exclude": exclude, "sources": sources}))
-    folders = ["--tree", tmp_path / "tree", "--spec", spec, "--out", tmp_path / "out"]
-    subprocess.run([str(word) for word in ("node", CARVE, "package", *folders)], check=True)
-    root = tmp_path / "out" / "app" / "services" / "x"
-    taken = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     output = Output(
         package="services/x",
         stage="x",
@@ -82,10 +77,17 @@ def test_python_and_carve_choose_the_same_files(
         extra=(),
         imported=False,
     )
-    keeps = keeper(parse_rules(template_text("docker/carve.mjs")), output)
+    spec = {
+        "path": "services/x",
+        "files": files,
+        "exclude": exclude,
+        "never": NEVER,
+        "leaves": left_out(files=files, sources=sources),
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    folders = ["--tree", tmp_path / "tree", "--spec", tmp_path / "spec.json", "--out", tmp_path / "out"]
+    subprocess.run([str(word) for word in ("node", CARVE, "package", *folders)], check=True)
+    root = tmp_path / "out" / "app" / "services" / "x"
+    taken = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+    keeps = keeper(output)
     assert {p for p in (*PATHS, "package.json") if keeps(p)} == taken
-
-
-def test_a_script_without_the_lists_is_refused() -> None:
-    with pytest.raises(LookupError, match=r"^carve\.mjs has no list NEVER$"):
-        parse_rules("const OTHER = [];")

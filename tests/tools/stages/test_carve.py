@@ -1,4 +1,4 @@
-"""docker/carve.mjs, as a real node process on small trees."""
+"""docker/carve, as a real node process on small trees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "docker" / "carve.mjs"
+from bake.render.kept import NEVER, left_out
+
+SCRIPT = Path(__file__).parents[3] / "docker" / "carve" / "main.mjs"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 TIME = 946684800  # 2000-01-01T00:00:00Z
@@ -732,7 +734,7 @@ def test_globs_mean_what_npm_and_git_users_expect(pattern: str, yes: Iterable[st
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "usage: carve.mjs layers|package|builds --tree DIR … --out DIR"),
+        ([], "usage: main.mjs layers|package|builds --tree DIR … --out DIR"),
         (["package", "--tree", "x"], "missing --spec, --out"),
         (
             ["package", "--tree", "x", "--spec", "/nowhere.json", "--out", "y"],
@@ -801,7 +803,7 @@ def fail(command: str, arguments: Sequence[str]) -> str:
 
 
 def ask(words: Sequence[str]) -> object:
-    """The answer of carve.mjs in one node process for all tests: starting one outlasts a test."""
+    """The answer of carve in one node process for all tests: starting one outlasts a test."""
     node = carver()
     assert node.stdin is not None
     assert node.stdout is not None
@@ -814,7 +816,8 @@ def ask(words: Sequence[str]) -> object:
 def carver() -> subprocess.Popen[str]:
     program = f"""
         import {{ createInterface }} from 'node:readline';
-        import {{ glob, main }} from {json.dumps(SCRIPT.as_uri())};
+        import {{ glob }} from {json.dumps((SCRIPT.parent / "glob.mjs").as_uri())};
+        import {{ main }} from {json.dumps(SCRIPT.as_uri())};
         for await (const line of createInterface({{ input: process.stdin }})) {{
             const [command, ...words] = JSON.parse(line);
             const globbed = () => words.slice(1).filter(glob(words.slice(0, 1)));
@@ -893,7 +896,8 @@ def service_arguments(home: Path, tree: Mapping[str, str | bytes], spec: Mapping
 
 
 def package_arguments(home: Path, spec: Mapping[str, Any]) -> Sequence[str]:
-    (home / "spec.json").write_text(json.dumps(spec))
+    rules = {"never": NEVER, "leaves": left_out(files=spec["files"], sources=spec.get("sources", False))}
+    (home / "spec.json").write_text(json.dumps({**rules, **spec}))
     return ["--tree", str(home / "app"), "--spec", str(home / "spec.json"), "--out", str(home / "out")]
 
 

@@ -1,4 +1,4 @@
-"""docker/carve.mjs builds: what each build gets of an installed tree."""
+"""docker/carve builds: what each build gets of an installed tree."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""docker/carve.mjs on trees of pnpm and yarn: what it finds by walking, and the links that managers make."""
+"""docker/carve on trees of pnpm and yarn: what it finds by walking, and the links that managers make."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "docker" / "carve.mjs"
+SCRIPT = Path(__file__).parents[3] / "docker" / "carve" / "main.mjs"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
 OWN = [{"id": f"{s}{k}", "services": [s], "native": bool(k)} for s in ("a", "b") for k in ("", "-native")]
@@ -27,7 +27,7 @@ def plant(tree: Path, packages: Mapping[str, Mapping[str, Any]], links: Mapping[
 
 
 def carve(folder: Path, plan: Mapping[str, Any]) -> str:
-    """Run `carve.mjs layers`; gives what it complains of."""
+    """Run `carve layers`; gives what it complains of."""
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "layers"}
     words = ["--platform", "linux/amd64", "--libc", "glibc", *(str(w) for pair in places.items() for w in pair)]

@@ -186,8 +186,8 @@ def test_another_failure_is_no_missing_image() -> None:
             "RUN npm ci --omit=dev",
         ),
         (
-            'RUN tree=/app; [ "linux/amd64" = "linux/amd64" ] && tree=/bake/installed; node /bake/carve.mjs layers',
-            "RUN node /bake/carve.mjs layers",
+            'RUN tree=/app; [ "linux/amd64" = "linux/amd64" ] && tree=/bake/installed; node /bake/x.mjs layers',
+            "RUN node /bake/x.mjs layers",
         ),
         (
             "RUN YARN_GLOBAL_FOLDER=/y YARN_ENABLE_TELEMETRY=false yarn install --immutable",

@@ -1,4 +1,4 @@
-"""What bake tells carve.mjs of the dependencies that each build gets."""
+"""What bake tells docker/carve of the dependencies that each build gets."""
 
 import json
 from collections.abc import Mapping

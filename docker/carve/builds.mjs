@@ -1,0 +1,156 @@
+// `builds` links into /builds/STAGE what the build of a package can reach.
+import {
+  copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, symlinkSync,
+  utimesSync, writeFileSync,
+} from 'node:fs';
+import { readJson } from './errors.mjs';
+import { list } from './files.mjs';
+import { dirname, join, leaves, relative } from './paths.mjs';
+import { lookup } from './walked.mjs';
+
+/**
+ * Gives each stage the part of node_modules that it reaches, so that its files change with its own dependencies only: the
+ * root's folder as OUT/STAGE/node_modules, to be mounted, and what lies in packages' folders as OUT/STAGE/app, to be copied.
+ * The first stage gets copies, the others hard links to these, so that files take their place once. A link to a file of
+ * the tree, which a lower layer has, would make overlayfs copy that up: four times as slow as a copy.
+ */
+export function carveBuilds({ tree, plan: planFile, out }) {
+  const { packages, stages, lockfile } = readJson(planFile);
+  const members = new Set(packages);
+  const items = packages.flatMap((path) => [...itemsIn(tree, join(path, 'node_modules'))]);
+  const usersOf = stageUsers(tree, items, { members, stages });
+  const uses = items.map((item) => ({ item, users: usersOf(item) }));
+  const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
+  const copies = new Map();
+  for (const [name, stage] of Object.entries(stages)) {
+    for (const folder of ['node_modules', 'app']) mkdirSync(join(out, name, folder), { recursive: true });
+    const mine = uses.filter(({ users }) => users.has(name)).map(({ item }) => item);
+    for (const item of mine) {
+      const to = join(out, name, item.path.startsWith('node_modules/') ? '' : 'app');
+      placeItem(item, copies.get(item) ?? tree, to, copies.has(item) ? linkFile : copyFile);
+      copies.set(item, copies.get(item) ?? to);
+    }
+    if (lock) writeFileSync(join(out, name, 'app', lockfile), lockOf(lock, new Set(['', ...stage.packages, ...mine.map(({ path }) => path)])));
+  }
+}
+
+/**
+ * A lockfile of these places only. Next.js takes the folder of a lockfile for the workspace's root, Nx reads it: there must be
+ * one. Of pnpm's and yarn's, which name no places, the head is kept.
+ */
+function lockOf(text, paths) {
+  if (!text.startsWith('{')) return text.slice(0, text.indexOf('\n\n') + 1);
+  const lock = JSON.parse(text);
+  const kept = Object.entries(lock.packages).filter(([path]) => paths.has(path));
+  return `${JSON.stringify({ ...lock, packages: Object.fromEntries(kept) }, null, 2)}\n`;
+}
+
+/**
+ * What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's, {path, made} for what a script made
+ * beside packages (.prisma). Files beside packages (.package-lock.json, .modules.yaml) tell of the whole installation: no build
+ * reads them, and every update changes them.
+ */
+function* itemsIn(tree, folder) {
+  for (const each of list(join(tree, folder))) {
+    const path = join(folder, each.name);
+    if (each.isSymbolicLink()) yield { path, link: join(folder, readlinkSync(join(tree, path))) };
+    else if (each.name === '.pnpm') yield* storeItems(tree, path);
+    else if (each.isDirectory() && (each.name === '.bin' || each.name.startsWith('@'))) yield* itemsIn(tree, path);
+    else if (each.isDirectory() && each.name.startsWith('.')) yield { path, made: true };
+    else if (each.isDirectory()) {
+      yield { path };
+      yield* itemsIn(tree, join(path, 'node_modules'));
+    }
+  }
+}
+
+/** pnpm's store has a directory per package, with links to its dependencies; they belong together. */
+function* storeItems(tree, store) {
+  for (const each of list(join(tree, store))) {
+    const path = join(store, each.name);
+    if (each.name === 'node_modules') yield* itemsIn(tree, path);
+    else if (each.isDirectory()) yield { path, store: true };
+  }
+}
+
+/** item -> the stages that need it. */
+function stageUsers(tree, items, { members, stages }) {
+  const units = new Map(items.filter(({ link, made }) => !link && !made).map(({ path }) => [path, new Set()]));
+  const unitOf = (path) => (path === '.' || units.has(path) || members.has(path) ? path : unitOf(dirname(path)));
+  const steps = buildSteps(tree, members);
+  const types = list(join(tree, 'node_modules/@types')).map(({ name }) => `@types/${name}`); // TypeScript reads all of them
+  for (const [stage, { packages, extra }] of Object.entries(stages)) {
+    for (const path of reachable(['', ...packages], [...types, ...extra], steps)) units.get(unitOf(path))?.add(stage);
+  }
+  const having = (member) => new Set(Object.keys(stages).filter((stage) => stages[stage].packages.includes(member)));
+  return ({ path, link, made }) => {
+    if (made) return new Set(Object.keys(stages));
+    const home = path.slice(0, path.indexOf('node_modules')).replace(/\/$/, '');
+    if (home) return link ? having(home) : units.get(path);
+    const target = link ? unitOf(link) : path;
+    return members.has(target) ? having(target) : units.get(target) ?? new Set();
+  };
+}
+
+/** Every installed package that the steps lead to from some packages; workspace packages on the way are not followed. */
+function reachable(starts, extra, steps) {
+  const seen = new Set();
+  const queue = starts.flatMap((path) => [...steps(path), ...steps(path, extra)]);
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    queue.push(...steps(path));
+  }
+  return seen;
+}
+
+/** path of a package -> the packages that it finds under the names of its dependencies, or under other names. */
+function buildSteps(tree, members) {
+  const known = new Map();
+  const root = realpathSync(tree);
+  const realOf = (place) => relative(root, realpathSync(join(root, place)));
+  const found = (path, names) => names.map((name) => lookup(tree, path, name)).filter((place) => place && existsSync(join(tree, place)))
+    .map(realOf).filter((real) => !leaves(real) && !members.has(real));
+  const look = (path) => {
+    const file = join(tree, path, 'package.json');
+    const manifest = existsSync(file) ? readJson(file) : {};
+    const tables = [manifest.dependencies, manifest.optionalDependencies, manifest.peerDependencies];
+    if (members.has(path)) tables.push(manifest.devDependencies);
+    return found(path, tables.flatMap((table) => Object.keys(table ?? {})));
+  };
+  return (path, names) => (names ? found(path, names) : known.get(path) ?? known.set(path, look(path)).get(path));
+}
+
+/** Puts an item of the tree at `from` below `to`; `place` puts each of its files there. */
+function placeItem({ path, link, store, made }, from, to, place) {
+  mkdirSync(join(to, dirname(path)), { recursive: true });
+  if (link) symlinkSync(readlinkSync(join(from, path)), join(to, path));
+  else placeTree(join(from, path), join(to, path), place, (below) => store || made || below !== 'node_modules');
+}
+
+function placeTree(from, to, place, enters, below = '') {
+  mkdirSync(join(to, below), { recursive: true });
+  for (const each of readdirSync(join(from, below), { withFileTypes: true })) {
+    const path = join(below, each.name);
+    if (each.isSymbolicLink()) symlinkSync(readlinkSync(join(from, path)), join(to, path));
+    else if (each.isFile()) place(join(from, path), join(to, path));
+    else if (each.isDirectory() && enters(path)) placeTree(from, to, place, enters, path);
+  }
+}
+
+/** A copy with mode and time: `tsc -b` builds again what is older than the package.json files that it looked at. */
+function copyFile(from, to) {
+  copyFileSync(from, to);
+  const { atime, mtime } = lstatSync(from);
+  utimesSync(to, atime, mtime);
+}
+
+/** A copy where a link cannot be: file systems limit how many a file may have. */
+function linkFile(from, to) {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (!['EMLINK', 'EPERM', 'EXDEV'].includes(error.code)) throw error;
+    copyFile(from, to);
+  }
+}

@@ -1,0 +1,93 @@
+// Walking, copying and normalising files.
+import {
+  chmodSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readlinkSync, rmSync, rmdirSync, symlinkSync,
+  utimesSync, writeFileSync,
+} from 'node:fs';
+import { ancestors, compare, dirname, isAbsolute, join, leaves, relative } from './paths.mjs';
+
+const TIME = 946684800; // 2000-01-01T00:00:00Z in seconds
+
+/** Every file and link below a directory, sorted, as paths relative to it. */
+export function walk(directory, enters, below = '') {
+  return list(join(directory, below)).flatMap((each) => {
+    const path = join(below, each.name);
+    if (!each.isDirectory()) return [path];
+    return enters(path) ? walk(directory, enters, path) : [];
+  });
+}
+
+export function list(directory) {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).sort((a, b) => compare(a.name, b.name));
+  } catch (error) {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Brings a directory to its place, in place when it was moved there: what is not kept goes, the rest is normalised. */
+export function carveDirectory(job, below = '') {
+  const { from, to, keeps, enters } = job;
+  const size = { bytes: 0, files: 0, links: 0 };
+  if (from !== to) mkdirSync(join(to, below), { recursive: true });
+  for (const each of readdirSync(join(from, below), { withFileTypes: true })) {
+    const path = join(below, each.name);
+    if (each.isDirectory() ? enters(path) : keeps(path)) add(size, carveOne(job, path, each));
+    else if (from === to) rmSync(join(to, path), { recursive: true });
+  }
+  if (below && !size.files && !size.links) rmdirSync(join(to, below));
+  else stamp(join(to, below), 0o755);
+  return size;
+}
+
+function carveOne(job, path, kind) {
+  if (kind.isDirectory()) return carveDirectory(job, path);
+  if (kind.isSymbolicLink()) return carveLink(job, path);
+  return kind.isFile() ? carveFile(job, path) : {};
+}
+
+function carveFile({ from, to, executables }, path) {
+  const [source, target] = [join(from, path), join(to, path)];
+  const { mode, size } = lstatSync(source);
+  const wanted = mode & 0o111 || executables?.has(path) ? 0o755 : 0o644;
+  if (source !== target) copyFileSync(source, target); // with its mode
+  if ((mode & 0o7777) !== wanted) chmodSync(target, wanted);
+  utimesSync(target, TIME, TIME);
+  return { bytes: size, files: 1 };
+}
+
+/** A link that leaves the tree (node-gyp's python3) would dangle in the image. */
+function carveLink({ tree, from, to, home }, path) {
+  const target = readlinkSync(join(from, path));
+  const [here, there] = [dirname(join(home, path)), isAbsolute(target) ? target : join(dirname(join(home, path)), target)];
+  rmSync(join(to, path), { force: true });
+  if (leaves(relative(tree, there))) return {};
+  writeLink(join(to, path), relative(here, there));
+  return { links: 1 };
+}
+
+function add(size, { bytes = 0, files = 0, links = 0 }) {
+  size.bytes += bytes;
+  size.files += files;
+  size.links += links;
+}
+
+export function makeParents(root, path, directories) {
+  mkdirSync(join(root, dirname(path)), { recursive: true });
+  for (const each of ancestors(path)) directories.add(each);
+}
+
+export function writeLink(path, target) {
+  symlinkSync(target, path);
+  lutimesSync(path, TIME, TIME);
+}
+
+export function writeStamped(path, text) {
+  writeFileSync(path, text);
+  stamp(path, 0o644);
+}
+
+export function stamp(path, mode) {
+  chmodSync(path, mode);
+  utimesSync(path, TIME, TIME);
+}
