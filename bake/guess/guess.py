@@ -13,11 +13,8 @@ from bake.guess.candidates import all_in_one, composed, scripted, slug, supervis
 from bake.guess.dockerfiles import (
     ORCHESTRATES,
     Dockerfile,
-    Start,
     build_arguments,
     parse_dockerfile,
-    platform_of,
-    start_of,
 )
 from bake.guess.facts import PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend, find_frontend
@@ -25,6 +22,7 @@ from bake.guess.ports import HTTP, OPEN_PORT, PRODUCTION, find_health, find_port
 from bake.lockfile import ScriptAdvice, advise, unheeded
 from bake.plan import closure
 from bake.semver import satisfies
+from bake.sources import Start, platform_of, start_of
 from bake.workspace import Package, Workspace
 
 DEFAULT_NODE = 24

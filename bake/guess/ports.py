@@ -3,9 +3,10 @@
 import posixpath
 import re
 
-from bake.guess.dockerfiles import Start, parse_compose, parse_dockerfile
+from bake.guess.dockerfiles import parse_compose, parse_dockerfile
 from bake.guess.facts import PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend
+from bake.sources import Start
 
 HTTP = frozenset(
     {

@@ -15,6 +15,7 @@ from bake.config import Dependency, Health, Smoke, words
 from bake.engine import Configured, Launch, Process, State
 from bake.errors import BakeError, EngineError
 from bake.plan import TREE, Image
+from bake.shell import AROUND
 from bake.workspace import shown
 
 EMULATED = 6
@@ -32,7 +33,6 @@ _CALM = 0.02
 _POLL = 0.1
 """Seconds between looks at a container; scaled like every other time, for the looks cost the machine too."""
 
-_WRAPPERS = frozenset({"sh", "bash", "dash", "ash", "npm", "npx", "yarn", "pnpm", "tini", "dumb-init"})
 _LOG_LINES = 20
 
 
@@ -389,7 +389,7 @@ def _judge_process(trial: Trial, seen: Observed) -> list[Finding]:
         return []
     first = posixpath.basename(_shown(seen.process.line).split(" ")[0])
     # The image runs the right words; another line means that the program set its own title.
-    if first.rstrip(":") not in _WRAPPERS:
+    if first.rstrip(":") not in AROUND:
         return []
     return [Finding(check="process", what=f"PID 1 is `{seen.process.line}`, not `{wanted}`")]
 
@@ -406,7 +406,7 @@ def same_command(line: str, command: Sequence[str]) -> bool:
     name = posixpath.basename(command[0])
     parts = _shown(line).split(" ")
     first = posixpath.basename(parts[0])
-    if first in _WRAPPERS and first != name:
+    if first in AROUND and first != name:
         return False
     return any(posixpath.basename(p) == name and " ".join(parts[i + 1 :]) == rest for i, p in enumerate(parts))
 

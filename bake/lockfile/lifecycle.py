@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bake.lockfile.lockfile import Entry, Lock
 from bake.semver import satisfies
+from bake.shell import parse_call, parse_line
 
 _WITHOUT = {
     # Their binaries are packages of their own, one per platform; the script only checks or links.
@@ -72,7 +73,8 @@ def _verdict(entry: Entry) -> str:
 LIFECYCLE = ("preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare")
 """Scripts of the workspace's own packages that an install runs. Source: docs.npmjs.com/cli/using-npm/scripts."""
 
-_RUN = re.compile(r"(?:npm|pnpm|yarn|bun)\s+(?:run(?:-script)?\s+)?(?:(?:-s|--silent)\s+)?([\w:.-]+)")
+_DEEPEST = 6
+"""Scripts that call scripts: further down is a cycle."""
 _NEEDLESS = re.compile(
     # For developers: git's hooks, checks of their tools, browsers of tests.
     r"husky|lefthook|simple-git-hooks|git-hooks|hooksPath|pre-commit|commitlint|lint-staged|^git\b|only-allow|is-ci\b"
@@ -87,12 +89,12 @@ _NEEDLESS = re.compile(
 
 def steps(scripts: Mapping[str, str], name: str, depth: int = 0) -> Iterator[str]:
     """Yield the simple commands of a script, those of scripts that it runs in their places."""
-    for step in re.split(r"\s*(?:&&|\|\||;|\n)\s*", scripts.get(name, "").strip()):
-        run = _RUN.fullmatch(step)
-        if run and run[1] in scripts and depth < 6:
-            yield from steps(scripts, run[1], depth + 1)
-        elif step:
-            yield step
+    for step in parse_line(scripts.get(name, "")):
+        call = parse_call(step.words)
+        if call and call.name in scripts and not (call.packages or call.arguments or call.every) and depth < _DEEPEST:
+            yield from steps(scripts, call.name, depth + 1)
+        else:
+            yield step.text
 
 
 def unheeded(scripts: Mapping[str, str], build: str = "") -> tuple[tuple[str, str], ...]:

@@ -2,13 +2,15 @@
 
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.mentions import load_mentions, script_words
+from bake.sources.needs import command_binaries, command_needs
 from bake.sources.programs import Program, identity, parse_programs
 from bake.sources.scan import package_name
-from bake.sources.start import command_binaries, command_needs
+from bake.sources.start import Start, platform_of, start_of, with_defaults
 
 __all__ = [
     "Import",
     "Program",
+    "Start",
     "Undeclared",
     "command_binaries",
     "command_needs",
@@ -18,6 +20,9 @@ __all__ = [
     "load_mentions",
     "package_name",
     "parse_programs",
+    "platform_of",
     "script_words",
+    "start_of",
     "undeclared",
+    "with_defaults",
 ]

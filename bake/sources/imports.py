@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 from weakref import WeakKeyDictionary
 
 from bake.sources.files import Scans, load_sources
+from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.sources.scan import Found, package_name, scan
-from bake.sources.start import Needs, command_binaries, command_needs
 from bake.workspace import Package, TsConfigs, Workspace
 
 __all__ = [

@@ -4,13 +4,11 @@ import configparser
 import dataclasses
 import posixpath
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-_STEPS = re.compile(r"\s*(?:&&|\|\||;|\n)\s*")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+from bake.shell import Call, parse_call, parse_line, split_words, unwrap
+
 _SCRIPT = re.compile(r"\.(?:[cm]?[jt]sx?|py|sh|json)$")
-_WRAPPERS = frozenset({"exec", "env", "nice", "tini", "dumb-init", "--", "npx"})
 _FOLDERS = frozenset({"dist", "build", "out", "public"})
 """Words that name a folder of files to serve, not a subcommand."""
 
@@ -34,10 +32,9 @@ def identity(program: Program, root: str, packages: Iterable[str], scripts: Mapp
     `node services/x/dist/server.js` in /app and `node dist/server.js` in /app/services/x are the same. scripts: package
     path or name -> its npm scripts, so that `npm run start --workspace x` is what that script runs.
     """
-    words, directory = _simple(program.words, program.directory)
-    if words and words[0] in ("npm", "pnpm", "yarn") and (found := _script(words, directory, root, scripts)):
-        inner = Program(name=program.name, words=tuple(shlex.split(found[0])), directory=found[1])
-        return identity(inner, root, packages, {})
+    words, directory = plain_command(program.words, program.directory)
+    if (call := parse_call(words)) and (found := _called(call, directory, root, scripts)):
+        return identity(Program(name=program.name, words=found[0], directory=found[1]), root, packages, {})
     members = tuple(packages)
     for word in words[1:]:
         if path := _inside(word, directory, root, members):
@@ -47,49 +44,28 @@ def identity(program: Program, root: str, packages: Iterable[str], scripts: Mapp
     return posixpath.relpath(posixpath.join(directory, script), root) if script else name
 
 
-def _simple(words: Sequence[str], directory: str) -> tuple[tuple[str, ...], str]:
+def plain_command(words: Sequence[str], directory: str) -> tuple[tuple[str, ...], str]:
     """The command behind shells, assignments and wrappers, and where it starts."""
-    rest = list(words)
-    while rest:
-        if (
-            posixpath.basename(rest[0]) in ("sh", "bash", "ash", "dash")
-            and len(rest) > 2
-            and re.fullmatch(r"-\w*c", rest[1])
-        ):
-            return _last_step(rest[2], directory)
-        if not (_ASSIGNMENT.match(rest[0]) or posixpath.basename(rest[0]) in _WRAPPERS):
-            break
-        rest.pop(0)
-    return tuple(rest), directory
+    found = unwrap(words)
+    while found.line:
+        steps = parse_line(found.line)
+        for step in steps[:-1]:
+            if step.words[0] == "cd" and len(step.words) == 2:
+                directory = posixpath.normpath(posixpath.join(directory, step.words[1]))
+        found = unwrap(steps[-1].words if steps else ())
+    return found.words, directory
 
 
-def _last_step(text: str, directory: str) -> tuple[tuple[str, ...], str]:
-    """The last command of a shell line, after the `cd` before it."""
-    *before, last = _STEPS.split(text.strip())
-    for step in before:
-        if found := re.fullmatch(r"cd\s+(\S+)", step):
-            directory = posixpath.normpath(posixpath.join(directory, found[1].strip("'\"")))
-    return _simple(_split(last), directory)
-
-
-def _split(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text, comments=True))
-    except ValueError:
-        return tuple(text.split())
-
-
-def _script(
-    words: Sequence[str], directory: str, root: str, scripts: Mapping[str, Mapping[str, str]]
-) -> tuple[str, str] | None:
-    """The text of the npm script that the words run, and its package's folder."""
-    line = " ".join(words)
-    named = re.search(r"(?:--workspace[= ]|-w[= ]?|--prefix[= ]|--filter[= ]|\bworkspace )(\S+)", line)
-    package = posixpath.normpath(named[1]) if named else posixpath.relpath(directory, root)
-    plain = [w for w in words[1:] if not w.startswith("-") and w not in ("run", "workspace", named[1] if named else "")]
-    text = scripts.get(package, {}).get(plain[0] if plain else "start")
-    folder = next((p for p in scripts if scripts[p] is scripts.get(package) and not p.startswith("@")), package)
-    return (text, posixpath.join(root, folder)) if text else None
+def _called(
+    call: Call, directory: str, root: str, scripts: Mapping[str, Mapping[str, str]]
+) -> tuple[tuple[str, ...], str] | None:
+    """The words of the script or command that is asked for, and where it starts."""
+    named = call.packages[0] if call.packages else posixpath.relpath(directory, root)
+    table = scripts.get(named, {})
+    folder = next((p for p in scripts if scripts[p] is scripts.get(named) and not p.startswith("@")), named)
+    if text := table.get(call.name):
+        return ("sh", "-c", text), posixpath.join(root, folder)
+    return ((call.name, *call.arguments), directory) if call.verb == "exec" or call.maybe else None
 
 
 def _inside(word: str, directory: str, root: str, packages: Sequence[str]) -> str:
@@ -111,7 +87,7 @@ def parse_programs(path: str, text: str, directory: str) -> tuple[Program, ...]:
         return _supervisord(text, directory)
     if posixpath.basename(path).startswith("Procfile"):
         found = re.findall(r"^([\w-]+):\s*(.+)$", text, re.M)
-        return tuple(Program(name=n, words=_split(c), directory=directory) for n, c in found)
+        return tuple(Program(name=n, words=split_words(c), directory=directory) for n, c in found)
     if re.search(r"\.[cm]?[jt]s$", path):
         return _javascript(text, directory)
     if text.startswith("#!") and re.search(r"^#!.*\b(?:ba|da|a)?sh\b", text):
@@ -130,7 +106,7 @@ def _supervisord(text: str, directory: str) -> tuple[Program, ...]:
     return tuple(
         Program(
             name=section.removeprefix("program:"),
-            words=_split(parser.get(section, "command")),
+            words=split_words(parser.get(section, "command")),
             directory=parser.get(section, "directory", fallback=directory),
         )
         for section in sections
@@ -151,9 +127,9 @@ def _js_program(block: str, directory: str) -> Program | None:
     command = fields.get("command") or fields.get("cmd") or fields.get("script") or fields.get("exec") or ()
     if not command:
         return None
-    words = _split(command[0]) if len(command) == 1 else command
+    words = split_words(command[0]) if len(command) == 1 else command
     args = fields.get("args", ())
-    words = (*words, *(_split(args[0]) if len(args) == 1 else args))
+    words = (*words, *(split_words(args[0]) if len(args) == 1 else args))
     words = ("node", *words) if "script" in fields and "command" not in fields else words
     cwd = (fields.get("cwd") or fields.get("directory") or (".",))[0]
     return Program(
@@ -178,7 +154,7 @@ def _shell(name: str, text: str, directory: str) -> tuple[Program, ...]:
         if step := re.fullmatch(r"cd\s+(\S+)", line):
             directory = posixpath.normpath(posixpath.join(directory, step[1].strip("'\"")))
         elif (line.endswith("&") and not line.endswith("&&")) or line.startswith("exec "):
-            inner, where = _last_step(line.strip("()& "), directory)
+            inner, where = plain_command(("sh", "-c", line.strip("()& ")), directory)
             if inner and not inner[0].startswith(('"$', "$")):
                 found.append(Program(name=name, words=inner, directory=where))
     return tuple(found)

@@ -1,377 +1,230 @@
-"""What a process's command needs beside Node: the dependencies whose binaries and preloads it names."""
+"""The plain process behind a start command: seen through wrappers, shells, scripts and other packages. Pure."""
 
+import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from posixpath import normpath
-from typing import Final
+from dataclasses import dataclass, replace
 
-from bake.sources.scan import package_name
-from bake.workspace import Package, Workspace
+from bake.shell import KEYWORDS, Call, Step, parse_call, parse_line, split_words, unwrap
+from bake.workspace import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What a command starts.
+class Start:
+    """How a process is started. reason: why it could not be told, "" when it could.
 
-    packages: names of the dependencies that it needs. unknown: binaries that neither a base image nor the
-    lockfile has. tools: package managers that have to be in the image. files: scripts of the package itself.
+    before: what ran first in the same script. static: it only serves files. package: the path of the package that it
+    was handed on to, None for the one that was asked about.
     """
 
-    packages: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    before: tuple[str, ...] = ()
+    reason: str = ""
+    static: bool = False
+    package: str | None = None
 
 
-def command_binaries(workspace: Workspace, package_path: str, command: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the dependencies that a command needs: ("tsx", "src/worker.ts") -> ("tsx",)."""
-    return command_needs(workspace, package_path, command).packages
+_SEVERAL = frozenset(
+    {"concurrently", "npm-run-all", "npm-run-all2", "run-p", "run-s", "wireit", "lerna", "turbo", "nx", "pm2", "wsrun"}
+)
+_DEVELOPMENT = frozenset(
+    {
+        *(
+            "vite",
+            "ng",
+            "webpack",
+            "webpack-dev-server",
+            "react-scripts",
+            "react-app-rewired",
+            "rsbuild",
+            "rspack",
+            "craco",
+            "parcel",
+            "rollup",
+            "esbuild",
+            "tsc",
+        ),
+        *("expo", "electron", "electron-forge", "tauri", "plasmo", "storybook", "start-storybook", "vue-cli-service"),
+        *("docker", "docker-compose", "make", "jest", "vitest", "mocha", "playwright", "cypress", "eslint", "echo"),
+        *("docusaurus", "vitepress", "gatsby", "ember", "tsup", "lb-tsc", "swc", "open", "rimraf", "cpx", "cp", "rm"),
+        *("nodemon", "ts-node-dev", "tsnd", "web-dev-server", "wds", "lite-server"),
+    }
+)
+_PLATFORMS = {"func": "Azure Functions", "swa": "Azure Static Web Apps", "wrangler": "Cloudflare Workers"}
+_PLATFORMS |= {"serverless": "the Serverless framework", "sls": "the Serverless framework", "sam": "AWS SAM"}
+_PLATFORMS |= {"expo": "a mobile app", "electron": "a desktop app", "netlify": "Netlify", "vercel": "Vercel"}
+_DEV_WORDS = frozenset({"watch", "--watch", "dev", "develop", "--dev", "--inspect", "--inspect-brk"})
+_FILE_SERVERS = frozenset({"serve", "http-server", "sirv", "live-server", "nginx", "caddy", "httpd"})
+_DEEPEST = 7
+"""Scripts that call scripts: further down is a cycle."""
 
 
-def command_needs(workspace: Workspace, package_path: str, command: Sequence[str]) -> Needs:
-    """Return what a command of a package needs, through wrappers (`tini --`, `sh -c`) and npm scripts."""
-    reader = _Reader(workspace, workspace.package(package_path))
-    reader.read(tuple(command))
-    return Needs(
-        packages=tuple(sorted(reader.packages)),
-        unknown=tuple(sorted(reader.unknown)),
-        tools=tuple(sorted(reader.tools)),
-        files=tuple(dict.fromkeys(reader.files)),
+def start_of(text: str | Sequence[str], package: Package, packages: Sequence[Package] = (), depth: int = 0) -> Start:
+    """The plain process behind a script or command.
+
+    packages: the workspace's, for `npm start --workspace=x`.
+    """
+    return (
+        _of_line(text, package, packages, depth)
+        if isinstance(text, str)
+        else _of(tuple(text), package, packages, depth)
     )
 
 
-_SHELLS: Final = frozenset({"ash", "bash", "dash", "sh"})
-# Each takes options, then a command; the options listed take a value.
-_WRAPPERS: Final = {
-    "catatonit": (),
-    "chroot": (),
-    "dumb-init": ("-r", "--rewrite"),
-    "exec": ("-a",),
-    "nice": ("-n",),
-    "nohup": (),
-    "stdbuf": ("-i", "-o", "-e"),
-    "time": (),
-    "tini": ("-p", "-e"),
-    "command": (),
-    "cross-env": (),
-    "cross-env-shell": (),
-    "dotenv": ("-e", "-c", "-v", "-p"),
-    "dotenvx": ("-f", "-e"),
-    "env-cmd": ("-f", "-e", "-r"),
-}
-# Node with another loader: they take node's options.
-_RUNNERS: Final = frozenset(
-    {
-        "babel-node",
-        "esno",
-        "esr",
-        "nodemon",
-        "pm2-runtime",
-        "ts-node",
-        "ts-node-dev",
-        "ts-node-esm",
-        "tsx",
-        "vite-node",
-    }
+def _of_line(text: str, package: Package, packages: Sequence[Package], depth: int) -> Start:
+    steps = parse_line(text)
+    if not steps:
+        return Start(reason="it names no process")
+    cut = 1 + max((at for at, step in enumerate(steps[:-1]) if step.joint in {"&&", ";", "\n"}), default=-1)
+    before, last = steps[:cut], steps[cut]
+    if _is_program(steps, steps[cut:]):
+        return Start(reason=f"`{text.strip()}` is a shell's program")
+    start = _of(last.words, package, packages, depth)
+    if start.words and not start.static and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
+        line = " ".join(w if "$" in w else shlex.quote(w) for w in start.words)
+        start = replace(start, words=("sh", "-c", f"exec {line}"))
+    first = tuple(step.text for step in before if not _prepares(step))
+    start = replace(start, before=(*first, *start.before))
+    folder = _folder(before)
+    return _inside(folder, start) if folder and start.words and not start.static else start
+
+
+def _is_program(steps: Sequence[Step], last: Sequence[Step]) -> bool:
+    """Whether a line does more than one thing after another: only a shell can tell what it becomes."""
+    ends = all(step.words[0] in {"exit", "true", ":"} for step in last[1:])
+    several = any(step.joint in {"&", "|&", ";;"} or step.words[0] in KEYWORDS for step in steps)
+    piped = any(step.joint == "|" for step in last)
+    return several or piped or not ends or "$(" in last[0].text or "`" in last[0].text
+
+
+def with_defaults(text: str) -> str:
+    """`${PORT:-3001}` as `3001`: what a script takes when nobody says otherwise, an image can say."""
+    return re.sub(r"\$\{\w+:?-([^{}$]*)\}", r"\1", text)
+
+
+def _folder(steps: Iterable[Step]) -> str:
+    """The folder of the package that steps went into with `cd`, "" for none or one outside."""
+    moves = [step.words[1] for step in steps if step.words[0] == "cd" and len(step.words) == 2]
+    folder = posixpath.normpath(posixpath.join("", *moves)) if moves else "."
+    return "" if folder.startswith(("/", "..", ".")) or "$" in folder else folder
+
+
+def _inside(folder: str, start: Start) -> Start:
+    """The process started in a folder of the package; images start in the package's own."""
+    if start.words[:2] == ("sh", "-c"):
+        return replace(start, words=("sh", "-c", f"cd {shlex.quote(folder)} && {start.words[2]}"))
+    return replace(start, words=("sh", "-c", f"cd {shlex.quote(folder)} && exec {shlex.join(start.words)}"))
+
+
+_BUILD_TOOLS = frozenset(
+    {"tsc", "rimraf", "rm", "mkdir", "cp", "cd", "echo", "nest", "tsup", "lb-tsc", "set", "export"}
 )
-_RUNNER_VERBS: Final = frozenset({"inspect", "start", "watch"})
-_NODE_PRELOADS: Final = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader"})
-_NODE_TEXTS: Final = frozenset({"-e", "--eval", "-p", "--print"})
-# Options of node, or of what runs like it (--exec is nodemon's), that take a value.
-_NODE_VALUES: Final = _NODE_PRELOADS | {
-    "-C",
-    "--conditions",
-    "--env-file",
-    "--env-file-if-exists",
-    "--exec",
-    "-P",
-    "--project",
-    "--run",
-    "--tsconfig",
-}
-# In every base image: the shell's own words and coreutils.
-_PRESENT_WORDS = """
-. : [ awk basename break cat cd chmod chown continue cp cut date dirname echo eval exit export false
-find grep gunzip gzip hash head hostname id kill ln local ls mkdir mktemp mv printf pwd read
-readlink return rm rmdir sed set shift sleep sort source stat tail tar tee test touch tr trap true
-type ulimit umask uname uniq unset wait wc which xargs
-"""
-_PRESENT: Final = frozenset(_PRESENT_WORDS.split())
-_KEYWORDS: Final = frozenset({"!", "do", "elif", "else", "if", "then", "until", "while", "{", "}", "fi", "done"})
-_ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.S)
-_SCRIPT: Final = re.compile(r"\.[cm]?[jt]sx?$")
-_IN_MODULES: Final = re.compile(r"(?:^|/)node_modules/((?:@[^/]+/)?[^/.][^/]*)/")
-_ODD: Final = {"tsc": "typescript", "tsserver": "typescript"}  # commands that their packages' names do not tell
-_DEEPEST: Final = 8  # scripts that call scripts: further down is a cycle
 
 
-class _Reader:
-    """Reads commands and gathers what they need."""
-
-    def __init__(self, workspace: Workspace, package: Package) -> None:
-        self.workspace, self.package = workspace, package
-        self.packages: set[str] = set()
-        self.unknown: set[str] = set()
-        self.tools: set[str] = set()
-        self.files: list[str] = []
-        self.depth = 0
-        self.elsewhere = False
-        """Whether it has left the package's folder, which files are relative to."""
-
-    def read(self, words: tuple[str, ...]) -> None:
-        """Read one command, words as the kernel or a shell would get them."""
-        while words and (setting := _ASSIGNMENT.fullmatch(words[0])):
-            if setting[1] == "NODE_OPTIONS":
-                self._node(_words(setting[2]))
-            words = words[1:]
-        if not words or words[0].startswith("$") or not words[0]:
-            return
-        path, rest = words[0], words[1:]
-        name = path.rpartition("/")[2]
-        if "/" in path and "node_modules/.bin/" not in path and not path.startswith(("/bin/", "/usr/")):
-            self._file(path)
-        else:
-            self._start(name, rest)
-
-    def _start(self, name: str, rest: tuple[str, ...]) -> None:
-        if name in {"cd", "pushd"}:
-            self.elsewhere = True
-        elif name == "node":
-            self._node(rest)
-        elif name in _SHELLS:
-            self._shell(rest)
-        elif name in {"npm", "pnpm", "yarn"}:
-            self._manager(name, rest)
-        elif name in {"npx", "pnpx"}:
-            self._npx(name, rest)
-        elif name == "env":
-            self._env(rest)
-        else:
-            self._binary(name, rest)
-
-    def _file(self, path: str) -> None:
-        """Take note of a file that runs: of a dependency, or of the package itself."""
-        if inside := _IN_MODULES.search(path):
-            self.packages.add(inside[1])
-        elif _SCRIPT.search(path) and not path.startswith(("/", "../")) and not self.elsewhere:
-            self.files.append(normpath(path))
-
-    # --- node and what runs like it
-
-    def _node(self, words: tuple[str, ...]) -> None:
-        pending = list(words)
-        while pending:
-            word = pending.pop(0)
-            option, equals, value = word.partition("=")
-            if option in _NODE_TEXTS:
-                return
-            if option in _NODE_VALUES:
-                self._node_option(option, value if equals else pending.pop(0) if pending else "")
-            elif not word.startswith("-") and word not in _RUNNER_VERBS:
-                self._main(word)
-                return
-
-    def _node_option(self, option: str, value: str) -> None:
-        if option in _NODE_PRELOADS:
-            self._preload(value)
-        elif option == "--run":
-            self._script(value)
-        elif option == "--exec":
-            self.shell(value)
-
-    def _main(self, word: str) -> None:
-        self._file(word if _SCRIPT.search(word) or "node_modules/" in word else f"{word}.js")
-
-    def _preload(self, specifier: str) -> None:
-        if specifier.startswith((".", "/")):
-            self._file(specifier)
-        elif name := package_name(specifier):
-            self.packages.add(name)
-
-    # --- shells and wrappers
-
-    def _shell(self, words: tuple[str, ...]) -> None:
-        for at, word in enumerate(words):
-            if re.fullmatch(r"-[a-z]*c", word):
-                self.shell(words[at + 1] if at + 1 < len(words) else "")
-            if not word.startswith("-") or word.endswith("c"):
-                return  # of a script file, what it calls is its own business
-
-    def shell(self, text: str) -> None:
-        """Read a shell's command line: every simple command in it."""
-        for words in _simple_commands(text):
-            self.read(words)
-
-    def _env(self, words: tuple[str, ...]) -> None:
-        while words and words[0].startswith("-"):
-            if words[0] in {"-S", "--split-string"}:
-                return self.shell(" ".join(words[1:]))
-            words = words[2 if words[0] in {"-u", "-C"} else 1 :]
-        return self.read(words)
-
-    def _wrapped(self, name: str, words: tuple[str, ...]) -> None:
-        while words and words[0].startswith("-"):
-            words = words[2 if words[0] in _WRAPPERS[name] else 1 :]
-        if name in {"dotenvx", "pm2-runtime"} and words[:1] == ("run",):
-            words = words[2 if words[1:2] == ("--",) else 1 :]
-        self.read(words)
-
-    # --- package managers
-
-    def _manager(self, name: str, words: tuple[str, ...]) -> None:
-        self.tools.add(name)
-        reader, words = self._elsewhere(words)
-        verb, rest = (words[0], words[1:]) if words else ("", ())
-        rest = tuple(word for word in rest if word not in {"--if-present", "-s", "--silent"})
-        if verb in {"run", "run-script"} and rest:
-            reader._script(rest[0])
-        elif verb in {"start", "stop", "restart", "test"}:
-            reader._script(verb)
-        elif verb in {"exec", "x", "dlx"}:
-            reader._execute(rest)
-        elif name != "npm" and verb in reader.package.scripts:
-            reader._script(verb)
-        elif name != "npm" and verb and verb not in {"install", "i", "add"}:
-            reader._binary(verb, rest)
-
-    def _elsewhere(self, words: tuple[str, ...]) -> "tuple[_Reader, tuple[str, ...]]":
-        """Return the words without the manager's options, and a reader for the package that these choose."""
-        kept: list[str] = []
-        reader, pending = self, list(words)
-        while pending and pending[0] != "--":
-            word = pending.pop(0)
-            option, equals, value = word.partition("=")
-            if option in {"-w", "--workspace", "--prefix", "-C", "--filter", "--cwd"}:
-                reader = self._for(value if equals else pending.pop(0) if pending else "")
-            elif kept or not word.startswith("-"):
-                kept.append(word)
-        return reader, (*kept, *pending)
-
-    def _for(self, name_or_path: str) -> "_Reader":
-        everyone = self.workspace.packages
-        found = next((one for one in everyone if name_or_path.removeprefix("./") in {one.name, one.path}), self.package)
-        other = _Reader(self.workspace, found)
-        other.packages, other.unknown, other.tools = self.packages, self.unknown, self.tools
-        other.files, other.depth = self.files, self.depth
-        own = {self.package.name, self.package.path, "."}
-        other.elsewhere = self.elsewhere or name_or_path.removeprefix("./") not in own
-        return other
-
-    def _script(self, name: str) -> None:
-        scripts = self.package.scripts
-        if name not in scripts and name == "start":
-            return self._file("server.js")  # npm's own default
-        if name not in scripts:
-            self.unknown.add(f"npm run {name}")
-        if self.depth < _DEEPEST:
-            self.depth += 1
-            for step in (f"pre{name}", name, f"post{name}"):
-                self.shell(scripts.get(step, ""))
-            self.depth -= 1
-        return None
-
-    def _npx(self, name: str, words: tuple[str, ...]) -> None:
-        self.tools.add(name)
-        self._execute(words)
-
-    def _execute(self, words: tuple[str, ...]) -> None:
-        pending = list(words)
-        while pending and pending[0].startswith("-"):
-            option, equals, value = pending.pop(0).partition("=")
-            if option in {"-c", "--call"}:
-                return self.shell(value if equals else " ".join(pending[:1]))
-            if option in {"-p", "--package"}:
-                self.packages.add(_unversioned(value if equals else pending.pop(0) if pending else ""))
-        if pending:
-            self._binary(_unversioned(pending[0]), tuple(pending[1:]), or_package=True)
-        return None
-
-    # --- binaries
-
-    def _binary(self, name: str, rest: tuple[str, ...], *, or_package: bool = False) -> None:
-        found = "" if name in _PRESENT or name in self.package.bins else self._provider(name)
-        if not found and or_package and self.workspace.lock.resolve(self.package.path, name):
-            found = name
-        if found:
-            self.packages.add(found)
-        elif name not in _PRESENT and name not in _WRAPPERS and name not in self.package.bins:
-            self.unknown.add(name)
-        if name in _WRAPPERS:
-            self._wrapped(name, rest)
-        elif name in _RUNNERS:
-            self._node(rest)
-
-    def _provider(self, binary: str) -> str:
-        """Return the name of the dependency whose binary the package sees: the nearest, the declared."""
-        lock = self.workspace.lock
-        own = lock.resolve(self.package.path, binary)
-        if own and binary in self._bins(own):
-            return binary
-        declared = {**self.package.dependencies, **self.package.dev_dependencies}
-        found = [
-            (-len(folder), name not in declared, name)
-            for folder, name in map(_split, lock.entries)
-            if _above(folder, self.package.path) and binary in self._bins(f"{folder}node_modules/{name}")
-        ]
-        return min(found)[2] if found else self._likely(binary, declared)
-
-    def _likely(self, binary: str, declared: Iterable[str]) -> str:
-        """Return the declared dependency that may have the binary: pnpm's lockfile has no names of commands."""
-        nameless = [name for name in declared if self._is_nameless(name)]
-        found = [
-            name for name in nameless if all(word in name for word in binary.split("-")) or name == _ODD.get(binary)
-        ]
-        return min(found, key=lambda name: (name not in self.package.dependencies, len(name), name), default="")
-
-    def _is_nameless(self, name: str) -> bool:
-        entry = self.workspace.lock.entries.get(self.workspace.lock.resolve(self.package.path, name) or "")
-        return entry is not None and bool(entry.bins) and not any(entry.bins.values())
-
-    def _bins(self, path: str) -> Sequence[str]:
-        entry = self.workspace.lock.entries[path]
-        if entry.bins or not entry.link:
-            return tuple(entry.bins)
-        return next((tuple(one.bins) for one in self.workspace.packages if one.path == entry.link), ())
+def _prepares(step: Step) -> bool:
+    """Whether a step belongs to the build, so that a container need not repeat it."""
+    call = parse_call(step.words)
+    name = call.name if call else ""
+    return step.words[0] in _BUILD_TOOLS or bool(re.match(r"build|clean|compile|rebuild|lint|type", name))
 
 
-def _split(path: str) -> tuple[str, str]:
-    """Cut "a/node_modules/@x/y" into ("a/", "@x/y")."""
-    folder, _, name = path.rpartition("node_modules/")
-    return folder, name
+def _of(words: tuple[str, ...], package: Package, packages: Sequence[Package], depth: int) -> Start:
+    found = unwrap(words)
+    if found.line:
+        start = _of_line(found.line, package, packages, depth)
+    elif not found.words or depth > _DEEPEST:
+        start = Start(reason="it names no process")
+    elif call := parse_call(found.words):
+        start = _of_call(call, package, packages, depth)
+    else:
+        start = _of_process(found.words, package)
+    return replace(start, env=(*_settings(found.env), *start.env))
 
 
-def _above(folder: str, package_path: str) -> bool:
-    return not folder or f"{package_path}/".startswith(folder)
+def _settings(env: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Assignments that an image can hold: bake sets NODE_ENV itself, and what a variable names is not known."""
+    for name, given in env:
+        value = with_defaults(given).strip()
+        if "$" not in value and name != "NODE_ENV":
+            yield name, value
 
 
-def _unversioned(name: str) -> str:
-    at = name.find("@", 1)
-    return name if at < 0 else name[:at]
+def _of_call(call: Call, package: Package, packages: Sequence[Package], depth: int) -> Start:
+    if call.every:
+        return Start(reason=f"`{call.tool}` starts several packages")
+    handed: str | None = None
+    if call.packages:
+        other = _called(call.packages[0], packages)
+        if len(call.packages) > 1 or (other is None and packages):
+            return Start(reason=f"it starts {', '.join(call.packages)}")
+        handed = other.path if other and other.path != package.path else None
+        package = other or package
+    start = _of_run(call, package, packages, depth)
+    return replace(start, package=start.package if start.package is not None else handed)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(text))
-    except ValueError:
-        return ()
+def _called(name: str, packages: Sequence[Package]) -> Package | None:
+    plain = posixpath.normpath(name)
+    return next((p for p in packages if name == p.name or plain == p.path), None)
 
 
-def _simple_commands(text: str) -> Iterator[tuple[str, ...]]:
-    lexer = shlex.shlex(text.replace("\n", " ; "), posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    words: list[str] = []
-    skip = False
-    try:
-        for token in lexer:
-            if skip or (set(token) <= set("<>&") and set(token) & set("<>")):
-                skip = not skip  # a redirection, then its file
-            elif set(token) <= set("();&|"):
-                yield tuple(words)
-                words = []
-            elif words or token not in _KEYWORDS:
-                words.append(token)
-    except ValueError:  # a quote that does not end: the shell will say so
-        return
-    yield tuple(words)
+def _of_run(call: Call, package: Package, packages: Sequence[Package], depth: int) -> Start:
+    if call.line:
+        return _of_line(call.line, package, packages, depth + 1)
+    script = package.scripts.get(call.name) if call.verb == "run" else None
+    if script is not None:
+        text = " ".join((script, *map(shlex.quote, call.arguments)))
+        return _of_line(text, package, packages, depth + 1)
+    if call.verb == "run" and call.tool == "bun":
+        return Start(reason="it runs on Bun")
+    if call.verb == "exec" or (call.verb == "run" and call.maybe):
+        return _of((call.name, *call.arguments), package, packages, depth + 1)
+    return Start(reason=f"there is no script `{call.name or call.verb}`")
+
+
+def _of_process(words: tuple[str, ...], package: Package) -> Start:
+    name = posixpath.basename(words[0])
+    if words[0].startswith("$"):
+        return Start(reason=f"`{words[0]}` is a variable")
+    if name in _FILE_SERVERS or words[:2] in (("vite", "preview"), ("astro", "preview"), ("gatsby", "serve")):
+        return Start(words=words, static=True)
+    if name in _SEVERAL:
+        return Start(reason=f"`{name}` starts several processes")
+    if name in _PLATFORMS:
+        return Start(reason=f"`{name}` is for {_PLATFORMS[name]}")
+    if name == "nest" and words[1:2] == ("start",) and "--watch" not in words:
+        return Start(words=("node", "dist/main"))
+    if name in _DEVELOPMENT or _DEV_WORDS & set(words[1:]):
+        return Start(reason=f"`{' '.join(words[:3])}` is for development")
+    if words[0].startswith("../"):
+        return Start(reason=f"`{words[0]}` is outside of the package")
+    if name in {"node", "tsx"}:
+        words = (name if words[0].startswith("/") else words[0], *_without_env_files(words[1:]))
+    if name == "node":
+        return Start(words=("node", *_without_dot(words[1:], package)))
+    return Start(words=(name if "node_modules/.bin" in words[0] else words[0], *words[1:]))
+
+
+def _without_env_files(words: tuple[str, ...]) -> Iterator[str]:
+    """An image has no .env: what starts the container sets its environment."""
+    pending = list(words)
+    while pending:
+        option, equals, _ = (word := pending.pop(0)).partition("=")
+        if option not in {"--env-file", "--env-file-if-exists"}:
+            yield word
+        elif not equals:
+            pending[:1] = ()
+
+
+def platform_of(text: str) -> str:
+    """The platform other than containers that a script starts or deploys for, "" for none."""
+    return next((_PLATFORMS[w] for w in split_words(text) if w in _PLATFORMS), "")
+
+
+def _without_dot(words: tuple[str, ...], package: Package) -> Iterator[str]:
+    """`node .` means the package's main."""
+    main = package.manifest.get("main")
+    for word in words:
+        yield main if word in {".", "./"} and isinstance(main, str) else word

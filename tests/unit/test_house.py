@@ -9,7 +9,7 @@ import pytest
 BAKE = Path(__file__).parents[2] / "bake"
 
 FLOORS = (
-    ("errors", "semver", "__init__"),
+    ("errors", "semver", "shell", "__init__"),
     ("files", "ci", "console", "table"),
     ("config", "git"),
     ("lockfile",),

@@ -3,7 +3,8 @@ from collections.abc import Mapping
 import pytest
 
 from bake.guess import image_node
-from bake.guess.dockerfiles import ComposeService, Dockerfile, Start, parse_compose, parse_dockerfile, start_of
+from bake.guess.dockerfiles import ComposeService, Dockerfile, parse_compose, parse_dockerfile
+from bake.sources import Start, start_of
 from bake.workspace import Package
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bake.sources import command_binaries, command_needs
-from bake.sources.start import Needs
+from bake.sources.needs import Needs
 from bake.workspace import Workspace, load_workspace
 
 LOCK: dict[str, dict[str, Any]] = {
