@@ -12,8 +12,9 @@ from types import FrameType
 
 from bake import __version__
 from bake.commands import COMMANDS, command_parser, common_parser, load_command
+from bake.console import Console
 from bake.errors import BakeError, ConfigError
-from bake.session import Context
+from bake.session import Session
 
 _GLOBAL = ("-q", "--quiet", "-v", "--verbose", "-f", "--file")
 
@@ -69,13 +70,12 @@ def _run(words: list[str]) -> int:
         return 2 if not options else 0
     name = rest.pop(0) if rest[0] in COMMANDS else "build"
     parsed = command_parser(name).parse_args(rest, namespace=arguments)
-    context = Context(
-        environment=dict(os.environ),
+    session = Session(
+        console=Console(environment=dict(os.environ), volume=parsed.volume),
         directory=Path.cwd(),
         file=Path(parsed.file).resolve() if parsed.file else None,
-        volume=parsed.volume,
     )
-    return int(load_command(name).run(context, parsed))
+    return int(load_command(name).run(session, parsed))
 
 
 def _command_at(words: Sequence[str]) -> int:

@@ -1,6 +1,5 @@
-"""What a command stands on: the streams, the environment, the workspace; read once, passed on."""
+"""What a command stands on: the console, the workspace, git; read once, passed on."""
 
-import argparse
 import dataclasses
 import functools
 import re
@@ -17,12 +16,38 @@ if TYPE_CHECKING:
     from bake.plan import Plan, Project, Request
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Context(Console):
-    """One call of bake."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The images that a command is about. targets: as `select` takes them. platforms: () for bake.toml's."""
 
+    targets: tuple[str, ...] = ("all",)
+    platforms: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """What images are called. tags: () for bake.toml's. image: another name for the one image asked for.
+
+    push: for a registry, where they are to go.
+    """
+
+    tags: tuple[str, ...] = ()
+    image: str | None = None
+    push: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """One use of bake. directory: where it was called. file: the bake.toml, None for the nearest one."""
+
+    console: Console
     directory: Path
     file: Path | None = None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment's variables."""
+        return self.console.environment
 
     @functools.cached_property
     def project(self) -> "Project":
@@ -44,7 +69,7 @@ class Context(Console):
         from bake.render import behind, template_text
 
         for name in behind(project.ejected, {n: template_text(n) for n in project.ejected}):
-            self.warn(f"{EJECTED}/{name}: bake's own has changed since it was copied; see `bake eject --diff`")
+            self.console.warn(f"{EJECTED}/{name}: bake's own has changed since it was copied; see `bake eject --diff`")
 
     @functools.cached_property
     def head(self) -> "Head":
@@ -53,21 +78,27 @@ class Context(Console):
 
         return read_head(self.project.root, self.environment)
 
-    def request(self, arguments: argparse.Namespace, **changes: object) -> "Request":
-        """The request that the common arguments, git and the environment make."""
+    @property
+    def builder(self) -> str | None:
+        """The builder of bake.toml; None for buildx's current one."""
+        builder = self.project.config.builder
+        return builder.name if builder else None
+
+    def request(self, selection: Selection, naming: Naming = Naming(), *, cache_to: bool = False) -> "Request":
+        """What is asked for, with what git and the environment say."""
         from bake.ci import read_run
         from bake.plan import Request
 
         head = self.head
-        request = Request(
-            targets=tuple(getattr(arguments, "targets", None) or ("all",)),
-            platforms=platforms(getattr(arguments, "platform", None)),
-            tags=tuple(getattr(arguments, "tag", None) or ()),
-            push=bool(getattr(arguments, "push", False)),
+        return Request(
+            targets=selection.targets,
+            platforms=selection.platforms,
+            tags=naming.tags,
+            push=naming.push,
             registry=self.environment.get("BAKE_REGISTRY", ""),
-            image=getattr(arguments, "image", None),
+            image=naming.image,
             run=read_run(self.environment),
-            cache_to=bool(getattr(arguments, "cache_to", False)),
+            cache_to=cache_to,
             environment=self.environment,
             revision=head.revision,
             branch=head.branch,
@@ -76,23 +107,19 @@ class Context(Console):
             source=head.source,
             epoch=head.epoch,
         )
-        return dataclasses.replace(request, **changes)  # type: ignore[arg-type]
 
-    def plan(self, arguments: argparse.Namespace, **changes: object) -> "Plan":
-        """The plan for the common arguments."""
+    def plan(self, selection: Selection, naming: Naming = Naming(), *, cache_to: bool = False) -> "Plan":
+        """The plan for what is asked for."""
         from bake.plan import content_patterns, make_plan, retagged
 
-        request = self.request(arguments, **changes)
+        request = self.request(selection, naming, cache_to=cache_to)
         plan = make_plan(self.project, request)
         if not content_patterns(self.project, request):
             return plan
-        return retagged(self.project, plan, self.with_content(plan, request))
+        from bake.inputs import load_contents
 
-    def with_content(self, plan: "Plan", request: "Request") -> "Request":
-        """The request with the hash of every image's inputs, which only the plan can tell."""
-        from bake.build import load_contents
-
-        return dataclasses.replace(request, content=load_contents(self.project, plan))
+        content = load_contents(self.project, plan)
+        return retagged(self.project, plan, dataclasses.replace(request, content=content))
 
 
 def find_config(directory: Path) -> Path:
@@ -112,7 +139,7 @@ def pull_request(environment: Mapping[str, str]) -> str:
     return found[1] if found else environment.get("CI_MERGE_REQUEST_IID", "")
 
 
-def platforms(words: Sequence[str] | None) -> tuple[str, ...]:
+def parse_platforms(words: Sequence[str] | None) -> tuple[str, ...]:
     """`--platform a,b --platform c` as one tuple without repetitions. Raises UsageError for what is no platform."""
     parts = (p.strip() for word in words or () for p in word.split(","))
     found = tuple(dict.fromkeys(p for p in parts if p))
@@ -120,12 +147,3 @@ def platforms(words: Sequence[str] | None) -> tuple[str, ...]:
         if PLATFORM.broken_by(name):
             raise UsageError("--platform", f"{name!r} is not {PLATFORM.words}")
     return found
-
-
-def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of every command that plans images."""
-    parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="images, services, `all` or patterns (default: all)"
-    )
-    parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms instead of bake.toml's")
-    parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bake.build import Reason
-from bake.commands.affected import since_revision
+from bake.console import Console
+from bake.inputs import Reason, since_revision
 from bake.plan import Request, make_plan
-from bake.session import Context
+from bake.session import Session
 
 CONFIG = """\
 [project]
@@ -88,9 +88,9 @@ class GitWorkspace:
 
     def reasons(self, since: str = "HEAD", environment: Mapping[str, str] | None = None) -> Mapping[str, list[str]]:
         """Affected image -> its reasons as `kind what (via)`."""
-        context = Context(environment=environment or {}, directory=self.root)
+        session = Session(console=Console(environment=environment or {}), directory=self.root)
         request = Request(environment=environment or {})
-        found = since_revision(context, request, make_plan(context.project, request), since)
+        found = since_revision(session.project, make_plan(session.project, request), since)
         return {target: [words(r) for r in reasons] for target, reasons in found.items() if reasons}
 
 

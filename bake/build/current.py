@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bake.build.content import digest, load_inputs
 from bake.config import parse_reference
 from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_file, write_file
+from bake.inputs import digest, load_inputs
 from bake.plan import Plan, Project
 from bake.registry import engine_digests
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bake.engine import BuildOptions, Built, Capabilities, merge
 from bake.errors import RegistryError
-from bake.plan import WORKSPACE, Cache, Plan
+from bake.files import write_files
+from bake.plan import WORKSPACE, Cache, Plan, Project
 from bake.registry import Registry
+from bake.render import render
 
 _MOST_RECORDS = 1 << 20
 """Bytes of the list of steps that BuildKit reads of a cache, else it takes nothing from it (moby/buildkit,
@@ -101,3 +103,10 @@ def joined(runs: Sequence[Built]) -> Built:
     """Several runs of bake as one."""
     metadata = {name: value for run in runs for name, value in run.metadata.items()}
     return Built(metadata=metadata, progress=merge(run.progress for run in runs))
+
+
+def write_plan(project: Project, plan: Plan) -> Mapping[str, str]:
+    """Render the plan into .bake/; gives the texts."""
+    files = render(project, plan)
+    write_files(project.folder, files)
+    return files

@@ -5,24 +5,25 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bake.commands.check import show
+from bake.build import show_findings, write_plan
+from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.config import parse_size, size
 from bake.errors import BakeError, BuildError, CheckError, EngineError, ReleaseError, UsageError
-from bake.files import write_files
-from bake.plan import check, errors
+from bake.plan import check, errors, make_plan
 from bake.publish import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
-from bake.session import Context, add_plan_arguments
+from bake.session import Session
 from bake.table import cached_steps, table
 
 if TYPE_CHECKING:
-    from bake.build import Account, Standing, State
+    from bake.build import Account, Standing
     from bake.engine import Built, Capabilities, Kept, Progress
-    from bake.plan import Plan, Project
+    from bake.inputs import State
+    from bake.plan import Plan
     from bake.registry import Registry
 
 
@@ -54,66 +55,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Plan, render, build, report; on GitHub in the step's summary too."""
     try:
-        return _run(context, arguments)
+        return _run(session, arguments)
     except BakeError as error:
         from bake.report import failure
 
-        _summarise(context, failure(str(error), context.noted))
+        _summarise(session, failure(str(error), session.console.noted))
         raise
 
 
-def _run(context: Context, arguments: argparse.Namespace) -> int:
-    plan = context.plan(arguments)
-    if arguments.since and not (plan := _narrowed(context, plan, arguments)).targets:
+def _run(session: Session, arguments: argparse.Namespace) -> int:
+    plan = session.plan(
+        selected(arguments.targets, arguments.platform),
+        named(arguments.tag, image=arguments.image, push=arguments.push),
+        cache_to=arguments.cache_to,
+    )
+    if arguments.since and not (plan := _narrowed(session, plan, arguments)).targets:
         print('{"images": [], "seconds": 0.0}' if arguments.format == "json" else "", end="")
-        context.say(f"no image is affected since {arguments.since}: nothing to build")
+        session.console.say(f"no image is affected since {arguments.since}: nothing to build")
         return 0
     if arguments.dry_run:
-        _refuse(context, plan, arguments)
-        write(context.project, plan)
+        _refuse(session, plan, arguments)
+        write_plan(session.project, plan)
         print(_dry(plan, arguments))
         return 0
-    return _run_build(context, plan, arguments)
+    return _run_build(session, plan, arguments)
 
 
-def _run_build(context: Context, plan: "Plan", arguments: argparse.Namespace) -> int:
+def _run_build(session: Session, plan: "Plan", arguments: argparse.Namespace) -> int:
     """Build unless everything is up to date. The engine is asked what it can do while the plan is made ready."""
     from bake.engine import Progress, preload, probe
     from bake.report import summary
 
-    arguments.builder = arguments.builder or configured_builder(context)
     started = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
-        probing = pool.submit(probe, arguments.builder)
-        _refuse(context, plan, arguments)
-        files = write(context.project, plan)
-        context.project.require_secrets()
-        standing = _standing(context, plan, arguments, files)
+        probing = pool.submit(probe, arguments.builder or session.builder)
+        _refuse(session, plan, arguments)
+        files = write_plan(session.project, plan)
+        session.project.require_secrets()
+        standing = _standing(session, plan, arguments, files)
         if not standing.changed and not standing.gone:
             rows = _rows(standing, {})
-            _summarise(context, summary(_told(context, plan, rows, Progress(), time.monotonic() - started), None))
+            _summarise(session, summary(_told(session, plan, rows, Progress(), time.monotonic() - started), None))
         else:
             preload()  # takes a while, as the engine's answer does
-            rows = _build(context, arguments, probing.result(), standing, started)
-    _print(context, rows, arguments.format, time.monotonic() - started)
+            rows = _build(session, arguments, probing.result(), standing, started)
+    _print(session, rows, arguments.format, time.monotonic() - started)
     return 0
 
 
-def _standing(context: Context, plan: "Plan", arguments: argparse.Namespace, files: Mapping[str, str]) -> "Standing":
+def _standing(session: Session, plan: "Plan", arguments: argparse.Namespace, files: Mapping[str, str]) -> "Standing":
     """The images that are up to date; none when the user wants more of the build than images in the engine."""
     from bake.build import Standing, load_standing
 
     if plan.push or arguments.set:
         return Standing(plan=plan)
     more = (arguments.no_cache, arguments.pull, arguments.force, arguments.timeline, plan.cache.exports)
-    return load_standing(context.project, plan, files, context.environment, force=any(more))
+    return load_standing(session.project, plan, files, session.environment, force=any(more))
 
 
 def _build(
-    context: Context,
+    session: Session,
     arguments: argparse.Namespace,
     capabilities: "Capabilities",
     standing: "Standing",
@@ -123,80 +127,62 @@ def _build(
     from bake.build import joined
     from bake.engine import check as check_engine
 
-    arguments.targets = list(standing.changed or standing.gone)
-    plan = dataclasses.replace(standing.plan, targets=tuple(arguments.targets))
-    plan = adapted(context, plan, arguments, capabilities)
-    plan = _cached(context, plan, capabilities)
+    plan = dataclasses.replace(standing.plan, targets=standing.changed or standing.gone)
+    plan = adapted(session, plan, capabilities)
+    plan = _cached(session, plan, capabilities)
     check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
-    before = _last_release(context)
+    before = _last_release(session)
     if plan.push:
-        rows, built = _push(context, plan, arguments, capabilities)
+        rows, built = _push(session, plan, arguments, capabilities)
     else:
         standing.begin_asking()
-        built = _bake(context, plan, arguments, capabilities)
+        built = _bake(session, plan, arguments, capabilities)
         if gone := tuple(t for t in standing.gone if t not in plan.targets):
             plan = dataclasses.replace(plan, targets=gone)
-            built = joined([built, _bake(context, plan, arguments, capabilities)])
-        rows = _rows(standing, _built_rows(context, standing, plan.platforms, built))
-    _account(context, plan, rows, built, time.monotonic() - started, before)
+            built = joined([built, _bake(session, plan, arguments, capabilities)])
+        rows = _rows(standing, _built_rows(session, standing, plan.platforms, built))
+    _account(session, plan, rows, built, time.monotonic() - started, before)
     return rows
 
 
-def _narrowed(context: Context, plan: "Plan", arguments: argparse.Namespace) -> "Plan":
-    """The plan for the targets that are affected, which `arguments` names from then on."""
-    from bake.commands.affected import since_revision
+def _narrowed(session: Session, plan: "Plan", arguments: argparse.Namespace) -> "Plan":
+    """The plan for the targets that are affected."""
+    from bake.inputs import since_revision
 
-    found = since_revision(context, context.request(arguments), plan, arguments.since)
-    targets = tuple(t for t in plan.targets if found.get(t))
-    arguments.targets = list(targets)
-    return dataclasses.replace(plan, targets=targets)
+    found = since_revision(session.project, plan, arguments.since)
+    return dataclasses.replace(plan, targets=tuple(t for t in plan.targets if found.get(t)))
 
 
-def configured_builder(context: Context) -> str | None:
-    """The builder of bake.toml; None for buildx's current one."""
-    builder = context.project.config.builder
-    return builder.name if builder else None
-
-
-def adapted(context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities") -> "Plan":
+def adapted(session: Session, plan: "Plan", capabilities: "Capabilities") -> "Plan":
     """The plan for the engine's own platform alone, where the engine can keep no more and nobody asked for more."""
     why = capabilities.features["load several platforms"]
     native = capabilities.native
-    asked = plan.push or arguments.platform
+    asked = plan.push or plan.request.platforms
     if not why or not capabilities.server or asked or len(plan.platforms) < 2 or native not in plan.platforms:
         return plan
-    context.warn(f"{why}: building {native} only; see `bake builder status`")
-    plan = context.plan(arguments, platforms=(native,))
-    write(context.project, plan)
+    session.console.warn(f"{why}: building {native} only; see `bake builder status`")
+    plan = make_plan(session.project, dataclasses.replace(plan.request, targets=plan.targets, platforms=(native,)))
+    write_plan(session.project, plan)
     return plan
 
 
-def _cached(context: Context, plan: "Plan", capabilities: "Capabilities") -> "Plan":
+def _cached(session: Session, plan: "Plan", capabilities: "Capabilities") -> "Plan":
     """The plan with the cache that there is and can be written."""
     from bake.build import settle
     from bake.registry import load_registry
 
     if plan.cache.note:
-        context.say(plan.cache.note)
-    registry = load_registry(context.environment)
-    cache = settle(plan.cache, capabilities, registry, context.warn, platforms=plan.platforms)
+        session.console.say(plan.cache.note)
+    registry = load_registry(session.environment)
+    cache = settle(plan.cache, capabilities, registry, session.console.warn, platforms=plan.platforms)
     if cache == plan.cache:
         return plan
     plan = dataclasses.replace(plan, cache=cache)
-    write(context.project, plan)
+    write_plan(session.project, plan)
     return plan
 
 
-def write(project: "Project", plan: "Plan") -> Mapping[str, str]:
-    """Render the plan into .bake/; gives the texts."""
-    from bake.render import render
-
-    files = render(project, plan)
-    write_files(project.folder, files)
-    return files
-
-
-def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> None:
+def _refuse(session: Session, plan: "Plan", arguments: argparse.Namespace) -> None:
     """What makes no sense, before anything is done; warnings for what is odd."""
     if plan.push and not (plan.registry or "/" in (arguments.image or "")):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
@@ -208,9 +194,9 @@ def _refuse(context: Context, plan: "Plan", arguments: argparse.Namespace) -> No
     if arguments.image and len(plan.targets) != 1:
         raise UsageError("--image", f"names one image, and {len(plan.targets)} are asked for", "name one target")
     services = {i.service for i in plan.selected()}
-    findings = [f for f in check(context.project, plan) if not f.services or services.intersection(f.services)]
+    findings = [f for f in check(session.project, plan) if not f.services or services.intersection(f.services)]
     if findings:
-        show(context, findings)
+        show_findings(session.console, findings)
     if wrong := errors(findings):
         what = "1 error stops the build" if len(wrong) == 1 else f"{len(wrong)} errors stop the build"
         raise CheckError("check", what, "see above")
@@ -231,94 +217,83 @@ def _dry(plan: "Plan", arguments: argparse.Namespace) -> str:
 
 
 def _push(
-    context: Context, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities"
+    session: Session, plan: "Plan", arguments: argparse.Namespace, capabilities: "Capabilities"
 ) -> tuple[list[dict[str, Any]], "Built"]:
     """Push in two phases and leave the manifest of it; gives the result's rows and what was built."""
     from bake import publish
     from bake.engine import Built, Progress
     from bake.registry import load_registry
 
-    wishes = context.project.config.attestations
+    wishes = session.project.config.attestations
     if (wishes.sbom or wishes.provenance != "none") and (why := capabilities.features["attestations"]):
         raise EngineError("attestations", why, "push with another builder, or take them out of bake.toml")
-    registry = load_registry(context.environment)
+    registry = load_registry(session.environment)
     wanted = publish.uploads(plan)
-    there = _existing(context, plan, arguments, registry, capabilities.native) if arguments.skip_existing else {}
+    there = _existing(session, plan, registry, capabilities.native) if arguments.skip_existing else {}
     plan = dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t not in there))
     nothing = Built(metadata={}, progress=Progress())
-    if context.head.dirty:
-        context.warn("the workspace has changes that are not committed: its images are not those of the commit")
+    if session.head.dirty:
+        session.console.warn("the workspace has changes that are not committed: its images are not those of the commit")
     if arguments.no_tags:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
-    staging = publish.staging_tag(context.head.revision) if capabilities.features["push by digest"] else ""
+    staging = publish.staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
     sparing = capabilities.containerd or capabilities.driver != "docker"
     sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=sparing)
-    with keeping_unfinished(context, context.project.folder / UNFINISHED):
+    with publish.keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
         built, release, moved = publish.publish(
             registry,
             wanted,
-            lambda: _bake(context, plan, arguments, capabilities, sets) if plan.targets else nothing,
+            lambda: _bake(session, plan, arguments, capabilities, sets) if plan.targets else nothing,
             there=there,
-            release=_release(context, plan),
+            release=_release(session, plan),
             staging=staging,
             wait=time.sleep,
-            warn=context.warn,
+            warn=session.console.warn,
         )
-    keep_release(context.project.folder, release)
+    keep_release(session.project.folder, release)
     if arguments.release:
         write_release(arguments.release, release)
     if moved.overtaken:
-        context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
+        session.console.warn(
+            f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none"
+        )
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
     rows = [_row(i.image, references[i.image] or [i.reference], plan, built, i.bytes) for i in release.images]
     return [row | {"digest": i.digest} for row, i in zip(rows, release.images, strict=True)], built
 
 
-def _existing(
-    context: Context, plan: "Plan", arguments: argparse.Namespace, registry: "Registry", native: str
-) -> Mapping[str, str]:
+def _existing(session: Session, plan: "Plan", registry: "Registry", native: str) -> Mapping[str, str]:
     """Target -> digest of each image whose {content} tag is in the registry. native: the engine's own platform."""
+    from bake.inputs import load_contents
     from bake.plan import content_references
     from bake.publish import existing
 
-    references = content_references(context.project, context.with_content(plan, context.request(arguments)))
+    request = dataclasses.replace(plan.request, content=load_contents(session.project, plan))
+    references = content_references(session.project, request)
     if not references:
         what, remedy = "needs a tag that tells the content", 'add "{content}" to project.tag, or --tag {content}'
         raise UsageError("--skip-existing", what, remedy)
     wanted = {t: r for t, r in references.items() if t in plan.targets}
     found = existing(registry, wanted, lambda t: [native if p == "native" else p for p in plan.platforms_of(t)])
     for target in found:
-        context.say(f"{target}: {references[target]} is there already")
+        session.console.say(f"{target}: {references[target]} is there already")
     return found
 
 
-@contextlib.contextmanager
-def keeping_unfinished(context: Context, file: Path) -> Iterator[None]:
-    """When tags are left half moved, leave the manifest that `bake rollback` needs to put them back."""
-    from bake.publish import HalfMovedError
-
-    try:
-        yield
-    except HalfMovedError as error:
-        write_release(file, error.release)
-        context.warn(f"`bake rollback {file}` puts these tags back once the registry answers")
-        raise
-
-
-def _release(context: Context, plan: "Plan") -> Release:
-    head = context.head
+def _release(session: Session, plan: "Plan") -> Release:
+    head = session.head
     return Release(
         project=plan.project,
         revision=head.revision,
         branch=head.branch,
         version=head.version,
-        source=context.project.config.project.source or head.source,
+        source=session.project.config.project.source or head.source,
         created=plan.epoch,
     )
 
 
 def _bake(
-    context: Context,
+    session: Session,
     plan: "Plan",
     arguments: argparse.Namespace,
     capabilities: "Capabilities",
@@ -332,30 +307,32 @@ def _bake(
 
     options = BuildOptions(
         targets=plan.targets,
-        progress="tty" if context.terminal and context.volume == "normal" and not plan.push else "steps",
+        progress="tty"
+        if session.console.terminal and session.console.volume == "normal" and not plan.push
+        else "steps",
         load=not plan.push and capabilities.driver != "docker",
         cache=not arguments.no_cache,
         pull=arguments.pull,
-        builder=arguments.builder,
+        builder=arguments.builder or session.builder,
         sets=(*arguments.set, *sets),
     )
-    show = StepLines(context)
-    state = _state(context, plan)
+    show = StepLines(session.console)
+    state = _state(session, plan)
 
     def run(each: BuildOptions) -> "Built":
         file = f"{FOLDER}/docker-bake.hcl"
-        return _tried(context, lambda: run_bake(context.project.root, file, each, show.show, show.beside))
+        return _tried(session, lambda: run_bake(session.project.root, file, each, show.show, show.beside))
 
     try:
         built = run_phases(plan, options, run)
     except StepFailedError as error:
-        raise explained(context.project, plan, error.step) from None
-    _record(context, plan, state, built)
-    _budget(context, arguments)
-    for warning in overgrown(plan.cache, load_registry(context.environment)):
-        context.warn(warning)
+        raise explained(session.project, plan, error.step) from None
+    _record(session, plan, state, built)
+    _budget(session, arguments)
+    for warning in overgrown(plan.cache, load_registry(session.environment)):
+        session.console.warn(warning)
     if arguments.timeline is not None:
-        _draw(context, plan, arguments.timeline, built)
+        _draw(session, plan, arguments.timeline, built)
     return built
 
 
@@ -363,7 +340,7 @@ _TRIES = 3
 """How often a bake is run that fails by nothing but the engine's bad luck."""
 
 
-def _tried(context: Context, run: Callable[[], "Built"]) -> "Built":
+def _tried(session: Session, run: Callable[[], "Built"]) -> "Built":
     from bake.engine import lost_snapshot
 
     for _ in range(_TRIES - 1):
@@ -372,40 +349,44 @@ def _tried(context: Context, run: Callable[[], "Built"]) -> "Built":
         except BuildError as error:
             if not lost_snapshot(error):
                 raise
-            context.say("the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again")
+            session.console.say(
+                "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again"
+            )
     return run()
 
 
-def _budget(context: Context, arguments: argparse.Namespace) -> None:
+def _budget(session: Session, arguments: argparse.Namespace) -> None:
     """Warn when the engine's cache has outgrown bake.toml's budget."""
     from bake.engine import cache_usage, read_cache_usage, total
 
-    budget = context.project.config.cache.budget
+    budget = session.project.config.cache.budget
     if budget is None:
         return
     with contextlib.suppress(EngineError):
-        used = total(cache_usage(read_cache_usage(arguments.builder)))
+        used = total(cache_usage(read_cache_usage(arguments.builder or session.builder)))
         if used > parse_size(budget):
-            context.warn(f"the build cache takes {size(used)}, more than cache.budget = {budget}; run `bake prune`")
+            session.console.warn(
+                f"the build cache takes {size(used)}, more than cache.budget = {budget}; run `bake prune`"
+            )
 
 
-def _draw(context: Context, plan: "Plan", file: Path, built: "Built") -> None:
+def _draw(session: Session, plan: "Plan", file: Path, built: "Built") -> None:
     """Write the timeline; a build does not fail by it."""
     from bake.report import timeline
 
     try:
         file.write_text(timeline(built.progress, title=f"{plan.project}: {len(plan.targets)} images"), encoding="utf-8")
     except OSError as error:
-        context.warn(f"{file}: cannot be written ({error.strerror})")
+        session.console.warn(f"{file}: cannot be written ({error.strerror})")
 
 
-def _state(context: Context, plan: "Plan") -> "State":
+def _state(session: Session, plan: "Plan") -> "State":
     """The workspace as this build finds it, for `bake why`."""
-    from bake.build import load_state, wanted
+    from bake.inputs import load_state, wanted
 
-    config, environment = context.project.config, context.environment
+    config, environment = session.project.config, session.environment
     values = [v for p in config.packages.values() for v in p.args.values() if not isinstance(v, str)]
-    state = load_state(context.project.file.parent, context.head.revision, wanted(context.project))
+    state = load_state(session.project.file.parent, session.head.revision, wanted(session.project))
     return dataclasses.replace(
         state,
         platforms=plan.platforms,
@@ -413,25 +394,25 @@ def _state(context: Context, plan: "Plan") -> "State":
     )
 
 
-def _record(context: Context, plan: "Plan", state: "State", built: "Built") -> None:
+def _record(session: Session, plan: "Plan", state: "State", built: "Built") -> None:
     """Leave what `bake why` needs; a build does not fail by it."""
-    from bake.build import add, first_step, load_record, write_record
+    from bake.inputs import add, first_step, load_record, write_record
 
-    folder = context.project.folder
+    folder = session.project.folder
     steps = {target: first_step(built.progress, target) for target in plan.targets}
     with contextlib.suppress(OSError):
         write_record(folder, add(load_record(folder), state, steps))
 
 
-def _last_release(context: Context) -> Release | None:
+def _last_release(session: Session) -> Release | None:
     """The last push from here; None when there is none that can be read."""
     with contextlib.suppress(ReleaseError):
-        return load_release(context.project.folder / FILE_NAME)
+        return load_release(session.project.folder / FILE_NAME)
     return None
 
 
 def _account(
-    context: Context,
+    session: Session,
     plan: "Plan",
     rows: Sequence[Mapping[str, Any]],
     built: "Built",
@@ -442,15 +423,15 @@ def _account(
     from bake.build import write_account
     from bake.report import size_changes, summary
 
-    account = _told(context, plan, rows, built.progress, seconds)
+    account = _told(session, plan, rows, built.progress, seconds)
     with contextlib.suppress(OSError):
-        write_account(context.project.folder, account)
-    after = _last_release(context) if plan.push else None
-    _summarise(context, summary(account, size_changes(before, after) if before and after else None))
+        write_account(session.project.folder, account)
+    after = _last_release(session) if plan.push else None
+    _summarise(session, summary(account, size_changes(before, after) if before and after else None))
 
 
 def _told(
-    context: Context, plan: "Plan", rows: Sequence[Mapping[str, Any]], progress: "Progress", seconds: float
+    session: Session, plan: "Plan", rows: Sequence[Mapping[str, Any]], progress: "Progress", seconds: float
 ) -> "Account":
     from bake.build import Account, built_images, ran_steps, warnings_of
 
@@ -459,28 +440,28 @@ def _told(
         platforms=plan.platforms,
         seconds=round(seconds, 1),
         images=built_images(rows, {i.target: i.service for i in plan.images}),
-        revision=context.head.revision,
-        branch=context.head.branch,
+        revision=session.head.revision,
+        branch=session.head.branch,
         pushed=plan.push,
         steps=ran_steps(progress),
-        warnings=warnings_of(context.noted, progress),
+        warnings=warnings_of(session.console.noted, progress),
     )
 
 
-def _summarise(context: Context, text: str) -> None:
+def _summarise(session: Session, text: str) -> None:
     """Add to the step's summary, on GitHub. Source: docs.github.com, workflow commands, "Adding a job summary"."""
-    file = context.environment.get("GITHUB_STEP_SUMMARY")
+    file = session.environment.get("GITHUB_STEP_SUMMARY")
     if not file:
         return
     try:
         with Path(file).open("a", encoding="utf-8") as summary:
             summary.write(text)
     except OSError as error:
-        context.warn(f"{file}: cannot be written ({error.strerror})")
+        session.console.warn(f"{file}: cannot be written ({error.strerror})")
 
 
 def _built_rows(
-    context: Context, standing: "Standing", platforms: Sequence[str], built: "Built"
+    session: Session, standing: "Standing", platforms: Sequence[str], built: "Built"
 ) -> dict[str, dict[str, Any]]:
     """Target -> row of what was built. The engine's word on it is kept for the next time."""
     from bake.build import learn
@@ -492,7 +473,7 @@ def _built_rows(
     with contextlib.suppress(EngineError):
         kept = kept_images([name for each in names.values() for name in each])
     with contextlib.suppress(OSError):
-        learn(context.project, standing, platforms, built, kept)
+        learn(session.project, standing, platforms, built, kept)
     plan = dataclasses.replace(plan, platforms=tuple(platforms))
     sizes = {t: kept[each[0]].bytes for t, each in names.items() if each[0] in kept}
     return {t: _row(t, each, plan, built, sizes.get(t)) for t, each in names.items()}
@@ -528,12 +509,12 @@ def _row(target: str, references: Sequence[str], plan: "Plan", built: "Built", b
     }
 
 
-def _print(context: Context, rows: Sequence[Mapping[str, Any]], form: str, seconds: float) -> None:
+def _print(session: Session, rows: Sequence[Mapping[str, Any]], form: str, seconds: float) -> None:
     if form == "json":
         print(json.dumps({"images": rows, "seconds": round(seconds, 1)}, indent=2))
         return
     print(table([_cells(r) for r in rows]))
-    context.say(_closing(len(rows), sum(not r["steps"] for r in rows), seconds))
+    session.console.say(_closing(len(rows), sum(not r["steps"] for r in rows), seconds))
 
 
 def _closing(count: int, current: int, seconds: float) -> str:

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bake.errors import ConfigError, EngineError
-from bake.session import Context
+from bake.session import Session
 from bake.table import table
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of `status` on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Status 1 when `status` finds it missing, different or not running."""
-    builder = context.project.config.builder
+    builder = session.project.config.builder
     if arguments.action == "status":
-        return _status(context, builder, arguments)
+        return _status(session, builder, arguments.format)
     if builder is None:
         raise ConfigError(
             "bake.toml", "there is no [builder]", 'add one, e.g. `[builder]` `driver = "docker-container"`'
         )
     if arguments.action == "up":
-        return _up(context, builder)
-    return _down(context, builder, keep_state=arguments.keep_state)
+        return _up(session, builder)
+    return _down(session, builder, keep_state=arguments.keep_state)
 
 
-def _up(context: Context, builder: "Builder") -> int:
+def _up(session: Session, builder: "Builder") -> int:
     """Create what is missing, start it, and see that it takes every platform of the project."""
     from bake.engine import create_builder, create_commands, differences, find_builder, start_builder, unbuildable
 
@@ -43,31 +43,31 @@ def _up(context: Context, builder: "Builder") -> int:
         if builder.driver is None:
             remedy = "make it with `docker buildx create`, or set builder.driver"
             raise EngineError(f"builder {builder.name}", "does not exist, and bake.toml has no driver for it", remedy)
-        create_builder(builder.name, create_commands(builder, context.project.file.parent))
+        create_builder(builder.name, create_commands(builder, session.project.file.parent))
     elif found := differences(builder, listed):
         raise EngineError(f"builder {builder.name}", "; ".join(found), "run `bake builder down`, then `up` again")
     listed = start_builder(builder.name)
-    if absent := unbuildable(builder, listed, context.project.config.project.platforms):
-        context.warn(f"builder {builder.name} has no node for {', '.join(absent)}")
+    if absent := unbuildable(builder, listed, session.project.config.project.platforms):
+        session.console.warn(f"builder {builder.name} has no node for {', '.join(absent)}")
     count = len(listed.nodes)
-    context.say(f"builder {builder.name} ({listed.driver}) is up: {count} node{'s' * (count != 1)}")
+    session.console.say(f"builder {builder.name} ({listed.driver}) is up: {count} node{'s' * (count != 1)}")
     return 0
 
 
-def _down(context: Context, builder: "Builder", *, keep_state: bool) -> int:
+def _down(session: Session, builder: "Builder", *, keep_state: bool) -> int:
     from bake.engine import find_builder, remove_builder
 
     if builder.driver is None:
         raise EngineError(f"builder {builder.name}", "was made by others", f"use `docker buildx rm {builder.name}`")
     if find_builder(builder.name) is None:
-        context.say(f"builder {builder.name} does not exist")
+        session.console.say(f"builder {builder.name} does not exist")
         return 0
     remove_builder(builder.name, keep_state=keep_state)
-    context.say(f"builder {builder.name} is removed")
+    session.console.say(f"builder {builder.name} is removed")
     return 0
 
 
-def _status(context: Context, builder: "Builder | None", arguments: argparse.Namespace) -> int:
+def _status(session: Session, builder: "Builder | None", form: str) -> int:
     from bake.engine import differences, find_builder, probe
 
     name = builder.name if builder else None
@@ -76,9 +76,9 @@ def _status(context: Context, builder: "Builder | None", arguments: argparse.Nam
         raise EngineError(f"builder {name}", "does not exist", "run `bake builder up`")
     found = differences(builder, listed) if builder else ()
     for what in found:
-        context.warn(f"builder {listed.name}: {what}")
+        session.console.warn(f"builder {listed.name}: {what}")
     # buildx names no driver of an engine that does not answer; the probe tells why.
-    _print(listed, probe(name) if listed.running or not listed.driver else None, arguments.format)
+    _print(listed, probe(name) if listed.running or not listed.driver else None, form)
     return 0 if listed.running and not found else 1
 
 

@@ -4,10 +4,9 @@ import argparse
 import dataclasses
 import json
 
-from bake.commands.build import configured_builder
 from bake.config import size
 from bake.engine import cache_usage, image_usage, total
-from bake.session import Context
+from bake.session import Session
 from bake.table import table
 
 
@@ -17,11 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Ask the engine and show."""
     from bake.engine import read_cache_usage, read_image_usage
 
-    cache = cache_usage(read_cache_usage(arguments.builder or configured_builder(context)))
+    cache = cache_usage(read_cache_usage(arguments.builder or session.builder))
     images = image_usage(read_image_usage())
     if arguments.format == "json":
         parts = {"cache": cache, "images": images}
@@ -38,7 +37,7 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
         for head, u in rows
     ]
     print(table(shown))
-    budget = context.project.config.cache.budget
+    budget = session.project.config.cache.budget
     limit = f" of {budget} (cache.budget)" if budget else ""
-    context.say(f"the cache takes {size(total(cache))}{limit}; `bake prune --keep 10GB` makes it smaller")
+    session.console.say(f"the cache takes {size(total(cache))}{limit}; `bake prune --keep 10GB` makes it smaller")
     return 0

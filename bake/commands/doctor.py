@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bake.engine import Facts, Line, Needs, Problem, failed, judge
 from bake.errors import BakeError
-from bake.session import Context, find_config
+from bake.session import Session, find_config
 
 if TYPE_CHECKING:
     from bake.engine import Capabilities
@@ -28,46 +28,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Probe, judge, print on stdout."""
-    lines = judge(_facts(context, arguments))
+    lines = judge(_facts(session, arguments.builder, offline=arguments.offline))
     if arguments.format == "json":
         print(json.dumps([dataclasses.asdict(line) for line in lines], indent=2))
     else:
-        print("\n".join(map(str, _shown(lines, context))))
+        print("\n".join(map(str, _shown(lines, session))))
     return 1 if failed(lines) else 0
 
 
-def _shown(lines: Iterable[Line], context: Context) -> Iterable[Line]:
-    return (line for line in lines if context.volume != "quiet" or line.state != "ok")
+def _shown(lines: Iterable[Line], session: Session) -> Iterable[Line]:
+    return (line for line in lines if session.console.volume != "quiet" or line.state != "ok")
 
 
-def _facts(context: Context, arguments: argparse.Namespace) -> Facts:
-    project = _project(context)
+def _facts(session: Session, builder: str | None, *, offline: bool) -> Facts:
+    project = _project(session)
     ready = None if isinstance(project, Problem) else project
-    needs = _needs(context, ready) if ready else project if isinstance(project, Problem) else None
-    engine = _engine(arguments.builder or _configured(ready))
-    online = ready is not None and not arguments.offline
+    needs = _needs(session, ready) if ready else project if isinstance(project, Problem) else None
+    engine = _engine(builder or _configured(ready))
+    online = ready is not None and not offline
     return Facts(
         tools={name: _version(name) for name in ("git", "node", "npm", "pnpm", "yarn")},
         engine=engine,
         disk=_free(),
         project=needs,
-        images=_images(context, ready) if ready and online else None,
-        push=_push(context, needs) if isinstance(needs, Needs) and online else None,
-        commit=_commit(context, ready),
+        images=_images(session, ready) if ready and online else None,
+        push=_push(session, needs) if isinstance(needs, Needs) and online else None,
+        commit=_commit(session, ready),
     )
 
 
-def _project(context: Context) -> "Project | Problem | None":
+def _project(session: Session) -> "Project | Problem | None":
     from bake.errors import ConfigError
 
     try:
-        _ = context.file or find_config(context.directory)
+        _ = session.file or find_config(session.directory)
     except ConfigError:
         return None
     try:
-        return context.project
+        return session.project
     except ConfigError as error:
         return Problem(what=error.complaints[0])
     except BakeError as error:
@@ -83,7 +83,7 @@ def _configured(project: "Project | None") -> str | None:
     return builder.name if builder else None
 
 
-def _needs(context: Context, project: "Project") -> Needs:
+def _needs(session: Session, project: "Project") -> Needs:
     from bake.guess import image_node
     from bake.workspace import parse_package_manager
 
@@ -97,7 +97,7 @@ def _needs(context: Context, project: "Project") -> Needs:
         engines=str(engines.get("node", "")) if isinstance(engines, dict) else "",
         manager=project.workspace.manager,
         version=version if name == project.workspace.manager else "",
-        registry=context.environment.get("BAKE_REGISTRY") or config.project.registry or "",
+        registry=session.environment.get("BAKE_REGISTRY") or config.project.registry or "",
     )
 
 
@@ -138,13 +138,13 @@ def _free() -> int | None:
         return None
 
 
-def _images(context: Context, project: "Project") -> Mapping[str, Problem | None]:
+def _images(session: Session, project: "Project") -> Mapping[str, Problem | None]:
     """Whether the base images can be read, through the engine's mirrors as a build does."""
-    from bake.commands.lock import base_images
     from bake.engine import mirrors
+    from bake.plan import base_images
     from bake.registry import load_resolver
 
-    resolve = load_resolver(context.environment, mirrors())
+    resolve = load_resolver(session.environment, mirrors())
     found: dict[str, Problem | None] = {}
     for reference in base_images(project):
         try:
@@ -155,20 +155,20 @@ def _images(context: Context, project: "Project") -> Mapping[str, Problem | None
     return found
 
 
-def _push(context: Context, needs: Needs) -> Problem | None:
+def _push(session: Session, needs: Needs) -> Problem | None:
     """Why the registry does not take a push: an upload is begun and given up."""
     from bake.registry import load_registry
 
     if not needs.registry:
         return None
     try:
-        load_registry(context.environment).check_push(f"{needs.registry}/bake-doctor:latest")
+        load_registry(session.environment).check_push(f"{needs.registry}/bake-doctor:latest")
     except BakeError as error:
         return Problem(what=error.what, fix=error.remedy)
     return None
 
 
-def _commit(context: Context, project: "Project | None") -> str:
+def _commit(session: Session, project: "Project | None") -> str:
     from bake.git import read_head
 
-    return read_head(project.root if project else context.directory, context.environment).revision
+    return read_head(project.root if project else session.directory, session.environment).revision

@@ -8,7 +8,7 @@ from bake import __version__
 from bake.errors import UsageError
 from bake.plan import EJECTED, TEMPLATES, Project
 from bake.render import behind, changes, make_ejected, strip_header
-from bake.session import Context
+from bake.session import Session
 
 ORIGINALS = "original"
 """Where copies as bake shipped them lie, below EJECTED: what they are compared with."""
@@ -21,51 +21,53 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--current", action="store_true", help="note that the copies have these changes")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Copy, compare or note; with --diff, status 1 when a copy is behind."""
     from bake.render import template_text
 
-    project = context.load_project()
+    project = session.load_project()
     own = {name: template_text(name) for name in TEMPLATES}
     if arguments.diff:
-        return _diff(context, project, own)
+        return _diff(session, project, own)
     if arguments.current:
-        return _note(context, project, own)
-    return _copy(context, project, own, force=arguments.force)
+        return _note(session, project, own)
+    return _copy(session, project, own, force=arguments.force)
 
 
 def _folder(project: Project) -> Path:
     return project.root / EJECTED
 
 
-def _copy(context: Context, project: Project, own: Mapping[str, str], *, force: bool) -> int:
+def _copy(session: Session, project: Project, own: Mapping[str, str], *, force: bool) -> int:
     if project.ejected and not force:
         there = ", ".join(f"{EJECTED}/{name}" for name in project.ejected)
         raise UsageError(there, "there already", "--diff shows what bake has changed since, --force starts afresh")
     for name, text in own.items():
         _write(_folder(project) / name, make_ejected(name, text, __version__))
         _write(_folder(project) / ORIGINALS / name, text)
-    context.say(f"{', '.join(TEMPLATES)} copied to {EJECTED}/; commit it. Without the folder bake uses its own again")
+    session.console.say(
+        f"{', '.join(TEMPLATES)} copied to {EJECTED}/; commit it. Without the folder bake uses its own again"
+    )
     return 0
 
 
-def _diff(context: Context, project: Project, own: Mapping[str, str]) -> int:
+def _diff(session: Session, project: Project, own: Mapping[str, str]) -> int:
     old = behind(project.ejected, own)
     for name in old:
         original = _folder(project) / ORIGINALS / name
         base = original.read_text(encoding="utf-8") if original.is_file() else strip_header(project.ejected[name])
         print(changes(base, own[name], f"{EJECTED}/{name}"), end="")
     if old:
-        context.say("take these over (`bake eject --diff | patch -p0`), then run `bake eject --current`")
+        session.console.say("take these over (`bake eject --diff | patch -p0`), then run `bake eject --current`")
     return 1 if old else 0
 
 
-def _note(context: Context, project: Project, own: Mapping[str, str]) -> int:
+def _note(session: Session, project: Project, own: Mapping[str, str]) -> int:
     for name, text in project.ejected.items():
         header = make_ejected(name, own[name], __version__).removesuffix(own[name])
         _write(_folder(project) / name, header + strip_header(text))
         _write(_folder(project) / ORIGINALS / name, own[name])
-    context.say(f"noted: the copies in {EJECTED}/ are those of bake {__version__}")
+    session.console.say(f"noted: the copies in {EJECTED}/ are those of bake {__version__}")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, parse_config
 from bake.errors import BakeError, ConfigError
-from bake.session import Context
+from bake.session import Session
 from bake.workspace import shown
 
 if TYPE_CHECKING:
@@ -51,25 +51,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workflow", action="store_true", help="write workflows for GitHub Actions")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Write, print or propose."""
     from bake.guess import guess, load_facts
     from bake.workspace import load_workspace
 
-    workspace = load_workspace(_root(context))
+    workspace = load_workspace(_root(session))
     found = guess(load_facts(workspace))
-    file = context.file or workspace.root / FILE_NAME
-    status = _write(context, arguments, file, found, workspace)
+    file = session.file or workspace.root / FILE_NAME
+    status = _write(session, arguments, file, found, workspace)
     if arguments.npm_scripts and not arguments.dry_run:
-        _write_scripts(context, workspace.root / "package.json")
+        _write_scripts(session, workspace.root / "package.json")
     if arguments.workflow and not arguments.dry_run:
-        _write_workflow(context, workspace.root, force=arguments.force)
+        _write_workflow(session, workspace.root, force=arguments.force)
     return status
 
 
-def _root(context: Context) -> Path:
+def _root(session: Session) -> Path:
     """The nearest directory above that npm or pnpm calls a workspace, else the nearest package."""
-    folder = context.file.parent if context.file else context.directory
+    folder = session.file.parent if session.file else session.directory
     above = (folder, *folder.parents)
     for place in above:
         manifest = place / "package.json"
@@ -80,14 +80,14 @@ def _root(context: Context) -> Path:
     return next((place for place in above if (place / "package.json").is_file()), folder)
 
 
-def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "Guess", workspace: "Workspace") -> int:
+def _write(session: Session, arguments: argparse.Namespace, file: Path, found: "Guess", workspace: "Workspace") -> int:
     from bake.guess import amend, difference, render_config
 
     if file.is_file() and not arguments.force:
         old = file.read_text(encoding="utf-8")
         new = amend(old, parse_config(old, name=file.name), found, [p.path for p in workspace.packages])
         print(difference(old, new, file.name), end="")
-        context.say(
+        session.console.say(
             f"{file.name} is there: above is what the workspace suggests to change (`bake init | patch` takes it over; "
             "--force starts afresh)"
             if new != old
@@ -99,13 +99,13 @@ def _write(context: Context, arguments: argparse.Namespace, file: Path, found: "
         print(text, end="")
     elif found.services:
         file.write_text(text, encoding="utf-8")
-        found = _tried(context, file, found)
+        found = _tried(session, file, found)
     for line in _told(found):
-        context.say(line)
-    return _concluded(context, file, found, dry=arguments.dry_run)
+        session.console.say(line)
+    return _concluded(session, file, found, dry=arguments.dry_run)
 
 
-def _tried(context: Context, file: Path, found: "Guess") -> "Guess":
+def _tried(session: Session, file: Path, found: "Guess") -> "Guess":
     """Plan with what was written, which knows more: cycles between builds, and all that images hold."""
     from bake.guess import render_config
     from bake.lockfile import advise
@@ -113,17 +113,17 @@ def _tried(context: Context, file: Path, found: "Guess") -> "Guess":
 
     try:
         try:
-            project = load_project(file, context.environment)
+            project = load_project(file, session.environment)
             plan = make_plan(project, Request())
         except ConfigError as error:
             if "need each other" not in error.what:
                 raise
             found = dataclasses.replace(found, whole=error.what)
             file.write_text(render_config(found), encoding="utf-8")
-            project = load_project(file, context.environment)
+            project = load_project(file, session.environment)
             plan = make_plan(project, Request())
     except BakeError as error:
-        context.warn(f"what was guessed cannot be planned yet: {error}")
+        session.console.warn(f"what was guessed cannot be planned yet: {error}")
         return found
     entries = {e for s in plan.services for e in s.closure.entries}
     found = dataclasses.replace(found, scripts=advise(project.workspace.lock, entries))
@@ -131,12 +131,14 @@ def _tried(context: Context, file: Path, found: "Guess") -> "Guess":
     return found
 
 
-def _concluded(context: Context, file: Path, found: "Guess", *, dry: bool) -> int:
+def _concluded(session: Session, file: Path, found: "Guess", *, dry: bool) -> int:
     if not found.services:
-        context.warn(f"no package was found that runs; nothing written, write {file.name} by hand (`bake schema`)")
+        session.console.warn(
+            f"no package was found that runs; nothing written, write {file.name} by hand (`bake schema`)"
+        )
         return 1
     if not dry:
-        context.say(
+        session.console.say(
             f"{file.name} written. Look it over, then `bake check`; .bake/ needs no ignore file, it has its own"
         )
     return 0
@@ -166,7 +168,7 @@ def _service_lines(service: "Service") -> Iterator[str]:
         yield f"  ? {service.name}: no {key} found"
 
 
-def _write_scripts(context: Context, file: Path) -> None:
+def _write_scripts(session: Session, file: Path) -> None:
     """Add scripts that are not there yet; the file's indent is kept."""
     text = file.read_text(encoding="utf-8")
     manifest = json.loads(text)
@@ -179,7 +181,7 @@ def _write_scripts(context: Context, file: Path) -> None:
     if missing:
         manifest["scripts"] = {**manifest.get("scripts", {}), **missing}
         file.write_text(json.dumps(manifest, indent=_indent(text), ensure_ascii=False) + "\n", encoding="utf-8")
-    context.say(f"package.json: {', '.join(missing) or 'no script'} added")
+    session.console.say(f"package.json: {', '.join(missing) or 'no script'} added")
 
 
 def _indent(text: str) -> int | str:
@@ -188,15 +190,15 @@ def _indent(text: str) -> int | str:
     return "\t" if "\t" in space else len(space) or 2
 
 
-def _write_workflow(context: Context, root: Path, *, force: bool) -> None:
+def _write_workflow(session: Session, root: Path, *, force: bool) -> None:
     """Bake's reusable workflow and the one that calls it."""
     from bake.render import template_text
 
     for name, text in ((WORKFLOW, template_text(WORKFLOW)), (CALLER, _CALLER_TEXT)):
         file = root / name
         if file.exists() and not force:
-            context.warn(f"{name} is there; --force writes over it")
+            session.console.warn(f"{name} is there; --force writes over it")
             continue
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-        context.say(f"{name} written")
+        session.console.say(f"{name} written")

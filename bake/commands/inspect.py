@@ -7,11 +7,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bake.build import way
-from bake.commands.size import add_source_arguments, load_images
+from bake.commands.arguments import add_source_arguments, named, selected
 from bake.config import size
 from bake.errors import UsageError
-from bake.session import Context
+from bake.images import load_images
+from bake.inputs import way
+from bake.session import Session
 from bake.table import table
 from bake.workspace import ROOT, shown
 
@@ -31,15 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
-    arguments.targets = [arguments.name]
-    plan = context.plan(arguments)
+    plan = session.plan(selected([arguments.name], arguments.platform), named(arguments.tag))
     if len(plan.targets) != 1 or plan.targets == ("monolith",):
         raise UsageError(arguments.name, f"means {', '.join(plan.targets)}", "name one image")
-    images = load_images(context, plan, plan.targets, pushed=arguments.pushed)
+    images = load_images(session, plan, plan.targets, pushed=arguments.pushed)
     service = next(s for s in plan.services if s.service == plan.image(plan.targets[0]).service)
-    packages = _packages(service, images, context.project.workspace.lock)
+    packages = _packages(service, images, session.project.workspace.lock)
     if arguments.package:
         packages = _named(packages, arguments.package, arguments.name)
     if arguments.format == "json":

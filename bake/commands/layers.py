@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bake.commands.size import add_source_arguments, load_images
+from bake.commands.arguments import add_plan_arguments, add_source_arguments, named, selected
 from bake.config import size
 from bake.errors import EngineError, RegistryError, ReleaseError
-from bake.session import Context, add_plan_arguments
+from bake.images import load_images
+from bake.session import Session
 from bake.table import table
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print the map; sizes are there once the images are built."""
-    plan = context.plan(arguments)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     try:
-        images = load_images(context, plan, plan.targets, pushed=arguments.pushed)
+        images = load_images(session, plan, plan.targets, pushed=arguments.pushed)
     except (EngineError, RegistryError, ReleaseError) as error:
-        context.warn(f"without sizes: {error}")
+        session.console.warn(f"without sizes: {error}")
         images = None
-    rows = [_row(context, plan, layer, images) for layer in plan.layers]
+    rows = [_row(session, plan, layer, images) for layer in plan.layers]
     wanted = {i.target for i in plan.selected()}
     rows = [r for r in rows if wanted.intersection(r["images"])]
     if arguments.format == "json":
@@ -44,8 +45,8 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _row(context: Context, plan: "Plan", layer: "LayerClass", images: "Images | None") -> dict[str, Any]:
-    lock = context.project.workspace.lock
+def _row(session: Session, plan: "Plan", layer: "LayerClass", images: "Images | None") -> dict[str, Any]:
+    lock = session.project.workspace.lock
     targets = [i.target for i in plan.images if i.service in layer.services]
     return {
         "layer": layer.id,

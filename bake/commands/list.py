@@ -4,7 +4,9 @@ import argparse
 import json
 import shlex
 
-from bake.session import Context, add_plan_arguments
+from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.plan import Plan
+from bake.session import Session
 from bake.table import table
 from bake.workspace import shown
 
@@ -16,15 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
-    rows = _packages(context) if arguments.packages else _images(context, arguments)
+    if arguments.packages:
+        rows = _packages(session)
+    else:
+        plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+        rows = _images(plan, monolith=not arguments.targets or "monolith" in (*arguments.targets, *plan.targets))
     print(json.dumps(rows, indent=2) if arguments.format == "json" else table(rows))
     return 0
 
 
-def _images(context: Context, arguments: argparse.Namespace) -> list[dict[str, str]]:
-    plan = context.plan(arguments)
+def _images(plan: Plan, *, monolith: bool) -> list[dict[str, str]]:
+    """A row per image. monolith: whether the old all-in-one image is among them, where there is one."""
     rows = [
         {
             "image": i.target,
@@ -35,11 +41,7 @@ def _images(context: Context, arguments: argparse.Namespace) -> list[dict[str, s
         }
         for i in plan.selected()
     ]
-    if plan.monolith and "monolith" in (
-        *arguments.targets,
-        *plan.targets,
-        *([] if arguments.targets else ["monolith"]),
-    ):
+    if plan.monolith and monolith:
         rows.append(
             {
                 "image": "monolith",
@@ -52,9 +54,9 @@ def _images(context: Context, arguments: argparse.Namespace) -> list[dict[str, s
     return rows
 
 
-def _packages(context: Context) -> list[dict[str, str]]:
-    workspace = context.project.workspace
+def _packages(session: Session) -> list[dict[str, str]]:
+    workspace = session.project.workspace
     return [
         {"package": shown(p.path), "name": p.name, "version": p.version, "needs": " ".join(workspace.needs(p.path))}
-        for p in context.project.packages
+        for p in session.project.packages
     ]

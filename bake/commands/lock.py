@@ -16,8 +16,8 @@ from bake.lockfile import (
     stale,
     write_lock,
 )
-from bake.plan import Project, named_libc, service_libcs
-from bake.session import Context
+from bake.plan import Project, base_images, named_libc, service_libcs
+from bake.session import Session
 
 if TYPE_CHECKING:
     from bake.registry import NpmRegistry
@@ -29,34 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--offline", action="store_true", help="with --check: do not ask for newer base images")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Write or check bake.lock."""
-    project = context.project
+    project = session.project
     path = project.root / FILE_NAME
     if arguments.check:
-        return _check(context, project, offline=arguments.offline)
+        return _check(session, project, offline=arguments.offline)
     missing = missing_packages(project, project.original.lock)
     lock = make_lock(
         project.original.lock.raw,
         missing,
         base_images(project),
-        fetch=_npm(context).manifests,
-        resolve=_resolver(context),
+        fetch=_npm(session).manifests,
+        resolve=_resolver(session),
     )
     changed = write_lock(path, lock)
     state = "written" if changed else "is current"
-    context.say(f"{path.name} {state}: {len(lock.packages)} packages, {len(lock.images)} base images")
+    session.console.say(f"{path.name} {state}: {len(lock.packages)} packages, {len(lock.images)} base images")
     return 0
-
-
-def base_images(project: Project) -> tuple[str, ...]:
-    """Canonical references of the base images that bake.lock pins."""
-    from bake.config import parse_reference
-
-    base, services = project.config.base, project.config.services.values()
-    named = (base.build, base.runtime, *(s.base for s in services if s.base))
-    unpinned = (parse_reference(n) for n in named if "@" not in n)
-    return tuple(sorted({str(r) for r in unpinned})) if base.pin else ()
 
 
 def missing_packages(project: Project, lock: Lock) -> tuple[MissingPlatformPackage, ...]:
@@ -71,41 +61,41 @@ def missing_packages(project: Project, lock: Lock) -> tuple[MissingPlatformPacka
     return tuple(sorted(found, key=lambda one: (one.parent, one.name, one.platform)))
 
 
-def _check(context: Context, project: Project, *, offline: bool) -> int:
+def _check(session: Session, project: Project, *, offline: bool) -> int:
     wanted, images = missing_packages(project, project.original.lock), base_images(project)
-    current = {} if offline else _current(context, images)
+    current = {} if offline else _current(session, images)
     findings = stale(load_lock(project.root / FILE_NAME), wanted, images, current=current)
     for finding in findings:
-        context.complain(f"bake: error: {finding}")
+        session.console.complain(f"bake: error: {finding}")
     if not findings:
-        context.say(f"{FILE_NAME} is current")
+        session.console.say(f"{FILE_NAME} is current")
     return 1 if findings else 0
 
 
-def _current(context: Context, images: tuple[str, ...]) -> Mapping[str, str]:
+def _current(session: Session, images: tuple[str, ...]) -> Mapping[str, str]:
     """Digests in the registry now; a registry that does not answer is a warning."""
-    resolve, found = _resolver(context), {}
+    resolve, found = _resolver(session), {}
     for image in images:
         try:
             found[image] = resolve(image).digest
         except RegistryError as error:
-            context.warn(str(error))
+            session.console.warn(str(error))
     return found
 
 
-def _npm(context: Context) -> "NpmRegistry":
+def _npm(session: Session) -> "NpmRegistry":
     from bake.registry import NpmRegistry, load_npm_settings
 
-    return NpmRegistry(load_npm_settings(context.project.root, context.environment))
+    return NpmRegistry(load_npm_settings(session.project.root, session.environment))
 
 
-def _resolver(context: Context) -> Callable[[str], LockedImage]:
+def _resolver(session: Session) -> Callable[[str], LockedImage]:
     """Reference -> what it is locked to; Docker Hub's images through the engine's mirrors when need be."""
     from bake.config import parse_reference
     from bake.engine import mirrors
     from bake.registry import load_resolver
 
-    resolve = load_resolver(context.environment, mirrors())
+    resolve = load_resolver(session.environment, mirrors())
 
     def locked(reference: str) -> LockedImage:
         digest, platforms = resolve(parse_reference(reference))

@@ -17,7 +17,7 @@ from bake.publish import (
     render_manifest,
     used_images,
 )
-from bake.session import Context
+from bake.session import Session
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
@@ -42,18 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print the images by digest, or check manifests."""
-    release = join_releases([load_release(f) for f in arguments.release or [context.project.folder / FILE_NAME]])
+    release = join_releases([load_release(f) for f in arguments.release or [session.project.folder / FILE_NAME]])
     if arguments.check:
-        return _check(context, arguments.check, release)
+        return _check(session, arguments.check, release)
     print(render_manifest(release, arguments.format), end="")
     return 0
 
 
-def _check(context: Context, place: str, release: Release) -> int:
+def _check(session: Session, place: str, release: Release) -> int:
     """Status 1 when something does not fit."""
-    documents = tuple(_documents(context, place))
+    documents = tuple(_documents(session, place))
     found = check_manifests(documents, release)
     for mismatch in found:
         print(mismatch)
@@ -61,17 +61,17 @@ def _check(context: Context, place: str, release: Release) -> int:
         raise CheckError("manifests", f"{len(found)} do{'es' * (len(found) == 1)} not fit the push", "see above")
     used = used_images(documents, release)
     if not used:
-        context.warn(f"{place}: no container uses an image of {release.project}")
+        session.console.warn(f"{place}: no container uses an image of {release.project}")
     of = f"{len(documents)} document{'s' * (len(documents) != 1)}"
-    context.say(f"{used} container{'s' * (used != 1)} of {of} fit{'s' * (used == 1)} the push")
+    session.console.say(f"{used} container{'s' * (used != 1)} of {of} fit{'s' * (used == 1)} the push")
     return 0
 
 
-def _documents(context: Context, place: str) -> Iterator[Document]:
+def _documents(session: Session, place: str) -> Iterator[Document]:
     if place == "-":
         yield from parse_documents(sys.stdin.read(), "stdin")
         return
-    path = context.directory / place
+    path = session.directory / place
     if not path.exists():
         raise UsageError("--check", f"there is no {place}", "name a folder with manifests")
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix in _SUFFIXES and f.is_file())
@@ -81,7 +81,7 @@ def _documents(context: Context, place: str) -> Iterator[Document]:
             yield from parse_documents(_read(file, name), name)
         except BakeError as error:
             # Other tools' files lie among manifests, Helm's templates for one.
-            context.warn(f"{error}; left out")
+            session.console.warn(f"{error}; left out")
 
 
 def _read(file: Path, name: str) -> str:

@@ -3,9 +3,10 @@
 import argparse
 from pathlib import Path
 
+from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.errors import UsageError
 from bake.publish import make_matrix, render_matrix, render_outputs
-from bake.session import Context, add_plan_arguments
+from bake.session import Session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,18 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it; an empty one too."""
-    plan = context.plan(arguments)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     within = None
     if arguments.since:
-        from bake.commands.affected import since_revision
+        from bake.inputs import since_revision
 
-        found = since_revision(context, context.request(arguments), plan, arguments.since)
+        found = since_revision(session.project, plan, arguments.since)
         within = [target for target, reasons in found.items() if reasons]
-    jobs = make_matrix(plan, by=arguments.by, runners=context.project.config.ci.runners, within=within)
+    jobs = make_matrix(plan, by=arguments.by, runners=session.project.config.ci.runners, within=within)
     print(render_matrix(jobs, indent=2 if arguments.format == "json" else None))
-    output = context.environment.get("GITHUB_OUTPUT")
+    output = session.environment.get("GITHUB_OUTPUT")
     if output and arguments.format == "github":
         _hand_over(Path(output), render_outputs(jobs))
     return 0

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.commands.build import keeping_unfinished
+from bake.commands.arguments import named
 from bake.errors import UsageError
-from bake.publish import UNFINISHED, Release, check_form, keep_release, load_release, write_release
-from bake.session import Context, platforms
+from bake.publish import UNFINISHED, Release, check_form, keep_release, keeping_unfinished, load_release, write_release
+from bake.session import Naming, Selection, Session, parse_platforms
 from bake.table import table
 
 if TYPE_CHECKING:
@@ -38,48 +38,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Check the set, join each image, move all tags or none."""
     from bake.publish import Shard, join, plan_merge, tag_all
     from bake.registry import load_registry
 
     check_form(arguments.release)
     shards = [Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
-    named = tuple(word for text in arguments.targets or () for word in text.split())
-    wanted_platforms = platforms(arguments.platform) or context.project.config.project.platforms
-    release, joints = plan_merge(shards, platforms=wanted_platforms, targets=_targets(context, named) if named else ())
-    wanted = _uploads(context, arguments, release, joints)
-    registry = load_registry(context.environment)
+    words = tuple(word for text in arguments.targets or () for word in text.split())
+    wanted_platforms = parse_platforms(arguments.platform) or session.project.config.project.platforms
+    release, joints = plan_merge(shards, platforms=wanted_platforms, targets=_targets(session, words) if words else ())
+    selection = Selection(targets=tuple(j.image for j in joints), platforms=parse_platforms(arguments.platform))
+    wanted = _uploads(session, selection, named(arguments.tag, push=True), release, joints)
+    registry = load_registry(session.environment)
     digests = {j.image: join(registry, j) for j in joints}
-    with keeping_unfinished(context, context.project.folder / UNFINISHED):
+    with keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
         merged, moved = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
-    keep_release(context.project.folder, merged)
+    keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)
     if moved.overtaken:
-        context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none")
+        session.console.warn(
+            f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none"
+        )
     _print(merged, arguments.format)
     return 0
 
 
-def _targets(context: Context, words: tuple[str, ...]) -> tuple[str, ...]:
+def _targets(session: Session, words: tuple[str, ...]) -> tuple[str, ...]:
     from bake.plan import select
 
-    return select(context.project.config, words)
+    return select(session.project.config, words)
 
 
 def _uploads(
-    context: Context, arguments: argparse.Namespace, release: Release, joints: "tuple[Joint, ...]"
+    session: Session, selection: Selection, naming: Naming, release: Release, joints: "tuple[Joint, ...]"
 ) -> "tuple[Upload, ...]":
     """The images with the tags that a push from this checkout gives. Raises UsageError for another revision."""
     from bake.publish import uploads
 
-    head = context.head.revision
+    head = session.head.revision
     if release.revision != head:
         what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
         raise UsageError("revision", what, "check out the commit that was built")
-    asked = argparse.Namespace(targets=[j.image for j in joints], platform=arguments.platform, tag=arguments.tag)
-    planned = {u.image: u for u in uploads(context.plan(asked, push=True))}
+    planned = {u.image: u for u in uploads(session.plan(selection, naming))}
     return tuple(dataclasses.replace(planned[j.image], repository=j.repository) for j in joints)
 
 

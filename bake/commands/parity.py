@@ -9,19 +9,30 @@ import json
 import posixpath
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bake.commands import verify
-from bake.images import Inventory, Item, Parity, compare_inventories, join_inventories, part, variables
-from bake.plan import TREE
-from bake.session import Context, add_plan_arguments
+from bake.commands.arguments import add_plan_arguments, add_reading_arguments, named, selected
+from bake.engine import Configured, Containers, DockerBox, containers
+from bake.images import (
+    Inventory,
+    Item,
+    Parity,
+    compare_inventories,
+    join_inventories,
+    keepers,
+    open_image,
+    open_monolith,
+    packages_of,
+    part,
+    read_files,
+    require_images,
+    variables,
+)
+from bake.plan import TREE, Image, Plan
+from bake.session import Session
 from bake.sources import Program, identity, parse_programs
 from bake.table import table
 from bake.workspace import shown
-
-if TYPE_CHECKING:
-    from bake.engine import Configured, Containers, DockerBox
-    from bake.plan import Image, Plan
 
 _SHOWN = 20
 """Files of either side that the table names; JSON has them all."""
@@ -41,74 +52,75 @@ _SUPERVISORS = ("supervisord", "pm2-runtime", "pm2", "foreman", "overmind", "hon
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which images, and the old one."""
     add_plan_arguments(parser)
-    verify.add_reading_arguments(parser)
+    add_reading_arguments(parser)
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Take stock of both sides, compare, report."""
-    from bake.engine import containers
-
-    plan = context.plan(arguments)
-    verify.refuse(plan, arguments)
-    scripts = _scripts(context)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+    require_images(plan, pushed=arguments.pushed)
+    scripts = _scripts(session)
     with containers(uuid.uuid4().hex[:12]) as engine:
-        old = _old(plan, engine, arguments, scripts)
+        old = _old(plan, engine, scripts, against=arguments.against, pushed=arguments.pushed)
         new = _new(plan, engine, scripts, pushed=arguments.pushed)
-    monolith = context.project.config.monolith
+    monolith = session.project.config.monolith
     result = compare_inventories(old, new, monolith.accept if monolith else ())
-    _print(context, result, arguments.format)
+    _print(session, result, arguments.format)
     return 0 if result.ok else 1
 
 
-def _scripts(context: Context) -> Mapping[str, Mapping[str, str]]:
+def _scripts(session: Session) -> Mapping[str, Mapping[str, str]]:
     """Package path and name -> npm scripts."""
-    packages = context.project.packages
+    packages = session.project.packages
     by_path = {shown(p.path): p.scripts for p in packages}
     return by_path | {p.name: by_path[shown(p.path)] for p in packages}
 
 
-def _new(plan: "Plan", engine: "Containers", scripts: Mapping[str, Mapping[str, str]], *, pushed: bool) -> Inventory:
+def _new(plan: Plan, engine: Containers, scripts: Mapping[str, Mapping[str, str]], *, pushed: bool) -> Inventory:
     """The fleet, on the first platform asked for."""
     platform = engine.platform if engine.platform in plan.platforms else plan.platforms[0]
     return join_inventories(_image(plan, engine, i, platform, scripts, pushed=pushed) for i in plan.selected())
 
 
 def _image(
-    plan: "Plan",
-    engine: "Containers",
-    image: "Image",
+    plan: Plan,
+    engine: Containers,
+    image: Image,
     platform: str,
     scripts: Mapping[str, Mapping[str, str]],
     *,
     pushed: bool,
 ) -> Inventory:
-    box = verify.open_image(plan, engine, image.target, image.references, platform, pushed=pushed)
+    box = open_image(plan, engine, image.target, image.references, platform, pushed=pushed)
     try:
         configured = box.configured
         program = Program(name=image.target, words=configured.command, directory=configured.directory)
-        files = verify.read_files(box, TREE, verify.packages_of(plan, image.service))
+        files = read_files(box, TREE, packages_of(plan, image.service))
         return _inventory(plan, configured, (program,), frozenset(files), TREE, scripts)
     finally:
         box.remove()
 
 
 def _old(
-    plan: "Plan",
-    engine: "Containers",
-    arguments: argparse.Namespace,
+    plan: Plan,
+    engine: Containers,
     scripts: Mapping[str, Mapping[str, str]],
+    *,
+    against: str | None,
+    pushed: bool,
 ) -> Inventory:
-    box, configured = verify.open_monolith(plan, engine, arguments)
-    keeps = verify.keepers(plan)
-    files = verify.read_files(box, configured.directory, keeps)
+    box = open_monolith(plan, engine, against=against, pushed=pushed)
+    configured = box.configured
+    keeps = keepers(plan)
+    files = read_files(box, configured.directory, keeps)
     own = {package: part(files, package, keeps) for package in keeps}
     kept = frozenset(posixpath.join(p, path) for p, keep in keeps.items() for path in own[p] if keep(path))
     return _inventory(plan, configured, _programs(box, configured), kept, configured.directory, scripts)
 
 
 def _inventory(
-    plan: "Plan",
-    configured: "Configured",
+    plan: Plan,
+    configured: Configured,
     programs: Sequence[Program],
     files: frozenset[str],
     root: str,
@@ -128,7 +140,7 @@ def _said(program: Program) -> str:
     return f"{program.name}: {line}" if program.name else line
 
 
-def _programs(box: "DockerBox", configured: "Configured") -> tuple[Program, ...]:
+def _programs(box: DockerBox, configured: Configured) -> tuple[Program, ...]:
     """What the image's own command starts: the programs in the files that it names, else itself."""
     own = Program(name="", words=configured.command, directory=configured.directory)
     paths = [posixpath.join(configured.directory, w) for w in configured.command if not w.startswith("-")]
@@ -139,7 +151,7 @@ def _programs(box: "DockerBox", configured: "Configured") -> tuple[Program, ...]
     return tuple(found) or (own,)
 
 
-def _print(context: Context, parity: Parity, form: str) -> None:
+def _print(session: Session, parity: Parity, form: str) -> None:
     if form == "json":
         print(
             json.dumps({"lost": [_json(i) for i in parity.lost], "gained": [_json(i) for i in parity.gained]}, indent=2)
@@ -152,7 +164,7 @@ def _print(context: Context, parity: Parity, form: str) -> None:
     known = sum(i.accepted for i in parity.lost)
     tail = f" ({known} accepted)" if known else ""
     remedy = "; accept what is meant in monolith.accept of bake.toml" if lost else ""
-    context.say(f"{lost or 'nothing'} lost{tail}, {len(parity.gained)} gained{remedy}")
+    session.console.say(f"{lost or 'nothing'} lost{tail}, {len(parity.gained)} gained{remedy}")
 
 
 def _rows(side: str, items: Sequence[Item]) -> list[dict[str, object]]:

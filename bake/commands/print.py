@@ -3,7 +3,9 @@
 import argparse
 import json
 
-from bake.session import Context, add_plan_arguments
+from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.plan import FOLDER, Plan, Project
+from bake.session import Session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,24 +15,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--push", action="store_true", help="as for a push: references with the registry")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
     from bake.render import render_bake_file, render_dockerfile, render_ignore
 
-    plan = context.plan(arguments)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag, push=arguments.push))
     if arguments.format == "json":
-        print(json.dumps(_bake_json(context, arguments), indent=2))
+        print(json.dumps(_bake_json(session.project, plan), indent=2))
     else:
         make = {"hcl": render_bake_file, "dockerfile": render_dockerfile, "dockerignore": render_ignore}
-        print(make[arguments.format](context.project, plan), end="")
+        print(make[arguments.format](session.project, plan), end="")
     return 0
 
 
-def _bake_json(context: Context, arguments: argparse.Namespace) -> object:
-    from bake.commands.build import write
+def _bake_json(project: Project, plan: Plan) -> object:
+    from bake.build import write_plan
     from bake.engine import printed
-    from bake.plan import FOLDER
 
-    plan = context.plan(arguments)
-    write(context.project, plan)
-    return printed(context.project.root, f"{FOLDER}/docker-bake.hcl", plan.targets)
+    write_plan(project, plan)
+    return printed(project.root, f"{FOLDER}/docker-bake.hcl", plan.targets)

@@ -5,11 +5,10 @@ import json
 import time
 from pathlib import Path
 
-from bake.commands.build import keeping_unfinished
 from bake.config import is_tag
 from bake.errors import ReleaseError, UsageError
-from bake.publish import UNFINISHED, Release, check_form, load_release, write_release
-from bake.session import Context
+from bake.publish import UNFINISHED, Release, check_form, keeping_unfinished, load_release, write_release
+from bake.session import Session
 from bake.table import table
 
 
@@ -26,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Check that everything is there, move the tags, leave what `bake rollback` needs."""
     from bake.publish import promote
     from bake.registry import load_registry
@@ -39,16 +38,16 @@ def run(context: Context, arguments: argparse.Namespace) -> int:
     release = load_release(manifest)
     if not release.images:
         raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
-    with keeping_unfinished(context, manifest.parent / UNFINISHED):
+    with keeping_unfinished(manifest.parent / UNFINISHED, session.console.warn):
         promoted, moved = promote(
-            load_registry(context.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=time.sleep
+            load_registry(session.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=time.sleep
         )
     if moved.overtaken:
-        context.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now")
+        session.console.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now")
     file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")
     write_release(file, promoted)
     _print(promoted, arguments.format)
-    context.say(f"`bake rollback {file}` undoes this")
+    session.console.say(f"`bake rollback {file}` undoes this")
     return 0
 
 

@@ -2,11 +2,10 @@
 
 import argparse
 
-from bake.commands.build import configured_builder
 from bake.config import parse_size, size
 from bake.engine import cache_usage, total
 from bake.errors import UsageError
-from bake.session import Context
+from bake.session import Session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,24 +15,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="tell what there is, remove nothing")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Prune down to the size, and say what that gave. Images stay."""
     from bake.engine import prune, read_cache_usage
 
-    keep = _keep(context, arguments.keep)
-    builder = arguments.builder or configured_builder(context)
+    keep = _keep(session, arguments.keep)
+    builder = arguments.builder or session.builder
     before = total(cache_usage(read_cache_usage(builder)))
     if arguments.dry_run or before <= keep:
-        context.say(f"the cache takes {size(before)}, {size(keep)} may stay; nothing was removed")
+        session.console.say(f"the cache takes {size(before)}, {size(keep)} may stay; nothing was removed")
         return 0
     prune(keep, builder)
     after = total(cache_usage(read_cache_usage(builder)))
-    context.say(f"the cache took {size(before)} and takes {size(after)} now")
+    session.console.say(f"the cache took {size(before)} and takes {size(after)} now")
     return 0
 
 
-def _keep(context: Context, text: str | None) -> int:
-    words = text or context.project.config.cache.budget
+def _keep(session: Session, text: str | None) -> int:
+    words = text or session.project.config.cache.budget
     if not words:
         raise UsageError("prune", "how much may stay?", "add --keep 10GB, or set cache.budget in bake.toml")
     try:

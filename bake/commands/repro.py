@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.session import Context, add_plan_arguments
+from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.session import Session
 from bake.table import table
 
 if TYPE_CHECKING:
@@ -24,40 +25,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Build, compare, report; the exit status is 1 when an image differs."""
-    from bake.commands.build import configured_builder, write
+    from bake.build import write_plan
     from bake.engine import check, probe
 
-    plan = context.plan(arguments)
-    context.project.require_secrets()
-    write(context.project, plan)
-    arguments.builder = arguments.builder or configured_builder(context)
-    capabilities = probe(arguments.builder)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+    session.project.require_secrets()
+    write_plan(session.project, plan)
+    builder = arguments.builder or session.builder
+    capabilities = probe(builder)
     check(capabilities, plan.platforms, push=True)
     if arguments.keep:
-        results = _compared(context, plan, arguments, arguments.keep.resolve())
+        results = _compared(session, plan, builder, arguments.keep.resolve())
     else:
         with tempfile.TemporaryDirectory(prefix="bake-repro-") as folder:
-            results = _compared(context, plan, arguments, Path(folder))
+            results = _compared(session, plan, builder, Path(folder))
     _print(results, arguments.format)
     differ = sum(not c.same for found in results.values() for c in found)
-    context.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
+    session.console.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
     return 1 if differ else 0
 
 
 def _compared(
-    context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path
+    session: Session, plan: "Plan", builder: str | None, folder: Path
 ) -> Mapping[str, "tuple[Comparison, ...]"]:
     from bake.images import load_comparison
 
     for name in ("first", "second"):
-        context.say(f"{name} build of {', '.join(plan.targets)}, without a cache")
-        _build(context, plan, arguments, folder / name)
+        session.console.say(f"{name} build of {', '.join(plan.targets)}, without a cache")
+        _build(session, plan, builder, folder / name)
     return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in plan.targets}
 
 
-def _build(context: Context, plan: "Plan", arguments: argparse.Namespace, folder: Path) -> None:
+def _build(session: Session, plan: "Plan", builder: str | None, folder: Path) -> None:
     from bake.build import StepLines
     from bake.engine import BuildOptions, run_bake
     from bake.plan import FOLDER
@@ -68,8 +69,8 @@ def _build(context: Context, plan: "Plan", arguments: argparse.Namespace, folder
         date = plan.epoch if plan.epoch is not None else 0
         output = f"type=oci,dest={folder / target},tar=false,oci-mediatypes=true,source-date-epoch={date}"
         sets += [f"{target}.tags=", f"{target}.output={output}", f"{target}.cache-from=", f"{target}.cache-to="]
-    options = BuildOptions(targets=plan.targets, cache=False, builder=arguments.builder, sets=tuple(sets))
-    run_bake(context.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(context).show)
+    options = BuildOptions(targets=plan.targets, cache=False, builder=builder, sets=tuple(sets))
+    run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console).show)
 
 
 def _print(results: Mapping[str, "tuple[Comparison, ...]"], form: str) -> None:

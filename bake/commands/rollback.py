@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from bake.publish import load_release
-from bake.session import Context
+from bake.session import Session
 from bake.table import table
 
 
@@ -18,24 +18,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Put the tags back; tags that the push made are taken away."""
     from bake.publish import rollback
     from bake.registry import load_registry
 
     release = load_release(arguments.manifest)
     moves, gone, kept = rollback(
-        load_registry(context.environment),
+        load_registry(session.environment),
         release,
         tags=tuple(arguments.tag),
         force=arguments.force,
         wait=time.sleep,
     )
     for tag in kept:
-        context.warn(f"{tag}: the registry does not let it be deleted; it is empty now")
+        session.console.warn(f"{tag}: the registry does not let it be deleted; it is empty now")
     rows = [{"tag": str(m.tag), "now": m.manifest.digest} for m in moves]
     rows += [{"tag": str(t), "now": "" if arguments.format == "json" else "(none)"} for t in gone]
     short = [row | {"now": row["now"][:19]} for row in rows]
     print(json.dumps(rows, indent=2) if arguments.format == "json" else table(short))
-    context.say(f"{len(rows)} tag{'s' * (len(rows) != 1)} put back" if rows else "every tag is there already")
+    session.console.say(f"{len(rows)} tag{'s' * (len(rows) != 1)} put back" if rows else "every tag is there already")
     return 0

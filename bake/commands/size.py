@@ -9,9 +9,9 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bake.build import changed_packages, load_past, way
+from bake.commands.arguments import add_plan_arguments, add_source_arguments, named, selected
 from bake.config import parse_size, size_difference
 from bake.config import size as shown
 from bake.errors import ConfigError, UsageError, WorkspaceError
@@ -20,22 +20,22 @@ from bake.images import (
     Excess,
     FleetSize,
     Growth,
+    Images,
     ImageSize,
     Parts,
     Size,
     changed,
     grown,
+    load_images,
+    load_previous_images,
     measure,
     measure_fleet,
     over_budget,
 )
-from bake.publish import FILE_NAME, Release, load_release
-from bake.session import Context, add_plan_arguments
+from bake.inputs import changed_packages, load_past, way
+from bake.plan import Plan
+from bake.session import Session
 from bake.table import markdown, table
-
-if TYPE_CHECKING:
-    from bake.images import Images
-    from bake.plan import Plan
 
 _SHOWN = 15
 """Packages that the table of growth names; JSON has them all."""
@@ -50,11 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
 
 
-def add_source_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where images are read from."""
-    parser.add_argument("--pushed", action="store_true", help="read what the last --push put into the registry")
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Report:
     """All that the command tells."""
@@ -66,92 +61,54 @@ class Report:
     excess: tuple[Excess, ...]
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Measure, compare, judge."""
-    plan = context.plan(arguments)
-    report = make_report(context, arguments, plan)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+    report = make_report(session, plan, pushed=arguments.pushed, against=arguments.against, since=arguments.since)
     if arguments.format == "json":
         print(json.dumps(_table(report), indent=2))
     else:
         print(_text(report, markdown if arguments.format == "markdown" else table))
     for excess in report.excess:
         over = shown(excess.bytes - excess.budget)
-        context.complain(f"bake: error: {excess.what}: {shown(excess.bytes)} is {over} over {excess.where}")
+        session.console.complain(f"bake: error: {excess.what}: {shown(excess.bytes)} is {over} over {excess.where}")
     return 1 if report.excess else 0
 
 
-def make_report(context: Context, arguments: argparse.Namespace, plan: "Plan") -> Report:
+def make_report(session: Session, plan: Plan, *, pushed: bool, against: Path | None, since: str | None) -> Report:
     """Measure the images asked for. Raises EngineError or RegistryError for one that is not there."""
     services = {i.target: i.service for i in plan.images}
     # What an image shares is told by all that are there, asked for or not.
-    now = load_images(context, plan, tuple(services), pushed=arguments.pushed)
-    old = _previous(context, plan, arguments.against) if arguments.against else None
+    now = load_images(session, plan, tuple(services), pushed=pushed)
+    old = load_previous_images(session, plan, against) if against else None
     asked = tuple(s for s in now.stored if s.image in plan.targets)
     sizes, fleet = measure(now.stored, services, now.contents), measure_fleet(asked, now.stored, services, now.contents)
     sizes = tuple(s for s in sizes if s.image in plan.targets)
-    if arguments.since:
-        growth = _since(context, arguments.since, dataclasses.replace(now, stored=asked))
+    if since:
+        growth = _since(session, since, dataclasses.replace(now, stored=asked))
     else:
         growth = grown(old.stored, asked, {**old.contents, **now.contents}) if old else ()
-    most = context.project.config.budget.fleet
+    most = session.project.config.budget.fleet
     return Report(
         sizes=sizes,
         fleet=fleet,
         before={(s.image, s.platform): s for s in measure(old.stored, services, old.contents)} if old else {},
         growth=tuple(dataclasses.replace(g, via=way_to(plan, g.holder, g.images)) for g in growth),
-        excess=over_budget(sizes, fleet, _budgets(context, plan), parse_size(most) if most else None),
+        excess=over_budget(sizes, fleet, _budgets(session, plan), parse_size(most) if most else None),
     )
 
 
-def load_images(context: Context, plan: "Plan", targets: Sequence[str], *, pushed: bool) -> "Images":
-    """These images, on the platforms asked for. Raises EngineError for one that was asked for and is not there."""
-    from bake.images import load_engine_images, load_registry_images
-    from bake.registry import load_registry
-
-    folder = context.project.folder
-    if not plan.selected():
-        raise UsageError("targets", "name no image of a service", "see `bake list`")
-    if not pushed:
-        names = {i.target: i.references[0] for i in plan.images if i.target in targets}
-        found = load_engine_images(names, [i.target for i in plan.selected()], folder / "cache")
-    else:
-        names = dict(_released(load_release(folder / FILE_NAME), targets))
-        if absent := [i.target for i in plan.selected() if i.target not in names]:
-            raise UsageError(absent[0], "was not in the last push", "leave --pushed out, or push it")
-        found = load_registry_images(load_registry(context.environment), names, folder / "cache")
-    found = dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in plan.platforms))
-    there = {s.image for s in found.stored}
-    if absent := [i.target for i in plan.selected() if i.target not in there]:
-        what = f"is not there for {' or '.join(plan.platforms)}"
-        raise UsageError(absent[0], what, "build it for that, or name another --platform")
-    return found
-
-
-def _previous(context: Context, plan: "Plan", file: Path) -> "Images":
-    """The same images as an earlier push left them, those that it had."""
-    from bake.images import load_registry_images
-    from bake.registry import load_registry
-
-    names = _released(load_release(file), [i.target for i in plan.selected()])
-    found = load_registry_images(load_registry(context.environment), names, context.project.folder / "cache")
-    return dataclasses.replace(found, stored=tuple(s for s in found.stored if s.platform in plan.platforms))
-
-
-def _released(release: Release, targets: Sequence[str]) -> Mapping[str, str]:
-    return {t: image.reference for t in targets if (image := release.image(t))}
-
-
-def _since(context: Context, since: str, now: "Images") -> tuple[Growth, ...]:
+def _since(session: Session, since: str, now: Images) -> tuple[Growth, ...]:
     """What changed in the lockfile since a revision, with the bytes it has now: of old ones git knows none."""
-    changes = read_changes(context.project.file.parent, since)
+    changes = read_changes(session.project.file.parent, since)
     try:
-        past = load_past(context.project, changes.base)
+        past = load_past(session.project, changes.base)
     except (ConfigError, WorkspaceError) as error:
         raise UsageError(since, f"cannot be planned ({error.where}: {error.what})", "name another") from None
-    return changed(now.stored, now.contents, changed_packages(past.workspace.lock, context.project.workspace.lock))
+    return changed(now.stored, now.contents, changed_packages(past.workspace.lock, session.project.workspace.lock))
 
 
-def way_to(plan: "Plan", holder: str, images: Sequence[str]) -> tuple[str, ...]:
+def way_to(plan: Plan, holder: str, images: Sequence[str]) -> tuple[str, ...]:
     """The dependencies that bring a lock entry or package into the first of the images that has it."""
     services = {i.target: i.service for i in plan.images}
     closures = {s.service: s.closure for s in plan.services}
@@ -159,9 +116,9 @@ def way_to(plan: "Plan", holder: str, images: Sequence[str]) -> tuple[str, ...]:
     return min((c for c in chains if c), key=len, default=())
 
 
-def _budgets(context: Context, plan: "Plan") -> Mapping[str, tuple[str, int]]:
+def _budgets(session: Session, plan: Plan) -> Mapping[str, tuple[str, int]]:
     """Target -> the key of its budget and its bytes."""
-    config = context.project.config
+    config = session.project.config
     found: dict[str, tuple[str, int]] = {}
     for image in plan.images:
         service = config.services[image.service]

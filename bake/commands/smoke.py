@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
+from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.errors import UsageError
 from bake.images import Result, Trial, attempt, make_trial, start_dependencies
-from bake.session import Context, add_plan_arguments
+from bake.session import Session
 from bake.table import table
 
 if TYPE_CHECKING:
@@ -29,38 +30,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Try them all; 1 when one fails."""
     from bake.engine import containers
 
-    plan = context.plan(arguments)
-    _refuse(plan, arguments)
+    plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+    _refuse(plan, pushed=arguments.pushed)
     with containers(uuid.uuid4().hex[:12]) as engine:
-        start_beside(context, engine)
-        trials = _trials(context, plan, engine.platform, pushed=arguments.pushed)
-        results = _attempt_all(context, trials, engine, max(1, arguments.jobs))
-    _print(context, results, arguments.format)
+        start_beside(session, engine)
+        trials = _trials(session, plan, engine.platform, pushed=arguments.pushed)
+        results = _attempt_all(session, trials, engine, max(1, arguments.jobs))
+    _print(session, results, arguments.format)
     return 0 if all(r.ok for r in results) else 1
 
 
-def start_beside(context: Context, engine: "Containers") -> None:
+def start_beside(session: Session, engine: "Containers") -> None:
     """Start smoke.dependencies, in a network that the trials join."""
-    dependencies = context.project.config.smoke.dependencies
+    dependencies = session.project.config.smoke.dependencies
     if dependencies:
         engine.join()
-        context.say(f"starting {', '.join(dependencies)}")
+        session.console.say(f"starting {', '.join(dependencies)}")
         start_dependencies(dependencies, engine)
 
 
-def _refuse(plan: "Plan", arguments: argparse.Namespace) -> None:
+def _refuse(plan: "Plan", *, pushed: bool) -> None:
     if not plan.selected():
         raise UsageError("bake smoke", "tries images of services only", "see `bake list`")
-    if arguments.pushed and not plan.registry:
+    if pushed and not plan.registry:
         raise UsageError("--pushed", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
 
 
-def _trials(context: Context, plan: "Plan", native: str, *, pushed: bool) -> tuple[Trial, ...]:
-    settings, entries = context.project.config.smoke, context.project.workspace.lock.entries
+def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tuple[Trial, ...]:
+    settings, entries = session.project.config.smoke, session.project.workspace.lock.entries
     present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
     return tuple(
         make_trial(
@@ -77,13 +78,13 @@ def _trials(context: Context, plan: "Plan", native: str, *, pushed: bool) -> tup
     )
 
 
-def _attempt_all(context: Context, trials: Sequence[Trial], engine: "Containers", jobs: int) -> tuple[Result, ...]:
+def _attempt_all(session: Session, trials: Sequence[Trial], engine: "Containers", jobs: int) -> tuple[Result, ...]:
     """All results in the order of the trials; each is told as it comes."""
     with ThreadPoolExecutor(jobs) as pool:
         futures: list[Future[Result]] = [pool.submit(attempt, trial, engine) for trial in trials]
         try:
             for future in as_completed(futures):
-                context.say(_line(future.result()))
+                session.console.say(_line(future.result()))
         except BaseException:
             # Waiting threads end by themselves; leaving the pool waits for them, then the engine is cleared.
             engine.end()
@@ -97,7 +98,7 @@ def _line(result: Result) -> str:
     return f"{head}: well" if result.ok else f"{head}: " + "; ".join(f.what for f in result.findings)
 
 
-def _print(context: Context, results: Sequence[Result], form: str) -> None:
+def _print(session: Session, results: Sequence[Result], form: str) -> None:
     if form == "json":
         print(json.dumps({"images": [_json(r) for r in results]}, indent=2))
         return
@@ -106,7 +107,7 @@ def _print(context: Context, results: Sequence[Result], form: str) -> None:
         if not result.ok:
             print(_explained(result), file=sys.stderr)
     bad = sum(not r.ok for r in results)
-    context.say(f"{len(results)} tried, {bad} failed" if bad else f"{len(results)} tried, all well")
+    session.console.say(f"{len(results)} tried, {bad} failed" if bad else f"{len(results)} tried, all well")
 
 
 def _cells(result: Result) -> dict[str, str]:

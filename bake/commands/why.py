@@ -4,9 +4,10 @@ import argparse
 import dataclasses
 import json
 
-from bake.build import FirstStep, LastBuild, Reason, load_record, way
-from bake.commands.affected import load_reasons, since_state
-from bake.session import Context
+from bake.commands.arguments import selected
+from bake.inputs import FirstStep, LastBuild, Reason, load_reasons, load_record, since_state, way
+from bake.plan import Plan, Project
+from bake.session import Session
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,13 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="form of the result on stdout")
 
 
-def run(context: Context, arguments: argparse.Namespace) -> int:
+def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print the reasons of each image that is meant."""
-    arguments.targets = [arguments.name]
-    plan = context.plan(arguments)
-    reasons = load_reasons(context, arguments, plan)
-    record = {} if arguments.since else load_record(context.project.folder)
-    answers = [_answer(context, arguments, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
+    plan = session.plan(selected([arguments.name], None))
+    reasons = load_reasons(session.project, plan, arguments.since)
+    record = {} if arguments.since else load_record(session.project.folder)
+    answers = [_answer(session.project, plan, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
     if arguments.format == "json":
         print(json.dumps([dataclasses.asdict(a) for a in answers], indent=2))
     else:
@@ -41,21 +41,19 @@ class Answer:
     because: tuple[Reason, ...] = ()
 
 
-def _answer(
-    context: Context, arguments: argparse.Namespace, target: str, reasons: tuple[Reason, ...], last: LastBuild | None
-) -> Answer:
+def _answer(project: Project, plan: Plan, target: str, reasons: tuple[Reason, ...], last: LastBuild | None) -> Answer:
     if last is None:
         return Answer(image=target, reasons=reasons)
-    because = _because(context, arguments, target, last) if not reasons else ()
+    because = _because(project, plan, target, last) if not reasons else ()
     return Answer(image=target, reasons=reasons, built=True, step=last.step, because=because)
 
 
-def _because(context: Context, arguments: argparse.Namespace, target: str, last: LastBuild) -> tuple[Reason, ...]:
+def _because(project: Project, plan: Plan, target: str, last: LastBuild) -> tuple[Reason, ...]:
     """What the last build had to build: nothing has changed since, so today's plan is that build's."""
     if last.before is None:
         return (Reason(kind="unknown", what="it was the first build here"),) if last.step else ()
-    request = context.request(arguments, platforms=last.state.platforms)
-    return since_state(context, request, last.before).get(target, ())
+    request = dataclasses.replace(plan.request, platforms=last.state.platforms)
+    return since_state(project, request, last.before).get(target, ())
 
 
 def _text(answer: Answer, since: str | None) -> str:

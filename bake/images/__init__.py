@@ -1,6 +1,16 @@
 """Built images: what is in them, what they weigh, whether they are the same, whether they start."""
 
 from bake.images.blobs import Stored
+from bake.images.files import (
+    keepers,
+    open_image,
+    open_monolith,
+    packages_of,
+    read_files,
+    read_fleet,
+    require_images,
+)
+from bake.images.fleet import load_images, load_previous_images
 from bake.images.layer_map import Block, layer_map
 from bake.images.parity import Inventory, Item, Parity, accepted, compare_inventories, join_inventories, variables
 from bake.images.read import Images, load_engine_images, load_registry_images
@@ -47,15 +57,24 @@ __all__ = [
     "compare_trees",
     "grown",
     "join_inventories",
+    "keepers",
     "layer_map",
     "load_comparison",
     "load_engine_images",
+    "load_images",
+    "load_previous_images",
     "load_registry_images",
     "make_trial",
     "measure",
     "measure_fleet",
+    "open_image",
+    "open_monolith",
     "over_budget",
+    "packages_of",
     "part",
+    "read_files",
+    "read_fleet",
+    "require_images",
     "start_dependencies",
     "variables",
 ]

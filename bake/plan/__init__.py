@@ -22,7 +22,7 @@ from bake.plan.plan import (
     select,
     service_libcs,
 )
-from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, load_project
+from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, base_images, load_project
 
 __all__ = [
     "Cache",
@@ -42,6 +42,7 @@ __all__ = [
     "TEMPLATES",
     "TREE",
     "WORKSPACE",
+    "base_images",
     "check",
     "closure",
     "content_patterns",

@@ -181,8 +181,9 @@ class MonolithTarget:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that will be built."""
+    """Everything that will be built. request: what was asked for."""
 
+    request: Request
     project: str
     registry: str | None
     platforms: tuple[str, ...]
@@ -266,6 +267,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     stages = _stages(project, request, closures)
     outputs, groups = _outputs(project, images, closures, stages)
     return Plan(
+        request=request,
         project=config.project.name,
         registry=request.registry or config.project.registry,
         platforms=platforms,
@@ -530,7 +532,7 @@ def retagged(project: Project, plan: Plan, request: Request) -> Plan:
         dataclasses.replace(i, references=_references(project.config, request, i.repository, i.target))
         for i in plan.images
     )
-    return dataclasses.replace(plan, images=images, monolith=_monolith(project, request))
+    return dataclasses.replace(plan, request=request, images=images, monolith=_monolith(project, request))
 
 
 def _labels(project: Project, request: Request, target: str, *tables: Mapping[str, str]) -> Mapping[str, str]:

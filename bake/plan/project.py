@@ -317,3 +317,11 @@ def _follow(root: Path, file: Path, found: set[str]) -> None:
             if relative not in found:
                 found.add(relative)
                 _follow(root, path, found)
+
+
+def base_images(project: Project) -> tuple[str, ...]:
+    """Canonical references of the base images that bake.lock pins."""
+    base, services = project.config.base, project.config.services.values()
+    named = (base.build, base.runtime, *(s.base for s in services if s.base))
+    unpinned = (parse_reference(n) for n in named if "@" not in n)
+    return tuple(sorted({str(r) for r in unpinned})) if base.pin else ()

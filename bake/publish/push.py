@@ -5,16 +5,18 @@ and repeats that until they are all of one push (`_settle`): whichever push writ
 only its own. Of two pushes at once the one of the newer commit insists sooner and usually wins.
 """
 
+import contextlib
 import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bake.config import Reference, parse_reference
 from bake.errors import BakeError, BuildError, RegistryError
-from bake.publish.release import Release, ReleasedImage, ReleasedPlatform
+from bake.publish.release import Release, ReleasedImage, ReleasedPlatform, write_release
 from bake.registry import (
     DeniedError,
     Manifest,
@@ -216,6 +218,17 @@ def tag_all(
         error.release = dataclasses.replace(release, images=_unfinished(images, error.left))
         raise
     return dataclasses.replace(release, images=tagged(images, wanted, moved)), moved
+
+
+@contextlib.contextmanager
+def keeping_unfinished(file: Path, warn: Callable[[str], None]) -> Iterator[None]:
+    """When tags are left half moved, leave the manifest that `bake rollback` needs to put them back."""
+    try:
+        yield
+    except HalfMovedError as error:
+        write_release(file, error.release)
+        warn(f"`bake rollback {file}` puts these tags back once the registry answers")
+        raise
 
 
 def _unfinished(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) -> tuple[ReleasedImage, ...]:

@@ -20,10 +20,11 @@ import yaml
 from bake import cli
 from bake.commands import COMMANDS, command_parser
 from bake.config import parse_config
+from bake.console import Console
 from bake.plan import Request, make_plan
 from bake.publish import Release, write_release
 from bake.publish.release import ReleasedImage, ReleasedPlatform
-from bake.session import Context
+from bake.session import Session
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "docs").rglob("*.md")))
@@ -147,7 +148,10 @@ def copy_example(folder: Path) -> Path:
 
 def write_push(folder: Path) -> None:
     """The manifest that a push of every image leaves."""
-    plan = make_plan(Context(environment={}, directory=folder).project, Request(registry="127.0.0.1:5000", push=True))
+    plan = make_plan(
+        Session(console=Console(environment={}), directory=folder).project,
+        Request(registry="127.0.0.1:5000", push=True),
+    )
     digest = "sha256:" + 64 * "a"
     platforms = tuple(ReleasedPlatform(platform=p, digest=digest, bytes=1) for p in plan.platforms)
     images = tuple(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import load_contents
+from bake.inputs import load_contents
 from bake.lockfile import unheeded
 from bake.plan import Plan, Project, Request, check, load_project, make_plan
 from bake.render import render, render_ignore

@@ -1,18 +1,19 @@
 """A service in the workspace's root package: its stage, its files, what affects it."""
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from bake.build import load_contents
+from bake.commands import command_parser
 from bake.commands import list as list_
+from bake.console import Console
 from bake.errors import ConfigError
+from bake.inputs import load_contents
 from bake.plan import Plan, Project, Request, load_project, make_plan
 from bake.render import render, render_ignore
-from bake.session import Context
+from bake.session import Session
 from bake.workspace import Part, load_parts, parse_dockerignore
 from tests.git_workspace import GitWorkspace
 from tests.root_app import write_root_app
@@ -203,6 +204,6 @@ def test_folders_around_other_packages_are_listed_one_by_one(tmp_path: Path) -> 
 
 
 def test_the_command_line_calls_the_root_a_dot(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = argparse.Namespace(targets=["shop"], packages=False, format="json")
-    list_.run(Context(environment={}, directory=shop.root), arguments)
+    arguments = command_parser("list").parse_args(["shop", "--format", "json"])
+    list_.run(Session(console=Console(environment={}), directory=shop.root), arguments)
     assert json.loads(capsys.readouterr().out)[0]["package"] == "."

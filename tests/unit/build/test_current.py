@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bake.build import Standing, learn, load_standing
-from bake.build.content import load_inputs
 from bake.build.current import Made, Memory, image_keys, load_memory, remember, write_memory
 from bake.engine import Built, Kept, Progress
+from bake.inputs.content import load_inputs
 from bake.plan import Plan, Project, Request, load_project, make_plan
 from bake.render import render
 from tests.conftest import ROOT

@@ -6,10 +6,11 @@ import pytest
 
 from bake.build import explained
 from bake.commands.build import _tried
+from bake.console import Console
 from bake.engine import Built, Progress, Step
 from bake.errors import BuildError
 from bake.plan import Plan, Project
-from bake.session import Context
+from bake.session import Session
 
 INSTALL = (
     "RUN --mount=type=cache,id=bake-npm,target=/root/.npm     "
@@ -61,7 +62,7 @@ def test_each_mistake_that_carving_finds_is_an_error_of_its_own(
 def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    context, built = Context(environment={}, directory=Path()), Built(metadata={}, progress=Progress())
+    session, built = Session(console=Console(environment={}), directory=Path()), Built(metadata={}, progress=Progress())
     lost = BuildError("docker buildx bake", "failed to prepare: parent snapshot sha256:ab does not exist: not found")
     answers: list[BuildError | Built] = [lost, lost, built]
 
@@ -71,11 +72,11 @@ def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not
             raise answer
         return answer
 
-    assert _tried(context, run) is built
+    assert _tried(session, run) is built
     said = "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again\n"
     assert capsys.readouterr().err == said * 2
     for failures in ([lost, lost, lost], [BuildError("x", "exit code: 1")]):
         answers[:] = failures
         with pytest.raises(BuildError):
-            _tried(context, run)
+            _tried(session, run)
         assert answers == []

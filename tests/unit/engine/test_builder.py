@@ -1,6 +1,5 @@
 """The builder of bake.toml as buildx's commands, and what an engine and its builder can do."""
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +8,11 @@ import pytest
 
 from bake.commands.build import adapted
 from bake.config import Builder, parse_config
+from bake.console import Console
 from bake.engine import Capabilities, check, create_commands, differences, unbuildable
 from bake.engine.builders import parse_listed
 from bake.errors import ConfigError, EngineError
-from bake.session import Context
+from bake.session import Selection, Session
 
 HEAD = '[project]\nname = "x"\n[services.a]\npackage = "a"\n'
 HERE = Path("/work/space")
@@ -225,17 +225,16 @@ def test_install_scripts_need_a_machine_or_emulation_of_their_platform() -> None
 
 
 @pytest.fixture
-def example(tmp_path: Path) -> Context:
+def example(tmp_path: Path) -> Session:
     ignore = shutil.ignore_patterns("node_modules", ".bake", "dist", "deploy")
     root = shutil.copytree(Path(__file__).parents[3] / "examples" / "apphub", tmp_path / "apphub", ignore=ignore)
-    return Context(environment={}, directory=root)
+    return Session(console=Console(environment={}), directory=root)
 
 
 def test_where_the_engine_keeps_one_platform_per_image_its_own_is_built_and_said(
-    example: Context, capsys: pytest.CaptureFixture[str]
+    example: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = argparse.Namespace(targets=["metastore"], platform=None)
-    plan = adapted(example, example.plan(arguments), arguments, capabilities(containerd=False))
+    plan = adapted(example, example.plan(Selection(targets=("metastore",))), capabilities(containerd=False))
 
     assert (plan.platforms, plan.targets) == (("linux/amd64",), ("metastore",))
     assert capsys.readouterr().err == (
@@ -245,8 +244,7 @@ def test_where_the_engine_keeps_one_platform_per_image_its_own_is_built_and_said
     assert 'platforms = ["linux/amd64"]' in (example.project.folder / "docker-bake.hcl").read_text("utf-8")
 
 
-@pytest.mark.parametrize("platform", [None, ["linux/amd64,linux/arm64"]])
-def test_platforms_that_were_asked_for_or_can_be_kept_stay(example: Context, platform: list[str] | None) -> None:
-    arguments = argparse.Namespace(targets=["metastore"], platform=platform)
-    plan = example.plan(arguments)
-    assert adapted(example, plan, arguments, capabilities(containerd=platform is None)) is plan
+@pytest.mark.parametrize("platforms", [(), ("linux/amd64", "linux/arm64")])
+def test_platforms_that_were_asked_for_or_can_be_kept_stay(example: Session, platforms: tuple[str, ...]) -> None:
+    plan = example.plan(Selection(targets=("metastore",), platforms=platforms))
+    assert adapted(example, plan, capabilities(containerd=not platforms)) is plan

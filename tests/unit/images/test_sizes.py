@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-import bake.images
-from bake.commands.size import load_images
+import bake.images.fleet
+from bake.console import Console
 from bake.errors import UsageError
 from bake.images import (
     Excess,
@@ -17,13 +17,14 @@ from bake.images import (
     Stored,
     changed,
     grown,
+    load_images,
     measure,
     measure_fleet,
     over_budget,
 )
 from bake.images.blobs import Contents, Layer, Origin
 from bake.plan import Plan, Project
-from bake.session import Context
+from bake.session import Session
 
 SERVICES = {"api": "shop", "worker": "shop", "web": "web"}
 
@@ -137,11 +138,11 @@ def test_an_image_that_is_there_for_other_platforms_only_is_named(
     example_project: Project, example_plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Images(stored=(image("cli", platform="linux/s390x"), image("frontend")), contents={})
-    monkeypatch.setattr(bake.images, "load_engine_images", lambda *_: found)
-    context = Context(environment={}, directory=example_project.root)
+    monkeypatch.setattr(bake.images.fleet, "load_engine_images", lambda *_: found)
+    session = Session(console=Console(environment={}), directory=example_project.root)
     plan = dataclasses.replace(example_plan, targets=("frontend", "cli"))
     with pytest.raises(UsageError) as raised:
-        load_images(context, plan, ("frontend", "cli"), pushed=False)
+        load_images(session, plan, ("frontend", "cli"), pushed=False)
     assert str(raised.value) == (
         "cli: is not there for linux/amd64 or linux/arm64; build it for that, or name another --platform"
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from bake.commands import command_parser
+from bake.console import Console
 from bake.errors import ReleaseError
 from bake.publish import Release, load_release, write_release
 from bake.publish.release import ReleasedImage, ReleasedPlatform, parse_release, render_release
-from bake.session import Context
+from bake.session import Session
 
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 RELEASE = Release(
@@ -89,9 +90,9 @@ def test_a_manifest_has_one_of_two_forms() -> None:
 def test_a_manifests_form_is_known_before_anything_is_pushed(words: str) -> None:
     name, *rest = words.split()
     arguments = command_parser(name).parse_args([*rest, "--release", "release.yaml"])
-    context = Context(environment={"BAKE_REGISTRY": "127.0.0.1:9/closed"}, directory=EXAMPLE)
+    session = Session(console=Console(environment={"BAKE_REGISTRY": "127.0.0.1:9/closed"}), directory=EXAMPLE)
     with pytest.raises(ReleaseError) as raised:
-        import_module(f"bake.commands.{name}").run(context, arguments)
+        import_module(f"bake.commands.{name}").run(session, arguments)
     assert str(raised.value) == ".yaml: is no form of a manifest; end its name in .json or .toml"
 
 

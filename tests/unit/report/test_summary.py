@@ -1,17 +1,16 @@
 """What GitHub shows of a build, and the account that it is made of."""
 
-import argparse
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from bake.build import Account, BuiltImage, load_account, ran_steps, warnings_of, write_account
+from bake.build import Account, BuiltImage, load_account, ran_steps, show_findings, warnings_of, write_account
 from bake.build.account import Ran, parse_account, render_account
 from bake.build.lines import telling
-from bake.commands import build
-from bake.commands.check import show
+from bake.commands import build, command_parser
+from bake.console import Console
 from bake.engine import Progress
 from bake.errors import UsageError
 from bake.plan import Finding
@@ -19,7 +18,7 @@ from bake.publish import Release
 from bake.publish.release import ReleasedImage, ReleasedPlatform
 from bake.report import failure, size_changes, summary
 from bake.report.summary import Change
-from bake.session import Context
+from bake.session import Session
 
 
 def built(image: str, **changes: object) -> BuiltImage:
@@ -200,41 +199,41 @@ def test_what_bake_and_buildkit_warn_of_stands_there_once() -> None:
     assert warnings_of(["odd"], progress) == ("odd", "JSONArgsRecommended")
 
 
-def test_a_context_keeps_warnings_and_findings(tmp_path: Path) -> None:
-    context = Context(environment={}, directory=tmp_path, volume="quiet")
-    context.warn("first")
-    show(context, [Finding(level="warning", rule="r", where="x", what="is odd", remedy="mend it")])
-    assert context.noted == ["first", "x: is odd; mend it"]
+def test_a_console_keeps_warnings_and_findings() -> None:
+    console = Console(environment={}, volume="quiet")
+    console.warn("first")
+    show_findings(console, [Finding(level="warning", rule="r", where="x", what="is odd", remedy="mend it")])
+    assert console.noted == ["first", "x: is odd; mend it"]
 
 
-def test_findings_with_one_remedy_are_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_findings_with_one_remedy_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
     findings = [Finding(level="warning", rule="r", where=f"x:{n}", what="is odd", remedy="mend it") for n in range(7)]
     other = Finding(level="error", rule="r", where="y", what="is bad", remedy="drop it")
-    context = Context(environment={}, directory=tmp_path)
-    show(context, [other, *findings])
+    console = Console(environment={})
+    show_findings(console, [other, *findings])
     assert capsys.readouterr().err.splitlines() == [
         "bake: error: y: is bad; drop it",
         *(f"bake: warning: x:{n}: is odd; mend it" for n in range(4)),
         "bake: warning: 3 more like this one; `bake check -v` shows each",
     ]
-    assert len(context.noted) == 8
-    show(Context(environment={}, directory=tmp_path, volume="verbose"), findings)
+    assert len(console.noted) == 8
+    show_findings(Console(environment={}, volume="verbose"), findings)
     assert len(capsys.readouterr().err.splitlines()) == 7
 
 
 def test_a_build_that_stops_adds_its_reason_to_the_summary_of_the_step(tmp_path: Path) -> None:
     file = tmp_path / "summary.md"
     file.write_text("before\n")
-    context = Context(environment={"GITHUB_STEP_SUMMARY": str(file)}, directory=tmp_path)
+    session = Session(console=Console(environment={"GITHUB_STEP_SUMMARY": str(file)}), directory=tmp_path)
     with pytest.raises(Exception, match=r"bake\.toml: none in"):
-        build.run(context, argparse.Namespace(targets=[], platform=None, tag=None))
+        build.run(session, command_parser("build").parse_args([]))
     text = file.read_text()
     assert text.startswith("before\n### bake failed\n\nbake.toml: none in ")
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    context = Context(environment={"GITHUB_STEP_SUMMARY": str(tmp_path)}, directory=tmp_path)
-    build._summarise(context, "text")
+    session = Session(console=Console(environment={"GITHUB_STEP_SUMMARY": str(tmp_path)}), directory=tmp_path)
+    build._summarise(session, "text")
     assert capsys.readouterr().err == f"bake: warning: {tmp_path}: cannot be written (Is a directory)\n"
 
 

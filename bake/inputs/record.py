@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bake.build.past import without_credentials
 from bake.engine import Progress, Step
 from bake.files import read_file, write_file
 from bake.git import Changes, read_changes, read_dirty
+from bake.inputs.past import without_credentials
 
 FILE_NAME = "last-build.json"
 """Its name below .bake/."""

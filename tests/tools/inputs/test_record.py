@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import FirstStep, LastBuild, State, add, first_step, load_record, load_state, wanted, write_record
-from bake.build.record import parse_record, render_record
 from bake.cli import main
+from bake.console import Console
 from bake.engine import Progress
-from bake.session import Context
+from bake.inputs import FirstStep, LastBuild, State, add, first_step, load_record, load_state, wanted, write_record
+from bake.inputs.record import parse_record, render_record
+from bake.session import Session
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
 COMPILE = FirstStep(stage="build-services-web", platform="linux/amd64", what="RUN npm run build")
@@ -26,10 +27,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitWorkspace:
 
 def build(shop: GitWorkspace, *targets: str, step: FirstStep | None = COMPILE) -> None:
     """Leave the record that a build of these targets leaves."""
-    context = Context(environment=dict(os.environ), directory=shop.root)
-    folder = context.project.folder
+    session = Session(console=Console(environment=dict(os.environ)), directory=shop.root)
+    folder = session.project.folder
     folder.mkdir(exist_ok=True)
-    state = load_state(shop.root, context.head.revision, wanted(context.project))
+    state = load_state(shop.root, session.head.revision, wanted(session.project))
     write_record(folder, add(load_record(folder), state, dict.fromkeys(targets, step)))
 
 

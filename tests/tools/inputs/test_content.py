@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import load_contents
-from bake.build.content import load_hash
 from bake.errors import WorkspaceError
+from bake.inputs import load_contents
+from bake.inputs.content import load_hash
 from bake.plan import Request, load_project, make_plan
 from tests.conftest import ROOT
 from tests.shelf import LOCKFILES, write_shelf

@@ -1,0 +1,48 @@
+"""What a check found, said to a person or as annotations of GitHub's."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bake.console import Console
+from bake.plan import Finding
+
+
+def show_findings(console: Console, findings: Iterable[Finding]) -> None:
+    """Say the findings on stderr; in GitHub Actions as annotations of their files."""
+    found = tuple(findings)
+    console.noted.extend(map(str, found))
+    whole = bool(console.environment.get("GITHUB_ACTIONS")) or console.volume == "verbose"
+    alike = _alike(found)
+    for finding in found:
+        group = alike[_kind(finding)]
+        place = group.index(finding)
+        tell = console.complain if finding.level == "error" else console.say
+        if whole or len(group) <= _MOST or place < _MOST - 1:
+            tell(_line(console, finding))
+        elif place == _MOST - 1:
+            left = f"{len(group) - place} more like this one; `bake check -v` shows each"
+            tell(f"bake: {finding.level}: {left}")
+    if not found:
+        console.say("bake: nothing to complain of")
+
+
+def _alike(findings: Iterable[Finding]) -> Mapping[tuple[str, ...], Sequence[Finding]]:
+    """Findings of one level with one and the same remedy, together."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(_kind(finding), []).append(finding)
+    return groups
+
+
+def _kind(finding: Finding) -> tuple[str, ...]:
+    return (finding.level, finding.rule, finding.remedy, *finding.services)
+
+
+_MOST = 5
+"""Findings with one and the same remedy that are shown at once."""
+
+
+def _line(console: Console, finding: Finding) -> str:
+    if not console.environment.get("GITHUB_ACTIONS"):
+        return f"bake: {finding.level}: {finding}"
+    place = f" file={finding.file},line={max(finding.line, 1)}" if finding.file else ""
+    return f"::{finding.level}{place}::{finding}"

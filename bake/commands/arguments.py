@@ -1,0 +1,37 @@
+"""Arguments that several commands have, and what they say as values."""
+
+import argparse
+from collections.abc import Sequence
+
+from bake.session import Naming, Selection, parse_platforms
+
+
+def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that plans images."""
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="images, services, `all` or patterns (default: all)"
+    )
+    parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms instead of bake.toml's")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where images are read from."""
+    parser.add_argument("--pushed", action="store_true", help="read what the last --push put into the registry")
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of commands that look into images."""
+    parser.add_argument("--against", metavar="IMAGE", help="the old all-in-one image (default: bake.toml's [monolith])")
+    parser.add_argument("--pushed", action="store_true", help="pull from the registry what the last --push put there")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+
+
+def selected(targets: Sequence[str] | None, platforms: Sequence[str] | None) -> Selection:
+    """TARGET and --platform. Raises UsageError for what is no platform."""
+    return Selection(targets=tuple(targets or ("all",)), platforms=parse_platforms(platforms))
+
+
+def named(tags: Sequence[str] | None, *, image: str | None = None, push: bool = False) -> Naming:
+    """--tag, --image and --push."""
+    return Naming(tags=tuple(tags or ()), image=image, push=push)

@@ -1,0 +1,30 @@
+"""What an image is made of: its content as a hash, what it was made of before, what a change affects and why."""
+
+from bake.inputs.affected import Reason, changed_packages, first, way
+from bake.inputs.content import digest, load_contents, load_inputs
+from bake.inputs.past import load_past, wanted
+from bake.inputs.record import FirstStep, LastBuild, State, add, first_step, load_record, load_state, write_record
+from bake.inputs.since import load_reasons, since_revision, since_state
+
+__all__ = [
+    "FirstStep",
+    "LastBuild",
+    "Reason",
+    "State",
+    "add",
+    "changed_packages",
+    "digest",
+    "first",
+    "first_step",
+    "load_contents",
+    "load_inputs",
+    "load_past",
+    "load_reasons",
+    "load_record",
+    "load_state",
+    "since_revision",
+    "since_state",
+    "wanted",
+    "way",
+    "write_record",
+]
