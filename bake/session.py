@@ -105,7 +105,6 @@ class Session:
             version=head.version,
             pull_request=pull_request(self.environment),
             source=head.source,
-            epoch=head.epoch,
         )
 
     def plan(self, selection: Selection, naming: Naming = Naming(), *, cache_to: bool = False) -> "Plan":

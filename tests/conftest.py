@@ -40,4 +40,4 @@ def example_project() -> Project:
 @pytest.fixture(scope="session")
 def example_plan(example_project: Project) -> Plan:
     """Its plan at a made-up commit."""
-    return make_plan(example_project, Request(revision="0123456789abcdef", epoch=1_700_000_000))
+    return make_plan(example_project, Request(revision="0123456789abcdef"))

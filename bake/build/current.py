@@ -138,7 +138,7 @@ def image_keys(project: Project, plan: Plan, inputs: Mapping[str, str], bases: M
     for image in plan.selected():
         used = [(n, bases.get(n)) for n in _unpinned(plan.build_base, runtime[image.service])]
         if image.target in inputs and all(resolved for _, resolved in used):
-            found[image.target] = digest([inputs[image.target], image, plan.platforms, plan.epoch, attested, used])
+            found[image.target] = digest([inputs[image.target], image, plan.platforms, attested, used])
     return found
 
 

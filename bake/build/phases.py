@@ -92,7 +92,7 @@ def _options(
     options = dataclasses.replace(options, targets=targets)
     if targets == (WORKSPACE,):
         sets = (*options.sets, f"{WORKSPACE}.output=type=cacheonly")
-        return dataclasses.replace(options, load=False, push=False, sets=sets)
+        return dataclasses.replace(options, push=False, sets=sets)
     if cache.alone and len(targets) > 1 and targets != phases[0]:
         # All that these need is in the engine since their services' first images.
         return dataclasses.replace(options, sets=(*options.sets, "*.cache-from="))

@@ -238,9 +238,9 @@ def _push(
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
     staging = publish.staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
     sparing = capabilities.containerd or capabilities.driver != "docker"
-    sets = publish.push_settings(wanted, staging=staging, epoch=plan.epoch, containerd=sparing)
+    sets = publish.push_settings(wanted, staging=staging, containerd=sparing)
     with publish.keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
-        built, release, moved = publish.publish(
+        built, release, _ = publish.publish(
             registry,
             wanted,
             lambda: _bake(session, plan, arguments, capabilities, sets) if plan.targets else nothing,
@@ -253,10 +253,6 @@ def _push(
     keep_release(session.project.folder, release)
     if arguments.release:
         write_release(arguments.release, release)
-    if moved.overtaken:
-        session.console.warn(
-            f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none"
-        )
     references = {u.image: [f"{u.repository}:{t}" for t in u.tags] for u in wanted}
     rows = [_row(i.image, references[i.image] or [i.reference], plan, built, i.bytes) for i in release.images]
     return [row | {"digest": i.digest} for row, i in zip(rows, release.images, strict=True)], built
@@ -288,7 +284,7 @@ def _release(session: Session, plan: "Plan") -> Release:
         branch=head.branch,
         version=head.version,
         source=session.project.config.project.source or head.source,
-        created=plan.epoch,
+        created=head.epoch,
     )
 
 
@@ -302,19 +298,21 @@ def _bake(
     """Run bake. sets: a push's outputs; a push, which may have to run again, has lines."""
     from bake.build import StepLines, explained, overgrown, run_phases
     from bake.engine import BuildOptions, StepFailedError, run_bake
-    from bake.plan import FOLDER
+    from bake.plan import EXPORTER, FOLDER
     from bake.registry import load_registry
 
+    if not plan.push and capabilities.driver != "docker":
+        # `--load` would send an image that the bake file's output says nothing of.
+        sets = [f"{target}.output=type=docker,{EXPORTER}" for target in plan.targets]
     options = BuildOptions(
         targets=plan.targets,
         progress="tty"
         if session.console.terminal and session.console.volume == "normal" and not plan.push
         else "steps",
-        load=not plan.push and capabilities.driver != "docker",
         cache=not arguments.no_cache,
         pull=arguments.pull,
         builder=arguments.builder or session.builder,
-        sets=(*arguments.set, *sets),
+        sets=(*sets, *arguments.set) if not plan.push else (*arguments.set, *sets),
     )
     show = StepLines(session.console)
     state = _state(session, plan)

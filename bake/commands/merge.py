@@ -53,14 +53,10 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     registry = load_registry(session.environment)
     digests = {j.image: join(registry, j) for j in joints}
     with keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
-        merged, moved = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
+        merged, _ = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)
-    if moved.overtaken:
-        session.console.warn(
-            f"a push of {moved.overtaken[:12]} at the same time has the tags now; these images have none"
-        )
     _print(merged, arguments.format)
     return 0
 

@@ -39,11 +39,9 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if not release.images:
         raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
     with keeping_unfinished(manifest.parent / UNFINISHED, session.console.warn):
-        promoted, moved = promote(
+        promoted, _ = promote(
             load_registry(session.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=time.sleep
         )
-    if moved.overtaken:
-        session.console.warn(f"a push of {moved.overtaken[:12]} at the same time has the tags now")
     file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")
     write_release(file, promoted)
     _print(promoted, arguments.format)

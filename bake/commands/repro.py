@@ -1,4 +1,4 @@
-"""Build images twice without any cache and see whether they come out the same; names the files that differ."""
+"""Build images with the cache and without it, and see whether they come out the same; names the files that differ."""
 
 import argparse
 import dataclasses
@@ -52,24 +52,23 @@ def _compared(
 ) -> Mapping[str, "tuple[Comparison, ...]"]:
     from bake.images import load_comparison
 
-    for name in ("first", "second"):
-        session.console.say(f"{name} build of {', '.join(plan.targets)}, without a cache")
-        _build(session, plan, builder, folder / name)
+    for name, cached in (("first", True), ("second", False)):
+        session.console.say(f"{name} build of {', '.join(plan.targets)}, {'with the' if cached else 'without a'} cache")
+        _build(session, plan, builder, folder / name, cached=cached)
     return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in plan.targets}
 
 
-def _build(session: Session, plan: "Plan", builder: str | None, folder: Path) -> None:
+def _build(session: Session, plan: "Plan", builder: str | None, folder: Path, *, cached: bool) -> None:
     from bake.build import StepLines
     from bake.engine import BuildOptions, run_bake
-    from bake.plan import FOLDER
+    from bake.plan import EXPORTER, FOLDER
 
     sets: list[str] = []
     for target in plan.targets:
         (folder / target).mkdir(parents=True, exist_ok=True)
-        date = plan.epoch if plan.epoch is not None else 0
-        output = f"type=oci,dest={folder / target},tar=false,oci-mediatypes=true,source-date-epoch={date}"
+        output = f"type=oci,dest={folder / target},tar=false,{EXPORTER}"
         sets += [f"{target}.tags=", f"{target}.output={output}", f"{target}.cache-from=", f"{target}.cache-to="]
-    options = BuildOptions(targets=plan.targets, cache=False, builder=builder, sets=tuple(sets))
+    options = BuildOptions(targets=plan.targets, cache=cached, builder=builder, sets=tuple(sets))
     run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console).show)
 
 

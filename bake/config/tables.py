@@ -4,7 +4,7 @@ import dataclasses
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -346,7 +346,11 @@ class Config:
     services: Mapping[Slug, Service] = _doc("The services, by name.")
     packages: Mapping[str, PackageSettings] = _doc("Settings of packages, by path or name; `.` is the root.", {})
     secrets: Mapping[Slug, Secret] = _doc("Build secrets, by id.", {})
-    labels: Mapping[str, str] = _doc("Labels of every image.", {})
+    labels: Mapping[str, str | bool] = _doc(
+        "Labels of every image. `revision = true`: those that tell of the commit too, so that every commit gives every "
+        "image another digest.",
+        {},
+    )
     monolith: Monolith | None = _doc("The old all-in-one image, while it is needed.", None)
     smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
     budget: Budget = _doc("What images may weigh.", Budget())
@@ -419,8 +423,15 @@ def _check(config: Config, complaints: Complaints) -> None:
         complaints.add("services", "no service; add at least one [services.<name>] table")
     if not config.project.platforms:
         complaints.add("project.platforms", "no platform")
+    _check_labels(config, complaints)
+
+
+def _check_labels(config: Config, complaints: Complaints) -> None:
     for label in (k for t in _label_tables(config) for k in t if not k.strip() or k != k.strip()):
         complaints.add("labels", f"{label!r} is not a label's name")
+    for label, value in config.labels.items():
+        if isinstance(value, bool) and label != "revision":
+            complaints.add(f"labels.{label}", "expected string, got boolean")
 
 
 def _check_builder(builder: Builder, complaints: Complaints) -> None:
@@ -439,7 +450,7 @@ def _check_builder(builder: Builder, complaints: Complaints) -> None:
         complaints.add("builder.config", "a remote BuildKit has its own")
 
 
-def _label_tables(config: Config) -> list[Mapping[str, str]]:
+def _label_tables(config: Config) -> Sequence[Mapping[str, object]]:
     services = config.services.values()
     return [
         config.labels,

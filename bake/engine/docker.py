@@ -81,7 +81,6 @@ class BuildOptions:
 
     targets: tuple[str, ...]
     progress: Literal["tty", "steps"] = "steps"
-    load: bool = False
     push: bool = False
     cache: bool = True
     pull: bool = False
@@ -310,7 +309,6 @@ def _stream(
         files=[file],
         cache=options.cache,
         pull=options.pull,
-        load=options.load,
         push=options.push,
         variables=variables,
         metadata_file=metadata,

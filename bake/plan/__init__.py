@@ -5,6 +5,7 @@ from bake.plan.check import Finding, check, errors
 from bake.plan.closure import Closure, closure
 from bake.plan.layers import LayerClass
 from bake.plan.plan import (
+    EXPORTER,
     TREE,
     Image,
     MonolithTarget,
@@ -28,6 +29,7 @@ __all__ = [
     "Cache",
     "Closure",
     "EJECTED",
+    "EXPORTER",
     "FOLDER",
     "Finding",
     "Image",

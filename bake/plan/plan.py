@@ -21,6 +21,13 @@ from bake.plan.tags import known_tags, make_tags, names
 from bake.sources import command_binaries
 from bake.workspace import ROOT, Manager, Package, Part, Patches, Workspace, shown
 
+EXPORTER = "oci-mediatypes=true,source-date-epoch=0"
+"""How every image leaves BuildKit, kept here or pushed: equal layers and settings are then equal digests.
+
+A commit's time would be of no use even to those who want it: steps that a cache had before keep their own, earlier
+one (moby/buildkit#4748). Jib and ko give images this time too.
+"""
+
 TREE = "/app"
 """Where the workspace lies in build stages and images."""
 
@@ -49,8 +56,6 @@ class Request:
     version: str = ""
     pull_request: str = ""
     source: str = ""
-    epoch: int | None = None
-    """Commit time in seconds since 1970, for the images' `created`."""
     registry: str = ""
     """Where to push instead of bake.toml's `project.registry`."""
     content: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -219,7 +224,6 @@ class Plan:
     shared_libc: str
     """The C library whose layers are, for the build's own platform, carved from what builds install: no second
     install then; "" when there is none."""
-    epoch: int | None
     push: bool
     cache: Cache
 
@@ -297,7 +301,6 @@ def make_plan(project: Project, request: Request) -> Plan:
         production=workspace.manager == "npm"
         or not any(workspace.lock.entries[e].dev for layer in layers for e in layer.entries),
         shared_libc=_shared_libc(project),
-        epoch=request.epoch,
         push=request.push,
         cache=make_cache(
             config.cache,
@@ -540,11 +543,15 @@ def _labels(project: Project, request: Request, target: str, *tables: Mapping[st
     version = config.project.version or request.version or project.workspace.root_package.version
     own = {
         "org.opencontainers.image.title": f"{config.project.name}-{target}",
-        "org.opencontainers.image.source": config.project.source or request.source,
-        "org.opencontainers.image.revision": request.revision,
-        "org.opencontainers.image.version": version,
+        "org.opencontainers.image.source": config.project.source or "",
     }
-    labels = {k: v for k, v in own.items() if v} | dict(config.labels)
+    if config.labels.get("revision") is True:
+        own |= {
+            "org.opencontainers.image.source": config.project.source or request.source,
+            "org.opencontainers.image.revision": request.revision,
+            "org.opencontainers.image.version": version,
+        }
+    labels = {k: v for k, v in own.items() if v} | {k: v for k, v in config.labels.items() if isinstance(v, str)}
     for table in tables:
         labels |= table
     return labels

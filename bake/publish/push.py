@@ -1,13 +1,14 @@
 """Publishing in two phases: every image reaches the registry first, then all tags move together.
 
 A registry can neither move several tags at once nor lock one. So a push writes its tags, looks at all of them again
-and repeats that until they are all of one push (`_settle`): whichever push writes last also looks last, and sees
-only its own. Of two pushes at once the one of the newer commit insists sooner and usually wins.
+and repeats that until they are all its own (`_settle`): whichever push writes last also looks last, and sees only its
+own, as if the two had come one after the other. Images tell no commit, so neither knows which of them is the newer.
 """
 
 import contextlib
 import dataclasses
 import json
+import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bake.config import Reference, parse_reference
 from bake.errors import BakeError, BuildError, RegistryError
+from bake.plan import EXPORTER
 from bake.publish.release import Release, ReleasedImage, ReleasedPlatform, write_release
 from bake.registry import (
     DeniedError,
@@ -42,9 +44,9 @@ NOTHING: Mapping[str, str] = {}
 _THREADS = 8
 _ROUNDS = 8
 """How often a push writes tags that another push keeps taking."""
-_YIELD = 2.0
-"""Seconds that the push of the older commit leaves to the newer one: longer than a round of writing and reading."""
-_INSIST = 0.2
+_PAUSE = 2.0
+"""Seconds at most before a push takes tags back: longer than a round of writing and reading, and by chance, so that
+two pushes do not keep step."""
 _PUSHES = 3
 """How often one push is started at most; BuildKit sends only the blobs that the registry lacks."""
 _STATUS = re.compile(r"unexpected status(?: from \w+ request to \S+)?(?: code)?:? (?:\[?\S+\]?: )?(\d{3})\b")
@@ -94,13 +96,9 @@ class Move:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Tags after they moved. previous: by `host/repository:tag`, "" where there was none.
-
-    overtaken: the revision of the push that took them at the same time, or "".
-    """
+    """Tags after they moved. previous: by `host/repository:tag`, "" where there was none."""
 
     previous: Mapping[str, str]
-    overtaken: str = ""
 
 
 class HalfMovedError(RegistryError):
@@ -124,14 +122,6 @@ class BuilderSettingsError(RegistryError):
 _PERMANENT = (UnauthorizedError, DeniedError, NotFoundError, QuotaError, BuilderSettingsError)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class _Commit:
-    """What an image was built from. created: RFC 3339, which sorts as text."""
-
-    created: str
-    revision: str
-
-
 def uploads(plan: "Plan") -> tuple[Upload, ...]:
     """The images that the plan pushes, each with its repository and tags."""
     named = [(i.target, i.references) for i in plan.selected()]
@@ -150,20 +140,17 @@ def staging_tag(revision: str) -> str:
     return f"bake-staging-{revision[:12] or 'dev'}"
 
 
-def push_settings(
-    wanted: Iterable[Upload], *, staging: str, epoch: int | None, containerd: bool = True
-) -> tuple[str, ...]:
+def push_settings(wanted: Iterable[Upload], *, staging: str, containerd: bool = True) -> tuple[str, ...]:
     """What `--set` says so that no tag of the plan is written.
 
     staging: "" to push by digest. Docker's own driver cannot do that (source: docker/buildx build/opt.go), so a
     tag of the push's own stands in. containerd: whether the engine can push without keeping the image.
     """
     kinds = f"{'store=false,' if containerd else ''}" if staging else "push-by-digest=true,name-canonical=true,"
-    date = f",source-date-epoch={epoch}" if epoch is not None else ""
     sets: list[str] = []
     for each in wanted:
         name = f"{each.repository}:{staging}" if staging else each.repository
-        output = f"type=image,name={name},{kinds}push=true,oci-mediatypes=true{date}"
+        output = f"type=image,name={name},{kinds}push=true,{EXPORTER}"
         sets += [f"{each.image}.tags=", f"{each.image}.output={output}"]
     return tuple(sets)
 
@@ -407,12 +394,12 @@ def _blobs(manifest: Manifest) -> list[Mapping[str, Any]]:
 
 
 def tagged(images: Iterable[ReleasedImage], wanted: Iterable[Upload], moved: Moved) -> tuple[ReleasedImage, ...]:
-    """The images with the tags that stand on them now; none when another push overtook this one."""
+    """The images with the tags that stand on them now."""
     tags = {u.image: u.tags for u in wanted}
     return tuple(
         dataclasses.replace(
             image,
-            tags=() if moved.overtaken else tags[image.image],
+            tags=tags[image.image],
             previous={t: moved.previous[f"{image.repository}:{t}"] for t in tags[image.image]},
         )
         for image in images
@@ -424,13 +411,13 @@ def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Moved
     before = _each(moves, lambda m: current(registry, m.tag))
     old = dict(zip((m.tag for m in moves), before, strict=True))
     try:
-        overtaken = _settle(registry, moves, wait=wait)
+        _settle(registry, moves, wait=wait)
     except BaseException as error:
         if left := _put_back(registry, moves, old):
             raise HalfMovedError(error, {t: m.digest if (m := old[t]) else "" for t in left}) from error
         raise
     previous = {str(tag): manifest.digest if manifest else "" for tag, manifest in old.items()}
-    return Moved(previous=previous, overtaken=overtaken)
+    return Moved(previous=previous)
 
 
 def current(registry: Registry, tag: Reference) -> Manifest | None:
@@ -441,21 +428,16 @@ def current(registry: Registry, tag: Reference) -> Manifest | None:
         return None
 
 
-def _settle(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> str:
-    """Write the tags and look again until all are of one push; gives the revision of the other one, "" for ours."""
+def _settle(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> None:
+    """Write the tags and look again until all are this push's."""
     foreign: Sequence[Move] = moves
     for _ in range(_ROUNDS):
         _each(foreign, lambda m: registry.put_manifest(m.tag, m.manifest.body, m.manifest.media_type))
         foreign = _foreign(registry, moves)
         if not foreign:
-            return ""
-        ours, theirs = _commit(registry, moves[0].tag, moves[0].manifest.digest), _commits(registry, foreign)
-        wait(_YIELD if max(theirs) > ours else _INSIST)
-        if max(theirs) > ours:
-            all_now = _commits(registry, moves)
-            if len({c.revision for c in all_now}) == 1 and ours.revision not in {c.revision for c in all_now}:
-                return all_now[0].revision
-            foreign = _foreign(registry, moves)
+            return
+        wait(random.uniform(_PAUSE / 10, _PAUSE))  # noqa: S311 - nobody has to be kept from guessing it
+        foreign = _foreign(registry, moves)
     tag = foreign[0].tag if foreign else moves[0].tag
     raise RegistryError(str(tag), "another push keeps moving it", "push again when that one has ended")
 
@@ -471,29 +453,6 @@ def _digest(registry: Registry, tag: Reference) -> str:
         return registry.digest(tag)
     except NotFoundError:
         return ""
-
-
-def _commits(registry: Registry, moves: Sequence[Move]) -> list[_Commit]:
-    """The commits that the tags stand on now."""
-    return _each(moves, lambda m: _commit(registry, m.tag, _digest(registry, m.tag)))
-
-
-def _commit(registry: Registry, tag: Reference, digest: str) -> _Commit:
-    """The commit that an image's configuration names."""
-    if not digest:
-        return _Commit(created="", revision="")
-    ref = dataclasses.replace(tag, tag="", digest=digest)
-    manifest = registry.manifest(ref)
-    if manifest.is_index:
-        listed = _platforms(registry, ref, manifest)
-        manifest = registry.manifest(dataclasses.replace(ref, digest=listed[0][1])) if listed else manifest
-    if "config" not in manifest.content:
-        return _Commit(created="", revision="")
-    config = json.loads(registry.blob(ref, manifest.content["config"]["digest"]))
-    labels = (config.get("config") or {}).get("Labels") or {}
-    return _Commit(
-        created=str(config.get("created") or ""), revision=labels.get("org.opencontainers.image.revision", "")
-    )
 
 
 def _put_back(registry: Registry, moves: Sequence[Move], old: Mapping[Reference, Manifest | None]) -> list[Reference]:

@@ -17,7 +17,7 @@ from bake.config import Attestations, Health
 from bake.errors import BakeError
 from bake.files import strip_credentials
 from bake.lockfile import Entry, Lock, promote
-from bake.plan import FOLDER, TREE, Image, Output, Plan, Project, home
+from bake.plan import EXPORTER, FOLDER, TREE, Image, Output, Plan, Project, home
 from bake.render.kept import NEVER, glob, left_out
 from bake.sources import command_needs
 from bake.workspace import BESIDE, NEVER_SENT, Manager, Part, manifest_settings, staged_files
@@ -87,7 +87,7 @@ def render_bake_file(project: Project, plan: Plan) -> str:
         secrets=[_secret(project, m.id) for m in plan.mounts if m.id in project.secrets],
         outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.mounts if m.id in project.secrets),
         attest=_attest(project.config.attestations),
-        output=["type=image" + (f",source-date-epoch={plan.epoch}" if plan.epoch is not None else "")],
+        output=[f"type=image,{EXPORTER}"],
     )
 
 

@@ -18,7 +18,7 @@ from bake.plan import Request, load_project, make_plan
 from tests.conftest import ROOT
 from tests.shelf import LOCKFILES, write_shelf
 
-REQUEST = Request(revision="a" * 40, branch="main", epoch=1)
+REQUEST = Request(revision="a" * 40, branch="main")
 IMAGES = ("catalog-api", "metastore", "filestore-api", "timestore-api", "frontend", "cli")
 
 
@@ -69,7 +69,7 @@ def replace(path: str, old: str, new: str) -> Callable[[Path], object]:
 
 
 def test_another_checkout_of_a_later_commit_without_changes_has_the_same_hashes(workspace: Path) -> None:
-    later = dataclasses.replace(REQUEST, revision="b" * 40, branch="other", version="2.0.0", epoch=2, tags=("x",))
+    later = dataclasses.replace(REQUEST, revision="b" * 40, branch="other", version="2.0.0", tags=("x",))
     assert changed(workspace, lambda _: None, later) == []
 
 

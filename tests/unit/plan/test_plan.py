@@ -154,12 +154,20 @@ def test_a_port_less_role_does_not_inherit_an_http_health_check(example_plan: Pl
     assert (h.path, h.log) == (None, "ready")
 
 
-def test_images_carry_labels_without_a_clock(example_plan: Plan) -> None:
-    assert example_plan.image("metastore").labels == {
+def test_images_carry_labels_that_tell_of_no_commit(example_project: Project) -> None:
+    request = Request(revision="0123456789abcdef", version="1.2.3", source="https://example.invalid/fork")
+    own = {
         "org.opencontainers.image.title": "apphub-metastore",
         "org.opencontainers.image.source": "https://github.com/benediktbwimmer/apphub",
+    }
+    assert make_plan(example_project, request).image("metastore").labels == own
+
+    labels: dict[str, str | bool] = {"revision": True, "team": "data"}
+    project = dataclasses.replace(example_project, config=dataclasses.replace(example_project.config, labels=labels))
+    assert make_plan(project, request).image("metastore").labels == own | {
         "org.opencontainers.image.revision": "0123456789abcdef",
-        "org.opencontainers.image.version": "0.1.0",
+        "org.opencontainers.image.version": "1.2.3",
+        "team": "data",
     }
 
 
@@ -256,7 +264,7 @@ def test_stage_names_are_legal_and_differ(path: str) -> None:
 
 
 def test_the_plan_is_a_value(example_project: Project, example_plan: Plan) -> None:
-    again = make_plan(example_project, Request(revision="0123456789abcdef", epoch=1_700_000_000))
+    again = make_plan(example_project, Request(revision="0123456789abcdef"))
     assert again == example_plan
     with pytest.raises(dataclasses.FrozenInstanceError):
         again.project = "x"  # type: ignore[misc]
