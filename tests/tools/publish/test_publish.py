@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from threading import Thread
 
@@ -249,7 +250,8 @@ def test_a_push_that_meets_another_one_lets_it_end_and_then_has_every_tag(regist
 
 def test_real_pushes_at_the_same_time_end_on_images_of_one_revision(registry: MemoryRegistry) -> None:
     pushes = [stored(registry, letter * 40, f"2026-01-0{n}T00:00:00Z") for n, letter in enumerate("abcd", 1)]
-    threads = [Thread(target=published, args=(registry, digests)) for digests in pushes]
+    pause = {"wait": lambda seconds: time.sleep(seconds / 5)}
+    threads = [Thread(target=published, args=(registry, digests), kwargs=pause) for digests in pushes]
     for thread in threads:
         thread.start()
     for thread in threads:
