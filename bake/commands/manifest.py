@@ -8,16 +8,19 @@ from pathlib import Path
 from bake.errors import BakeError, CheckError, UsageError
 from bake.publish import (
     FILE_NAME,
+    KUSTOMIZATION,
     Document,
     Release,
     check_manifests,
     join_releases,
     load_release,
+    make_workload,
     parse_documents,
     render_manifest,
+    render_workloads,
     used_images,
 )
-from bake.session import Session
+from bake.session import Selection, Session
 
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
@@ -33,9 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
-        choices=("kustomize", "helm", "env", "json"),
+        choices=("kustomize", "helm", "env", "json", "kubernetes"),
         default="kustomize",
-        help="a kustomize component, values for Helm, variables for a shell, or JSON",
+        help="a kustomize component, values for Helm, variables for a shell, JSON, or all that runs the images",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="with --format kubernetes: write a file per service there"
     )
     parser.add_argument(
         "--check", metavar="DIR", help="a folder, a file, or - for stdin: fail when it uses what was not built"
@@ -47,7 +53,27 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     release = join_releases([load_release(f) for f in arguments.release or [session.project.folder / FILE_NAME]])
     if arguments.check:
         return _check(session, arguments.check, release)
+    if arguments.output and arguments.format != "kubernetes":
+        raise UsageError("--output", "goes with --format kubernetes", "send the output to a file")
+    if arguments.format == "kubernetes":
+        return _workloads(session, release, arguments.output)
     print(render_manifest(release, arguments.format), end="")
+    return 0
+
+
+def _workloads(session: Session, release: Release, folder: Path | None) -> int:
+    """Files in the folder; without one, everything that `kubectl apply -f -` takes."""
+    plan = session.plan(Selection())
+    wanted = [make_workload(session.project.config, image) for image in plan.images if release.image(image.target)]
+    files = render_workloads(wanted, release)
+    if folder is None:
+        print("---\n".join(text for name, text in files.items() if name != KUSTOMIZATION), end="")
+        return 0
+    place = session.directory / folder
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (place / name).write_text(text, encoding="utf-8")
+    session.console.say(f"wrote {', '.join(files)} to {folder}; try `kubectl apply --dry-run=client -k {folder}`")
     return 0
 
 

@@ -44,6 +44,12 @@ Accepted = Annotated[
 _LEAST_MEMORY = 6 * 1024**2
 """Source: moby/moby, daemon/daemon_unix.go, linuxMinMemory."""
 Size = Annotated[str, Rule(words=SIZE_WORDS, pattern=SIZE_PATTERN)]
+Schedule = Annotated[
+    str,
+    Rule(
+        words="five fields of cron, e.g. `0 3 * * *`", pattern=r"@(?:hourly|daily|weekly|monthly|yearly)|\S+(?: \S+){4}"
+    ),
+]
 Seconds = Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)]
 Words = str | tuple[str, ...]
 
@@ -138,6 +144,8 @@ class Role:
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
     writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
+    schedule: Schedule | None = _doc("When it runs, as cron says it, e.g. `0 3 * * *`: a CronJob in manifests.", None)
+    once: bool | None = _doc("Whether it ends by itself, like a migration: a Job in manifests.", None)
     budget: Size | None = _doc(
         "What the image may weigh at most, compressed and above its base image: `bake size` fails past it.", None
     )

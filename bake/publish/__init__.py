@@ -25,8 +25,13 @@ from bake.publish.push import (
 )
 from bake.publish.release import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
 from bake.publish.shards import Joint, Shard, join, plan_merge
+from bake.publish.workloads import KUSTOMIZATION, Workload, make_workload, render_workloads
 
 __all__ = [
+    "Workload",
+    "render_workloads",
+    "KUSTOMIZATION",
+    "make_workload",
     "Document",
     "FILE_NAME",
     "HalfMovedError",

@@ -29,7 +29,7 @@ def render_manifest(release: Release, form: Form) -> str:
         return _kustomize(images)
     if form == "helm":
         values = {i.image: {"repository": i.repository, "digest": i.digest} for i in images}
-        return _yaml({"images": values})
+        return to_yaml({"images": values})
     if form == "env":
         return "".join(f"{_variable(release.project, i.image)}={i.reference}\n" for i in images)
     known = {i.image: {"reference": i.reference, "platforms": [p.platform for p in i.platforms]} for i in images}
@@ -39,7 +39,7 @@ def render_manifest(release: Release, form: Form) -> str:
 def _kustomize(images: Iterable[ReleasedImage]) -> str:
     """A component, which an overlay adds to its `components` whatever bases it has."""
     listed = [{"name": _short(i), "newName": i.repository, "digest": i.digest} for i in images]
-    return _yaml({"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "images": listed})
+    return to_yaml({"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "images": listed})
 
 
 def _variable(project: str, image: str) -> str:
@@ -51,10 +51,15 @@ def _short(image: ReleasedImage) -> str:
     return image.repository.rpartition("/")[2]
 
 
-def _yaml(document: Any) -> str:
+def to_yaml(document: Any) -> str:
+    """Keys in their order, nothing aliased, one line per value."""
     import yaml
 
-    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000))
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    return str(yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
