@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bake.ci import Run
 from bake.config import CacheSettings
-from bake.plan.tags import slug as tag
+from bake.plan.names import slug as tag
 
 WORKSPACE = "workspace"
 """The target that everything is cached with; bake's own (config.RESERVED)."""

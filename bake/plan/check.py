@@ -6,8 +6,9 @@ from typing import Literal
 
 from bake.config import FILE_NAME, WorkspaceSettings
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
-from bake.plan.plan import Plan, ServiceStage
+from bake.plan.plan import Plan
 from bake.plan.project import Project
+from bake.plan.services import ServiceStage
 from bake.semver import satisfies
 from bake.sources import Undeclared, command_needs
 from bake.workspace import TOOL, Package, Workspace, shown

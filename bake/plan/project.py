@@ -166,6 +166,10 @@ class Project:
         if self.absent:
             raise ConfigError(cfg.FILE_NAME, "secrets are missing", complaints=self.absent)
 
+    def service_path(self, service: str) -> str:
+        """Path of a service's package."""
+        return self.workspace.package(self.config.services[service].package).path
+
     def settings(self, package: Package) -> cfg.PackageSettings:
         """The [packages] table of a package, by path or name; the defaults when it has none."""
         for key in (package.path or ROOT, f"./{package.path}", package.name):

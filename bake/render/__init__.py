@@ -1,14 +1,11 @@
 """The plan as the texts of .bake/."""
 
-from bake.render.files import (
-    render,
-    render_bake_file,
-    render_dockerfile,
-    render_ignore,
-    template_text,
-)
+from bake.render.bakefile import render_bake_file
+from bake.render.context import render_ignore
+from bake.render.dockerfile import render_dockerfile
+from bake.render.files import render
 from bake.render.kept import keeper
-from bake.render.templates import behind, changes, make_ejected, strip_header
+from bake.render.templates import behind, changes, make_ejected, strip_header, template_text
 
 __all__ = [
     "behind",

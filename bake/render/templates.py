@@ -1,9 +1,17 @@
-"""Templates that a workspace keeps as its own, and whether bake's have changed since. Pure."""
+"""The templates that ship with bake, those that a workspace keeps as its own, and whether bake's have changed since."""
 
 import difflib
 import hashlib
 import re
 from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from bake.plan import Project
 
 _HEADER = re.compile(
     r"\A\{#- bake eject: (?P<name>\S+) of bake (?P<version>\S+), sha256 (?P<hash>[0-9a-f]{64})\..*?-#\}\n", re.S
@@ -38,3 +46,33 @@ def changes(old: str, new: str, file: str) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def template_names(folder: str) -> tuple[str, ...]:
+    """The names of the files in a folder that ships with bake."""
+    return tuple(sorted(each.name for each in _shipped(folder).iterdir() if each.is_file()))
+
+
+def template_text(name: str) -> str:
+    """The text of a file that ships with bake."""
+    return _shipped(name).read_text(encoding="utf-8")
+
+
+def _shipped(name: str) -> Traversable:
+    """A file or folder that ships with bake: in the wheel below bake/templates, in a checkout at its root."""
+    installed = resources.files("bake") / "templates" / name
+    return installed if installed.is_file() or installed.is_dir() else Path(__file__).parents[2] / name
+
+
+def own_template(project: Project, name: str) -> str:
+    """The project's own copy of a template when it has been ejected, else bake's."""
+    return project.ejected.get(name) or template_text(name)
+
+
+def template_environment(*, finalize: Any) -> jinja2.Environment:
+    return jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - neither HCL nor a Dockerfile is HTML; `finalize` escapes
+    )

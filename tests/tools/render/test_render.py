@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bake.errors import BakeError
 from bake.plan import Plan, Project, Request, load_project, make_plan
 from bake.render import render, render_bake_file, render_dockerfile, render_ignore
-from bake.render.files import hcl
+from bake.render.bakefile import hcl
 
 
 def bake_print(folder: Path, text: str, target: str = "all") -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from bake.config.tables import PackageSettings
 from bake.config.tables import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
 from bake.plan import Plan, Project, Request, content_references, load_project, make_plan, select
-from bake.plan.plan import stage_name
+from bake.plan.stages import stage_name
 
 
 def changed(project: Project, /, **tables: object) -> Project:

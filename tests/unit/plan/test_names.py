@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bake.config import is_tag
 from bake.errors import UsageError
-from bake.plan.tags import make_tags, names, slug
+from bake.plan.names import has_field, make_tags, slug
 
 VALUES = {"sha": "c0ffee123456", "branch": "feature/log-in", "version": "1.2.0+build.5", "pr": "", "content": "ab12"}
 
@@ -58,5 +58,5 @@ def test_every_branch_gives_a_legal_tag(branch: str) -> None:
 
 
 def test_a_pattern_names_its_fields() -> None:
-    assert names("{branch}-{content}", "content")
-    assert not names("content", "content")
+    assert has_field("{branch}-{content}", "content")
+    assert not has_field("content", "content")

@@ -1,0 +1,183 @@
+"""The images of a plan: what a role of a service runs, and what its image says."""
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from bake import config as cfg
+from bake.errors import ConfigError
+from bake.plan.names import image_references
+from bake.plan.project import Project
+from bake.plan.request import Request
+from bake.workspace import Package
+
+EXPORTER = "oci-mediatypes=true,source-date-epoch=0"
+"""How every image leaves BuildKit, kept here or pushed: equal layers and settings are then equal digests.
+
+A commit's time would be of no use even to those who want it: steps that a cache had before keep their own, earlier
+one (moby/buildkit#4748). Jib and ko give images this time too.
+"""
+
+TREE = "/app"
+"""Where the workspace lies in build stages and images."""
+
+_SHELL = re.compile(r"[|&;<>()$`*?#~\n]")
+
+
+def home(package: str) -> str:
+    """Where a package lies in build stages and images."""
+    return f"{TREE}/{package}" if package else TREE
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One image: a role of a service."""
+
+    target: str
+    service: str
+    role: str
+    package: str
+    repository: str
+    references: tuple[str, ...]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    user: str
+    port: int | None
+    health: cfg.Health | None
+    healthcheck: bool
+    writable: tuple[str, ...]
+    static: bool
+
+    @property
+    def stage(self) -> str:
+        """Its stage in the Dockerfile; the prefix keeps a service called `install` apart from the stage."""
+        return f"image-{self.target}"
+
+
+def images_of(project: Project, request: Request) -> tuple[Image, ...]:
+    names = cfg.image_names(project.config)
+    return tuple(_image(project, request, target, *owner) for target, owner in names.items())
+
+
+def _image(project: Project, request: Request, target: str, service_name: str, role_name: str) -> Image:
+    config = project.config
+    service = config.services[service_name]
+    role = service.roles[role_name] if role_name else service
+    package = project.workspace.package(service.package)
+    repository = f"{config.project.name}-{target}"
+    where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
+    process = _process(where, service, role, package)
+    return Image(
+        target=target,
+        service=service_name,
+        role=role_name,
+        package=package.path,
+        repository=repository,
+        references=image_references(config, request, repository, target),
+        entrypoint=process.entrypoint,
+        command=process.command,
+        env={"NODE_ENV": "production"}
+        | _loader_settings(process)
+        | dict(process.env)
+        | dict(service.env)
+        | dict(role.env),
+        labels=image_labels(project, request, target, service.labels, role.labels),
+        user=role.user or service.user or "1000:1000",
+        port=_port(service, role),
+        health=_health(service, role),
+        healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
+        writable=role.writable or service.writable,
+        static=service.static is not None,
+    )
+
+
+def _port(service: cfg.Service, role: cfg.Role) -> int | None:
+    if role.port is None and service.static is not None:
+        return 8080
+    return role.port if role is service or role.port is not None else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    """What runs: ENTRYPOINT and CMD, and the environment that the start script set."""
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package) -> _Process:
+    """The process that config names, else the one that package.json starts."""
+    if service.static is not None:
+        root = f"{home(package.path)}/{service.static}".rstrip("/")
+        return _Process(command=("node", f"{TREE}/serve.mjs", root), env={"PORT": str(_port(service, role))})
+    entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
+    if role.command is not None or entrypoint:
+        return _Process(entrypoint=entrypoint, command=cfg.words(role.command or ()))
+    if found := _declared(package):
+        return found
+    raise ConfigError(
+        cfg.FILE_NAME, f"{where}.command: missing", f"{_whose(package)} has no plain `start` script to take it from"
+    )
+
+
+def _whose(package: Package) -> str:
+    return package.path or "the root package"
+
+
+def _declared(package: Package) -> _Process | None:
+    """What package.json starts: a `start` script without shell syntax, a single binary, or `main`."""
+    script = package.scripts.get("start", "")
+    if script and not _SHELL.search(script):
+        parts = shlex.split(script)
+        env = dict(p.split("=", 1) for p in _leading_assignments(parts))
+        return _Process(command=tuple(parts[len(env) :]), env=env)
+    if len(package.bins) == 1:
+        return _Process(entrypoint=("node", *package.bins.values()))
+    main = package.manifest.get("main")
+    return _Process(command=("node", main)) if isinstance(main, str) else None
+
+
+def _loader_settings(process: _Process) -> dict[str, str]:
+    """Images hold no type declarations, so ts-node must not check types. Source: typestrong.org/ts-node, options."""
+    checks = any("ts-node" in word for word in (*process.entrypoint, *process.command))
+    return {"TS_NODE_TRANSPILE_ONLY": "true"} if checks else {}
+
+
+def _health(service: cfg.Service, role: cfg.Role) -> cfg.Health | None:
+    """The role's own, else the service's; an HTTP path is not handed to a role without a port."""
+    given = role.health if role.health is not None else service.health
+    health = cfg.Health(path=given) if isinstance(given, str) else given
+    inherited = role.health is None and role is not service
+    return None if health and inherited and health.path and role.port is None else health
+
+
+def _leading_assignments(parts: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for part in parts:
+        if not re.match(r"[A-Za-z_]\w*=", part):
+            break
+        found.append(part)
+    return found
+
+
+def image_labels(project: Project, request: Request, target: str, *tables: Mapping[str, str]) -> Mapping[str, str]:
+    config = project.config
+    version = config.project.version or request.version or project.workspace.root_package.version
+    own = {
+        "org.opencontainers.image.title": f"{config.project.name}-{target}",
+        "org.opencontainers.image.source": config.project.source or "",
+    }
+    if config.labels.get("revision") is True:
+        own |= {
+            "org.opencontainers.image.source": config.project.source or request.source,
+            "org.opencontainers.image.revision": request.revision,
+            "org.opencontainers.image.version": version,
+        }
+    labels = {k: v for k, v in own.items() if v} | {k: v for k, v in config.labels.items() if isinstance(v, str)}
+    for table in tables:
+        labels |= table
+    return labels

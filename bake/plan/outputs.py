@@ -1,0 +1,112 @@
+"""What of each built package goes into images, and which packages share a layer."""
+
+import dataclasses
+import hashlib
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+
+from bake.plan.closure import Closure
+from bake.plan.images import Image
+from bake.plan.project import Project
+from bake.plan.stages import Stage, stage_name
+from bake.workspace import Package, shown
+
+_TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
+
+_TYPE_CONDITIONS = frozenset({"types", "typings", "development", "source", "browser"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What of a built package goes into images: the specification that docker/carve reads."""
+
+    package: str
+    stage: str
+    name: str
+    files: tuple[str, ...] | None
+    key: str
+    """The key of bake.toml that says or can say which files."""
+    exclude: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """Folders in it that are other packages, relative to it."""
+    sources: bool
+    extra: tuple[str, ...]
+    """Paths from the workspace's root that belong to it."""
+    imported: bool
+    """Whether other packages import it, so that its `main` has to be there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Library packages that exactly the same services need: one layer."""
+
+    name: str
+    outputs: tuple[str, ...]
+
+
+def package_outputs(
+    project: Project, images: Sequence[Image], closures: Mapping[str, Closure], stages: Sequence[Stage]
+) -> tuple[tuple[Output, ...], tuple[Group, ...]]:
+    """What each package leaves in images, and which library packages share a layer."""
+    users: dict[str, set[str]] = {}
+    imported: set[str] = set()
+    for service, reach in closures.items():
+        own = project.service_path(service)
+        users.setdefault(own, set())
+        imported |= {*reach.packages} - {own, *reach.served}
+        for path in set(reach.packages) - {own}:
+            users.setdefault(path, set()).add(service)
+    by_package = {s.package: s for s in stages}
+    outputs = tuple(_output(project, by_package[p], images, imported=p in imported) for p in sorted(users))
+    shared: dict[tuple[str, ...], list[str]] = {}
+    for path in sorted(users):
+        if users[path]:
+            shared.setdefault(tuple(sorted(users[path])), []).append(stage_name(path))
+    groups = tuple(Group(name=f"packages-{_group_name(k)}", outputs=tuple(v)) for k, v in sorted(shared.items()))
+    return outputs, groups
+
+
+def _group_name(services: tuple[str, ...]) -> str:
+    return services[0] if len(services) == 1 else hashlib.sha256("\n".join(services).encode()).hexdigest()[:8]
+
+
+def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported: bool) -> Output:
+    package = project.workspace.package(stage.package)
+    settings = project.settings(package)
+    mine = {n: s for n, s in project.config.services.items() if project.workspace.package(s.package) == package}
+    static = {s.static: n for n, s in mine.items() if s.static}
+    sources = settings.sources if settings.sources is not None else runs_sources(package, images)
+    folders = tuple(f"{s.strip('/')}/**" for s in sorted(static))
+    served = settings.files is None and static
+    return Output(
+        package=package.path,
+        stage=stage.name,
+        name=stage_name(package.path),
+        files=settings.files if settings.files is not None else (folders or None),
+        key=f"services.{min(static.values())}.static" if served else f'packages."{shown(package.path)}".files',
+        exclude=settings.exclude,
+        others=tuple(posixpath.relpath(p, package.path or ".") for p in project.workspace.inside(package.path)),
+        sources=sources,
+        extra=(*stage.outputs, *(project.tsconfigs if sources else ())),
+        imported=imported,
+    )
+
+
+def runs_sources(package: Package, images: Iterable[Image]) -> bool:
+    """Whether processes load the package's TypeScript sources: a command or an entry point names one."""
+    words = [w for i in images if i.package == package.path for w in (*i.entrypoint, *i.command)]
+    if any(w.endswith(_TYPESCRIPT) or w in {"tsx", "ts-node"} for w in words):
+        return True
+    entries = [
+        package.manifest.get("main"),
+        *_targets(package.manifest.get("exports")),
+        *package.bins.values(),
+    ]
+    return any(isinstance(e, str) and e.endswith(_TYPESCRIPT) and not e.endswith(".d.ts") for e in entries)
+
+
+def _targets(exports: object) -> list[object]:
+    """The files that an `exports` field can resolve to at run time in Node."""
+    if isinstance(exports, dict):
+        return [t for k, v in exports.items() if k not in _TYPE_CONDITIONS for t in _targets(v)]
+    return [t for v in exports for t in _targets(v)] if isinstance(exports, list) else [exports]

@@ -1,0 +1,157 @@
+"""What each service holds: its closure, its C library, its layers."""
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from bake import config as cfg
+from bake.plan.closure import Closure, closure
+from bake.plan.images import Image
+from bake.plan.layers import LayerClass
+from bake.plan.outputs import Group
+from bake.plan.project import Project
+from bake.plan.stages import stage_name
+from bake.sources import command_binaries
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStage:
+    """The stage that all roles of a service share: every layer of their images."""
+
+    service: str
+    package: str
+    base: str
+    libc: str
+    layers: tuple[str, ...]
+    groups: tuple[str, ...]
+    own: str
+    static: bool
+    user: str
+    path: bool
+    """Whether the commands need `node_modules/.bin` on PATH."""
+    closure: Closure
+
+
+def added_dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str, ...]]:
+    """Per package path: the dependencies that config, imports and commands add to what it declares."""
+    workspace = project.workspace
+    found: dict[str, set[str]] = {}
+    for package in project.packages:
+        settings = project.settings(package)
+        names = set(settings.dependencies)
+        names |= {u.import_.name for u in project.undeclared(package.path) if u.provider}
+        found[package.path] = names - set(settings.ignore)
+    for image in images:
+        if not image.static:
+            found[image.package] |= set(command_binaries(workspace, image.package, (*image.entrypoint, *image.command)))
+    return {path: tuple(sorted(names)) for path, names in found.items() if names}
+
+
+def service_closures(
+    project: Project, extra: Mapping[str, tuple[str, ...]], platforms: tuple[str, ...], libc: Mapping[str, str]
+) -> Mapping[str, Closure]:
+    """The closure of each service that runs on Node; a static service has none."""
+    empty = Closure(entries=(), packages=(), via={})
+    exclude = excluded(project)
+    return {
+        name: _with_served(
+            project,
+            closure(
+                project.workspace.lock,
+                project.service_path(name),
+                platforms=platforms,
+                libc=libc[name],
+                extra=extra,
+                exclude=exclude,
+            ),
+        )
+        if service.static is None
+        else empty
+        for name, service in project.config.services.items()
+    }
+
+
+def _with_served(project: Project, reach: Closure) -> Closure:
+    """The closure with the packages that those in it serve the files of."""
+    workspace = project.workspace
+    named = {
+        workspace.package(n).path: p for p in reach.packages for n in project.settings(workspace.package(p)).serves
+    }
+    served = {path: by for path, by in named.items() if path not in reach.packages}
+    if not served:
+        return reach
+    packages = tuple(sorted({*reach.packages, *served}))
+    return dataclasses.replace(reach, packages=packages, via={**reach.via, **served}, served=tuple(sorted(served)))
+
+
+def excluded(project: Project) -> Mapping[str, tuple[str, ...]]:
+    ignore = {p.path: project.settings(p).ignore for p in project.packages}
+    return {path: names for path, names in ignore.items() if names}
+
+
+def service_libcs(config: cfg.Config) -> Mapping[str, str]:
+    """Service -> the C library of its base image: what config says of it, else what the image's name tells."""
+    runtime = config.base.libc or named_libc(config.base.runtime)
+    return {
+        name: service.libc or (named_libc(service.base, otherwise=runtime) if service.base else runtime)
+        for name, service in config.services.items()
+    }
+
+
+def named_libc(image: str, *, otherwise: str = "glibc") -> str:
+    """The C library of an image, as its name tells; `otherwise` when it tells none."""
+    if re.search(r"alpine|musl", image):
+        return "musl"
+    return "glibc" if re.search(r"slim|debian|bullseye|bookworm|trixie|ubuntu|distroless|ubi\d", image) else otherwise
+
+
+def shared_libc(project: Project) -> str:
+    """npm puts a package to the same place with and without development ones, and scripts change what they find."""
+    install = project.config.install
+    shares = project.workspace.manager == "npm" and not (install.scripts or install.build_scripts)
+    return named_libc(project.config.base.build) if shares else ""
+
+
+def used_libcs(config: cfg.Config, libc: Mapping[str, str]) -> tuple[str, ...]:
+    users = Counter(libc[name] for name, service in config.services.items() if service.static is None)
+    return tuple(sorted(users, key=lambda one: (-users[one], one))) or (named_libc(config.base.runtime),)
+
+
+def service_stages(
+    project: Project,
+    images: Sequence[Image],
+    closures: Mapping[str, Closure],
+    layers: Sequence[LayerClass],
+    groups: Sequence[Group],
+) -> tuple[ServiceStage, ...]:
+    result: list[ServiceStage] = []
+    libc = service_libcs(project.config)
+    for name, service in project.config.services.items():
+        own = stage_name(project.service_path(name))
+        reached = {stage_name(p) for p in closures[name].packages} - {own}
+        mine = [i for i in images if i.service == name]
+        result.append(
+            ServiceStage(
+                service=name,
+                package=project.service_path(name),
+                base=project.pinned(service.base or project.config.base.runtime),
+                libc=libc[name],
+                layers=tuple(layer.id for layer in layers if name in layer.services),
+                groups=tuple(g.name for g in groups if set(g.outputs) <= reached),
+                own=own,
+                static=service.static is not None,
+                user=mine[0].user,
+                path=any(_by_name((*i.entrypoint, *i.command)) for i in mine),
+                closure=closures[name],
+            )
+        )
+    return tuple(result)
+
+
+def _by_name(command: Sequence[str]) -> bool:
+    """Whether a command, or the shell line in it, is looked up on PATH among the packages' binaries."""
+    return bool(command) and command[0] != "node" and ("/" not in command[0] or command[0] in _SHELLS)
+
+
+_SHELLS = frozenset({"/bin/sh", "/bin/bash", "/bin/ash"})

@@ -1,0 +1,164 @@
+"""The stages that compile packages, in the order in which they need each other."""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+from bake import config as cfg
+from bake.config import suggestion
+from bake.errors import ConfigError
+from bake.plan.closure import Closure
+from bake.plan.project import Project
+from bake.plan.request import Request
+from bake.workspace import Package, Part, shown
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The stage that compiles one package."""
+
+    package: str
+    name: str
+    parts: tuple[Part, ...]
+    """Its own source."""
+    needs: tuple[str, ...]
+    """Packages whose built folders arrive first, in build order."""
+    script: str
+    """npm script to run; "" when there is nothing to build."""
+    args: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    keeps_modules: bool = False
+    """Whether results of builds lie in the root's node_modules, which then cannot be a mount."""
+
+
+def stage_name(path: str) -> str:
+    """A package path as the name of a stage: lower-case letters, digits and dashes."""
+    slug = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "root"
+    plain = path.replace("/", "-") == slug
+    return slug if plain and "-" not in path else f"{slug}-{hashlib.sha256(path.encode()).hexdigest()[:4]}"
+
+
+def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
+    """Direct build needs per package path: declared, referenced, imported without a declaration, configured."""
+    workspace = project.workspace
+    needs: dict[str, tuple[str, ...]] = {}
+    for package in project.packages:
+        settings = project.settings(package)
+        named = {found.path for n in settings.needs if (found := workspace.find(n))}
+        members = {workspace.package(m).path for m in project.members(package.path)}
+        needs[package.path] = tuple(sorted({*workspace.needs(package.path), *named, *members} - {package.path}))
+    return needs
+
+
+def _reach(path: str, needs: Mapping[str, tuple[str, ...]], seen: dict[str, None]) -> dict[str, None]:
+    """Add a package and all that it needs, needed ones first as far as they do not need each other."""
+    pending = [(path, iter(needs[path]))]
+    entered = {*seen, path}
+    while pending:
+        one, rest = pending[-1]
+        need = next((n for n in rest if n not in entered), None)
+        if need is None:
+            seen[one] = None
+            pending.pop()
+        else:
+            entered.add(need)
+            pending.append((need, iter(needs[need])))
+    return seen
+
+
+def _refuse_circles(needs: Mapping[str, tuple[str, ...]], own: Mapping[str, tuple[str, ...]]) -> None:
+    """Raise ConfigError for packages whose builds need each other. own: what each build needs, directly or not."""
+    for path in sorted(own):
+        for other in own[path]:
+            if path in own.get(other, ()):
+                circle = " -> ".join((*_way(path, other, needs), *_way(other, path, needs)[1:]))
+                what = f"packages need each other to build: {circle}"
+                raise ConfigError("workspace", what, 'set workspace.build = "whole"')
+
+
+def _way(start: str, goal: str, needs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """The shortest way from one package to another that it needs."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    for way in ways:
+        if way[-1] == goal:
+            return way
+        ways += [(*way, need) for need in needs[way[-1]] if need not in seen]
+        seen |= {*needs[way[-1]]}
+    return ()
+
+
+def build_stages(project: Project, request: Request, closures: Mapping[str, Closure]) -> tuple[Stage, ...]:
+    needs = _needs(project)
+    services = [project.service_path(s) for s in project.config.services]
+    order: dict[str, None] = {}
+    for root in sorted({*services, *(p for c in closures.values() for p in c.packages)}):
+        _reach(root, needs, order)
+    reach = {p: tuple(n for n in _reach(p, needs, {}) if n != p) for p in order}
+    # One stage for all has no order between packages that need each other: their scripts run as they come.
+    if project.config.workspace.build == "whole":
+        return tuple(_stage(project, request, p, reach[p]) for p in order)
+    building = _building(project)
+    _refuse_circles(needs, {p: reach[p] for p in order if p in building})
+    own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
+    # Each after what it needs, which reaches less than it.
+    places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
+    return tuple(_stage(project, request, p, own[p]) for p in places)
+
+
+def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What a package without a script needs: those that may write into it. Else it stays the source that it is."""
+    writers = (n for n in reach[path] if project.settings(project.workspace.package(n)).outputs)
+    return tuple(n for n in writers if path not in reach[n])
+
+
+def _building(project: Project) -> frozenset[str]:
+    """Paths of the packages that have a script to build them."""
+    return frozenset(p.path for p in project.packages if _script(project, p, project.settings(p)))
+
+
+def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]) -> Stage:
+    package = project.workspace.package(path)
+    settings = project.settings(package)
+    return Stage(
+        package=path,
+        name=f"build-{stage_name(path)}",
+        parts=project.parts[path],
+        needs=needs,
+        script=_script(project, package, settings),
+        args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
+        inputs=settings.inputs,
+        outputs=settings.outputs,
+        keeps_modules=any(
+            output.removeprefix("./").startswith("node_modules/")
+            for p in (path, *needs)
+            for output in project.settings(project.workspace.package(p)).outputs
+        ),
+    )
+
+
+def isolates_builds(project: Project, stages: Sequence[Stage]) -> bool:
+    """A single build has nobody to be kept apart from."""
+    settings = project.config.workspace
+    several = settings.build == "split" and sum(bool(s.script) for s in stages) > 1
+    return settings.isolate and several and project.workspace.tool.isolates
+
+
+def _script(project: Project, package: Package, settings: cfg.PackageSettings) -> str:
+    if settings.build is False:
+        return ""
+    if isinstance(settings.build, str):
+        if settings.build not in package.scripts:
+            hint = suggestion(settings.build, package.scripts)
+            raise ConfigError(
+                cfg.FILE_NAME, f'packages."{shown(package.path)}".build: no script {settings.build!r} there', hint
+            )
+        return settings.build
+    script = project.config.workspace.script
+    return script if script in package.scripts else ""
+
+
+def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
+    return value if isinstance(value, str) else environment.get(value.env, value.default)

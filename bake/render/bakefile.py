@@ -1,0 +1,108 @@
+"""The plan as HCL: docker-bake.hcl."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bake.config import Attestations
+from bake.errors import BakeError
+from bake.plan import EXPORTER, FOLDER, Plan, Project
+from bake.render.templates import own_template, template_environment
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def render_bake_file(project: Project, plan: Plan) -> str:
+    """The plan as HCL."""
+    environment = template_environment(finalize=hcl)
+    environment.filters["raw"] = _Raw
+    service_groups = {
+        s.service: targets
+        for s in plan.services
+        if (targets := [i.target for i in plan.images if i.service == s.service]) != [s.service]
+    }
+    return environment.from_string(own_template(project, "docker-bake.hcl.j2")).render(
+        plan=plan,
+        folder=FOLDER,
+        targets=[i.target for i in plan.images],
+        groups=service_groups,
+        args={k: v for s in plan.stages for k, v in s.args.items()},
+        image_args={i.target: _multiline(i.env) for i in plan.images},
+        secrets=[_secret(project, m.id) for m in plan.mounts if m.id in project.secrets],
+        outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.mounts if m.id in project.secrets),
+        attest=_attest(project.config.attestations),
+        output=[f"type=image,{EXPORTER}"],
+    )
+
+
+def hcl(value: Any) -> str:
+    """A value as one HCL literal.
+
+    HCL knows the escapes \\n \\r \\t \\" \\\\ \\uXXXX \\UXXXXXXXX only, and `${`, `%{` start templates (source: HCL
+    native syntax specification, "Template literals"). Raises BakeError for a lone surrogate, which no UTF-8 file holds.
+    """
+    if isinstance(value, _Raw):
+        return str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return f'"{_hcl_text(value)}"'
+    if isinstance(value, Mapping):
+        return _hcl_map(value)
+    if isinstance(value, Sequence):
+        return _hcl_list([hcl(v) for v in value])
+    raise TypeError(f"no HCL for {type(value).__name__}")
+
+
+class _Raw(str):
+    """Text of a comment, which is not a literal."""
+
+    __slots__ = ()
+
+
+def _hcl_text(text: str) -> str:
+    escaped = "".join(_hcl_character(c) for c in text)
+    return escaped.replace("${", "$${").replace("%{", "%%{")
+
+
+def _hcl_character(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    category = unicodedata.category(character)
+    if category == "Cs":
+        raise BakeError("docker-bake.hcl", f"cannot hold the lone surrogate U+{ord(character):04X}", "remove it")
+    if category in {"Cc", "Zl", "Zp"} or character == "\ufeff":
+        return f"\\u{ord(character):04x}"
+    return character
+
+
+def _hcl_list(items: Sequence[str]) -> str:
+    if len(items) < 2 or sum(map(len, items)) < 80:
+        return f"[{', '.join(items)}]"
+    return "[\n" + "".join(f"    {item},\n" for item in items) + "  ]"
+
+
+def _hcl_map(table: Mapping[str, Any]) -> str:
+    if not table:
+        return "{}"
+    return "{\n" + "".join(f"    {hcl(k)} = {hcl(v)}\n" for k, v in table.items()) + "  }"
+
+
+def _multiline(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Values that no line of a Dockerfile can hold; they travel as build arguments."""
+    return {f"BAKE_ENV_{k}": v for k, v in env.items() if "\n" in v or "\r" in v}
+
+
+def _attest(settings: Attestations) -> list[str]:
+    """What `attest` says. buildx adds a provenance of its own where it is not told to leave that."""
+    wanted = settings.provenance
+    attest = ["type=provenance,disabled=true" if wanted == "none" else f"type=provenance,mode={wanted}"]
+    if settings.sbom:
+        attest.append("type=sbom" + (f",generator={settings.sbom}" if isinstance(settings.sbom, str) else ""))
+    return attest
+
+
+def _secret(project: Project, name: str) -> str:
+    return f"id={name}," + project.secrets[name]

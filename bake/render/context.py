@@ -1,0 +1,66 @@
+"""What of the workspace reaches builds: Dockerfile.dockerignore."""
+
+import posixpath
+import re
+from collections.abc import Iterable
+
+from bake.plan import Plan, Project
+from bake.render.kept import glob
+from bake.workspace import BESIDE, NEVER_SENT
+
+
+def render_ignore(project: Project, plan: Plan) -> str:
+    """Patterns of the build context: nothing but the planned packages and the shared root files.
+
+    The last pattern that matches decides. Source: docs.docker.com/build/concepts/context, .dockerignore files.
+    """
+    inputs = [i for s in plan.stages for i in s.inputs]
+    lines = [
+        "# Written by bake: builds see the packages they need and the shared root files, nothing else.",
+        "*",
+        *_package_patterns(project, plan),
+    ]
+    patches = [p.folder for p in plan.patches]
+    lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *patches))]
+    if project.ignored:
+        lines += ["# What git ignores.", *project.ignored]
+    if tracked := _tracked(project, plan):
+        lines += ["# What git tracks all the same.", *tracked]
+    built = [s.package for s in plan.stages if s.script]
+    lines += ["# Results and secrets are never sources.", *NEVER_SENT]
+    lines += [posixpath.join(path, folder) for path in built for folder in ("dist", "coverage")]
+    lines += _documents(plan)
+    if project.config.workspace.ignore:
+        lines += ["# bake.toml: workspace.ignore", *project.config.workspace.ignore]
+    return "\n".join(lines) + "\n"
+
+
+def _tracked(project: Project, plan: Plan) -> list[str]:
+    """Patterns that let in the planned packages' files that git ignores by its patterns, and has all the same."""
+    nested = {s.package: project.workspace.inside(s.package) for s in plan.stages}
+    own = (p for p in project.tracked if any(_is_inside(p, path, inner) for path, inner in nested.items()))
+    return ["!" + re.sub(r"([*?\[\\])", r"\\\1", path) for path in own]
+
+
+def _is_inside(path: str, folder: str, others: Iterable[str]) -> bool:
+    return path.startswith(f"{folder}/" if folder else "") and not any(path.startswith(f"{o}/") for o in others)
+
+
+def _package_patterns(project: Project, plan: Plan) -> list[str]:
+    """Patterns that let the planned packages in, and keep out what lies in them and is not theirs."""
+    planned = [s.package for s in plan.stages]
+    root = ["!*", *BESIDE] if "" in planned else []
+    nested = sorted({inner for path in planned for inner in project.workspace.inside(path)})
+    outer = [path for path in planned if path and path not in nested]
+    return [*root, *(f"!{path}" for path in outer), *(f"!{path}" if path in planned else path for path in nested)]
+
+
+def _documents(plan: Plan) -> list[str]:
+    """Patterns of the documents that no image holds, so that an edit in one builds nothing again."""
+    kept = {o.package: glob(o.files or ()) for o in plan.outputs}
+    return [
+        posixpath.join(stage.package, name)
+        for stage in plan.stages
+        for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+        if not (stage.package in kept and kept[stage.package](name))
+    ]

@@ -1,0 +1,92 @@
+"""Every stage of the plan as a Dockerfile."""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from bake.config import Health
+from bake.errors import BakeError
+from bake.files import strip_credentials
+from bake.plan import TREE, Image, Plan, Project, home
+from bake.render.templates import own_template, template_environment
+from bake.workspace import Part
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+_HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
+
+
+def render_dockerfile(project: Project, plan: Plan) -> str:
+    """Every stage of the plan."""
+    environment = template_environment(finalize=_one_line)
+    environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
+    environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
+    environment.filters["mount"] = "--mount={}".format
+    return environment.from_string(own_template(project, "docker/Dockerfile")).render(
+        plan=plan,
+        tree=TREE,
+        stages={s.package: s for s in plan.stages},
+        root_files=project.matches(project.root_files),
+        install_files=_install_files(project, plan),
+        ca=_ca(plan),
+        healthcheck=_healthcheck,
+    )
+
+
+def _ca(plan: Plan) -> str:
+    """Where steps find the CA bundle of [secrets.ca]; "" without one, or when it is a variable."""
+    options = [m.option.split(",") for m in plan.mounts if m.id == "ca"]
+    places = [o.removeprefix("target=") for each in options for o in each if o.startswith("target=")]
+    return places[0] if places else ""
+
+
+def _one_line(value: Any) -> Any:
+    """Text for a Dockerfile line: a line break in it would start another instruction."""
+    if isinstance(value, str) and _CONTROL.search(value.replace(" \\\n    ", "")):
+        raise BakeError("Dockerfile", f"cannot hold {value!r}", "remove the control characters")
+    return value
+
+
+def _json_words(words: Sequence[str]) -> str:
+    return json.dumps(list(words), ensure_ascii=False)
+
+
+def _copy_words(paths: Sequence[str]) -> str:
+    """COPY's words as JSON; `$` and wildcards lose their meaning. Source: Dockerfile reference, COPY."""
+    *sources, target = paths
+    return json.dumps([*map(_pattern, sources), _plain(target)], ensure_ascii=False)
+
+
+def _plain(path: str) -> str:
+    return path.replace("\\", "\\\\").replace("$", "\\$")
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"([\[*?])", r"[\1]", _plain(path))
+
+
+def _source_words(part: Part) -> str:
+    """COPY's words for sources. A file that the context may lack stands as a pattern, which may match nothing."""
+    if not part.listed:
+        return _copy_words([*(f"/{path}/".replace("//", "/") for path in part.paths), f"{home(part.folder)}/"])
+    sources = [re.sub(r"[^\W_](?=[^/]*$)", r"[\g<0>]", _pattern(path), count=1) for path in part.paths]
+    return json.dumps([*(f"/{s}" for s in sources), f"{_plain(home(part.folder))}/"], ensure_ascii=False)
+
+
+def _env_value(value: str) -> str:
+    """A quoted ENV value without variable expansion."""
+    return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'
+
+
+def _healthcheck(image: Image) -> tuple[str, ...]:
+    health = image.health or Health()
+    port = health.port or image.port or 80
+    return ("node", "-e", _HEALTHCHECK.format(port=port, path=health.path))
+
+
+def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
+    """What scripts read of the files that an install reads: all but the lockfile, which every update changes."""
+    settings = (name for name in plan.manager.files if name != project.workspace.lock_name)
+    return ("package.json", *([".npmrc"] if strip_credentials(project.npmrc) else []), *settings)

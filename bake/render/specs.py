@@ -1,0 +1,95 @@
+"""What docker/carve reads: layers.json, builds.json and a file per package."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bake.lockfile import Entry, Lock
+from bake.plan import Output, Plan, Project
+from bake.render.kept import NEVER, left_out
+from bake.sources import command_needs
+
+
+def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
+    """What docker/carve reads to carve node_modules."""
+    lock, walks = project.workspace.lock, plan.manager.layout == "walk"
+    layers = [
+        {"id": layer.id, "native": layer.native, "libc": layer.libc}
+        | (
+            {"services": list(layer.services)}
+            if walks
+            else {"entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
+        )
+        for layer in plan.layers
+    ]
+    walk = {"walk": _walk(project, plan)} if walks else {}
+    return {"trim": list(plan.trim), "hoisted": list(plan.manager.hoisted)} | walk | {"layers": layers}
+
+
+def build_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
+    """What docker/carve reads to give each build its dependencies; its own names are those that nothing declares."""
+    names = {s.package: project.build_names(s.package) for s in plan.stages}
+    stages = {
+        stage.name: {"packages": list(packages), "extra": sorted(frozenset().union(*(names[p] for p in packages)))}
+        for stage in plan.stages
+        if stage.script and (packages := (*stage.needs, stage.package))
+    }
+    return {"lockfile": staged_lock(project), "packages": _everyone(project), "stages": stages}
+
+
+def staged_lock(project: Project) -> str:
+    """The lockfile's name in the context `manifests`."""
+    return "package-lock.json" if project.workspace.manager == "npm" else project.workspace.lock_name
+
+
+def _everyone(project: Project) -> tuple[str, ...]:
+    """Paths of all packages, the root first."""
+    return tuple(package.path for package in project.workspace.everyone)
+
+
+def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
+    """Where docker/carve starts when only the installed tree tells where packages lie."""
+    return {
+        "packages": _everyone(project),
+        "services": {s.service: s.package for s in plan.services if not s.static},
+        "extra": plan.extra,
+        "exclude": plan.exclude,
+    }
+
+
+def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
+    limits = {"os": entry.os, "cpu": entry.cpu, "libc": entry.libc}
+    return (
+        {"path": entry.path}
+        | ({"link": entry.link} if entry.link else {})
+        | ({"optional": True} if entry.optional else {})
+        | ({"bundled": True} if entry.bundled and lock.manager != "npm" else {})
+        | {k: list(v) for k, v in limits.items() if v}
+    )
+
+
+def package_spec(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
+    users = {s.libc for s in plan.services if s.own == output.name or output.package in s.closure.packages}
+    return {
+        "path": output.package,
+        "files": list(output.files) if output.files is not None else None,
+        "never": list(NEVER),
+        "leaves": list(left_out(files=output.files, sources=output.sources)),
+        "key": output.key,
+        "exclude": list(output.exclude),
+        **({"others": list(output.others)} if output.others else {}),
+        "extra": list(output.extra),
+        "main": output.imported,
+        "starts": _starts(project, plan, output.package),
+        "platforms": list(plan.platforms),
+        "libc": sorted(users),
+    }
+
+
+def _starts(project: Project, plan: Plan, package: str) -> Mapping[str, str]:
+    """The package's own files that commands start -> an image that does."""
+    found: dict[str, str] = {}
+    for image in plan.images:
+        if image.package == package and not image.static:
+            needs = command_needs(project.workspace, package, (*image.entrypoint, *image.command))
+            found |= {file: image.target for file in needs.files if not file.startswith("..")}
+    return found
