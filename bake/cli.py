@@ -1,22 +1,19 @@
 """Arguments, the one error boundary and the exit status."""
 
-import argparse
 import contextlib
 import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from bake import __version__
-from bake.commands import COMMANDS, command_parser, common_parser, load_command
+from bake.commands import COMMANDS, CommandParser, command_tree, load_command, only_options
+from bake.config import suggestion
 from bake.console import Console
-from bake.errors import BakeError, ConfigError
+from bake.errors import BakeError, ConfigError, UsageError
 from bake.session import Session
-
-_GLOBAL = ("-q", "--quiet", "-v", "--verbose", "-f", "--file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,41 +58,44 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _run(words: list[str]) -> int:
-    parser = _parser()
-    place = _command_at(words)
-    options, rest = words[:place], words[place:]
-    arguments = parser.parse_args(options)
-    if not rest:
-        parser.print_help()
-        return 2 if not options else 0
-    name = rest.pop(0) if rest[0] in COMMANDS else "build"
-    parsed = command_parser(name).parse_args(rest, namespace=arguments)
+    tree, commands = command_tree()
+    if words[:1] == ["help"]:
+        words = _asked_help(words[1:])
+    if only_options(tree, words):
+        tree.parse_args(words)  # ends with --help and --version
+        tree.print_help()
+        return 2
+    name, rest = _command(words, commands)
+    parsed = commands[name or "build"].parse_args(rest)
     session = Session(
         console=Console(environment=dict(os.environ), volume=parsed.volume),
         directory=Path.cwd(),
         file=Path(parsed.file).resolve() if parsed.file else None,
     )
-    return int(load_command(name).run(session, parsed))
+    try:
+        return int(load_command(name or "build").run(session, parsed))
+    except UsageError as error:
+        raise error if name else _as_command(error) from None
 
 
-def _command_at(words: Sequence[str]) -> int:
-    """Index of the first word that is neither a global option nor its value."""
-    index = 0
-    while index < len(words) and words[index] in {*_GLOBAL, "-h", "--help", "--version"}:
-        index += 2 if words[index] in {"-f", "--file"} else 1
-    return min(index, len(words))
+def _as_command(error: UsageError) -> UsageError:
+    """What is no image may have been meant for a command."""
+    if error.where in COMMANDS:
+        return UsageError(error.where, error.what, f"as a command, `{error.where}` comes before them")
+    near = "" if error.remedy.startswith("did you mean") else suggestion(error.where, COMMANDS)
+    return UsageError(error.where, error.what, near or error.remedy)
 
 
-def _parser() -> argparse.ArgumentParser:
-    width = max(map(len, COMMANDS))
-    lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
-    parser = argparse.ArgumentParser(
-        prog="bake",
-        description="One container image per process of a JavaScript monorepo, from one BuildKit run.",
-        usage="bake [COMMAND] [TARGET ...] [OPTIONS]",
-        epilog=f"commands:\n{lines}\n\n`bake COMMAND --help` tells more.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[common_parser()],
-    )
-    parser.add_argument("--version", action="version", version=f"bake {__version__}")
-    return parser
+def _asked_help(words: list[str]) -> list[str]:
+    """`help COMMAND` as argparse knows it."""
+    if unknown := next((word for word in words if word not in COMMANDS), ""):
+        raise UsageError(unknown, "no such command", suggestion(unknown, COMMANDS) or "see `bake help`")
+    return [*words[:1], "--help"]
+
+
+def _command(words: list[str], commands: Mapping[str, CommandParser]) -> tuple[str, list[str]]:
+    """The command and its own words; "" when it is left out. Only options of the command may stand before it."""
+    for place, word in enumerate(words):
+        if word in commands and only_options(commands[word].fill(), words[:place]):
+            return word, [*words[:place], *words[place + 1 :]]
+    return "", words

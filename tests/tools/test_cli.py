@@ -199,7 +199,7 @@ print(sorted({"docker", "python_on_whales", "jinja2"} & set(sys.modules)))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     from bake.commands import COMMANDS
 
-    assert all(f"\n  {name} " in done.stdout for name in COMMANDS)
+    assert all(f"\n    {name} " in done.stdout for name in COMMANDS)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -224,7 +224,49 @@ def test_push_without_a_registry_is_usage() -> None:
     assert done.returncode == 2
 
 
-def test_options_may_stand_before_the_command() -> None:
-    done = bake("-q", "--file", str(EXAMPLE / "bake.toml"), "list", "metastore", cwd=Path("/"))
-    assert done.returncode == 0
-    assert done.stdout.splitlines()[1].split()[0] == "metastore"
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-q", "--file", str(EXAMPLE / "bake.toml"), "list", "metastore"),
+        (f"--file={EXAMPLE}/bake.toml", "--platform", "linux/amd64", "list", "-q", "metastore"),
+        ("list", "metastore", "-q", "-f", str(EXAMPLE / "bake.toml")),
+        ("--tag", "list", "-f", str(EXAMPLE / "bake.toml"), "list", "metastore"),
+    ],
+)
+def test_options_may_stand_before_and_behind_the_command(words: tuple[str, ...]) -> None:
+    done = bake(*words, cwd=Path("/"))
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["IMAGE", "metastore"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("lits", "lits: no such image or service; did you mean `list`?"),
+        ("--push lits", "lits: no such image or service; did you mean `list`?"),
+        ("build lits", "lits: no such image or service; see `bake list`"),
+        ("metastore list", "list: no such image or service; as a command, `list` comes before them"),
+        ("help lits", "lits: no such command; did you mean `list`?"),
+        ("help list nothing", "nothing: no such command; see `bake help`"),
+    ],
+)
+def test_a_word_that_was_meant_for_a_command_is_told(words: str, said: str) -> None:
+    done = bake(*words.split())
+    assert (done.stdout, done.stderr, done.returncode) == ("", f"bake: error: {said}\n", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "same"), [("help", "--help"), ("help list", "list --help"), ("-h list", "--help list")]
+)
+def test_help_is_a_command_too(words: str, same: str) -> None:
+    asked = bake(*words.split())
+    assert asked.stdout == bake(*same.split()).stdout
+    assert (asked.stdout.split()[:2], asked.stderr, asked.returncode) == (["usage:", "bake"], "", 0)
+
+
+@pytest.mark.parametrize("words", ["list --plat linux/amd64", "--pus", "--vers", "list --form json"])
+def test_no_option_is_taken_by_its_beginning(words: str) -> None:
+    done = bake(*words.split())
+    option = next(word for word in words.split() if word.startswith("--"))
+    assert f": error: unrecognized arguments: {option}" in done.stderr
+    assert done.returncode == 2
