@@ -102,7 +102,7 @@ def load_standing(
     if force or not memory:
         return Standing(plan=plan, inputs=load_inputs(project, plan, files))
     with ThreadPoolExecutor(1) as pool:
-        resolving = pool.submit(_resolved, _unpinned(plan.build_base, *_runtime_bases(plan).values()), environment)
+        resolving = pool.submit(_resolved, _unpinned(plan.builds.base, *_runtime_bases(plan).values()), environment)
         inputs = load_inputs(project, plan, files)
         keys = image_keys(project, plan, inputs, resolving.result())
     made = {t: memory[key] for t, key in keys.items() if key in memory}
@@ -136,7 +136,7 @@ def image_keys(project: Project, plan: Plan, inputs: Mapping[str, str], bases: M
     attested, runtime = project.config.attestations, _runtime_bases(plan)
     found = {}
     for image in plan.selected():
-        used = [(n, bases.get(n)) for n in _unpinned(plan.build_base, runtime[image.service])]
+        used = [(n, bases.get(n)) for n in _unpinned(plan.builds.base, runtime[image.service])]
         if image.target in inputs and all(resolved for _, resolved in used):
             found[image.target] = digest([inputs[image.target], image, plan.platforms, attested, used])
     return found
@@ -151,7 +151,7 @@ def learn(
     engine has. Raises OSError.
     """
     plan, said = standing.plan, built.progress.bases()
-    names = _unpinned(plan.build_base, *_runtime_bases(plan).values())
+    names = _unpinned(plan.builds.base, *_runtime_bases(plan).values())
     bases = {n: said[c] for n in names if (c := str(parse_reference(n))) in said}
     keys = image_keys(project, plan, standing.inputs, bases)
     made = {

@@ -101,13 +101,13 @@ def explained(project: Project, plan: Plan, step: Step) -> BuildError:
         return _carved(said)
     for line in telling(lines):
         print(f"    {line}", file=sys.stderr)
-    stage = next((s for s in plan.stages if s.name == step.stage), None)
+    stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
         command = plain(step.what).removeprefix("RUN ")
         return BuildError(step.stage, f"`{command}` {ending}", install_remedy(lines))
-    what = f"`{plan.manager.name} run {stage.script}` {ending}"
+    what = f"`{plan.install.manager.name} run {stage.script}` {ending}"
     root = project.root
     failed = Failed(
         workspace=project.workspace,

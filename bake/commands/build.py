@@ -110,7 +110,7 @@ def _standing(session: Session, plan: "Plan", arguments: argparse.Namespace, fil
     """The images that are up to date; none when the user wants more of the build than images in the engine."""
     from bake.build import Standing, load_standing
 
-    if plan.push or arguments.set:
+    if plan.request.push or arguments.set:
         return Standing(plan=plan)
     more = (arguments.no_cache, arguments.pull, arguments.force, arguments.timeline, plan.cache.exports)
     return load_standing(session.project, plan, files, session.environment, force=any(more))
@@ -130,9 +130,9 @@ def _build(
     plan = dataclasses.replace(standing.plan, targets=standing.changed or standing.gone)
     plan = adapted(session, plan, capabilities)
     plan = _cached(session, plan, capabilities)
-    check_engine(capabilities, plan.platforms, push=plan.push, emulated=plan.install_scripts)
+    check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=plan.install.scripts)
     before = _last_release(session)
-    if plan.push:
+    if plan.request.push:
         rows, built = _push(session, plan, arguments, capabilities)
     else:
         standing.begin_asking()
@@ -157,7 +157,7 @@ def adapted(session: Session, plan: "Plan", capabilities: "Capabilities") -> "Pl
     """The plan for the engine's own platform alone, where the engine can keep no more and nobody asked for more."""
     why = capabilities.features["load several platforms"]
     native = capabilities.native
-    asked = plan.push or plan.request.platforms
+    asked = plan.request.push or plan.request.platforms
     if not why or not capabilities.server or asked or len(plan.platforms) < 2 or native not in plan.platforms:
         return plan
     session.console.warn(f"{why}: building {native} only; see `bake builder status`")
@@ -184,12 +184,12 @@ def _cached(session: Session, plan: "Plan", capabilities: "Capabilities") -> "Pl
 
 def _refuse(session: Session, plan: "Plan", arguments: argparse.Namespace) -> None:
     """What makes no sense, before anything is done; warnings for what is odd."""
-    if plan.push and not (plan.registry or "/" in (arguments.image or "")):
+    if plan.request.push and not (plan.registry or "/" in (arguments.image or "")):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
-    if arguments.skip_existing and not plan.push:
+    if arguments.skip_existing and not plan.request.push:
         raise UsageError("--skip-existing", "is about pushing", "add --push")
     check_form(arguments.release)
-    if arguments.no_tags and not plan.push:
+    if arguments.no_tags and not plan.request.push:
         raise UsageError("--no-tags", "is about pushing", "add --push")
     if arguments.image and len(plan.targets) != 1:
         raise UsageError("--image", f"names one image, and {len(plan.targets)} are asked for", "name one target")
@@ -301,18 +301,18 @@ def _bake(
     from bake.plan import EXPORTER, FOLDER
     from bake.registry import load_registry
 
-    if not plan.push and capabilities.driver != "docker":
+    if not plan.request.push and capabilities.driver != "docker":
         # `--load` would send an image that the bake file's output says nothing of.
         sets = [f"{target}.output=type=docker,{EXPORTER}" for target in plan.targets]
     options = BuildOptions(
         targets=plan.targets,
         progress="tty"
-        if session.console.terminal and session.console.volume == "normal" and not plan.push
+        if session.console.terminal and session.console.volume == "normal" and not plan.request.push
         else "steps",
         cache=not arguments.no_cache,
         pull=arguments.pull,
         builder=arguments.builder or session.builder,
-        sets=(*sets, *arguments.set) if not plan.push else (*arguments.set, *sets),
+        sets=(*sets, *arguments.set) if not plan.request.push else (*arguments.set, *sets),
     )
     show = StepLines(session.console)
     state = _state(session, plan)
@@ -424,7 +424,7 @@ def _account(
     account = _told(session, plan, rows, built.progress, seconds)
     with contextlib.suppress(OSError):
         write_account(session.project.folder, account)
-    after = _last_release(session) if plan.push else None
+    after = _last_release(session) if plan.request.push else None
     _summarise(session, summary(account, size_changes(before, after) if before and after else None))
 
 
@@ -440,7 +440,7 @@ def _told(
         images=built_images(rows, {i.target: i.service for i in plan.images}),
         revision=session.head.revision,
         branch=session.head.branch,
-        pushed=plan.push,
+        pushed=plan.request.push,
         steps=ran_steps(progress),
         warnings=warnings_of(session.console.noted, progress),
     )

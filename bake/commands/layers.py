@@ -33,7 +33,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     except (EngineError, RegistryError, ReleaseError) as error:
         session.console.warn(f"without sizes: {error}")
         images = None
-    rows = [_row(session, plan, layer, images) for layer in plan.layers]
+    rows = [_row(session, plan, layer, images) for layer in plan.layers.classes]
     wanted = {i.target for i in plan.selected()}
     rows = [r for r in rows if wanted.intersection(r["images"])]
     if arguments.format == "json":

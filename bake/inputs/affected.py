@@ -122,12 +122,12 @@ def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 def _common(old: Side, new: Side, edits: Edits, files: Sequence[str]) -> Iterator[Reason]:
     for name in sorted({*edits.templates, *_differing(old.project.ejected, new.project.ejected)}):
         yield Reason(kind="template", what=name)
-    yield from _compare("base", {"base.build": old.plan.build_base}, {"base.build": new.plan.build_base})
+    yield from _compare("base", {"base.build": old.plan.builds.base}, {"base.build": new.plan.builds.base})
     yield from _compare("config", _settings(old), _settings(new))
     yield from _compare(
         "argument",
-        _keyed("workspace.environment", old.plan.environment),
-        _keyed("workspace.environment", new.plan.environment),
+        _keyed("workspace.environment", old.plan.builds.environment),
+        _keyed("workspace.environment", new.plan.builds.environment),
     )
     yield from _root_files(old, new, files)
 
@@ -137,13 +137,13 @@ def _settings(side: Side) -> Mapping[str, object]:
     plan, project = side.plan, side.project
     return {
         "project.platforms": plan.platforms,
-        "workspace.build": "whole" if plan.whole else "split",
+        "workspace.build": "whole" if plan.builds.whole else "split",
         "workspace.isolate": side.project.config.workspace.isolate,
-        "install.build-scripts": plan.build_scripts,
-        "layers.trim": plan.trim,
-        "patches": tuple(p.folder for p in plan.patches),
+        "install.build-scripts": plan.install.build_scripts,
+        "layers.trim": plan.layers.trim,
+        "patches": tuple(p.folder for p in plan.install.patches),
         "layers.most": project.config.layers.most,
-        "secrets": tuple(m.option for m in plan.mounts),
+        "secrets": tuple(m.option for m in plan.builds.mounts),
         "package manager": _Manager(project.workspace),
         "package.json: type": project.workspace.root_package.manifest.get("type"),
         ".npmrc": strip_credentials(project.npmrc),
@@ -194,7 +194,7 @@ def _visible(old: Side, new: Side, edits: Edits) -> tuple[str, ...]:
 
 
 def _folders(old: Side, new: Side) -> tuple[str, ...]:
-    return tuple({s.package: None for side in (old, new) for s in side.plan.stages})
+    return tuple({s.package: None for side in (old, new) for s in side.plan.builds.stages})
 
 
 def _holds(folder: str, path: str) -> bool:
@@ -203,7 +203,9 @@ def _holds(folder: str, path: str) -> bool:
 
 def _inputs(side: Side, path: str) -> tuple[str, ...]:
     """The packages that read a file outside their folder."""
-    return tuple(s.package for s in side.plan.stages if s.inputs and parse_dockerignore("\n".join(s.inputs))(path))
+    return tuple(
+        s.package for s in side.plan.builds.stages if s.inputs and parse_dockerignore("\n".join(s.inputs))(path)
+    )
 
 
 def _sources(old: Side, new: Side, files: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -230,7 +232,7 @@ class _Builds:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.stages = {s.package: s for s in plan.stages}
+        self.stages = {s.package: s for s in plan.builds.stages}
         self.outputs = {o.package: o for o in plan.outputs}
         self.services = {s.service: s for s in plan.services}
         self._known: dict[str, Ways] = {}
@@ -244,7 +246,7 @@ class _Builds:
         """The way to every package whose build the service's images contain or follow."""
         if service not in self._known:
             stage = self.services.get(service)
-            self._known[service] = _ways(self.stages, stage, whole=self.plan.whole) if stage else {}
+            self._known[service] = _ways(self.stages, stage, whole=self.plan.builds.whole) if stage else {}
         return self._known[service]
 
 
@@ -337,7 +339,7 @@ def _changed_entries(old: Lock, new: Lock) -> Mapping[str, _Moved]:
 
 def _patch_files(old: Side, new: Side) -> Mapping[str, str]:
     """File -> the lock entry that it changes, of the patches of before and of now."""
-    return {file: place for side in (old, new) for each in side.plan.patches for file, place in each.places()}
+    return {file: place for side in (old, new) for each in side.plan.install.patches for file, place in each.places()}
 
 
 def _patched(old: Side, new: Side, files: Iterable[str]) -> Mapping[str, str]:
@@ -397,7 +399,7 @@ def _development(side: Side, package: str, leading: frozenset[str]) -> Closure:
     if leading.isdisjoint({package, *there.values()}):
         return Closure(entries=(), packages=(), via={})
     plan = side.plan
-    return closure(lock, package, platforms=plan.platforms, libc=plan.build_libc, extra={package: tuple(there)})
+    return closure(lock, package, platforms=plan.platforms, libc=plan.builds.libc, extra={package: tuple(there)})
 
 
 def _reached(now: Closure, was: Closure, changed: Mapping[str, object], sides: Sequence[Side]) -> Iterator[Reason]:
@@ -456,7 +458,7 @@ def _image(plan: Plan, image: Image) -> Mapping[str, object]:
         f"{key}.healthcheck": image.health if image.healthcheck else None,
         **_keyed(f"{key}.env", image.env),
         **_keyed(f"{key}.labels", {k: v for k, v in image.labels.items() if k not in _GIT_LABELS}),
-        "install.scripts": tuple(s for s in plan.install_scripts if s in held),
+        "install.scripts": tuple(s for s in plan.install.scripts if s in held),
     }
 
 

@@ -60,7 +60,7 @@ def _inputs(
     hash_of: Callable[[str], str],
 ) -> Mapping[str, Any]:
     text = "\n".join(reached.values())
-    compiled = [s for s in plan.stages if plan.whole or s.name in reached]
+    compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in reached]
     return {
         "stages": reached,
         "platforms": plan.platforms,
@@ -136,7 +136,7 @@ def _layers(project: Project, plan: Plan, image: Image, files: Mapping[str, str]
     service = next(s for s in plan.services if s.service == image.service)
     table = json.loads(files["plan/layers.json"])
     mine = [layer for layer in table.pop("layers") if layer["id"] in service.layers]
-    if plan.manager.layout == "walk":
+    if plan.install.manager.layout == "walk":
         return [table, mine, files[f"manifests/{project.workspace.lock_name}"]]
     paths = [entry["path"] for layer in mine for entry in layer["entries"]]
     return [table, mine, _identities(project, paths)]
@@ -150,7 +150,7 @@ def _installed(project: Project, plan: Plan, built: Sequence[str]) -> Any:
     lock = project.workspace.lock
     if not built:
         return []
-    if not plan.isolated:
+    if not plan.builds.isolated:
         return _identities(project, lock.entries)
     paths = {path for path, entry in lock.entries.items() if entry.name.startswith("@types/")}
     for path in ("", *built):
@@ -161,10 +161,10 @@ def _installed(project: Project, plan: Plan, built: Sequence[str]) -> Any:
 
 def _development(project: Project, plan: Plan, path: str) -> Iterable[str]:
     workspace = project.workspace
-    names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.extra.get(path, ())}
+    names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.layers.extra.get(path, ())}
     there = tuple(n for n in sorted(names) if workspace.lock.resolve(path, n))
-    extra = {**plan.extra, path: there}
-    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.build_libc, extra=extra).entries
+    extra = {**plan.layers.extra, path: there}
+    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.builds.libc, extra=extra).entries
 
 
 def _identities(project: Project, paths: Iterable[str]) -> list[tuple[str, ...]]:

@@ -63,7 +63,7 @@ def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
         yield _setting("workspace.script", f"no package has a script {script!r}", "correct it")
     for pattern in filter(project.names_nothing, project.config.workspace.files):
         yield _setting("workspace.files", f"{pattern!r} names no file", "correct or remove it")
-    for stage in plan.stages:
+    for stage in plan.builds.stages:
         for pattern in filter(project.names_nothing, stage.inputs):
             key = f'packages."{shown(stage.package)}".inputs'
             yield _setting(key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package))
@@ -149,7 +149,7 @@ def _gaps(plan: Plan) -> Iterator[Finding]:
     for service in plan.services:
         for path, name in service.closure.missing:
             what = f"depends on {name}, which the lockfile does not hold"
-            remedy = f"run `{plan.manager.name} install`"
+            remedy = f"run `{plan.install.manager.name} install`"
             yield _error("lock", path or "package.json", what, remedy, services=(service.service,))
 
 
@@ -157,7 +157,7 @@ def _platforms(project: Project, plan: Plan) -> Iterator[Finding]:
     """Binaries that the lockfile lacks for a platform that is built."""
     lock = project.workspace.lock
     needed: dict[MissingPlatformPackage, None] = {}
-    for libc in plan.libcs:
+    for libc in plan.install.libcs:
         reachable = frozenset(e for s in plan.services if s.libc == libc for e in s.closure.entries)
         needed |= dict.fromkeys(
             missing_platform_packages(lock, platforms=plan.platforms, libc=libc, reachable=reachable)
@@ -169,7 +169,7 @@ def _platforms(project: Project, plan: Plan) -> Iterator[Finding]:
 
 def _imports(project: Project, plan: Plan) -> Iterator[Finding]:
     """What sources import without declaring it."""
-    for stage in plan.stages:
+    for stage in plan.builds.stages:
         seen: set[str] = set()
         for found in project.undeclared(stage.package):
             one = found.import_
@@ -225,7 +225,7 @@ def _import_finding(
 
 def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:
     """Packages of an image whose install script will not run."""
-    lock, allowed = project.workspace.lock, {*plan.install_scripts, *project.config.install.without_scripts}
+    lock, allowed = project.workspace.lock, {*plan.install.scripts, *project.config.install.without_scripts}
     for path in sorted({e for s in plan.services for e in s.closure.entries}):
         entry = lock.entries[path]
         if has_script(lock, entry) and entry.name not in allowed:
@@ -238,14 +238,14 @@ def _scripts(project: Project, plan: Plan) -> Iterator[Finding]:
                 services=_users(plan, path),
             )
     names = {e.name for e in lock.entries.values()}
-    for name in (*plan.install_scripts, *plan.build_scripts):
+    for name in (*plan.install.scripts, *plan.install.build_scripts):
         if name not in names:
             yield _error("script", "bake.toml: install", f"no package {name!r} in the lockfile", "remove it")
 
 
 def _own_scripts(project: Project, plan: Plan) -> Iterator[Finding]:
     """Install scripts of the root and of packages in images, which no install in a build runs."""
-    stages, without = {s.package: s for s in plan.stages}, project.config.install.without_scripts
+    stages, without = {s.package: s for s in plan.builds.stages}, project.config.install.without_scripts
     for package in project.workspace.everyone:
         stage = stages.get(package.path)
         if package.name not in without and (stage or not package.path):
@@ -272,12 +272,13 @@ def _patches(project: Project, plan: Plan) -> Iterator[Finding]:
     """Patches that cannot be applied, and those that change nothing."""
     lock = project.workspace.lock
     for patches in project.patches:
-        if not plan.patches:
+        if not plan.install.patches:
             what = "patch-package cannot work in pnpm's isolated node_modules"
             yield _error("patch", patches.folder, what, "use `pnpm patch`, or node-linker=hoisted")
             continue
         if lock.resolve(patches.package, TOOL) is None:
-            remedy = f"run `{plan.manager.name} {'install' if plan.manager.name == 'npm' else 'add'} -D {TOOL}`"
+            name = plan.install.manager.name
+            remedy = f"run `{name} {'install' if name == 'npm' else 'add'} -D {TOOL}`"
             yield _error("patch", patches.folder, f"{TOOL} applies these patches, and {lock.file} lacks it", remedy)
         for file, place in patches.places():
             if place not in lock.entries:

@@ -42,6 +42,53 @@ class Mount:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Builds:
+    """Where packages are compiled, and by which stages."""
+
+    base: str
+    libc: str
+    whole: bool
+    """Whether one stage builds all."""
+    isolated: bool
+    """Whether each build gets only the dependencies that it can reach."""
+    environment: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    stages: tuple[Stage, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Install:
+    """How third-party packages get into `node_modules`."""
+
+    manager: Manager
+    production: bool
+    """Whether a production install has everything that the layers hold."""
+    libcs: tuple[str, ...]
+    """The C libraries that dependencies are installed for, that of most images first."""
+    shared_libc: str
+    """The C library whose layers are, for the build's own platform, carved from what builds install: no second
+    install then; "" when there is none."""
+    scripts: tuple[str, ...]
+    """Packages whose install scripts run for images."""
+    build_scripts: tuple[str, ...]
+    """Packages whose install scripts run for builds."""
+    patches: tuple[Patches, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """What images share, and what decides which dependencies they hold."""
+
+    classes: tuple[LayerClass, ...]
+    groups: tuple[Group, ...]
+    trim: tuple[str, ...]
+    extra: Mapping[str, tuple[str, ...]]
+    """Undeclared dependencies per package path."""
+    exclude: Mapping[str, tuple[str, ...]]
+    """Dependencies that bake.toml leaves out, per package path."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that will be built. request: what was asked for."""
 
@@ -49,39 +96,15 @@ class Plan:
     project: str
     registry: str | None
     platforms: tuple[str, ...]
-    libcs: tuple[str, ...]
-    """The C libraries that dependencies are installed for, that of most images first."""
-    build_base: str
-    build_libc: str
-    whole: bool
-    isolated: bool
-    """Whether each build gets only the dependencies that it can reach."""
-    environment: Mapping[str, str]
-    stages: tuple[Stage, ...]
+    targets: tuple[str, ...]
+    """The image targets asked for, in the plan's order."""
+    builds: Builds
+    install: Install
+    layers: Layers
     outputs: tuple[Output, ...]
-    groups: tuple[Group, ...]
-    layers: tuple[LayerClass, ...]
-    trim: tuple[str, ...]
-    patches: tuple[Patches, ...]
-    install_scripts: tuple[str, ...]
-    build_scripts: tuple[str, ...]
     services: tuple[ServiceStage, ...]
     images: tuple[Image, ...]
     monolith: MonolithTarget | None
-    mounts: tuple[Mount, ...]
-    targets: tuple[str, ...]
-    """The image targets asked for, in the plan's order."""
-    extra: Mapping[str, tuple[str, ...]]
-    """Undeclared dependencies per package path."""
-    exclude: Mapping[str, tuple[str, ...]]
-    """Dependencies that bake.toml leaves out, per package path."""
-    manager: Manager
-    production: bool
-    """Whether a production install has everything that the layers hold."""
-    shared_libc: str
-    """The C library whose layers are, for the build's own platform, carved from what builds install: no second
-    install then; "" when there is none."""
-    push: bool
     cache: Cache
 
     def image(self, target: str) -> Image:
@@ -118,7 +141,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     targets = select(config, request.targets)
     extra = added_dependencies(project, images)
     closures = service_closures(project, extra, platforms, libc)
-    layers = layer_classes(
+    classes = layer_classes(
         {s: c for s, c in closures.items() if config.services[s].static is None},
         workspace.lock,
         most=config.layers.most,
@@ -132,33 +155,14 @@ def make_plan(project: Project, request: Request) -> Plan:
         project=config.project.name,
         registry=request.registry or config.project.registry,
         platforms=platforms,
-        libcs=used_libcs(config, libc),
-        build_base=project.pinned(config.base.build),
-        build_libc=named_libc(config.base.build),
-        whole=config.workspace.build == "whole",
-        isolated=isolates_builds(project, stages),
-        environment=config.workspace.environment,
-        stages=stages,
+        targets=targets,
+        builds=_builds(project, stages),
+        install=_install(project, classes, used_libcs(config, libc)),
+        layers=Layers(classes=classes, groups=groups, trim=config.layers.trim, extra=extra, exclude=excluded(project)),
         outputs=outputs,
-        groups=groups,
-        layers=layers,
-        trim=config.layers.trim,
-        patches=project.patches if workspace.tool.patches else (),
-        install_scripts=config.install.scripts,
-        build_scripts=config.install.build_scripts,
-        services=service_stages(project, images, closures, layers, groups),
+        services=service_stages(project, images, closures, classes, groups),
         images=images,
         monolith=plan_monolith(project, request),
-        mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
-        targets=targets,
-        extra=extra,
-        exclude=excluded(project),
-        manager=workspace.tool,
-        # npm's lockfile is changed where images need what it marks dev (`bake.closure.promote`).
-        production=workspace.manager == "npm"
-        or not any(workspace.lock.entries[e].dev for layer in layers for e in layer.entries),
-        shared_libc=shared_libc(project),
-        push=request.push,
         cache=make_cache(
             config.cache,
             project=config.project.name,
@@ -173,6 +177,34 @@ def make_plan(project: Project, request: Request) -> Plan:
             ),
             asked=request.cache_to,
         ),
+    )
+
+
+def _builds(project: Project, stages: tuple[Stage, ...]) -> Builds:
+    config = project.config
+    return Builds(
+        base=project.pinned(config.base.build),
+        libc=named_libc(config.base.build),
+        whole=config.workspace.build == "whole",
+        isolated=isolates_builds(project, stages),
+        environment=config.workspace.environment,
+        mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
+        stages=stages,
+    )
+
+
+def _install(project: Project, classes: Sequence[LayerClass], libcs: tuple[str, ...]) -> Install:
+    config, workspace = project.config, project.workspace
+    development = any(workspace.lock.entries[e].dev for layer in classes for e in layer.entries)
+    return Install(
+        manager=workspace.tool,
+        # npm's lockfile is changed where images need what it marks dev (`bake.lockfile.promote`).
+        production=workspace.manager == "npm" or not development,
+        libcs=libcs,
+        shared_libc=shared_libc(project),
+        scripts=config.install.scripts,
+        build_scripts=config.install.build_scripts,
+        patches=project.patches if workspace.tool.patches else (),
     )
 
 

@@ -26,10 +26,10 @@ def render_bake_file(project: Project, plan: Plan) -> str:
         folder=FOLDER,
         targets=[i.target for i in plan.images],
         groups=service_groups,
-        args={k: v for s in plan.stages for k, v in s.args.items()},
+        args={k: v for s in plan.builds.stages for k, v in s.args.items()},
         image_args={i.target: _multiline(i.env) for i in plan.images},
-        secrets=[_secret(project, m.id) for m in plan.mounts if m.id in project.secrets],
-        outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.mounts if m.id in project.secrets),
+        secrets=[_secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets],
+        outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets),
         attest=_attest(project.config.attestations),
         output=[f"type=image,{EXPORTER}"],
     )

@@ -14,19 +14,19 @@ def render_ignore(project: Project, plan: Plan) -> str:
 
     The last pattern that matches decides. Source: docs.docker.com/build/concepts/context, .dockerignore files.
     """
-    inputs = [i for s in plan.stages for i in s.inputs]
+    inputs = [i for s in plan.builds.stages for i in s.inputs]
     lines = [
         "# Written by bake: builds see the packages they need and the shared root files, nothing else.",
         "*",
         *_package_patterns(project, plan),
     ]
-    patches = [p.folder for p in plan.patches]
+    patches = [p.folder for p in plan.install.patches]
     lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *patches))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
     if tracked := _tracked(project, plan):
         lines += ["# What git tracks all the same.", *tracked]
-    built = [s.package for s in plan.stages if s.script]
+    built = [s.package for s in plan.builds.stages if s.script]
     lines += ["# Results and secrets are never sources.", *NEVER_SENT]
     lines += [posixpath.join(path, folder) for path in built for folder in ("dist", "coverage")]
     lines += _documents(plan)
@@ -37,7 +37,7 @@ def render_ignore(project: Project, plan: Plan) -> str:
 
 def _tracked(project: Project, plan: Plan) -> list[str]:
     """Patterns that let in the planned packages' files that git ignores by its patterns, and has all the same."""
-    nested = {s.package: project.workspace.inside(s.package) for s in plan.stages}
+    nested = {s.package: project.workspace.inside(s.package) for s in plan.builds.stages}
     own = (p for p in project.tracked if any(_is_inside(p, path, inner) for path, inner in nested.items()))
     return ["!" + re.sub(r"([*?\[\\])", r"\\\1", path) for path in own]
 
@@ -48,7 +48,7 @@ def _is_inside(path: str, folder: str, others: Iterable[str]) -> bool:
 
 def _package_patterns(project: Project, plan: Plan) -> list[str]:
     """Patterns that let the planned packages in, and keep out what lies in them and is not theirs."""
-    planned = [s.package for s in plan.stages]
+    planned = [s.package for s in plan.builds.stages]
     root = ["!*", *BESIDE] if "" in planned else []
     nested = sorted({inner for path in planned for inner in project.workspace.inside(path)})
     outer = [path for path in planned if path and path not in nested]
@@ -60,7 +60,7 @@ def _documents(plan: Plan) -> list[str]:
     kept = {o.package: glob(o.files or ()) for o in plan.outputs}
     return [
         posixpath.join(stage.package, name)
-        for stage in plan.stages
+        for stage in plan.builds.stages
         for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
         if not (stage.package in kept and kept[stage.package](name))
     ]

@@ -27,7 +27,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     return environment.from_string(own_template(project, "docker/Dockerfile")).render(
         plan=plan,
         tree=TREE,
-        stages={s.package: s for s in plan.stages},
+        stages={s.package: s for s in plan.builds.stages},
         root_files=project.matches(project.root_files),
         install_files=_install_files(project, plan),
         ca=_ca(plan),
@@ -37,7 +37,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
 
 def _ca(plan: Plan) -> str:
     """Where steps find the CA bundle of [secrets.ca]; "" without one, or when it is a variable."""
-    options = [m.option.split(",") for m in plan.mounts if m.id == "ca"]
+    options = [m.option.split(",") for m in plan.builds.mounts if m.id == "ca"]
     places = [o.removeprefix("target=") for each in options for o in each if o.startswith("target=")]
     return places[0] if places else ""
 
@@ -88,5 +88,5 @@ def _healthcheck(image: Image) -> tuple[str, ...]:
 
 def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
     """What scripts read of the files that an install reads: all but the lockfile, which every update changes."""
-    settings = (name for name in plan.manager.files if name != project.workspace.lock_name)
+    settings = (name for name in plan.install.manager.files if name != project.workspace.lock_name)
     return ("package.json", *([".npmrc"] if strip_credentials(project.npmrc) else []), *settings)

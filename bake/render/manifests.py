@@ -39,7 +39,7 @@ def install_files(project: Project, plan: Plan) -> Mapping[str, str]:
     files, changes = _locked(project, plan)
     skeletons = {
         posixpath.join(p.path, "package.json"): json_text(
-            _skeleton(p.manifest, plan.manager) | dict(changes.get(p.path, {}))
+            _skeleton(p.manifest, plan.install.manager) | dict(changes.get(p.path, {}))
         )
         for p in workspace.everyone
     }
@@ -48,12 +48,12 @@ def install_files(project: Project, plan: Plan) -> Mapping[str, str]:
 
 def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, Mapping[str, Any]]]:
     """The lockfile and settings, and the fields of manifests that change with them."""
-    if plan.manager.name == "npm":
-        raw, changes = promote(project.workspace.lock, plan.extra)
+    if plan.install.manager.name == "npm":
+        raw, changes = promote(project.workspace.lock, plan.layers.extra)
         return {"package-lock.json": json_text(raw)}, changes
-    files = dict(staged_files(plan.manager, plan.platforms, plan.libcs))
+    files = dict(staged_files(plan.install.manager, plan.platforms, plan.install.libcs))
     manifest = project.workspace.root_package.manifest
-    return files, {"": manifest_settings(plan.manager, manifest, plan.platforms, plan.libcs)}
+    return files, {"": manifest_settings(plan.install.manager, manifest, plan.platforms, plan.install.libcs)}
 
 
 def _skeleton(manifest: Mapping[str, Any], manager: Manager) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from bake.sources import command_needs
 
 def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
     """What docker/carve reads to carve node_modules."""
-    lock, walks = project.workspace.lock, plan.manager.layout == "walk"
+    lock, walks = project.workspace.lock, plan.install.manager.layout == "walk"
     layers = [
         {"id": layer.id, "native": layer.native, "libc": layer.libc}
         | (
@@ -19,18 +19,18 @@ def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
             if walks
             else {"entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
         )
-        for layer in plan.layers
+        for layer in plan.layers.classes
     ]
     walk = {"walk": _walk(project, plan)} if walks else {}
-    return {"trim": list(plan.trim), "hoisted": list(plan.manager.hoisted)} | walk | {"layers": layers}
+    return {"trim": list(plan.layers.trim), "hoisted": list(plan.install.manager.hoisted)} | walk | {"layers": layers}
 
 
 def build_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
     """What docker/carve reads to give each build its dependencies; its own names are those that nothing declares."""
-    names = {s.package: project.build_names(s.package) for s in plan.stages}
+    names = {s.package: project.build_names(s.package) for s in plan.builds.stages}
     stages = {
         stage.name: {"packages": list(packages), "extra": sorted(frozenset().union(*(names[p] for p in packages)))}
-        for stage in plan.stages
+        for stage in plan.builds.stages
         if stage.script and (packages := (*stage.needs, stage.package))
     }
     return {"lockfile": staged_lock(project), "packages": _everyone(project), "stages": stages}
@@ -51,8 +51,8 @@ def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
     return {
         "packages": _everyone(project),
         "services": {s.service: s.package for s in plan.services if not s.static},
-        "extra": plan.extra,
-        "exclude": plan.exclude,
+        "extra": plan.layers.extra,
+        "exclude": plan.layers.exclude,
     }
 
 

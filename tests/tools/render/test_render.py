@@ -102,7 +102,7 @@ def test_no_stage_copies_the_whole_build_context(example_project: Project, examp
     direct = [line for line in lines if line.startswith("COPY ") and "--from=" not in line]
     assert sorted(direct) == sorted(
         f'COPY ["/{path}", "/app/{path}"]'
-        for path in (*example_project.root_files, *(f"{stage.package}/" for stage in example_plan.stages))
+        for path in (*example_project.root_files, *(f"{stage.package}/" for stage in example_plan.builds.stages))
     )
 
 
@@ -167,7 +167,7 @@ def test_the_context_holds_packages_and_shared_files_only(example_project: Proje
     assert lines[1] == "*"
     allowed = [line for line in lines if line.startswith("!") and "*" not in line]
     assert allowed == [
-        *(f"!{s.package}" for s in example_plan.stages),
+        *(f"!{s.package}" for s in example_plan.builds.stages),
         "!tsconfig.base.json",
         "!tsconfig.json",
     ]

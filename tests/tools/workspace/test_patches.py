@@ -153,7 +153,7 @@ def test_check_refuses_patches_in_pnpm_s_isolated_tree(shop: GitWorkspace) -> No
     tool = make_pnpm("10", files={}, hoisted=False)
     project = replace(project, workspace=replace(project.workspace, tool=tool))
     plan = make_plan(project, Request())
-    assert plan.patches == ()
+    assert plan.install.patches == ()
     assert [str(f) for f in check(project, plan) if f.rule == "patch"] == [
         "patches: patch-package cannot work in pnpm's isolated node_modules; use `pnpm patch`, or node-linker=hoisted"
     ]

@@ -105,7 +105,7 @@ def test_the_root_is_named_by_a_dot_or_its_name(shop: GitWorkspace, name: str) -
     shop.replace("bake.toml", 'package = "."', f'package = "{name}"')
     shop.replace("bake.toml", "[services.worker]", '[packages."."]\nbuild = false\n\n[services.worker]')
     _, plan = planned(shop.root)
-    assert [(s.package, s.script) for s in plan.stages if not s.package] == [("", "")]
+    assert [(s.package, s.script) for s in plan.builds.stages if not s.package] == [("", "")]
 
 
 def test_no_build_can_need_the_root(shop: GitWorkspace) -> None:

@@ -59,7 +59,7 @@ def test_a_build_gets_what_its_packages_needs_name(tmp_path: Path) -> None:
     config = f'{CONFIG}\n[packages."services/api"]\nneeds = ["ms", "@shop/web"]\n'
     project = load_project(write_workspace(tmp_path, config=config), {})
     plan = make_plan(project, Request())
-    assert next(s.needs for s in plan.stages if s.package == "services/api") == ("services/web",)
+    assert next(s.needs for s in plan.builds.stages if s.package == "services/api") == ("services/web",)
     assert extra(tmp_path, config) == ["ms"]
 
 

@@ -47,8 +47,8 @@ def test_each_service_holds_the_binary_of_its_own_c_library(tmp_path: Path) -> N
 
 def test_a_layer_is_for_one_c_library(tmp_path: Path) -> None:
     _, plan = load(tmp_path)
-    assert {(layer.libc, *layer.services) for layer in plan.layers} == {("glibc", "a"), ("musl", "b")}
-    assert plan.libcs == ("glibc", "musl")
+    assert {(layer.libc, *layer.services) for layer in plan.layers.classes} == {("glibc", "a"), ("musl", "b")}
+    assert plan.install.libcs == ("glibc", "musl")
 
 
 def test_dependencies_are_installed_and_carved_for_each_c_library(tmp_path: Path) -> None:

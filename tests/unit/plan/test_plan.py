@@ -29,10 +29,10 @@ def test_every_role_is_an_image_with_its_own_command(example_plan: Plan) -> None
 
 
 def test_a_package_is_built_after_what_it_needs_even_through_references_alone(example_plan: Plan) -> None:
-    order = [s.package for s in example_plan.stages]
-    catalog = next(s for s in example_plan.stages if s.package == "services/catalog")
+    order = [s.package for s in example_plan.builds.stages]
+    catalog = next(s for s in example_plan.builds.stages if s.package == "services/catalog")
     assert "packages/filestore-client" in catalog.needs
-    assert all(order.index(n) < order.index(s.package) for s in example_plan.stages for n in s.needs)
+    assert all(order.index(n) < order.index(s.package) for s in example_plan.builds.stages for n in s.needs)
 
 
 def circle(root: Path, scripts: dict[str, dict[str, str]], settings: str = "") -> dict[str, tuple[str, ...]]:
@@ -53,7 +53,7 @@ def circle(root: Path, scripts: dict[str, dict[str, str]], settings: str = "") -
     (root / "b/index.ts").write_text('import { a } from "../a/index.ts"; a();')
     (root / "bake.toml").write_text(f'[project]\nname = "w"\n[services.app]\npackage = "app"\n{settings}')
     plan = make_plan(load_project(root / "bake.toml", {}), Request())
-    return {stage.package: stage.needs for stage in plan.stages}
+    return {stage.package: stage.needs for stage in plan.builds.stages}
 
 
 BUILD = {"build": "tsc"}
@@ -83,7 +83,7 @@ def test_a_package_without_a_build_gets_what_others_write_into_it(tmp_path: Path
 def test_a_binary_that_only_the_root_has_for_development_is_in_the_closure(example_plan: Plan) -> None:
     catalog = next(s for s in example_plan.services if s.service == "catalog")
     assert "node_modules/tsx" in catalog.closure.entries
-    assert example_plan.extra["services/catalog"] == ("@apphub/filestore-client", "tsx")
+    assert example_plan.layers.extra["services/catalog"] == ("@apphub/filestore-client", "tsx")
     assert catalog.path
 
 
@@ -115,7 +115,7 @@ def test_a_package_that_a_service_serves_is_in_its_images_without_what_it_depend
     assert {*service.closure.packages} - {*before.closure.packages} == {"apps/frontend"}
     assert service.closure.chain("apps/frontend") == ("services/metastore", "apps/frontend")
     assert {o.package: o.imported for o in plan.outputs}["apps/frontend"] is False
-    assert next(s for s in plan.stages if s.package == "apps/frontend").script == "build"
+    assert next(s for s in plan.builds.stages if s.package == "apps/frontend").script == "build"
 
 
 def test_a_package_to_serve_that_is_not_there_is_named(example_project: Project) -> None:
