@@ -1,7 +1,8 @@
 """What git says about the workspace: its commit, what changed, files of old."""
 
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,29 +191,47 @@ def _is_shallow(root: Path) -> bool:
     return git(root, "rev-parse", "--is-shallow-repository") == "true"
 
 
-def _required(root: Path, *words: str) -> str:
-    """Output of a git command that fails only where there is no repository."""
+def _required(root: Path, *words: str, wanted: str = "what changed", remedy: str = "build without --since") -> str:
+    """Output of a git command that fails only where there is no repository. wanted: what it shall say."""
     try:
         done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, errors="replace", check=False)
     except FileNotFoundError:
         raise WorkspaceError("git", "is not installed", "install it: what changed is known by git") from None
     if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or ["gave no reason"]
-        raise WorkspaceError(
-            str(root), f"git cannot say what changed ({reason[0].removeprefix('fatal: ')})", "build without --since"
-        )
+        said = done.stderr.strip().splitlines()
+        fatal = [line.removeprefix("fatal: ") for line in said if line.startswith("fatal: ")]
+        reason = next(iter((*fatal, *said[-1:])), "gave no reason")
+        if "dubious ownership" in reason:
+            remedy = "run `git config --global --add safe.directory` with the repository's folder"
+        raise WorkspaceError(str(root), f"git cannot say {wanted} ({reason})", remedy)
     return done.stdout.rstrip("\n")
 
 
 def _listed(root: Path, *words: str) -> tuple[str, ...]:
     """The parts of a git command's output that `-z` ends with NUL."""
-    return tuple(part for part in _required(root, *words).split("\0") if part)
+    return _parts(_required(root, *words))
 
 
-def list_ignored(root: Path) -> tuple[str, ...]:
-    """Every file below `root` that git tracks although a .gitignore names it, relative to it; () without git."""
-    return _tracked(root, "--cached", "--ignored", "--exclude-per-directory=.gitignore")
+def _parts(output: str) -> tuple[str, ...]:
+    return tuple(part for part in output.split("\0") if part)
+
+
+def is_versioned(root: Path) -> bool:
+    """Whether git can tell what there is in a folder: there is a repository, and git."""
+    return any((folder / ".git").exists() for folder in (root, *root.parents)) and shutil.which("git") is not None
+
+
+def list_ignored(root: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
+    """Every file below `root` that git tracks although a .gitignore or one of these names would leave it out.
+
+    Relative to `root`; () without a repository. Raises WorkspaceError where git refuses it.
+    """
+    if not is_versioned(root):
+        return ()
+    words = ("ls-files", "-z", "--cached", "--ignored", "--exclude-per-directory=.gitignore")
+    excluded = (f"--exclude={name}" for name in names)
+    return _parts(_required(root, *words, *excluded, wanted="what it tracks", remedy="repair the repository"))
 
 
 def _tracked(root: Path, *words: str) -> tuple[str, ...]:
-    return tuple(p for p in git(root, "ls-files", "-z", *words).split("\0") if p)
+    return _parts(git(root, "ls-files", "-z", *words))

@@ -12,7 +12,7 @@ from bake.files import strip_credentials
 from bake.git import Changes, read_files
 from bake.plan import EJECTED, Project, load_project
 from bake.sources import Import
-from bake.workspace import NEVER_SENT, parse_dockerignore
+from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
 
 _ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
 _FOLDERS = (EJECTED, "patches", ".yarn/patches")
@@ -33,6 +33,11 @@ class Past(Project):
     def tracked(self) -> tuple[str, ...]:
         """What git tracks today: the folder of old has no repository."""
         return self.now.tracked
+
+    @functools.cached_property
+    def versioned(self) -> bool:
+        """What holds today, likewise."""
+        return self.now.versioned
 
     def imports(self, package_path: str) -> tuple[Import, ...]:
         """What today's sources import; nothing for a package that is gone."""
@@ -59,17 +64,22 @@ def load_past(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         old = load_project(Path(folder, project.file.name), {}, secrets=project.secrets)
-    return Past(**{f.name: getattr(old, f.name) for f in dataclasses.fields(Project)}, now=project)
+    fields = {f.name: getattr(old, f.name) for f in dataclasses.fields(Project)}
+    # No secret is read from the past: those that git tracks today stand for those of old.
+    fields["root_files"] = tuple(sorted({*old.root_files, *filter(_secret, project.root_files)}))
+    return Past(**fields, now=project)
+
+
+_secret = parse_dockerignore("\n".join(anywhere((*NEVER_SENT, *UNTRACKED))))
 
 
 def wanted(project: Project) -> Callable[[str], bool]:
     """A test for paths relative to bake.toml's folder: whether planning reads that file."""
     below = project.root.relative_to(project.file.parent).as_posix()
     prefix = "" if below == "." else f"{below}/"
-    secret = parse_dockerignore("\n".join(NEVER_SENT))
 
     def reads(path: str) -> bool:
-        if secret(path) and PurePosixPath(path).name != ".npmrc":
+        if _secret(path) and PurePosixPath(path).name != ".npmrc":
             return False
         inside = path.removeprefix(prefix)
         name = PurePosixPath(path).name

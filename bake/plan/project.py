@@ -7,13 +7,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bake import config as cfg
 from bake.config import parse_reference
 from bake.errors import ConfigError
 from bake.files import ignore_in_git
-from bake.git import list_ignored
+from bake.git import is_versioned, list_ignored
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_lock, parse_lock
 from bake.sources import (
@@ -27,16 +28,23 @@ from bake.sources import (
     undeclared,
 )
 from bake.workspace import (
+    BESIDE,
+    NEVER_SENT,
+    RESULTS,
     ROOT,
+    UNTRACKED,
     Package,
     Part,
     Patches,
     Workspace,
+    anywhere,
     load_git_ignored,
     load_parts,
     load_patches,
     load_workspace,
+    parse_dockerignore,
     parse_jsonc,
+    untracked,
 )
 
 FOLDER = ".bake"
@@ -49,15 +57,19 @@ TEMPLATES = ("docker/Dockerfile", "docker-bake.hcl.j2")
 
 _NO_SOURCES = frozenset({".git", "node_modules", FOLDER})
 
-_ROOT_FILES = (
-    "tsconfig*.json",
-    "jsconfig.json",
-    "babel.config.*",
-    ".browserslistrc",
-    ".swcrc",
-    "turbo.json",
-    "nx.json",
+_LARGE = 1 << 17
+"""Bytes from which on a file at the root is data, which no build of another package reads unnamed."""
+
+_NOT_SHARED = (
+    *BESIDE,
+    *("*.md", "*.mdx", "LICENSE*", "LICENCE*", "NOTICE*", "AUTHORS*", "CODEOWNERS", "*.log", ".DS_Store"),
+    *("jest.*", "vitest.*", "playwright.*", "cypress.*", "karma.*", ".mocharc*", ".nycrc*", ".c8rc*", "codecov.y*ml"),
+    *("commitlint.*", ".commitlintrc*", ".lintstagedrc*", "lint-staged.*", ".cspell*", "cspell*", ".pre-commit*"),
+    *("lefthook.y*ml", "knip.*", "renovate.json*", ".release-please*", "release-please*", ".releaserc*", "release.*"),
+    *(".env.example", ".env.*.example", ".env.sample", ".env.template"),
+    *("skaffold.y*ml", "Jenkinsfile", "Procfile", "fly.toml", "render.yaml", "Makefile", "justfile", "Vagrantfile"),
 )
+"""Files at the root that builds of other packages do not read unless something names them: documents, tests, CI."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,8 +109,13 @@ class Project:
 
     @functools.cached_property
     def tracked(self) -> tuple[str, ...]:
-        """Files that git tracks though `ignored` names them; git is asked when they are needed."""
-        return list_ignored(self.root)
+        """Files that git tracks though `ignored` or the usual names of secrets and results would leave them out."""
+        return _load_tracked(self.root)
+
+    @functools.cached_property
+    def versioned(self) -> bool:
+        """Whether git says what there is."""
+        return is_versioned(self.root)
 
     @property
     def folder(self) -> Path:
@@ -215,8 +232,9 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     bake_lock = load_lock(root / LOCK_NAME)
     packages = named_packages(config, original)
     tsconfigs = load_tsconfigs(root, packages)
+    ignored = load_git_ignored(root, (p.path for p in original.packages))
     places, absent = _secrets(config, file.parent, environment)
-    files = config.workspace.files or tuple(p for pattern in _ROOT_FILES for p in _names(root, pattern))
+    files = config.workspace.files or load_root_files(root, ignored)
     return Project(
         file=file,
         root=root,
@@ -224,11 +242,11 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         workspace=_completed(original, bake_lock),
         original=original,
         bake_lock=bake_lock,
-        root_files=tuple(sorted({*files, *tsconfigs})),
+        root_files=tuple(sorted({"package.json", *files, *tsconfigs})),
         tsconfigs=tsconfigs,
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
-        ignored=load_git_ignored(root, (p.path for p in original.packages)),
+        ignored=ignored,
         npmrc=_text(root / ".npmrc"),
         secrets=places if secrets is None else secrets,
         absent=absent if secrets is None else (),
@@ -293,8 +311,29 @@ def _matches(root: Path, pattern: str) -> tuple[str, ...]:
     return tuple(sorted(p.as_posix() for p in found if not _NO_SOURCES.intersection(p.parts)))
 
 
-def _names(root: Path, pattern: str) -> list[str]:
-    return [p.name for p in root.glob(pattern) if p.is_file()]
+def load_root_files(root: Path, ignored: Iterable[str]) -> tuple[str, ...]:
+    """The files at the root that every build has, sorted: small ones of a clone that can be settings of a tool.
+
+    ignored: what git ignores, as .dockerignore patterns. A link comes with the file that it leads to.
+    """
+    there = {p.name: p for p in root.iterdir() if p.is_file() and p.stat().st_size <= _LARGE}
+    found = [name for name in there if not any(fnmatchcase(name, pattern) for pattern in (*_NOT_SHARED, *NEVER_SENT))]
+    left_out = parse_dockerignore("\n".join((*ignored, *anywhere(untracked(versioned=is_versioned(root))))))
+    doubtful = [name for name in found if left_out(name)]
+    tracked = frozenset(_load_tracked(root) if doubtful else ())
+    kept = [name for name in found if name not in doubtful or name in tracked]
+    targets = (target for name in kept if there[name].is_symlink() and (target := _inside(root, there[name])))
+    return tuple(sorted({*kept, *targets}))
+
+
+def _inside(root: Path, link: Path) -> str:
+    """Where a link leads, relative to the root; "" when it leads out of it."""
+    target = link.resolve()
+    return target.relative_to(root).as_posix() if target.is_relative_to(root) else ""
+
+
+def _load_tracked(root: Path) -> tuple[str, ...]:
+    return list_ignored(root, (*UNTRACKED, *(f"{folder}/" for folder in RESULTS)))
 
 
 def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:

@@ -1,12 +1,10 @@
 """What of the workspace reaches builds: Dockerfile.dockerignore."""
 
 import posixpath
-import re
 from collections.abc import Iterable
 
 from bake.plan import Plan, Project
-from bake.render.kept import glob
-from bake.workspace import BESIDE, NEVER_SENT
+from bake.workspace import BESIDE, NEVER_SENT, RESULTS, anywhere, literal, parse_dockerignore, untracked
 
 
 def render_ignore(project: Project, plan: Plan) -> str:
@@ -24,22 +22,25 @@ def render_ignore(project: Project, plan: Plan) -> str:
     lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *patches))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
+    built = [s.package for s in plan.builds.stages if s.script]
+    names = untracked(versioned=project.versioned)
+    lines += ["# Results and secrets are no sources, unless git tracks them.", *anywhere(names)]
+    lines += [posixpath.join(path, folder) for path in built for folder in RESULTS]
     if tracked := _tracked(project, plan):
         lines += ["# What git tracks all the same.", *tracked]
-    built = [s.package for s in plan.builds.stages if s.script]
-    lines += ["# Results and secrets are never sources.", *NEVER_SENT]
-    lines += [posixpath.join(path, folder) for path in built for folder in ("dist", "coverage")]
-    lines += _documents(plan)
+    lines += ["# Installs and logins are never sources.", *anywhere(NEVER_SENT)]
     if project.config.workspace.ignore:
         lines += ["# bake.toml: workspace.ignore", *project.config.workspace.ignore]
     return "\n".join(lines) + "\n"
 
 
 def _tracked(project: Project, plan: Plan) -> list[str]:
-    """Patterns that let in the planned packages' files that git ignores by its patterns, and has all the same."""
+    """Patterns that let in the files of builds that patterns above leave out, and git has all the same."""
     nested = {s.package: project.workspace.inside(s.package) for s in plan.builds.stages}
-    own = (p for p in project.tracked if any(_is_inside(p, path, inner) for path, inner in nested.items()))
-    return ["!" + re.sub(r"([*?\[\\])", r"\\\1", path) for path in own]
+    others = (*project.matches(project.root_files), *(p for s in plan.builds.stages for p in project.matches(s.inputs)))
+    shared = parse_dockerignore("\n".join(map(literal, others)))
+    own = (p for p in project.tracked if shared(p) or any(_is_inside(p, path, inner) for path, inner in nested.items()))
+    return [f"!{literal(path)}" for path in own]
 
 
 def _is_inside(path: str, folder: str, others: Iterable[str]) -> bool:
@@ -53,14 +54,3 @@ def _package_patterns(project: Project, plan: Plan) -> list[str]:
     nested = sorted({inner for path in planned for inner in project.workspace.inside(path)})
     outer = [path for path in planned if path and path not in nested]
     return [*root, *(f"!{path}" for path in outer), *(f"!{path}" if path in planned else path for path in nested)]
-
-
-def _documents(plan: Plan) -> list[str]:
-    """Patterns of the documents that no image holds, so that an edit in one builds nothing again."""
-    kept = {o.package: glob(o.files or ()) for o in plan.outputs}
-    return [
-        posixpath.join(stage.package, name)
-        for stage in plan.builds.stages
-        for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
-        if not (stage.package in kept and kept[stage.package](name))
-    ]

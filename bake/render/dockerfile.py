@@ -89,4 +89,4 @@ def _healthcheck(image: Image) -> tuple[str, ...]:
 def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
     """What scripts read of the files that an install reads: all but the lockfile, which every update changes."""
     settings = (name for name in plan.install.manager.files if name != project.workspace.lock_name)
-    return ("package.json", *([".npmrc"] if strip_credentials(project.npmrc) else []), *settings)
+    return (*([".npmrc"] if strip_credentials(project.npmrc) else []), *settings)

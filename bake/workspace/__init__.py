@@ -1,6 +1,18 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
-from bake.workspace.ignored import BESIDE, NEVER_SENT, Part, load_git_ignored, load_parts, parse_dockerignore
+from bake.workspace.ignored import (
+    BESIDE,
+    NEVER_SENT,
+    RESULTS,
+    UNTRACKED,
+    Part,
+    anywhere,
+    literal,
+    load_git_ignored,
+    load_parts,
+    parse_dockerignore,
+    untracked,
+)
 from bake.workspace.managers import Manager, manifest_settings, parse_package_manager, staged_files
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
@@ -13,10 +25,14 @@ __all__ = [
     "Package",
     "Part",
     "Patches",
+    "RESULTS",
     "ROOT",
     "TOOL",
     "TsConfigs",
+    "UNTRACKED",
     "Workspace",
+    "anywhere",
+    "literal",
     "load_git_ignored",
     "load_parts",
     "load_patches",
@@ -27,4 +43,5 @@ __all__ = [
     "parse_package_manager",
     "shown",
     "staged_files",
+    "untracked",
 ]

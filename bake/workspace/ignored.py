@@ -8,25 +8,16 @@ from itertools import groupby
 from pathlib import Path
 from posixpath import dirname
 
-NEVER_SENT = (
-    "**/node_modules",
-    "**/.git",
-    "**/.bake",
-    "**/*.tsbuildinfo",
-    "**/.turbo",
-    "**/.env",
-    "**/.env.local",
-    "**/.env.*.local",
-    "**/.npmrc",
-    "**/.netrc",
-    "**/.yarnrc",
-    "**/id_rsa*",
-    "**/id_ed25519*",
-    "**/*.pem",
-    "**/*.key",
-    "**/*.p12",
-)
-"""Results of builds and the usual names of secrets, as .dockerignore patterns."""
+NEVER_SENT = ("node_modules", ".git", ".bake", ".npmrc", ".netrc", ".yarnrc")
+"""Names of what no build gets even where git tracks it: installs and logins have ways of their own."""
+
+UNTRACKED = (".env", ".env.*", "id_rsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.tsbuildinfo", ".turbo")
+"""Usual names of secrets and of results: they are sources where git tracks them, and only there."""
+
+RESULTS = ("dist", "coverage")
+"""Folders at the top of a package with a build, likewise."""
+
+_WITHOUT_GIT = (".env", ".env.local", ".env.*.local", *UNTRACKED[2:])
 
 
 BESIDE = (
@@ -37,6 +28,21 @@ BESIDE = (
     *("pnpm-lock.yaml", "pnpm-workspace.yaml", ".pnpmfile.*"),
 )
 """What lies at the workspace's root for git, editors, CI, package managers and bake: no sources of the root package."""
+
+
+def anywhere(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as .dockerignore patterns that count at any depth."""
+    return tuple(f"**/{name}" for name in names)
+
+
+def literal(path: str) -> str:
+    """A path as a .dockerignore pattern."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path)
+
+
+def untracked(*, versioned: bool) -> tuple[str, ...]:
+    """The names of files that are left out unless git tracks them. Without git, every other `.env.*` is a source."""
+    return UNTRACKED if versioned else _WITHOUT_GIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

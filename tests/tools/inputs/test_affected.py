@@ -75,11 +75,8 @@ def test_a_file_renamed_into_another_package_affects_both(shop: GitWorkspace) ->
     "path",
     [
         "README.md",
-        "services/api/README.md",
         "docs/guide.md",
         ".github/workflows/ci.yml",
-        "services/api/.env",
-        "services/api/dist/server.js",
         "scripts/release.sh",
     ],
 )
@@ -87,6 +84,14 @@ def test_a_file_that_no_build_sees_affects_none(shop: GitWorkspace, path: str) -
     shop.write(path, "changed\n")
     shop.git("add", "-A", "-f")
     assert shop.reasons() == {}
+
+
+@pytest.mark.parametrize("path", ["services/api/.env", "services/api/dist/server.js"])
+def test_a_secret_and_a_result_affect_where_git_tracks_them(shop: GitWorkspace, path: str) -> None:
+    shop.write(path, "changed\n")
+    assert shop.reasons() == {}
+    shop.git("add", "-A", "-f")
+    assert shop.reasons() == {"api": [f"source {path}"]}
 
 
 def test_a_readme_that_an_image_holds_affects_it(shop: GitWorkspace) -> None:

@@ -168,6 +168,7 @@ def test_the_context_holds_packages_and_shared_files_only(example_project: Proje
     allowed = [line for line in lines if line.startswith("!") and "*" not in line]
     assert allowed == [
         *(f"!{s.package}" for s in example_plan.builds.stages),
+        "!package.json",
         "!tsconfig.base.json",
         "!tsconfig.json",
     ]

@@ -141,7 +141,7 @@ def test_the_root_needs_what_its_tsconfig_refers_to_but_not_what_it_maps_for_all
         ("bake.toml", True),
         (".bake/Dockerfile", True),
         ("package-lock.json", True),
-        ("README.md", True),
+        ("README.md", False),
         (".env", True),
     ],
 )
@@ -167,7 +167,7 @@ def test_the_context_has_the_root_s_files_without_members_that_no_image_needs(
         ),
         ("packages/unused/index.js", {}),
         (".github/workflows/ci.yml", {}),
-        ("README.md", {}),
+        ("README.md", {"shop": ["source README.md"]}),
     ],
 )
 def test_a_change_affects_the_root_s_image_where_its_own_files_or_needs_change(

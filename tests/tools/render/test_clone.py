@@ -1,0 +1,118 @@
+"""Builds get what a clone has: what git tracks, and what it neither tracks nor ignores, but no secret of that kind."""
+
+from pathlib import Path
+
+import pytest
+
+from bake.errors import WorkspaceError
+from bake.git import list_ignored
+from bake.plan import Project, Request, load_project, make_plan
+from bake.render import render_dockerfile, render_ignore
+from bake.workspace import parse_dockerignore
+from tests.git_workspace import GitWorkspace, make_git_workspace
+
+
+def loaded(root: Path) -> Project:
+    return load_project(root / "bake.toml", {})
+
+
+def sends(root: Path, path: str) -> bool:
+    project = loaded(root)
+    return not parse_dockerignore(render_ignore(project, make_plan(project, Request())))(path)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> GitWorkspace:
+    return make_git_workspace(tmp_path / "shop")
+
+
+@pytest.mark.parametrize(
+    ("name", "untracked"),
+    [
+        (".env", False),
+        (".env.production", False),
+        ("src/keys/public.pem", False),
+        ("server.key", False),
+        ("dist/assets/logo.svg", False),
+        ("README.md", True),
+        ("docs/CHANGELOG.md", True),
+        ("src/data.txt", True),
+    ],
+)
+def test_a_file_is_sent_where_git_tracks_it_and_else_unless_it_may_be_a_secret_or_a_result(
+    shop: GitWorkspace, name: str, *, untracked: bool
+) -> None:
+    shop.replace(".gitignore", "dist\n", "")
+    shop.write(f"services/api/{name}", "x")
+    assert sends(shop.root, f"services/api/{name}") is untracked
+    shop.commit()
+    assert sends(shop.root, f"services/api/{name}")
+
+
+@pytest.mark.parametrize("name", [".npmrc", ".netrc", "node_modules/ms/index.js"])
+def test_logins_and_installs_are_never_sent(shop: GitWorkspace, name: str) -> None:
+    shop.write(f"services/api/{name}", "x")
+    shop.git("add", "-A", "-f")
+    assert not sends(shop.root, f"services/api/{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [
+        ("package.json", True),
+        ("postcss.config.js", True),
+        (".swcrc", True),
+        ("schema.graphql", True),
+        (".env", True),
+        ("README.md", False),
+        ("LICENSE", False),
+        ("vitest.workspace.ts", False),
+        ("docker-compose.yml", False),
+        ("package-lock.json", False),
+        (".npmrc", False),
+        (".env.example", False),
+    ],
+)
+def test_every_build_has_small_files_of_the_root_that_may_be_settings(
+    shop: GitWorkspace, name: str, *, shared: bool
+) -> None:
+    if not (shop.root / name).exists():
+        shop.write(name, "x")
+    shop.commit()
+    project = loaded(shop.root)
+    assert (f'COPY ["/{name}", ' in render_dockerfile(project, make_plan(project, Request()))) is shared
+    assert sends(shop.root, name) is shared
+
+
+def test_secrets_of_the_root_that_git_does_not_track_and_data_are_not_shared(shop: GitWorkspace) -> None:
+    for name in (".env", "local.pem", "dist.tsbuildinfo"):
+        shop.write(name, "x")
+    shop.write("big.json", "x" * 200_000)
+    assert loaded(shop.root).root_files == ("package.json", "tsconfig.base.json")
+
+
+def test_a_linked_file_of_the_root_comes_with_what_it_leads_to(shop: GitWorkspace) -> None:
+    shop.write("config/postcss.config.js", "x")
+    (shop.root / "postcss.config.js").symlink_to("config/postcss.config.js")
+    (shop.root / "outside.json").symlink_to(shop.root.parent / "elsewhere.json")
+    (shop.root.parent / "elsewhere.json").write_text("{}", encoding="utf-8")
+    files = loaded(shop.root).root_files
+    assert {"postcss.config.js", "config/postcss.config.js"} <= set(files)
+    assert not [f for f in files if "elsewhere" in f]
+
+
+def test_without_git_only_the_usual_names_of_secrets_are_left_out(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for name in (".git", ".gitignore"):
+        (shop.root / name).rename(tmp_path / f"away{name}")
+    for name in (".env", ".env.production"):
+        shop.write(f"services/api/{name}", "x")
+    assert not sends(shop.root, "services/api/.env")
+    assert sends(shop.root, "services/api/.env.production")
+
+
+def test_a_repository_that_git_refuses_is_said_and_not_taken_for_none(shop: GitWorkspace) -> None:
+    (shop.root / ".git/HEAD").write_text("nonsense", encoding="utf-8")
+    with pytest.raises(WorkspaceError) as caught:
+        list_ignored(shop.root)
+    assert caught.value.what.startswith("git cannot say what it tracks (not a git repository")
