@@ -22,7 +22,6 @@ FLOORS = (
     ("build",),
     ("images",),
     ("guess", "report"),
-    ("completion",),
     ("commands",),
     ("cli",),
     ("__main__",),
