@@ -1,5 +1,6 @@
 """What git says about the workspace: its commit, what changed, files of old."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,23 +12,27 @@ from bake.errors import UsageError, WorkspaceError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The commit that is checked out. epoch: its time in seconds since 1970."""
+    """The commit that is checked out. epoch: its time in seconds since 1970.
+
+    dirty: paths below the root that differ from it, relative to the root, with untracked ones that git does not ignore.
+    """
 
     revision: str = ""
     branch: str = ""
     version: str = ""
     source: str = ""
     epoch: int | None = None
-    dirty: bool = False
+    dirty: tuple[str, ...] = ()
 
 
 def read_head(root: Path, environment: Mapping[str, str]) -> Head:
-    """Describe HEAD; empty where there is no git or no commit.
+    """Describe HEAD; empty where there is no git or no commit. Raises WorkspaceError where git refuses the checkout.
 
     CI checks out commits without a branch; its variables name it then.
     """
-    revision = git(root, "rev-parse", "HEAD")
-    if not revision:
+    prefix = _read_prefix(root)
+    revision = git(root, "rev-parse", "-q", "--verify", "HEAD") if prefix is not None else ""
+    if prefix is None or not revision:
         return Head()
     time = git(root, "log", "-1", "--format=%ct")
     return Head(
@@ -36,17 +41,69 @@ def read_head(root: Path, environment: Mapping[str, str]) -> Head:
         version=git(root, "describe", "--tags", "--exact-match").removeprefix("v"),
         source=_url(git(root, "remote", "get-url", "origin")),
         epoch=int(time) if time.isdigit() else None,
-        dirty=bool(git(root, "status", "--porcelain", "--untracked-files=no", "--", ".")),
+        dirty=_read_dirty(root, prefix),
     )
 
 
-def git(root: Path, *words: str) -> str:
+def _read_prefix(root: Path) -> str | None:
+    """The path from the repository's top to the root; None without a repository.
+
+    A checkout that git cannot read is not the same as none: its images would be tagged as if they were of no commit.
+    """
+    top = next((f for f in (root, *root.parents) if (f / ".git").exists()), None)
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--show-prefix"],
+            cwd=root, capture_output=True, text=True, errors="replace", check=False, env=_plain_words(),
+        )  # fmt: skip
+    except OSError:
+        if top is None:
+            return None
+        what = "is not installed, and this is a checkout whose commit and files it knows"
+        raise WorkspaceError("git", what, "install it") from None
+    if done.returncode == 0:
+        return done.stdout.rstrip("\n")
+    if top is None:
+        return None
+    raise _refusal(root, done.stderr, what="git cannot read this checkout", remedy="mend it, or take its .git away")
+
+
+def _refusal(root: Path, said: str, *, what: str, remedy: str) -> WorkspaceError:
+    """The error for a repository that git does not read. said: what it wrote."""
+    if "dubious ownership" in said:
+        top = next((f for f in (root, *root.parents) if (f / ".git").exists()), root)
+        refused = "git refuses this checkout, which belongs to another user"
+        return WorkspaceError(str(top), refused, f"run `git config --global --add safe.directory {top}`")
+    lines = said.strip().splitlines()
+    fatal = [line.removeprefix("fatal: ") for line in lines if line.startswith("fatal: ")]
+    reason = next(iter((*fatal, *lines[-1:])), "gave no reason")
+    return WorkspaceError(str(root), f"{what} ({reason})", remedy)
+
+
+def _plain_words() -> Mapping[str, str]:
+    """The environment in which git speaks English."""
+    return {**os.environ, "LC_ALL": "C"}
+
+
+def _read_dirty(root: Path, prefix: str) -> tuple[str, ...]:
+    """Source: git-status(1), "Porcelain Format Version 1", -z: a rename names the place that it left in a part more."""
+    words = ("status", "--porcelain", "-z", "--untracked-files=all", "--ignore-submodules=none", "--", ".")
+    parts = iter(git(root, *words, strip=False).split("\0"))
+    paths: list[str] = []
+    for part in parts:
+        paths += [part[3:], *([next(parts)] if part[:1] in {"R", "C"} else [])]
+    return tuple(p.removeprefix(prefix) for p in paths if p and p.startswith(prefix))
+
+
+def git(root: Path, *words: str, strip: bool = True) -> str:
     """Output of a git command, stripped; "" when it fails."""
     try:
         done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, errors="replace", check=False)
     except OSError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    if done.returncode != 0:
+        return ""
+    return done.stdout.strip() if strip else done.stdout
 
 
 def _branch(root: Path, environment: Mapping[str, str]) -> str:
@@ -198,12 +255,7 @@ def _required(root: Path, *words: str, wanted: str = "what changed", remedy: str
     except FileNotFoundError:
         raise WorkspaceError("git", "is not installed", "install it: what changed is known by git") from None
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        fatal = [line.removeprefix("fatal: ") for line in said if line.startswith("fatal: ")]
-        reason = next(iter((*fatal, *said[-1:])), "gave no reason")
-        if "dubious ownership" in reason:
-            remedy = "run `git config --global --add safe.directory` with the repository's folder"
-        raise WorkspaceError(str(root), f"git cannot say {wanted} ({reason})", remedy)
+        raise _refusal(root, done.stderr, what=f"git cannot say {wanted}", remedy=remedy)
     return done.stdout.rstrip("\n")
 
 

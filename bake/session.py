@@ -5,7 +5,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bake.config import FILE_NAME, PLATFORM
 from bake.console import Console
@@ -109,16 +109,26 @@ class Session:
 
     def plan(self, selection: Selection, naming: Naming = Naming(), *, cache_to: bool = False) -> "Plan":
         """The plan for what is asked for."""
-        from bake.plan import content_patterns, make_plan, retagged
+        from bake.plan import content_patterns, make_plan, names_commit, retagged
 
         request = self.request(selection, naming, cache_to=cache_to)
         plan = make_plan(self.project, request)
-        if not content_patterns(self.project, request):
-            return plan
-        from bake.inputs import load_contents
+        changes: dict[str, Any] = {}
+        if names_commit(self.project, request) and self.is_dirty(plan):
+            changes["dirty"] = True
+        if content_patterns(self.project, request):
+            from bake.inputs import load_contents
 
-        content = load_contents(self.project, plan)
-        return retagged(self.project, plan, dataclasses.replace(request, content=content))
+            changes["content"] = load_contents(self.project, plan)
+        return retagged(self.project, plan, dataclasses.replace(request, **changes)) if changes else plan
+
+    def is_dirty(self, plan: "Plan") -> bool:
+        """Whether builds of the plan see changes that are not in the commit."""
+        if not self.head.dirty:
+            return False
+        from bake.inputs import seen_by_builds
+
+        return any(map(seen_by_builds(self.project, plan), self.head.dirty))
 
 
 def find_config(directory: Path) -> Path:

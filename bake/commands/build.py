@@ -232,7 +232,7 @@ def _push(
     there = _existing(session, plan, registry, capabilities.native) if arguments.skip_existing else {}
     plan = dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t not in there))
     nothing = Built(metadata={}, progress=Progress())
-    if session.head.dirty:
+    if session.is_dirty(plan):
         session.console.warn("the workspace has changes that are not committed: its images are not those of the commit")
     if arguments.no_tags:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)

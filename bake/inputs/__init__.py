@@ -4,6 +4,7 @@ from bake.inputs.affected import Reason, changed_packages, first, way
 from bake.inputs.content import digest, load_contents, load_inputs
 from bake.inputs.past import load_past, wanted
 from bake.inputs.record import FirstStep, LastBuild, State, add, first_step, load_record, load_state, write_record
+from bake.inputs.seen import seen_by_builds
 from bake.inputs.since import load_reasons, since_revision, since_state
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "load_reasons",
     "load_record",
     "load_state",
+    "seen_by_builds",
     "since_revision",
     "since_state",
     "wanted",

@@ -6,7 +6,7 @@ from bake.plan.closure import Closure, closure
 from bake.plan.images import EXPORTER, TREE, Image, home
 from bake.plan.layers import LayerClass
 from bake.plan.monolith import MonolithTarget
-from bake.plan.names import content_patterns, content_references
+from bake.plan.names import content_patterns, content_references, names_commit
 from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, retagged, select
 from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, base_images, load_project
@@ -43,6 +43,7 @@ __all__ = [
     "load_project",
     "make_plan",
     "named_libc",
+    "names_commit",
     "retagged",
     "select",
     "service_libcs",

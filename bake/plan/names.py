@@ -10,7 +10,10 @@ from bake.plan.project import Project
 from bake.plan.request import Request
 
 FIELDS = ("sha", "branch", "version", "pr", "content")
-"""What a pattern can hold: 12 digits of the commit, its branch, its version tag, the pull request, the inputs' hash."""
+"""What a pattern can hold: 12 digits of the commit, its branch, its version tag, the pull request, the inputs' hash.
+
+Commit and version end in `-dirty` where builds see changes that are not in the commit.
+"""
 
 _FALLBACK = "dev"
 _LONGEST = 128
@@ -34,10 +37,11 @@ def _patterns(config: cfg.Config, request: Request) -> tuple[str, ...]:
 
 
 def _values(request: Request, target: str) -> Mapping[str, str]:
+    mark = "-dirty" if request.dirty else ""
     return {
-        "sha": request.revision[:12],
+        "sha": request.revision and f"{request.revision[:12]}{mark}",
         "branch": request.branch,
-        "version": request.version,
+        "version": request.version and f"{request.version}{mark}",
         "pr": request.pull_request,
         "content": request.content.get(target, ""),
     }
@@ -46,6 +50,11 @@ def _values(request: Request, target: str) -> Mapping[str, str]:
 def content_patterns(project: Project, request: Request) -> tuple[str, ...]:
     """The request's tag patterns that hold {content}."""
     return tuple(p for p in _patterns(project.config, request) if has_field(p, "content"))
+
+
+def names_commit(project: Project, request: Request) -> bool:
+    """Whether a tag pattern names the commit, as a change that is not in it must not."""
+    return any(has_field(p, field) for p in _patterns(project.config, request) for field in ("sha", "version"))
 
 
 def content_references(project: Project, request: Request) -> Mapping[str, str]:
