@@ -10,11 +10,11 @@ from bake.lockfile import (
     Lock,
     LockedImage,
     MissingPlatformPackage,
-    load_lock,
-    make_lock,
+    load_bake_lock,
+    make_bake_lock,
     missing_platform_packages,
     stale,
-    write_lock,
+    write_bake_lock,
 )
 from bake.plan import Project, base_images, named_libc, service_libcs
 from bake.session import Session
@@ -36,14 +36,14 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.check:
         return _check(session, project, offline=arguments.offline)
     missing = missing_packages(project, project.original.lock)
-    lock = make_lock(
+    lock = make_bake_lock(
         project.original.lock.raw,
         missing,
         base_images(project),
         fetch=_npm(session).manifests,
         resolve=_resolver(session),
     )
-    changed = write_lock(path, lock)
+    changed = write_bake_lock(path, lock)
     state = "written" if changed else "is current"
     session.console.say(f"{path.name} {state}: {len(lock.packages)} packages, {len(lock.images)} base images")
     return 0
@@ -64,7 +64,7 @@ def missing_packages(project: Project, lock: Lock) -> tuple[MissingPlatformPacka
 def _check(session: Session, project: Project, *, offline: bool) -> int:
     wanted, images = missing_packages(project, project.original.lock), base_images(project)
     current = {} if offline else _current(session, images)
-    findings = stale(load_lock(project.root / FILE_NAME), wanted, images, current=current)
+    findings = stale(load_bake_lock(project.root / FILE_NAME), wanted, images, current=current)
     for finding in findings:
         session.console.complain(f"bake: error: {finding}")
     if not findings:

@@ -1,10 +1,19 @@
 """The lockfile as one graph, whichever package manager wrote it, and bake.lock."""
 
-from bake.lockfile.bake_lock import FILE_NAME, BakeLock, LockedImage, complete, load_lock, make_lock, stale, write_lock
+from bake.lockfile.bake_lock import (
+    FILE_NAME,
+    BakeLock,
+    LockedImage,
+    complete,
+    load_bake_lock,
+    make_bake_lock,
+    stale,
+    write_bake_lock,
+)
 from bake.lockfile.hoist import hoisted
 from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, steps, unheeded
 from bake.lockfile.lockfile import RELOCK, Entry, Lock, extra_target, is_counted
-from bake.lockfile.npm import parse_bins, parse_lock, promote
+from bake.lockfile.npm import make_lockfile, parse_bins, parse_lockfile, promote
 from bake.lockfile.platforms import MissingPlatformPackage, foreign_entries, missing_platform_packages, node_platform
 
 __all__ = [
@@ -24,15 +33,16 @@ __all__ = [
     "has_script",
     "hoisted",
     "is_counted",
-    "load_lock",
-    "make_lock",
+    "load_bake_lock",
+    "make_bake_lock",
+    "make_lockfile",
     "missing_platform_packages",
     "node_platform",
     "parse_bins",
-    "parse_lock",
+    "parse_lockfile",
     "promote",
     "stale",
     "steps",
     "unheeded",
-    "write_lock",
+    "write_bake_lock",
 ]

@@ -16,6 +16,7 @@ import tomli_w
 
 from bake.config import Complaints, Rule, read
 from bake.errors import RegistryError, WorkspaceError
+from bake.lockfile.lockfile import first_place, place_in
 from bake.semver import satisfies
 
 FILE_NAME = "bake.lock"
@@ -123,7 +124,7 @@ FetchManifests = Callable[[Specs], Sequence[Mapping[str, Any]]]
 """(name, range) pairs -> for each, in order, the registry's manifest of the newest version that fits."""
 
 
-def parse_lock_file(text: str, *, where: str = FILE_NAME) -> BakeLock:
+def parse_bake_lock(text: str, *, where: str = FILE_NAME) -> BakeLock:
     """Read TOML text. Raises WorkspaceError with the first complaint when it is not a bake.lock."""
     try:
         table = tomllib.loads(text)
@@ -139,7 +140,7 @@ def parse_lock_file(text: str, *, where: str = FILE_NAME) -> BakeLock:
     return lock
 
 
-def render_lock_file(lock: BakeLock) -> str:
+def render_bake_lock(lock: BakeLock) -> str:
     """TOML text; the same lock always gives the same bytes."""
     table = {
         "version": lock.version,
@@ -149,7 +150,7 @@ def render_lock_file(lock: BakeLock) -> str:
     return _HEADER + tomli_w.dumps({key: value for key, value in table.items() if value})
 
 
-def load_lock(path: Path) -> BakeLock:
+def load_bake_lock(path: Path) -> BakeLock:
     """Read bake.lock; an absent file is an empty lock."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -157,12 +158,12 @@ def load_lock(path: Path) -> BakeLock:
         return BakeLock()
     except (OSError, UnicodeDecodeError) as error:
         raise WorkspaceError(str(path), f"cannot be read ({error})", "run `bake lock` again") from error
-    return parse_lock_file(text, where=path.name)
+    return parse_bake_lock(text, where=path.name)
 
 
-def write_lock(path: Path, lock: BakeLock) -> bool:
+def write_bake_lock(path: Path, lock: BakeLock) -> bool:
     """Write bake.lock whole or not at all; an equal file is left untouched. Gives whether it was written."""
-    text = render_lock_file(lock)
+    text = render_bake_lock(lock)
     if path.is_file() and path.read_bytes() == text.encode():
         return False
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -175,7 +176,7 @@ def write_lock(path: Path, lock: BakeLock) -> bool:
     return True
 
 
-def make_lock(
+def make_bake_lock(
     raw: Mapping[str, Any],
     missing: Iterable[Wanted],
     images: Iterable[str],
@@ -285,15 +286,6 @@ def _levels(packages: Mapping[str, Any], path: str) -> tuple[str, ...]:
     return tuple(each for each in ancestors if each in packages)
 
 
-def _slot(level: str, name: str) -> str:
-    return f"{level}/node_modules/{name}" if level else f"node_modules/{name}"
-
-
-def _resolved_path(packages: Mapping[str, Any], path: str, name: str) -> str | None:
-    slots = (_slot(level, name) for level in reversed(_levels(packages, path)))
-    return next((slot for slot in slots if slot in packages), None)
-
-
 def _accepts(entry: Mapping[str, Any], alias: str, spec: str) -> bool:
     name, wanted = _real(alias, spec)
     return entry.get("name", alias) == name and satisfies(entry.get("version", ""), wanted)
@@ -304,7 +296,7 @@ def _unmet(packages: Mapping[str, Any], needs: Iterable[_Need]) -> tuple[_Need, 
     unmet = {
         (need.parent.count("node_modules/"), need.parent, need.alias): need
         for need in needs
-        if (found := _resolved_path(packages, need.parent, need.alias)) is None
+        if (found := first_place(packages, need.parent, need.alias)) is None
         or not _accepts(packages[found], need.alias, need.spec)
     }
     return tuple(need for _, need in sorted(unmet.items(), key=lambda item: item[0]))
@@ -348,12 +340,12 @@ def _place(
     """
     levels = _levels(packages, need.parent)
     # What is found now would hide everything placed further out.
-    found = _resolved_path(packages, need.parent, need.alias)
-    hidden = set(takewhile(lambda level: _slot(level, need.alias) != found, levels)) if found else set()
+    found = first_place(packages, need.parent, need.alias)
+    hidden = set(takewhile(lambda level: place_in(level, need.alias) != found, levels)) if found else set()
     losers: tuple[_Need, ...] = ()
-    slot = _slot(levels[-1], need.alias)
+    slot = place_in(levels[-1], need.alias)
     for level in levels:
-        slot = _slot(level, need.alias)
+        slot = place_in(level, need.alias)
         if level in hidden:
             continue
         if slot in packages and _accepts(packages[slot], need.alias, need.spec):
@@ -403,11 +395,7 @@ def _dependents(packages: Mapping[str, Any], asks: _Asks, slot: str) -> Iterable
     alias = _alias(slot)
     home = slot.removesuffix(f"node_modules/{alias}")
     for ask in asks[alias]:
-        if (
-            ask.path in packages
-            and f"{ask.path}/".startswith(home)
-            and _resolved_path(packages, ask.path, alias) == slot
-        ):
+        if ask.path in packages and f"{ask.path}/".startswith(home) and first_place(packages, ask.path, alias) == slot:
             yield ask
 
 
@@ -435,7 +423,7 @@ def _locked(need: _Need, manifest: Mapping[str, Any]) -> LockedPackage:
     # npm lists optional dependencies under both keys in a published manifest.
     required = {key: value for key, value in _ranges(manifest.get("dependencies")).items() if key not in optional}
     return LockedPackage(
-        path=_slot("", need.alias),
+        path=place_in("", need.alias),
         name=name,
         version=str(manifest["version"]),
         parent=need.parent,
@@ -554,7 +542,7 @@ def _reach(packages: dict[str, Any], path: str) -> None:
     """What was for development only and is needed by the production entry at `path` loses that mark."""
     entry = packages[path]
     for alias in (*entry.get("dependencies", {}), *entry.get("optionalDependencies", {})):
-        found = _resolved_path(packages, path, alias)
+        found = first_place(packages, path, alias)
         if found is None or not packages[found].get("dev"):
             continue
         kept = {key: value for key, value in packages[found].items() if key != "dev"}

@@ -7,11 +7,11 @@ installed tree (docker/carve walks it), by Node's own rules.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bake.lockfile.graph import LINK, Graph
-from bake.lockfile.lockfile import Entry, Lock
+from bake.lockfile.lockfile import Entry, Lock, first_place, place_in
 
 
 def hoisted(graph: Graph, *, manager: str, file: str) -> Lock:
@@ -49,8 +49,9 @@ def _place(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
         if node is None or (path not in graph.members and slots[path].startswith(LINK)):
             continue
         for name, target in node.targets.items():
-            if target not in _seen(slots, path, name) and target not in _above(slots, path):
-                place = f"{path}/node_modules/{name}".lstrip("/")
+            found = first_place(slots, path, name)
+            if (found is None or target != slots[found]) and target not in _above(slots, path):
+                place = place_in(path, name)
                 slots[place] = target
                 queue.append((place, graph.at(target)))
     return slots
@@ -72,25 +73,7 @@ def _linked(graph: Graph) -> Mapping[str, str]:
     return {node.entry.name: f"{LINK}{path}" for path, node in graph.members.items() if path}
 
 
-def _seen(slots: Mapping[str, str], path: str, name: str) -> tuple[str, ...]:
-    """What Node finds from a path by a name: one target or none."""
-    found = (
-        slots[f"{folder}node_modules/{name}"] for folder in _folders(path) if f"{folder}node_modules/{name}" in slots
-    )
-    return tuple(found)[:1]
-
-
 def _above(slots: Mapping[str, str], path: str) -> frozenset[str]:
     """The packages that a path lies in: what asks for one of those again is in a circle."""
     parts = path.split("/node_modules/")
     return frozenset(slots.get("/node_modules/".join(parts[:count]), "") for count in range(1, len(parts) + 1))
-
-
-def _folders(path: str) -> Iterator[str]:
-    """ "a/node_modules/b" -> "a/node_modules/b/", "a/", "" """
-    folder = path
-    while folder:
-        if not folder.endswith("node_modules"):
-            yield f"{folder}/"
-        folder = folder.rpartition("/")[0]
-    yield ""

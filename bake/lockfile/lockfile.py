@@ -5,7 +5,7 @@ paths of a package-lock v2/v3 (https://docs.npmjs.com/cli/configuring-npm/packag
 npm decided about versions, aliases and overrides is already in the places it gave to things.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -50,7 +50,6 @@ class Entry:
     link: str = ""
     dev: bool = False
     optional: bool = False
-    dev_optional: bool = False
     peer: bool = False
     in_bundle: bool = False
     os: tuple[str, ...] = ()
@@ -104,16 +103,7 @@ class Lock:
 
     def resolve(self, from_path: str, name: str) -> str | None:
         """Return the entry path that `require(name)` finds from an entry path or a package path, or None."""
-        folder = from_path
-        while True:
-            # Node never looks into node_modules/node_modules.
-            if not folder.endswith("node_modules"):
-                candidate = f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
-                if candidate in self.entries:
-                    return candidate
-            if not folder:
-                return None
-            folder = folder.rpartition("/")[0]
+        return first_place(self.entries, from_path, name)
 
     def at(self, path: str) -> Entry | None:
         """Return the entry at an entry path or package path."""
@@ -151,6 +141,23 @@ class Lock:
                 if edge.target is not None and edge.kind not in ("optional", "peer-optional"):
                     dependents.setdefault(edge.target, []).append(source)
         return {target: tuple(sources) for target, sources in dependents.items()}
+
+
+def place_in(folder: str, name: str) -> str:
+    """The entry path of a name in a folder's own node_modules."""
+    return f"{folder}/node_modules/{name}" if folder else f"node_modules/{name}"
+
+
+def first_place(there: Container[str], from_path: str, name: str) -> str | None:
+    """Return the first of Node's places for a name, from an entry path or package path outwards, that is there."""
+    folder = from_path
+    while True:
+        # Node never looks into node_modules/node_modules.
+        if not folder.endswith("node_modules") and (place := place_in(folder, name)) in there:
+            return place
+        if not folder:
+            return None
+        folder = folder.rpartition("/")[0]
 
 
 def _bundles(entries: Mapping[str, Entry]) -> Mapping[str, tuple[str, ...]]:

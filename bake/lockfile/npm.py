@@ -8,7 +8,7 @@ from bake.errors import WorkspaceError
 from bake.lockfile.lockfile import RELOCK, Edge, Entry, Lock, extra_target, is_counted, is_entry_path, name_at
 
 
-def parse_lock(text: str) -> Lock:
+def parse_lockfile(text: str) -> Lock:
     """Return the Lock in the text of a package-lock.json or npm-shrinkwrap.json.
 
     Raises WorkspaceError for bad JSON, lockfileVersion 1 and what is no lockfile.
@@ -19,10 +19,10 @@ def parse_lock(text: str) -> Lock:
         raise WorkspaceError(f"package-lock.json:{error.lineno}", f"not JSON: {error.msg}", RELOCK) from None
     if not isinstance(raw, dict) or not isinstance(raw.get("packages"), dict):
         raise _no_packages(raw)
-    return make_lock(raw)
+    return make_lockfile(raw)
 
 
-def make_lock(raw: Mapping[str, Any]) -> Lock:
+def make_lockfile(raw: Mapping[str, Any]) -> Lock:
     """Return the Lock of a lockfile's parsed JSON, such as `promote` returns."""
     packages: Mapping[str, Mapping[str, Any]] = raw["packages"]
     every = {path: _entry(path, value) for path, value in packages.items()}
@@ -64,7 +64,6 @@ _FIELDS = {
     "version": "version",
     "dev": "dev",
     "optional": "optional",
-    "devOptional": "dev_optional",
     "peer": "peer",
     "inBundle": "in_bundle",
     "os": "os",
@@ -134,7 +133,7 @@ def _copied(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     for path in sorted(lock.packages):
-        for name in sorted({*extra.get(path, ()), *extra.get("*", ())}):
+        for name in sorted(set(extra.get(path, ()))):
             yield path, name
 
 

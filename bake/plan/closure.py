@@ -46,7 +46,7 @@ def closure(
 ) -> Closure:
     """Return what the production code of one package can reach on any of the platforms.
 
-    extra, exclude: package path ("*" for every package) -> dependency names that count, or do not count,
+    extra, exclude: package path -> dependency names that count, or do not count,
     beside what its manifest says. Raises WorkspaceError for a package or an extra name that the lockfile
     does not hold.
     """
@@ -54,7 +54,7 @@ def closure(
         remedy = RELOCK if lock.manager == "npm" else f"run `{lock.manager} install`"
         raise WorkspaceError(package_path, f"is not in {lock.file}", remedy)
     step, foreign = _steps(lock, platforms, libc), foreign_entries(lock, platforms, libc)
-    adjusted = lock.packages.keys() if "*" in extra or "*" in exclude else extra.keys() | exclude.keys()
+    adjusted = extra.keys() | exclude.keys()
     via: dict[str, str] = {}
     seen, queue = {package_path}, deque([package_path])
     while queue:
@@ -92,8 +92,8 @@ def _adjust(
     """Return a package's steps without the excluded names and with the extra ones."""
     if path not in lock.packages:
         return step[path]
-    dropped = {*exclude.get("*", ()), *exclude.get(path, ())}
-    added = {*extra.get("*", ()), *extra.get(path, ())} - dropped
+    dropped = set(exclude.get(path, ()))
+    added = set(extra.get(path, ())) - dropped
     gone = {edge.target for edge in lock.edges[path] if edge.name in dropped}
     found = (extra_target(lock, path, name) for name in sorted(added))
     return (*(target for target in step[path] if target not in gone), *found)

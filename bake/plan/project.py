@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +15,7 @@ from bake.errors import ConfigError
 from bake.files import ignore_in_git
 from bake.git import is_versioned, list_ignored
 from bake.lockfile import FILE_NAME as LOCK_NAME
-from bake.lockfile import BakeLock, complete, load_lock, parse_lock
+from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
 from bake.sources import (
     Import,
     Undeclared,
@@ -229,7 +228,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     config = cfg.load_config(file)
     root = (file.parent / config.workspace.root).resolve()
     original = load_workspace(root)
-    bake_lock = load_lock(root / LOCK_NAME)
+    bake_lock = load_bake_lock(root / LOCK_NAME)
     packages = named_packages(config, original)
     tsconfigs = load_tsconfigs(root, packages)
     ignored = load_git_ignored(root, (p.path for p in original.packages))
@@ -296,8 +295,7 @@ def _expand(path: str, environment: Mapping[str, str]) -> str:
 def _completed(workspace: Workspace, bake_lock: BakeLock) -> Workspace:
     if not bake_lock.packages:
         return workspace
-    raw = complete(workspace.lock.raw, bake_lock)
-    return dataclasses.replace(workspace, lock=parse_lock(json.dumps(raw)))
+    return dataclasses.replace(workspace, lock=make_lockfile(complete(workspace.lock.raw, bake_lock)))
 
 
 def _matches(root: Path, pattern: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import parse_yaml
-from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lock, pnpm, yarn
+from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lockfile, pnpm, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
 from bake.workspace.tsconfig import parse_jsonc
 
@@ -309,7 +309,7 @@ def _load_lock(root: Path) -> tuple[Lock, str]:
     for name in LOCKFILES:
         if (root / name).is_file():
             try:
-                return parse_lock((root / name).read_text(encoding="utf-8")), name
+                return parse_lockfile((root / name).read_text(encoding="utf-8")), name
             except WorkspaceError as error:
                 raise WorkspaceError(error.where.replace("package-lock.json", name), error.what, error.remedy) from None
     raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)

@@ -63,7 +63,7 @@ function reach(starts, steps) {
 function looker(tree, { packages, extra = {}, exclude = {} }, wanted) {
   const members = new Set(packages);
   const known = new Map();
-  const added = (table, path) => (members.has(path) ? [...(table['*'] ?? []), ...(table[path] ?? [])] : []);
+  const added = (table, path) => (members.has(path) && table[path]) || [];
   const look = (path) => {
     const manifest = readJson(join(tree, path, 'package.json'));
     const names = namesOf(manifest, added(extra, path), added(exclude, path));

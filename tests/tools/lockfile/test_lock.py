@@ -19,14 +19,14 @@ from bake.lockfile import (
     LockedImage,
     MissingPlatformPackage,
     complete,
-    load_lock,
-    make_lock,
+    load_bake_lock,
+    make_bake_lock,
     missing_platform_packages,
-    parse_lock,
+    parse_lockfile,
     stale,
-    write_lock,
+    write_bake_lock,
 )
-from bake.lockfile.bake_lock import Finding, LockedPackage, parse_lock_file, render_lock_file
+from bake.lockfile.bake_lock import Finding, LockedPackage, parse_bake_lock, render_bake_lock
 from bake.registry import NpmRegistry
 from bake.registry.npm import NpmSettings
 from tests.npm_registry import npm_registry
@@ -70,7 +70,7 @@ def no_image(reference: str) -> LockedImage:
 
 def lock_missing(packages: Mapping[str, Any], *missing: Missing, fetch: Any = fetch_any) -> tuple[LockedPackage, ...]:
     raw = {"lockfileVersion": 3, "packages": {"": {}, **packages}}
-    return make_lock(raw, missing, (), fetch=fetch, resolve=no_image).packages
+    return make_bake_lock(raw, missing, (), fetch=fetch, resolve=no_image).packages
 
 
 def paths_of(packages: Mapping[str, Any], *missing: Missing) -> dict[str, str]:
@@ -121,20 +121,20 @@ platforms = [
 
 
 def test_a_lock_is_written_as_commented_toml() -> None:
-    assert render_lock_file(WHOLE) == TEXT
+    assert render_bake_lock(WHOLE) == TEXT
 
 
 def test_a_written_lock_reads_as_what_was_written() -> None:
-    assert parse_lock_file(TEXT) == WHOLE
+    assert parse_bake_lock(TEXT) == WHOLE
 
 
 def test_an_empty_lock_reads_as_what_was_written() -> None:
-    assert parse_lock_file(render_lock_file(BakeLock())) == BakeLock()
+    assert parse_bake_lock(render_bake_lock(BakeLock())) == BakeLock()
 
 
 def test_packages_are_written_in_the_order_of_their_paths() -> None:
     one, two = locked("node_modules/a"), locked("node_modules/b")
-    assert render_lock_file(BakeLock(packages=(two, one))) == render_lock_file(BakeLock(packages=(one, two)))
+    assert render_bake_lock(BakeLock(packages=(two, one))) == render_bake_lock(BakeLock(packages=(one, two)))
 
 
 @pytest.mark.parametrize(
@@ -165,24 +165,24 @@ def test_packages_are_written_in_the_order_of_their_paths() -> None:
 )
 def test_a_wrong_lock_is_reported_with_the_key_and_what_to_do(text: str, message: str) -> None:
     with pytest.raises(WorkspaceError) as caught:
-        parse_lock_file(text)
+        parse_bake_lock(text)
     assert str(caught.value) == message
 
 
 def test_no_lock_file_is_an_empty_lock(tmp_path: Path) -> None:
-    assert load_lock(tmp_path / "bake.lock") == BakeLock()
+    assert load_bake_lock(tmp_path / "bake.lock") == BakeLock()
 
 
 def test_a_lock_is_written_once_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "bake.lock"
-    assert [write_lock(file, WHOLE), write_lock(file, WHOLE)] == [True, False]
+    assert [write_bake_lock(file, WHOLE), write_bake_lock(file, WHOLE)] == [True, False]
     assert [each.name for each in tmp_path.iterdir()] == ["bake.lock"]
-    assert load_lock(file) == WHOLE
+    assert load_bake_lock(file) == WHOLE
 
 
 def test_a_lock_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError) as caught:
-        write_lock(tmp_path / "absent" / "bake.lock", WHOLE)
+        write_bake_lock(tmp_path / "absent" / "bake.lock", WHOLE)
     assert str(caught.value) == f"{tmp_path}/absent/bake.lock: cannot be written (No such file or directory)"
 
 
@@ -343,7 +343,7 @@ def test_a_manifest_without_integrity_is_refused() -> None:
 
 
 def test_images_are_locked_once_each_in_the_order_of_their_names() -> None:
-    lock = make_lock(
+    lock = make_bake_lock(
         {"packages": {"": {}}},
         (),
         ["docker.io/library/node:24", "a.example/base:1", "docker.io/library/node:24"],
@@ -460,7 +460,7 @@ def test_whoever_asked_finds_the_right_version_and_nobody_finds_another_than_bef
     wanted = {edge: packages[edge[0]]["version"] for edge in before}
     missing = [Missing(*edge, wanted[edge]) for edge in sorted(asked, key=lambda _: chance.random())]
     raw = {"packages": packages}
-    lock = make_lock(raw, missing, (), fetch=fetch_any, resolve=no_image)
+    lock = make_bake_lock(raw, missing, (), fetch=fetch_any, resolve=no_image)
     after = edges(complete(raw, lock)["packages"])
     assert {edge: after[edge] for edge in asked} == {edge: wanted[edge] for edge in asked}
     assert all(after[edge] in (version, wanted[edge]) for edge, version in before.items())
@@ -558,7 +558,7 @@ class NpmProject:
             if name in names
         ]
         registry = NpmRegistry(NpmSettings(registry=f"{self.registry}/"))
-        return make_lock(raw, missing, (), fetch=registry.manifests, resolve=no_image)
+        return make_bake_lock(raw, missing, (), fetch=registry.manifests, resolve=no_image)
 
 
 @pytest.fixture(scope="module")
@@ -603,13 +603,13 @@ def test_npm_ci_installs_the_added_packages_of_the_platform_it_is_told(project: 
 
 def test_what_is_reported_missing_before_completing_is_not_missing_after(project: NpmProject) -> None:
     def missing(raw: Mapping[str, Any]) -> tuple[MissingPlatformPackage, ...]:
-        lock = parse_lock(json.dumps(raw))
+        lock = parse_lockfile(json.dumps(raw))
         everything = frozenset(lock.entries)
         return missing_platform_packages(lock, platforms=PLATFORMS, libc="glibc", reachable=everything)
 
     raw = project.without(*native_names())
     fetch = NpmRegistry(NpmSettings(registry=f"{project.registry}/")).manifests
-    lock = make_lock(raw, missing(raw), (), fetch=fetch, resolve=no_image)
+    lock = make_bake_lock(raw, missing(raw), (), fetch=fetch, resolve=no_image)
     assert {each.name for each in missing(raw)} >= {"@esbuild/linux-x64", "@img/linux-arm64"}
     assert complete(raw, lock) == project.raw
     assert missing(complete(raw, lock)) == ()

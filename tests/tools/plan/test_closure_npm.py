@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bake.lockfile import Lock, promote
-from bake.lockfile.npm import make_lock
+from bake.lockfile.npm import make_lockfile
 from bake.plan import Closure, closure
 from bake.workspace import Workspace, load_workspace
 from tests.generate import generate
@@ -120,7 +120,7 @@ def compare(npm: Npm, workspace: Workspace, platform: str, folder: str = "") -> 
     everything, *each = npm.installs(workspace, ("", *paths), platform=platform)
     ours = whole(workspace, platform) | members
     # npm keeps for production what development and a given-up optional package need, without looking which.
-    kept = [entry for entry in everything if workspace.lock.entries[entry].dev_optional]
+    kept = [entry for entry in everything if workspace.lock.raw["packages"][entry].get("devOptional")]
     assert everything == ours | {e for entry in kept for e in walked(workspace.lock, entry) & everything}
     assert ours <= everything
     for path, theirs in zip(paths, each, strict=True):
@@ -350,4 +350,4 @@ def test_npm_installs_promoted_packages_with_all_they_need_and_nothing_else(npm:
     assert npm.installs(after, ("",)) == [links(*names)]
     reached = close(before.lock, "worker", extra=extra)
     assert set(reached.entries) | links("worker", "other") == links(*names)
-    assert make_lock(before.lock.raw).entries["node_modules/tsx"].dev, "promotion must not change its input"
+    assert make_lockfile(before.lock.raw).entries["node_modules/tsx"].dev, "promotion must not change its input"

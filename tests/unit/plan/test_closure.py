@@ -11,10 +11,10 @@ from bake.lockfile import (
     MissingPlatformPackage,
     missing_platform_packages,
     node_platform,
-    parse_lock,
+    parse_lockfile,
     promote,
 )
-from bake.lockfile.npm import make_lock
+from bake.lockfile.npm import make_lockfile
 from bake.lockfile.platforms import NamedPlatform, parse_platform_name, runs_on
 from bake.plan import Closure, closure
 from bake.plan.layers import layer_classes
@@ -23,7 +23,7 @@ BOTH = ("linux/amd64", "linux/arm64")
 
 
 def lock_of(packages: Mapping[str, Mapping[str, Any]]) -> Lock:
-    return make_lock({"lockfileVersion": 3, "packages": {"": {}, **packages}})
+    return make_lockfile({"lockfileVersion": 3, "packages": {"": {}, **packages}})
 
 
 def entries(lock: Lock, path: str, platform: str = "linux/amd64", libc: str = "glibc", **options: Any) -> list[str]:
@@ -41,7 +41,7 @@ def needs(*names: str) -> dict[str, str]:
 
 
 def test_an_entry_holds_what_the_lockfile_says() -> None:
-    lock = parse_lock(
+    lock = parse_lockfile(
         '\ufeff{"lockfileVersion": 3, "packages": {"": {"name": "root"}, "node_modules/@x/y": {"name": "real",'
         '"version": "1.2.3", "devOptional": true, "os": "linux", "cpu": ["x64"], "bin": "cli.js",'
         '"hasInstallScript": true, "peerDependencies": {"a": "1", "b": "2"},'
@@ -49,7 +49,7 @@ def test_an_entry_holds_what_the_lockfile_says() -> None:
     )
     entry = lock.entries["node_modules/@x/y"]
     assert (entry.name, entry.version, entry.os, entry.cpu, entry.libc) == ("real", "1.2.3", ("linux",), ("x64",), ())
-    assert (entry.dev, entry.optional, entry.dev_optional) == (False, False, True)
+    assert (entry.dev, entry.optional) == (False, False)
     assert entry.bins == {"real": "cli.js"}
     assert entry.peer_optional == frozenset({"a"})
     assert lock.packages[""].name == "root"
@@ -92,7 +92,7 @@ def test_an_entry_that_may_hold_machine_code_is_native(fields: Mapping[str, Any]
 )
 def test_what_is_no_usable_lockfile_is_refused_with_a_remedy(text: str, message: str) -> None:
     with pytest.raises(WorkspaceError) as caught:
-        parse_lock(text)
+        parse_lockfile(text)
     assert str(caught.value) == message
 
 
@@ -216,9 +216,9 @@ def test_extra_and_excluded_names_change_what_a_workspace_package_reaches() -> N
     assert entries(lock, "services/api", exclude={"services/api": ("a",)}) == ["~b"]
     assert entries(lock, "services/web", exclude={"services/api": ("a",)}) == ["~a", "~b"]
     # A third-party package keeps its own need of an excluded name.
-    assert entries(lock, "services/api", exclude={"*": ("b",)}) == ["~a", "~b"]
+    assert entries(lock, "services/api", exclude={"services/api": ("b",)}) == ["~a", "~b"]
     assert entries(lock, "services/web", extra={"services/web": ("tsx",)}) == ["~a", "~b", "~esbuild", "~tsx"]
-    assert entries(lock, "services/web", extra={"*": ("tsx",)}, exclude={"*": ("a", "tsx")}) == []
+    assert entries(lock, "services/web", extra={"services/web": ("tsx",)}, exclude={"services/web": ("a", "tsx")}) == []
 
 
 @pytest.mark.parametrize(

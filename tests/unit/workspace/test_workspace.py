@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bake.errors import WorkspaceError
-from bake.lockfile.npm import make_lock
+from bake.lockfile.npm import make_lockfile
 from bake.workspace import Package, Workspace, load_workspace
 from tests.generate import generate
 
@@ -38,7 +38,7 @@ def in_memory(
         manager="npm",
         packages=tuple(members),
         root_package=Package(path="", name="root", version="", manifest={}),
-        lock=make_lock(LOCK),
+        lock=make_lockfile(LOCK),
         references=references or {},
     )
 
