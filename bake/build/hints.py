@@ -82,7 +82,7 @@ def _missing(workspace: Workspace, line: str) -> Iterator[str]:
 
 def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
     """Files of the workspace that a tool looked for by their place in the image."""
-    there = (failed.stage.package, *failed.stage.needs, *failed.stage.inputs, *failed.root_files)
+    there = (failed.stage.package, *failed.stage.needs, *failed.stage.inputs, *failed.stage.reads, *failed.root_files)
     for path in (m[1] for line in lines if _MISSING.search(line) for m in _FILE.finditer(line)):
         if "node_modules" in path or any(f"{path}/".startswith(f"{t}/") for t in there) or not failed.exists(path):
             continue

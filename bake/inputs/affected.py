@@ -10,7 +10,7 @@ from bake.files import strip_credentials
 from bake.lockfile import Entry, Lock
 from bake.plan import Closure, Image, Plan, Project, ServiceStage, Stage, closure
 from bake.render import render_ignore
-from bake.workspace import Workspace, parse_dockerignore, shown
+from bake.workspace import Workspace, literal, parse_dockerignore, shown
 
 Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
 
@@ -203,9 +203,8 @@ def _holds(folder: str, path: str) -> bool:
 
 def _inputs(side: Side, path: str) -> tuple[str, ...]:
     """The packages that read a file outside their folder."""
-    return tuple(
-        s.package for s in side.plan.builds.stages if s.inputs and parse_dockerignore("\n".join(s.inputs))(path)
-    )
+    named = ((s.package, (*s.inputs, *map(literal, s.reads))) for s in side.plan.builds.stages)
+    return tuple(package for package, names in named if names and parse_dockerignore("\n".join(names))(path))
 
 
 def _sources(old: Side, new: Side, files: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -39,6 +39,11 @@ class Past(Project):
         """What holds today, likewise."""
         return self.now.versioned
 
+    def outside(self, package_path: str) -> tuple[str, ...]:
+        """What today's files name outside a package; nothing for one that is gone."""
+        there = {p.path for p in self.now.packages}
+        return self.now.outside(package_path) if package_path in there else ()
+
     def imports(self, package_path: str) -> tuple[Import, ...]:
         """What today's sources import; nothing for a package that is gone."""
         there = {p.path for p in self.now.packages}

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
 from bake.sources import (
     Import,
+    Outside,
     Undeclared,
     command_needs,
     imported_packages,
@@ -37,6 +38,7 @@ from bake.workspace import (
     Patches,
     Workspace,
     anywhere,
+    literal,
     load_git_ignored,
     load_parts,
     load_patches,
@@ -168,6 +170,23 @@ class Project:
     def _mentions(self, package_path: str) -> frozenset[str]:
         nested = frozenset(f"{self.root}/{path}" for path in self.workspace.inside(package_path))
         return load_mentions(self.root / package_path, nested)
+
+    @functools.cached_property
+    def sent(self) -> Callable[[str], bool]:
+        """A test for paths: whether a build may get them, by what git and their names say."""
+        kept = (f"!{literal(path)}" for path in self.tracked)
+        names = (*anywhere(untracked(versioned=self.versioned)), *kept, *anywhere(NEVER_SENT))
+        left_out = parse_dockerignore("\n".join((*self.ignored, *names)))
+        return lambda path: not left_out(path)
+
+    def outside(self, package_path: str) -> tuple[str, ...]:
+        """Files and folders outside a package that its files name; read once."""
+        return self._outside(package_path)
+
+    @functools.cached_property
+    def _outside(self) -> "functools._lru_cache_wrapper[tuple[str, ...]]":
+        members = ((p.name, p.path) for p in self.workspace.everyone)
+        return functools.cache(Outside(self.root, members, self.sent).load)
 
     def matches(self, patterns: Iterable[str]) -> tuple[str, ...]:
         """The files and folders that globs name, relative to the root; a pattern that names nothing as it is."""

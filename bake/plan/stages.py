@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bake import config as cfg
 from bake.config import suggestion
@@ -29,6 +29,8 @@ class Stage:
     args: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    """What its files name outside its folder, beside `inputs` and what every stage has."""
     keeps_modules: bool = False
     """Whether results of builds lie in the root's node_modules, which then cannot be a mount."""
 
@@ -131,12 +133,20 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
         inputs=settings.inputs,
         outputs=settings.outputs,
+        reads=_reads(project, path, needs, settings.inputs),
         keeps_modules=any(
             output.removeprefix("./").startswith("node_modules/")
             for p in (path, *needs)
             for output in project.settings(project.workspace.package(p)).outputs
         ),
     )
+
+
+def _reads(project: Project, path: str, needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:
+    """What the files of a package name outside its folder and nothing else brings."""
+    there = {*needs, *project.matches((*project.root_files, *inputs))}
+    found = project.outside(path)
+    return tuple(p for p in found if not any(p == one or p.startswith(f"{one}/") for one in there))
 
 
 def isolates_builds(project: Project, stages: Sequence[Stage]) -> bool:

@@ -19,7 +19,8 @@ def render_ignore(project: Project, plan: Plan) -> str:
         *_package_patterns(project, plan),
     ]
     patches = [p.folder for p in plan.install.patches]
-    lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *patches))]
+    reads = [literal(path) for s in plan.builds.stages for path in s.reads]
+    lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *reads, *patches))]
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
     built = [s.package for s in plan.builds.stages if s.script]
@@ -37,7 +38,8 @@ def render_ignore(project: Project, plan: Plan) -> str:
 def _tracked(project: Project, plan: Plan) -> list[str]:
     """Patterns that let in the files of builds that patterns above leave out, and git has all the same."""
     nested = {s.package: project.workspace.inside(s.package) for s in plan.builds.stages}
-    others = (*project.matches(project.root_files), *(p for s in plan.builds.stages for p in project.matches(s.inputs)))
+    named = (p for s in plan.builds.stages for p in (*project.matches(s.inputs), *s.reads))
+    others = (*project.matches(project.root_files), *named)
     shared = parse_dockerignore("\n".join(map(literal, others)))
     own = (p for p in project.tracked if shared(p) or any(_is_inside(p, path, inner) for path, inner in nested.items()))
     return [f"!{literal(path)}" for path in own]

@@ -23,6 +23,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment = template_environment(finalize=_one_line)
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
+    environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
     environment.filters["mount"] = "--mount={}".format
     return environment.from_string(own_template(project, "docker/Dockerfile")).render(
         plan=plan,

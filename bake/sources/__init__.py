@@ -3,12 +3,14 @@
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.mentions import load_mentions, script_words
 from bake.sources.needs import command_binaries, command_needs
+from bake.sources.outside import Outside
 from bake.sources.programs import Program, identity, parse_programs
 from bake.sources.scan import package_name
 from bake.sources.start import Start, platform_of, start_of, with_defaults
 
 __all__ = [
     "Import",
+    "Outside",
     "Program",
     "Start",
     "Undeclared",

@@ -16,9 +16,10 @@ from bake.workspace.ignored import (
 from bake.workspace.managers import Manager, manifest_settings, parse_package_manager, staged_files
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
-from bake.workspace.tsconfig import TsConfigs, parse_jsonc
+from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
 
 __all__ = [
+    "Aliases",
     "BESIDE",
     "Manager",
     "NEVER_SENT",

@@ -1,0 +1,188 @@
+"""What the files of a package read outside its folder: by links, by relative paths in text, by aliases of TypeScript.
+
+A path that is named and not read costs a rebuild when it changes; one that is read and not given breaks the build.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from posixpath import dirname, join, normpath
+from typing import Final
+
+from bake.workspace import Aliases, TsConfigs
+
+_MOST: Final = 1 << 18  # bytes of a file; larger ones are data
+_RELATIVE: Final = re.compile(
+    rb"(?<![\w./-])((?:\./)?(?:\.\./)+[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|\./[\w@./+()\[\]-]+)"
+)
+_SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
+_QUOTED: Final = re.compile(rb"""["'`]([@~#$\w][^"'`\s*]*)["'`]""")
+_SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
+_WRITTEN: Final = {".js": (".ts", ".tsx", ".jsx"), ".mjs": (".mts",), ".cjs": (".cts",), ".jsx": (".tsx",)}
+_NO_SOURCES: Final = frozenset({"node_modules", ".git", ".bake", ".yarn"})
+_LOCKS: Final = frozenset(
+    {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "bake.toml", "bake.lock", ".npmrc"}
+)
+
+
+class Outside:
+    """Finds what packages read outside their folders.
+
+    members: paths of all packages. sent: whether a build can get a path, which git may ignore.
+    """
+
+    def __init__(self, root: Path, members: Iterable[tuple[str, str]], sent: Callable[[str], bool]) -> None:
+        named = tuple(members)
+        self._root, self._sent = str(root), sent
+        self._members = frozenset(path for _, path in named if path)
+        self._above = frozenset(above for path in self._members for above in _parents(path)) | {""}
+        self._configs = TsConfigs(self._root, {name: normpath(f"{self._root}/{path}") for name, path in named})
+
+    def load(self, package: str) -> tuple[str, ...]:
+        """Return files and folders outside a package that its files name, relative to the root, sorted."""
+        if not package:
+            return ()  # all of the root's folder is its own, but for packages, which it needs as such
+        found: dict[str, None] = {}
+        queue = [package]
+        aliases = self._aliases(package)
+        while queue:
+            start = queue.pop()
+            for path in self._files(start):
+                for target in self._named(path, package, aliases):
+                    if self._counts(target, package) and not _is_below(target, found):
+                        found[target] = None
+                        queue.append(target)
+        return tuple(sorted(path for path in found if not _is_below(path, found.keys() - {path})))
+
+    def named_by(self, files: Iterable[str]) -> tuple[str, ...]:
+        """Return the files that files at the root name, and these in turn, with the first ones; sorted."""
+        found = dict.fromkeys(files)
+        queue = list(found)
+        while queue:
+            path = queue.pop()
+            for target in self._relative(path, ""):
+                if target not in found and (Path(self._root, target).is_file()) and self._sent(target):
+                    found[target] = None
+                    queue.append(target)
+        return tuple(sorted(found))
+
+    def _files(self, start: str) -> Iterator[str]:
+        """Yield what is at a path: itself, or every file and link below a folder but for other packages."""
+        place = Path(self._root, start)
+        if not place.is_dir() or place.is_symlink():
+            yield from (start,) if os.path.lexists(place) else ()
+            return
+        for one in _scan(place):
+            path = f"{start}/{one.name}".lstrip("/")
+            if one.is_dir(follow_symlinks=False):
+                if one.name not in _NO_SOURCES and path not in self._members and self._sent(path):
+                    yield from self._files(path)
+            else:
+                yield path
+
+    def _named(self, path: str, package: str, aliases: tuple[Callable[[str], Iterable[str]], ...]) -> Iterator[str]:
+        if Path(self._root, path).is_symlink():
+            yield from self._inside(os.path.realpath(join(self._root, path)))
+            return
+        yield from self._relative(path, package)
+        names = _texts(_QUOTED, self._read(path)) if aliases else ()
+        placed = (place for name in names for alias in aliases for place in alias(name))
+        yield from (found for place in placed for target in self._inside(place) for found in self._there(target))
+
+    def _relative(self, path: str, package: str) -> Iterator[str]:
+        """Yield what relative paths in a file lead to: from its folder as in modules, the package as in scripts."""
+        text = self._read(path)
+        named = {*_texts(_RELATIVE, text), *("/".join(_words(part)) for part in _SPLIT.findall(text))}
+        targets = {_joined(folder, name) for name in named for folder in (dirname(path), package)} - {""}
+        for target in targets:
+            if not (package and target.startswith(f"{package}/")):
+                yield from self._there(target)
+
+    def _there(self, target: str) -> Iterator[str]:
+        """Yield the path that a name means, which may lack its suffix."""
+        if not _is_below_any(target, _NO_SOURCES):
+            yield from next(((path,) for path in _candidates(target) if os.path.lexists(join(self._root, path))), ())
+
+    def _inside(self, absolute: str) -> Iterator[str]:
+        if absolute.startswith(f"{self._root}/"):
+            yield absolute[len(self._root) + 1 :]
+
+    def _counts(self, target: str, package: str) -> bool:
+        """Whether a path is outside the package, and neither all of another nor a folder of packages."""
+        if target in self._above or target in self._members:
+            return False
+        name = target.rpartition("/")[2]
+        outside = not target.startswith(f"{package}/") or self._owner(target) != package
+        real = os.path.realpath(join(self._root, target))
+        return outside and name not in _LOCKS and real.startswith(f"{self._root}/") and self._holds(target)
+
+    def _owner(self, path: str) -> str:
+        """The innermost package that a path is in, "" for the root."""
+        return next((above for above in _parents(path) if above in self._members), "")
+
+    def _holds(self, target: str) -> bool:
+        """Whether there is something of a clone at a path."""
+        return self._sent(target) and any(map(self._sent, self._files(target)))
+
+    def _aliases(self, package: str) -> tuple[Callable[[str], Iterable[str]], ...]:
+        """Tests of what a name in code may stand for, as absolute paths: those that lead out of the package."""
+        directory = normpath(f"{self._root}/{package}")
+        config = self._configs.load(directory)
+        base = config.base_url
+        based = (lambda name: (f"{base}/{name}",),) if base and not f"{base}/".startswith(f"{directory}/") else ()
+        return (*(_places_of(alias) for alias in config.aliases), *based)
+
+    def _read(self, path: str) -> bytes:
+        file = Path(self._root, path)
+        try:
+            return file.read_bytes() if file.is_file() and file.stat().st_size <= _MOST else b""
+        except OSError:
+            return b""
+
+
+def _places_of(aliases: Aliases) -> Callable[[str], Iterable[str]]:
+    return lambda name: (place for _, places in aliases.places(name) for place in places)
+
+
+def _scan(folder: Path) -> list["os.DirEntry[str]"]:
+    try:
+        return sorted(os.scandir(folder), key=lambda one: one.name)
+    except OSError:  # not readable, or a past state, of which only some files are looked at
+        return []
+
+
+def _texts(pattern: re.Pattern[bytes], text: bytes) -> frozenset[str]:
+    return frozenset(found.decode("utf-8", "replace") for found in pattern.findall(text))
+
+
+def _words(part: bytes) -> tuple[str, ...]:
+    return tuple(word.decode("utf-8", "replace") for word in re.findall(rb"""["']([^"']+)["']""", part))
+
+
+def _joined(folder: str, name: str) -> str:
+    """A relative path from a folder, "" when it leads to the root or out of it."""
+    path = normpath(join(folder, name))
+    return "" if path == "." or path.startswith("..") else path
+
+
+def _candidates(path: str) -> Iterator[str]:
+    """Yield what a path in code may stand for: itself, with another suffix, the index of a folder is in it."""
+    yield path
+    stem, dot, suffix = path.rpartition(".")
+    yield from (stem + written for written in _WRITTEN.get(f"{dot}{suffix}", ()))
+    yield from (path + suffix for suffix in _SUFFIXES)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := dirname(path):
+        yield path
+
+
+def _is_below(path: str, folders: Collection[str]) -> bool:
+    """Whether a path is one of some others, or in one."""
+    return path in folders or any(above in folders for above in _parents(path))
+
+
+def _is_below_any(path: str, names: Collection[str]) -> bool:
+    return not set(path.split("/")).isdisjoint(names)
