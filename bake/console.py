@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 Volume = Literal["quiet", "normal", "verbose"]
@@ -35,6 +36,26 @@ class Console:
     def complain(self, text: str) -> None:
         """Tell what is wrong, also to a user who asked for quiet."""
         print(text, file=sys.stderr, flush=True)
+
+    def group(self, title: str, text: str) -> None:
+        """Tell the user something long: folded away in GitHub Actions, else only to those who want to know all."""
+        if self.environment.get("GITHUB_ACTIONS") and text:
+            print(f"::group::{title}\n{text}\n::endgroup::", file=sys.stderr, flush=True)
+            return
+        self.say(title)
+        if text and self.volume == "verbose":
+            self.say("\n".join(f"    {line}" for line in text.splitlines()))
+
+    def summarise(self, text: str) -> None:
+        """Add to the step's summary, on GitHub. Source: docs.github.com, "Adding a job summary"."""
+        file = self.environment.get("GITHUB_STEP_SUMMARY")
+        if not file:
+            return
+        try:
+            with Path(file).open("a", encoding="utf-8") as summary:
+                summary.write(text)
+        except OSError as error:
+            self.warn(f"{file}: cannot be written ({error.strerror})")
 
     def warn(self, text: str) -> None:
         """Warn on stderr; in GitHub Actions as an annotation too."""

@@ -109,9 +109,12 @@ class Session:
 
     def plan(self, selection: Selection, naming: Naming = Naming(), *, cache_to: bool = False) -> "Plan":
         """The plan for what is asked for."""
+        return self.plan_for(self.request(selection, naming, cache_to=cache_to))
+
+    def plan_for(self, request: "Request") -> "Plan":
+        """The plan for a request, with the hash of what images are made of where tags ask for it."""
         from bake.plan import content_patterns, make_plan, names_commit, retagged
 
-        request = self.request(selection, naming, cache_to=cache_to)
         plan = make_plan(self.project, request)
         changes: dict[str, Any] = {}
         if names_commit(self.project, request) and self.is_dirty(plan):

@@ -1,11 +1,28 @@
-"""Results as a table, as JSON, as Markdown. Pure."""
+"""Results as a table, as JSON, as Markdown; and the one place that prints them."""
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 # Whose cells are not plain integers.
 _NUMERIC = frozenset(
     "base blobs bytes change files own packages ready seconds shared size stopped unpacked".split()  # noqa: SIM905
 )
+
+
+def show(form: str, value: object, text: str) -> None:
+    """Print a command's result on stdout: as JSON the value, else the text."""
+    print(to_json(value) if form == "json" else text)
+
+
+def to_json(value: object) -> str:
+    """A value as JSON; of a dataclass its fields."""
+    return json.dumps(value, indent=2, default=_fields)
+
+
+def _fields(value: Any) -> Mapping[str, object]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:

@@ -1,28 +1,21 @@
-"""The use case: a plan becomes images; what they are made of and what was built before."""
+"""The use case: a plan becomes images, in the engine or in a registry, and what is told of it."""
 
-from bake.build.account import Account, BuiltImage, built_images, load_account, ran_steps, warnings_of, write_account
-from bake.build.current import Standing, learn, load_standing
+from bake.build.account import Account, BuiltImage, load_account
+from bake.build.build import build, check_build
 from bake.build.findings import show_findings
-from bake.build.lines import StepLines, explained
-from bake.build.phases import joined, overgrown, run_phases, settle, write_plan
+from bake.build.lines import StepLines
+from bake.build.options import Options, Outcome
+from bake.build.phases import write_plan
 
 __all__ = [
     "Account",
     "BuiltImage",
-    "Standing",
+    "Options",
+    "Outcome",
     "StepLines",
-    "built_images",
-    "explained",
-    "joined",
-    "learn",
+    "build",
+    "check_build",
     "load_account",
-    "load_standing",
-    "overgrown",
-    "ran_steps",
-    "run_phases",
-    "settle",
     "show_findings",
-    "warnings_of",
-    "write_account",
     "write_plan",
 ]

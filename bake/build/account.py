@@ -2,18 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bake.engine import Progress, StageTime, Step, plain
+from bake.engine import Built, Progress, StageTime, Step, plain
 from bake.errors import UsageError
 from bake.files import read_file, write_file
+from bake.plan import Plan
 
 FILE_NAME = "account.json"
 """Its name below .bake/."""
 
-_FORMAT = 1
+_FORMAT = 2
 _ALL = "all"
 
 
@@ -21,17 +22,25 @@ _ALL = "all"
 class BuiltImage:
     """One image. bytes: as the engine counts them, after a push compressed; None when nobody knows.
 
-    steps, cached: its Dockerfile's steps and those of them that a cache had.
+    steps, cached: its Dockerfile's steps and those of them that a cache had. ran: those that ran.
     """
 
     image: str
     service: str
-    reference: str
+    platforms: tuple[str, ...]
+    references: tuple[str, ...]
     digest: str
     bytes: int | None
     seconds: float
     steps: int
     cached: int
+    ran: int = 0
+    stages: tuple[StageTime, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """The first of its names."""
+        return self.references[0]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +119,22 @@ def ran_steps(progress: Progress) -> tuple[Ran, ...]:
     )
 
 
-def built_images(rows: Sequence[Mapping[str, Any]], services: Mapping[str, str]) -> tuple[BuiltImage, ...]:
-    """The images of a build's result. services: target -> service."""
-    return tuple(
-        BuiltImage(
-            image=row["image"],
-            service=services.get(row["image"], row["image"]),
-            reference=row["references"][0],
-            digest=row["digest"],
-            bytes=row["bytes"],
-            seconds=row["seconds"],
-            steps=row["steps"],
-            cached=row["cached"],
-        )
-        for row in rows
+def built_image(plan: Plan, target: str, built: Built, *, references: Sequence[str], bytes_: int | None) -> BuiltImage:
+    """The image of a target, as it was built."""
+    progress = built.progress
+    steps = progress.of(target)
+    return BuiltImage(
+        image=target,
+        service=next((i.service for i in plan.images if i.target == target), target),
+        platforms=plan.platforms_of(target),
+        references=tuple(references),
+        digest=built.digest(target),
+        bytes=bytes_,
+        seconds=round(progress.seconds(target), 1),
+        steps=len(steps),
+        cached=sum(s.cached for s in steps),
+        ran=sum(target in s.targets for s in progress.ran()),
+        stages=tuple(dataclasses.replace(s, seconds=round(s.seconds, 2)) for s in progress.stages(target)),
     )
 
 
@@ -142,9 +153,14 @@ def parse_account(text: str) -> Account:
     table: dict[str, Any] = json.loads(text)
     if table.pop("format") != _FORMAT:
         raise ValueError(text[:40])
-    table["images"] = tuple(BuiltImage(**i) for i in table["images"])
+    table["images"] = tuple(_built_image(i) for i in table["images"])
     table["steps"] = tuple(Ran(**{**s, "intervals": tuple((a, b) for a, b in s["intervals"])}) for s in table["steps"])
     return Account(**{**table, "platforms": tuple(table["platforms"]), "warnings": tuple(table["warnings"])})
+
+
+def _built_image(table: dict[str, Any]) -> BuiltImage:
+    lists = {name: tuple(table[name]) for name in ("platforms", "references")}
+    return BuiltImage(**{**table, **lists, "stages": tuple(StageTime(**s) for s in table["stages"])})
 
 
 def write_account(folder: Path, account: Account) -> None:

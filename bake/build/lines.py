@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,6 @@ class StepLines:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.github = bool(console.environment.get("GITHUB_ACTIONS"))
 
     def show(self, step: Step) -> None:
         """Report a step that ended."""
@@ -55,13 +53,7 @@ class StepLines:
 
     def _line(self, step: Step, note: str) -> None:
         head = f"{step.stage}{f' ({step.platform})' if step.platform else ''}: {plain(step.what)} [{note}]"
-        log = "".join(step.log).rstrip()
-        if self.github and log:
-            print(f"::group::{head}\n{log}\n::endgroup::", file=sys.stderr, flush=True)
-        else:
-            self.console.say(head)
-            if log and self.console.volume == "verbose":
-                self.console.say("".join(f"    {line}\n" for line in log.splitlines()).rstrip("\n"))
+        self.console.group(head, "".join(step.log).rstrip())
 
 
 _PULSE = 30.0
@@ -94,13 +86,15 @@ def plain(instruction: str) -> str:
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def explained(project: Project, plan: Plan, step: Step) -> BuildError:
-    """The failed step in the words of the workspace: the package, its script, the compiler's lines."""
+def explained(project: Project, plan: Plan, step: Step) -> tuple[tuple[str, ...], BuildError]:
+    """The failed step in the words of the workspace: its lines that tell, and the package and its script."""
     lines = "".join(step.log).rstrip().splitlines()
     if said := [line.removeprefix(_CARVE) for line in lines if line.startswith(_CARVE)]:
         return _carved(said)
-    for line in telling(lines):
-        print(f"    {line}", file=sys.stderr)
+    return tuple(f"    {line}" for line in telling(lines)), _named(project, plan, step, lines)
+
+
+def _named(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> BuildError:
     stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
@@ -118,12 +112,10 @@ def explained(project: Project, plan: Plan, step: Step) -> BuildError:
     return BuildError(shown(stage.package), what, remedy(failed, lines))
 
 
-def _carved(said: Sequence[str]) -> BuildError:
+def _carved(said: Sequence[str]) -> tuple[tuple[str, ...], BuildError]:
     """What docker/carve found wrong, a line per mistake; the last one ends the run."""
-    for line in said[:-1]:
-        print(f"bake: error: {line}", file=sys.stderr)
     where, _, what = said[-1].partition(": ")
-    return BuildError(where, what)
+    return tuple(f"bake: error: {line}" for line in said[:-1]), BuildError(where, what)
 
 
 _MOST = 60

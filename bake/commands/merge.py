@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Check the set, join each image, move all tags or none."""
-    from bake.publish import Shard, join, plan_merge, tag_all
+    from bake.publish import Shard, Staged, join, plan_merge, tag_all
     from bake.registry import load_registry
 
     check_form(arguments.release)
@@ -53,7 +53,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     registry = load_registry(session.environment)
     digests = {j.image: join(registry, j) for j in joints}
     with keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
-        merged, _ = tag_all(registry, wanted, digests, release=release, wait=time.sleep)
+        merged = tag_all(registry, Staged(uploads=wanted, digests=digests), release=release, wait=time.sleep)
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)

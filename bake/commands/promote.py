@@ -39,7 +39,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if not release.images:
         raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
     with keeping_unfinished(manifest.parent / UNFINISHED, session.console.warn):
-        promoted, _ = promote(
+        promoted = promote(
             load_registry(session.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=time.sleep
         )
     file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")

@@ -33,22 +33,18 @@ from bake.registry import (
 )
 
 if TYPE_CHECKING:
-    from bake.engine import Built
     from bake.plan import Plan
 
 T = TypeVar("T")
 Wait = Callable[[float], None]
 """Sleeps for so many seconds."""
 
-NOTHING: Mapping[str, str] = {}
 _THREADS = 8
 _ROUNDS = 8
 """How often a push writes tags that another push keeps taking."""
 _PAUSE = 2.0
 """Seconds at most before a push takes tags back: longer than a round of writing and reading, and by chance, so that
 two pushes do not keep step."""
-_PUSHES = 3
-"""How often one push is started at most; BuildKit sends only the blobs that the registry lacks."""
 _STATUS = re.compile(r"unexpected status(?: from \w+ request to \S+)?(?: code)?:? (?:\[?\S+\]?: )?(\d{3})\b")
 _BROKEN = re.compile(
     r"\bEOF\b|connection reset|broken pipe|timeout|timed out|connection refused|server misbehaving|GOAWAY|"
@@ -87,18 +83,19 @@ class Upload:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Images in the registry that wait for their tags. digests: image -> its index or manifest."""
+
+    uploads: tuple[Upload, ...]
+    digests: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """A tag and the manifest that it is to have."""
 
     tag: Reference
     manifest: Manifest
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """Tags after they moved. previous: by `host/repository:tag`, "" where there was none."""
-
-    previous: Mapping[str, str]
 
 
 class HalfMovedError(RegistryError):
@@ -155,35 +152,23 @@ def push_settings(wanted: Iterable[Upload], *, staging: str, containerd: bool = 
     return tuple(sets)
 
 
-def publish(
-    registry: Registry,
-    wanted: Sequence[Upload],
-    build: Callable[[], "Built"],
-    *,
-    release: Release,
-    staging: str,
-    wait: Wait,
-    warn: Callable[[str], None],
-    there: Mapping[str, str] = NOTHING,
-) -> tuple["Built", Release, Moved]:
-    """Push all, then move all tags. Gives what was built, the manifest and what the tags were.
+@contextlib.contextmanager
+def prepared(
+    registry: Registry, wanted: Sequence[Upload], staging: str, *, warn: Callable[[str], None]
+) -> Iterator[None]:
+    """A registry that takes the push, and that has no staging tags any more when it is over.
 
-    build: runs bake with `push_settings`. release: what is known of the push already. staging: see push_settings.
-    there: image -> digest of those that are in the registry already; they get their tags like the others.
-    Raises RegistryError when nothing moved (or all was put back), HalfMovedError when not, BuildError.
+    staging: see push_settings. Raises RegistryError before anything is built where the registry does not take it.
     """
     _each(wanted, lambda u: registry.check_push(u.at("latest")))
     try:
-        built = push(build, wanted, probe=lambda u: _probe(registry, u.at(staging or "bake-probe")), wait=wait)
-        digests = {u.image: there.get(u.image) or built.digest(u.image) for u in wanted}
-        pushed, moved = tag_all(registry, wanted, digests, release=release, wait=wait)
+        yield
     finally:
         for tag in clean(registry, wanted, staging) if staging else ():
             warn(f"{tag}: the registry does not let it be deleted; nothing needs it any more")
-    return built, pushed, moved
 
 
-def _probe(registry: Registry, tag: Reference) -> None:
+def probe_push(registry: Registry, tag: Reference) -> None:
     """Push the smallest blob and manifest that there are; raises what the registry says to that."""
     registry.put_blob(tag, b"{}")
     try:
@@ -193,18 +178,21 @@ def _probe(registry: Registry, tag: Reference) -> None:
             raise
 
 
-def tag_all(
-    registry: Registry, wanted: Sequence[Upload], digests: Mapping[str, str], *, release: Release, wait: Wait
-) -> tuple[Release, Moved]:
-    """Move every tag to its image once all images are found in the registry. Raises as `publish` does."""
-    images, manifests = find(registry, wanted, digests)
+def tag_all(registry: Registry, staged: Staged, *, release: Release, wait: Wait) -> Release:
+    """Move every tag to its image once all images are found in the registry.
+
+    release: what is known of the push already. Gives its manifest. Raises RegistryError when nothing moved (or all was
+    put back), HalfMovedError when not.
+    """
+    wanted = staged.uploads
+    images, manifests = find(registry, wanted, staged.digests)
     moves = [Move(tag=u.at(t), manifest=manifests[u.image]) for u in wanted for t in u.tags]
     try:
-        moved = move_tags(registry, moves, wait=wait)
+        previous = move_tags(registry, moves, wait=wait)
     except HalfMovedError as error:
         error.release = dataclasses.replace(release, images=_unfinished(images, error.left))
         raise
-    return dataclasses.replace(release, images=tagged(images, wanted, moved)), moved
+    return dataclasses.replace(release, images=_tagged(images, wanted, previous))
 
 
 @contextlib.contextmanager
@@ -228,10 +216,11 @@ def _unfinished(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) 
     )
 
 
-def promote(registry: Registry, release: Release, tags: Sequence[str], *, wait: Wait) -> tuple[Release, Moved]:
-    """Give more tags to the images of a push. Gives the promotion's own manifest. Raises as `publish` does."""
-    wanted = [Upload(image=i.image, repository=i.repository, tags=tuple(tags)) for i in release.images]
-    return tag_all(registry, wanted, {i.image: i.digest for i in release.images}, release=release, wait=wait)
+def promote(registry: Registry, release: Release, tags: Sequence[str], *, wait: Wait) -> Release:
+    """Give more tags to the images of a push. Gives the promotion's own manifest. Raises as `tag_all` does."""
+    wanted = tuple(Upload(image=i.image, repository=i.repository, tags=tuple(tags)) for i in release.images)
+    staged = Staged(uploads=wanted, digests={i.image: i.digest for i in release.images})
+    return tag_all(registry, staged, release=release, wait=wait)
 
 
 def rollback(
@@ -269,27 +258,19 @@ def _manifest(registry: Registry, tag: Reference, digest: str) -> Manifest:
     return registry.manifest(dataclasses.replace(tag, tag="", digest=digest))
 
 
-def push(build: Callable[[], T], wanted: Sequence[Upload], *, probe: Callable[[Upload], None], wait: Wait) -> T:
-    """Build and push; again when the registry or the way to it failed for a moment. Raises the failure in clear.
+def push_pause(error: BuildError, wanted: Sequence[Upload], *, probe: Callable[[Upload], None]) -> float:
+    """Seconds before a failed push is tried again. Raises the failure in clear where that is no use.
 
     probe: pushes something tiny to the repository of the image that failed, and raises what the registry says.
     BuildKit repeats requests by itself, and shows of a refusal neither status nor code: only the registry can tell.
     """
-    for attempt in range(1, _PUSHES):
-        try:
-            return build()
-        except BuildError as error:
-            if not _is_push(error.what):
-                raise
-            failure = push_failure(error, wanted)
-            if isinstance(failure, _PERMANENT):
-                raise failure from None
-            probe(_failed(error.what, wanted))
-        wait(2.0 ** (attempt - 1))
-    try:
-        return build()
-    except BuildError as error:
-        raise push_failure(error, wanted) from None
+    if not _is_push(error.what):
+        raise error
+    failure = push_failure(error, wanted)
+    if isinstance(failure, _PERMANENT):
+        raise failure from None
+    probe(_failed(error.what, wanted))
+    return 1.0
 
 
 def _is_push(message: str) -> bool:
@@ -393,21 +374,25 @@ def _blobs(manifest: Manifest) -> list[Mapping[str, Any]]:
     return list({b["digest"]: b for b in listed}.values())
 
 
-def tagged(images: Iterable[ReleasedImage], wanted: Iterable[Upload], moved: Moved) -> tuple[ReleasedImage, ...]:
+def _tagged(
+    images: Iterable[ReleasedImage], wanted: Iterable[Upload], previous: Mapping[str, str]
+) -> tuple[ReleasedImage, ...]:
     """The images with the tags that stand on them now."""
     tags = {u.image: u.tags for u in wanted}
     return tuple(
         dataclasses.replace(
             image,
             tags=tags[image.image],
-            previous={t: moved.previous[f"{image.repository}:{t}"] for t in tags[image.image]},
+            previous={t: previous[f"{image.repository}:{t}"] for t in tags[image.image]},
         )
         for image in images
     )
 
 
-def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Moved:
-    """Move all tags, or none. Raises RegistryError when they are where they were, HalfMovedError when they are not."""
+def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Mapping[str, str]:
+    """Move all tags, or none. Gives what they were by `host/repository:tag`, "" where there was none.
+
+    Raises RegistryError when they are where they were, HalfMovedError when they are not."""
     before = _each(moves, lambda m: current(registry, m.tag))
     old = dict(zip((m.tag for m in moves), before, strict=True))
     try:
@@ -416,8 +401,7 @@ def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Moved
         if left := _put_back(registry, moves, old):
             raise HalfMovedError(error, {t: m.digest if (m := old[t]) else "" for t in left}) from error
         raise
-    previous = {str(tag): manifest.digest if manifest else "" for tag, manifest in old.items()}
-    return Moved(previous=previous)
+    return {str(tag): manifest.digest if manifest else "" for tag, manifest in old.items()}
 
 
 def current(registry: Registry, tag: Reference) -> Manifest | None:

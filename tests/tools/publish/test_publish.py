@@ -3,15 +3,29 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Thread
 
 import pytest
 
+from bake.build.run import persist
 from bake.engine import Built, Progress
 from bake.errors import BakeError, BuildError, RegistryError
-from bake.publish import HalfMovedError, Release, Upload, promote, rollback
-from bake.publish.push import Moved, clean, publish, push, push_settings, staging_tag
+from bake.publish import (
+    HalfMovedError,
+    Release,
+    Staged,
+    Upload,
+    prepared,
+    promote,
+    push_failure,
+    push_pause,
+    push_settings,
+    rollback,
+    staging_tag,
+    tag_all,
+)
+from bake.publish.push import clean
 from bake.registry import DeniedError, NotFoundError, QuotaError, UnauthorizedError
 from bake.registry.oci import RateLimitError
 from tests.memory_registry import MemoryRegistry, memory_registry
@@ -57,17 +71,25 @@ def published(
     build: Callable[[], Built] | None = None,
     staging: str = "",
     wait: Callable[[float], None] = lambda _: None,
-) -> tuple[Release, Moved]:
-    _, release, moved = publish(
-        registry.client(),
-        wanted(registry, *tags),
-        build or (lambda: built(digests)),
-        release=Release(project="acme"),
-        staging=staging,
-        wait=wait,
-        warn=pytest.fail,
-    )
-    return release, moved
+) -> Release:
+    client, pushed = registry.client(), wanted(registry, *tags)
+    with prepared(client, pushed, staging, warn=pytest.fail):
+        made = build() if build else built(digests)
+        staged = Staged(uploads=pushed, digests={u.image: made.digest(u.image) for u in pushed})
+        return tag_all(client, staged, release=Release(project="acme"), wait=wait)
+
+
+def push(
+    build: Callable[[], str],
+    pushed: Sequence[Upload],
+    *,
+    probe: Callable[[Upload], None],
+    wait: Callable[[float], None],
+) -> str:
+    try:
+        return persist(build, lambda error: push_pause(error, pushed, probe=probe), wait=wait)
+    except BuildError as error:
+        raise push_failure(error, pushed) from None
 
 
 def failing(method: str, path: str, answer: Answer, *, times: int = 1000) -> Callable[[Asked], Answer | None]:
@@ -90,7 +112,7 @@ def test_every_tag_moves_and_the_manifest_of_the_push_says_what_is_where(registr
     before, now = stored(registry, "a" * 40, OLD), stored(registry, "b" * 40, NEW)
     tagged(registry, before, "main")
 
-    release, _ = published(registry, now)
+    release = published(registry, now)
 
     assert standing(registry, "main") == standing(registry, "v1") == now
     api = release.image("api")
@@ -100,7 +122,7 @@ def test_every_tag_moves_and_the_manifest_of_the_push_says_what_is_where(registr
 
 
 def test_sizes_are_compressed_bytes_and_count_a_shared_blob_once(registry: MemoryRegistry) -> None:
-    release, _ = published(registry, stored(registry, "a" * 40, OLD))
+    release = published(registry, stored(registry, "a" * 40, OLD))
 
     api = release.image("api")
     assert api is not None
@@ -241,7 +263,7 @@ def test_a_push_that_meets_another_one_lets_it_end_and_then_has_every_tag(regist
             registry.tags["acme/api", "main"] = second["api"]
 
     registry.before = first_tag
-    release, _ = published(registry, first, wait=other_ends)
+    release = published(registry, first, wait=other_ends)
 
     assert standing(registry, "main") == standing(registry, "v1") == first
     assert [i.tags for i in release.images] == [("main", "v1")] * 3
@@ -467,9 +489,9 @@ def test_a_build_that_fails_is_neither_repeated_nor_renamed() -> None:
 def test_a_promotion_moves_a_tag_on_every_image_and_can_be_undone(registry: MemoryRegistry) -> None:
     before, now = stored(registry, "a" * 40, OLD), stored(registry, "b" * 40, NEW)
     tagged(registry, before, "stable")
-    release, _ = published(registry, now)
+    release = published(registry, now)
 
-    promoted, _ = promote(registry.client(), release, ["stable"], wait=lambda _: None)
+    promoted = promote(registry.client(), release, ["stable"], wait=lambda _: None)
     assert standing(registry, "stable") == now
 
     moves, gone, kept = rollback(registry.client(), promoted, wait=lambda _: None)
@@ -480,7 +502,7 @@ def test_a_promotion_moves_a_tag_on_every_image_and_can_be_undone(registry: Memo
 
 def test_a_promotion_of_an_image_that_is_gone_moves_nothing(registry: MemoryRegistry) -> None:
     now = stored(registry, "b" * 40, NEW)
-    release, _ = published(registry, now)
+    release = published(registry, now)
     web = release.images[1].platforms[0].digest
     del registry.manifests["acme/web", web]
 
@@ -490,7 +512,7 @@ def test_a_promotion_of_an_image_that_is_gone_moves_nothing(registry: MemoryRegi
 
 
 def test_a_rollback_takes_away_the_tags_that_the_push_made(registry: MemoryRegistry) -> None:
-    release, _ = published(registry, stored(registry, "b" * 40, NEW))
+    release = published(registry, stored(registry, "b" * 40, NEW))
 
     _, gone, _ = rollback(registry.client(), release, tags=["v1"], wait=lambda _: None)
 
@@ -502,7 +524,7 @@ def test_a_rollback_takes_away_the_tags_that_the_push_made(registry: MemoryRegis
 def test_a_rollback_refuses_when_a_tag_has_moved_on(registry: MemoryRegistry) -> None:
     before, now, later = (stored(registry, c * 40, OLD) for c in "abc")
     tagged(registry, before, "main", "v1")
-    release, _ = published(registry, now)
+    release = published(registry, now)
     registry.tags["acme/web", "main"] = later["web"]
 
     message = (
@@ -520,7 +542,7 @@ def test_a_rollback_refuses_when_a_tag_has_moved_on(registry: MemoryRegistry) ->
 def test_a_rollback_to_an_image_that_is_gone_moves_nothing(registry: MemoryRegistry) -> None:
     before, now = stored(registry, "a" * 40, OLD), stored(registry, "b" * 40, NEW)
     tagged(registry, before, "main", "v1")
-    release, _ = published(registry, now)
+    release = published(registry, now)
     del registry.manifests["acme/web", before["web"]]
 
     with pytest.raises(NotFoundError):
@@ -529,7 +551,7 @@ def test_a_rollback_to_an_image_that_is_gone_moves_nothing(registry: MemoryRegis
 
 
 def test_a_second_rollback_has_nothing_to_do(registry: MemoryRegistry) -> None:
-    release, _ = published(registry, stored(registry, "b" * 40, NEW))
+    release = published(registry, stored(registry, "b" * 40, NEW))
     rollback(registry.client(), release, wait=lambda _: None)
 
     assert rollback(registry.client(), release, wait=lambda _: None) == ((), (), ())

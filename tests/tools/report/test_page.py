@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bake import cli
-from bake.build import write_account
+from bake.build.account import write_account
 from bake.errors import EngineError
 from bake.images import Block, Size, Stored, layer_map, measure, measure_fleet
 from bake.images.blobs import Contents
@@ -166,7 +166,7 @@ def test_a_page_loads_nothing_and_runs_nothing() -> None:
 
 def test_everything_on_a_page_is_escaped() -> None:
     block = Block(kind="dependencies", name=EVIL, images=(EVIL,), size=Size(), holders={EVIL: 1})
-    evil = built(EVIL, service=EVIL, reference=EVIL, digest=EVIL)
+    evil = built(EVIL, service=EVIL, references=(EVIL,), digest=EVIL)
     account = dataclasses.replace(
         ACCOUNT,
         project=EVIL,

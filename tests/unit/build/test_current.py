@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import Standing, learn, load_standing
-from bake.build.current import Made, Memory, image_keys, load_memory, remember, write_memory
+from bake.build.current import (
+    Made,
+    Memory,
+    Standing,
+    image_keys,
+    learn,
+    load_memory,
+    load_standing,
+    remember,
+    write_memory,
+)
 from bake.engine import Built, Kept, Progress
 from bake.inputs.content import load_inputs
 from bake.plan import Plan, Project, Request, load_project, make_plan

@@ -1,16 +1,13 @@
 """Failed steps in the words of the workspace."""
 
-from pathlib import Path
-
 import pytest
 
-from bake.build import explained
-from bake.commands.build import _tried
+from bake.build.lines import explained
+from bake.build.run import pause_of, persist
 from bake.console import Console
 from bake.engine import Built, Progress, Step
 from bake.errors import BuildError
 from bake.plan import Plan, Project
-from bake.session import Session
 
 INSTALL = (
     "RUN --mount=type=cache,id=bake-npm,target=/root/.npm     "
@@ -41,28 +38,26 @@ INSTALL = (
     ],
 )
 def test_a_failed_install_is_named_by_its_command_with_what_to_do(
-    example_project: Project, example_plan: Plan, capsys: pytest.CaptureFixture[str], said: str, advice: str
+    example_project: Project, example_plan: Plan, said: str, advice: str
 ) -> None:
     step = Step(digest="", name="", stage="dependencies", what=INSTALL, error="exit code: 1", log=[f"{said}\n"])
-    error = explained(example_project, example_plan, step)
-    assert capsys.readouterr().err == f"    {said}\n"
+    lines, error = explained(example_project, example_plan, step)
+    assert lines == (f"    {said}",)
     assert str(error) == f"dependencies: `npm ci --omit=dev --cpu=$cpu` failed with exit code 1; {advice}"
 
 
-def test_each_mistake_that_carving_finds_is_an_error_of_its_own(
-    example_project: Project, example_plan: Plan, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_mistake_that_carving_finds_is_an_error_of_its_own(example_project: Project, example_plan: Plan) -> None:
     log = ["carve: services/api: one; correct it\ncarve: serv", "ices/api: two; correct it\n"]
     step = Step(digest="", name="", stage="out-services-api", what="RUN node", error="exit code: 1", log=log)
-    error = explained(example_project, example_plan, step)
-    assert capsys.readouterr().err == "bake: error: services/api: one; correct it\n"
+    lines, error = explained(example_project, example_plan, step)
+    assert lines == ("bake: error: services/api: one; correct it",)
     assert str(error) == "services/api: two; correct it"
 
 
 def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    session, built = Session(console=Console(environment={}), directory=Path()), Built(metadata={}, progress=Progress())
+    console, built = Console(environment={}), Built(metadata={}, progress=Progress())
     lost = BuildError("docker buildx bake", "failed to prepare: parent snapshot sha256:ab does not exist: not found")
     answers: list[BuildError | Built] = [lost, lost, built]
 
@@ -72,11 +67,14 @@ def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not
             raise answer
         return answer
 
-    assert _tried(session, run) is built
+    def tried() -> Built:
+        return persist(run, lambda error: pause_of(error, console, None), wait=lambda _: None)
+
+    assert tried() is built
     said = "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again\n"
     assert capsys.readouterr().err == said * 2
     for failures in ([lost, lost, lost], [BuildError("x", "exit code: 1")]):
         answers[:] = failures
         with pytest.raises(BuildError):
-            _tried(session, run)
+            tried()
         assert answers == []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bake.build import overgrown, settle
+from bake.build.phases import overgrown, settle
 from bake.engine import Capabilities
 from bake.plan import Cache
 from bake.registry.oci import MANIFEST_TYPES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.commands.build import adapted
+from bake.build.build import limit_to_native
 from bake.config import Builder, parse_config
 from bake.console import Console
 from bake.engine import Capabilities, check, create_commands, differences, unbuildable
@@ -234,7 +234,7 @@ def example(tmp_path: Path) -> Session:
 def test_where_the_engine_keeps_one_platform_per_image_its_own_is_built_and_said(
     example: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = adapted(example, example.plan(Selection(targets=("metastore",))), capabilities(containerd=False))
+    plan = limit_to_native(example, example.plan(Selection(targets=("metastore",))), capabilities(containerd=False))
 
     assert (plan.platforms, plan.targets) == (("linux/amd64",), ("metastore",))
     assert capsys.readouterr().err == (
@@ -247,4 +247,4 @@ def test_where_the_engine_keeps_one_platform_per_image_its_own_is_built_and_said
 @pytest.mark.parametrize("platforms", [(), ("linux/amd64", "linux/arm64")])
 def test_platforms_that_were_asked_for_or_can_be_kept_stay(example: Session, platforms: tuple[str, ...]) -> None:
     plan = example.plan(Selection(targets=("metastore",), platforms=platforms))
-    assert adapted(example, plan, capabilities(containerd=not platforms)) is plan
+    assert limit_to_native(example, plan, capabilities(containerd=not platforms)) is plan

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import Account, BuiltImage, load_account, ran_steps, show_findings, warnings_of, write_account
-from bake.build.account import Ran, parse_account, render_account
+from bake.build import Account, BuiltImage, load_account, show_findings
+from bake.build.account import Ran, parse_account, ran_steps, render_account, warnings_of, write_account
 from bake.build.lines import telling
 from bake.commands import build, command_parser
 from bake.console import Console
@@ -25,7 +25,8 @@ def built(image: str, **changes: object) -> BuiltImage:
     one = BuiltImage(
         image=image,
         service=image,
-        reference=f"shop-{image}:main",
+        platforms=("linux/amd64",),
+        references=(f"shop-{image}:main",),
         digest=f"sha256:{'ab' * 32}",
         bytes=12_300_000,
         seconds=4.25,
@@ -232,8 +233,7 @@ def test_a_build_that_stops_adds_its_reason_to_the_summary_of_the_step(tmp_path:
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    session = Session(console=Console(environment={"GITHUB_STEP_SUMMARY": str(tmp_path)}), directory=tmp_path)
-    build._summarise(session, "text")
+    Console(environment={"GITHUB_STEP_SUMMARY": str(tmp_path)}).summarise("text")
     assert capsys.readouterr().err == f"bake: warning: {tmp_path}: cannot be written (Is a directory)\n"
 
 

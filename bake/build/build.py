@@ -1,0 +1,194 @@
+"""A plan becomes images: built into the local engine, or pushed with all tags moving together.
+
+What only tells of a build (the record for `bake why`, warnings, the account) comes when everything else is done.
+"""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from bake.build.account import Account, BuiltImage, built_image, ran_steps, warnings_of
+from bake.build.after import keep_account, load_last_release, load_start, tell_growth, write_record_of
+from bake.build.current import Standing, learn, load_standing
+from bake.build.findings import show_findings
+from bake.build.options import Options, Outcome
+from bake.build.phases import joined, settle, write_plan
+from bake.build.push import push_plan
+from bake.build.run import run_plan
+from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preload, probe
+from bake.engine import check as check_engine
+from bake.errors import CheckError, EngineError, UsageError
+from bake.plan import Plan, check, errors
+from bake.publish import Release
+from bake.registry import Registry, load_registry
+from bake.session import Session
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What was built. plan: as it was built. images: all that were asked for."""
+
+    plan: Plan
+    built: Built
+    images: tuple[BuiltImage, ...]
+    release: Release | None = None
+
+
+def build(session: Session, plan: Plan, options: Options) -> Outcome:
+    """Build the plan's targets unless they are up to date, and push them where the plan says so.
+
+    The engine is asked what it can do while the files are made ready. Raises BakeError.
+    """
+    started = time.monotonic()
+    options = dataclasses.replace(options, builder=options.builder or session.builder)
+    with ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(probe, options.builder)
+        check_build(session, plan, options)
+        files = write_plan(session.project, plan)
+        session.project.require_secrets()
+        standing = _standing(session, plan, options, files)
+        if not standing.changed and not standing.gone:
+            images = _all_images(standing, {})
+            return Outcome(account=_account(session, plan, images, Progress(), time.monotonic() - started))
+        preload()  # takes a while, as the engine's answer does
+        capabilities = probing.result()
+    return _build(session, standing, options, capabilities, started)
+
+
+def check_build(session: Session, plan: Plan, options: Options) -> None:
+    """Raise UsageError for what makes no sense and CheckError for what cannot go well; say what is odd."""
+    image = plan.request.image
+    if plan.request.push and not (plan.registry or "/" in (image or "")):
+        raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
+    if options.skip_existing and not plan.request.push:
+        raise UsageError("--skip-existing", "is about pushing", "add --push")
+    if not options.tag and not plan.request.push:
+        raise UsageError("--no-tags", "is about pushing", "add --push")
+    if image and len(plan.targets) != 1:
+        raise UsageError("--image", f"names one image, and {len(plan.targets)} are asked for", "name one target")
+    services = {i.service for i in plan.selected()}
+    findings = [f for f in check(session.project, plan) if not f.services or services.intersection(f.services)]
+    if findings:
+        show_findings(session.console, findings)
+    if wrong := errors(findings):
+        what = "1 error stops the build" if len(wrong) == 1 else f"{len(wrong)} errors stop the build"
+        raise CheckError("check", what, "see above")
+
+
+def _standing(session: Session, plan: Plan, options: Options, files: Mapping[str, str]) -> Standing:
+    """The images that are up to date; none when the user wants more of the build than images in the engine."""
+    if plan.request.push or options.overrides:
+        return Standing(plan=plan)
+    more = (not options.cache, options.pull, options.force, plan.cache.exports)
+    return load_standing(session.project, plan, files, session.environment, force=any(more))
+
+
+def _build(
+    session: Session, standing: Standing, options: Options, capabilities: Capabilities, started: float
+) -> Outcome:
+    """Build what is not up to date, then tell of it. started: by the monotonic clock."""
+    registry = load_registry(session.environment)
+    plan = dataclasses.replace(standing.plan, targets=standing.changed or standing.gone)
+    plan = limit_to_native(session, plan, capabilities)
+    plan = _cached(session, plan, capabilities, registry)
+    check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=plan.install.scripts)
+    before, start = load_last_release(session), load_start(session, plan)
+    if plan.request.push:
+        made = _push(session, plan, options, capabilities, registry)
+    else:
+        made = _load(session, plan, standing, options, capabilities)
+    write_record_of(session.project, made.plan, start, made.built)
+    tell_growth(session, plan, options.builder, registry)
+    progress = made.built.progress
+    account = _account(session, made.plan, made.images, progress, time.monotonic() - started)
+    keep_account(session.project, account)
+    return Outcome(account=account, progress=progress, release=made.release, before=before)
+
+
+def limit_to_native(session: Session, plan: Plan, capabilities: Capabilities) -> Plan:
+    """The plan for the engine's own platform alone, where the engine can keep no more and nobody asked for more."""
+    why = capabilities.features["load several platforms"]
+    native = capabilities.native
+    asked = plan.request.push or plan.request.platforms
+    if not why or not capabilities.server or asked or len(plan.platforms) < 2 or native not in plan.platforms:
+        return plan
+    session.console.warn(f"{why}: building {native} only; see `bake builder status`")
+    plan = session.plan_for(dataclasses.replace(plan.request, targets=plan.targets, platforms=(native,)))
+    write_plan(session.project, plan)
+    return plan
+
+
+def _cached(session: Session, plan: Plan, capabilities: Capabilities, registry: Registry) -> Plan:
+    """The plan with the cache that there is and can be written."""
+    if plan.cache.note:
+        session.console.say(plan.cache.note)
+    cache = settle(plan.cache, capabilities, registry, session.console.warn, platforms=plan.platforms)
+    if cache == plan.cache:
+        return plan
+    plan = dataclasses.replace(plan, cache=cache)
+    write_plan(session.project, plan)
+    return plan
+
+
+def _push(session: Session, plan: Plan, options: Options, capabilities: Capabilities, registry: Registry) -> _Made:
+    pushed = push_plan(session, plan, options, capabilities, registry)
+    plan = dataclasses.replace(plan, targets=pushed.targets)
+    images = tuple(
+        dataclasses.replace(
+            built_image(plan, i.image, pushed.built, references=pushed.references[i.image], bytes_=i.bytes),
+            digest=i.digest,
+        )
+        for i in pushed.release.images
+    )
+    return _Made(plan=plan, built=pushed.built, images=images, release=pushed.release)
+
+
+def _load(session: Session, plan: Plan, standing: Standing, options: Options, capabilities: Capabilities) -> _Made:
+    """Build into the local engine, and then what turns out to be gone from there."""
+    standing.begin_asking()
+    built = run_plan(session, plan, options, capabilities)
+    if gone := tuple(t for t in standing.gone if t not in plan.targets):
+        late = run_plan(session, dataclasses.replace(plan, targets=gone), options, capabilities)
+        plan, built = dataclasses.replace(plan, targets=(*plan.targets, *gone)), joined([built, late])
+    return _Made(plan=plan, built=built, images=_all_images(standing, _loaded(session, standing, plan, built)))
+
+
+def _loaded(session: Session, standing: Standing, plan: Plan, built: Built) -> Mapping[str, BuiltImage]:
+    """Target -> what was built. The engine's word on it is kept for the next time."""
+    names = {t: plan.references_of(t) for t in standing.plan.targets if t in built.metadata}
+    kept: Mapping[str, Kept] = {}
+    with suppress(EngineError):
+        kept = kept_images([name for each in names.values() for name in each])
+    with suppress(OSError):
+        learn(session.project, standing, plan.platforms, built, kept)
+    sizes = {t: kept[each[0]].bytes for t, each in names.items() if each[0] in kept}
+    return {t: built_image(plan, t, built, references=each, bytes_=sizes.get(t)) for t, each in names.items()}
+
+
+def _all_images(standing: Standing, built: Mapping[str, BuiltImage]) -> tuple[BuiltImage, ...]:
+    """The images that were asked for: what was built, and what was up to date."""
+    return tuple(built.get(t) or _current_image(standing, t) for t in standing.plan.targets)
+
+
+def _current_image(standing: Standing, target: str) -> BuiltImage:
+    made, plan = standing.made[target], standing.plan
+    nothing = Built(metadata={}, progress=Progress())
+    bytes_ = standing.current[target].bytes
+    image = built_image(plan, target, nothing, references=plan.references_of(target), bytes_=bytes_)
+    return dataclasses.replace(image, platforms=made.platforms, digest=made.digest)
+
+
+def _account(session: Session, plan: Plan, images: Sequence[BuiltImage], progress: Progress, seconds: float) -> Account:
+    return Account(
+        project=plan.project,
+        platforms=plan.platforms,
+        seconds=round(seconds, 1),
+        images=tuple(images),
+        revision=session.head.revision,
+        branch=session.head.branch,
+        pushed=plan.request.push,
+        steps=ran_steps(progress),
+        warnings=warnings_of(session.console.noted, progress),
+    )

@@ -1,0 +1,42 @@
+"""What a build is told and what it gives."""
+
+import dataclasses
+from pathlib import Path
+
+from bake.build.account import Account, BuiltImage
+from bake.engine import Progress
+from bake.publish import Release
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to build.
+
+    builder: None for bake.toml's, else buildx's current one. force: ask BuildKit also for images that are up to date.
+    overrides: `target.key=value`, as `--set` of buildx bake. Of a push: skip_existing: do not build images whose
+    {content} tag is there; tag: whether tags move; release: a file for its manifest, besides the one in .bake/.
+    """
+
+    builder: str | None = None
+    cache: bool = True
+    pull: bool = False
+    force: bool = False
+    overrides: tuple[str, ...] = ()
+    skip_existing: bool = False
+    tag: bool = True
+    release: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a build gave. progress: its steps. release: of a push. before: the push from here before that one."""
+
+    account: Account
+    progress: Progress = dataclasses.field(default_factory=Progress)
+    release: Release | None = None
+    before: Release | None = None
+
+    @property
+    def images(self) -> tuple[BuiltImage, ...]:
+        """The images that were asked for."""
+        return self.account.images
