@@ -12,14 +12,14 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
+from posixpath import isfile, relpath
 from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import parse_yaml
 from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lockfile, pnpm, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
-from bake.workspace.tsconfig import parse_jsonc
+from bake.workspace.tsconfig import TsConfigs
 
 LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
 """npm's lockfiles; npm prefers the shrinkwrap where both lie."""
@@ -421,7 +421,8 @@ _TSCONFIGS = ("tsconfig.json", "tsconfig.build.json")
 
 def _load_references(root: Path, packages: tuple[Package, ...]) -> Mapping[str, tuple[str, ...]]:
     known = frozenset(package.path for package in packages if package.path)
-    found = {p.path: set(_load_named(root, p.path, _compiled(p), known)) - {p.path} for p in packages}
+    configs = TsConfigs(str(root), {p.name: str(root / p.path) for p in packages}, strict=True)
+    found = {p.path: set(_load_named(configs, root, p, known)) - {p.path} for p in packages}
     return {path: tuple(sorted(named)) for path, named in found.items() if named}
 
 
@@ -435,55 +436,28 @@ def _compiled(package: Package) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named)) or _TSCONFIGS
 
 
-def _load_named(root: Path, package: str, names: Iterable[str], members: frozenset[str]) -> Iterator[str]:
-    """Yield the package paths that these tsconfig files of one package name.
+def _load_named(configs: TsConfigs, root: Path, package: Package, members: frozenset[str]) -> Iterator[str]:
+    """Yield the package paths that the tsconfig files of one package name.
 
     TypeScript does not inherit `references`. `paths` count where a file of the package itself states them: a
     base file that the whole workspace shares maps every package for everyone and says nothing about needs. The
-    root's own files are such ones.
+    root's own files are such ones. A configuration that is extended by its package's name is a dependency like others:
+    whose manifest does not name it needs no output of it.
     """
-    queue = [PurePosixPath(package, name).as_posix() for name in names]
+    queue = [str(root / package.path / name) for name in _compiled(package)]
     seen: set[str] = set()
     while queue:
         file = queue.pop()
-        if file in seen or not (root / file).is_file():
+        if file in seen or not isfile(file):
             continue
         seen.add(file)
-        config = _load_tsconfig(root, file)
-        folder = PurePosixPath(file).parent.as_posix()
-        for target in _targets(config, folder) if package else _referred(config, folder):
-            member = _member_of(target, members) or ""  # what no member holds is the root's
-            if member == package:
-                queue.append(target if target.endswith(".json") else f"{target}/tsconfig.json")
+        shared = (*configs.bases(file, relative=True), *configs.own_paths(file)) if package.path else ()
+        for target in (*configs.references(file), *shared):
+            member = _member_of(relpath(target, root), members) or ""  # what no member holds is the root's
+            if member == package.path:
+                queue.append(target)
             elif member:
                 yield member
-
-
-def _load_tsconfig(root: Path, file: str) -> Mapping[str, Any]:
-    try:
-        value = parse_jsonc((root / file).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WorkspaceError(file, f"not JSON with comments: {error}", "correct the file") from None
-    return value if isinstance(value, dict) else {}
-
-
-def _targets(config: Mapping[str, Any], folder: str) -> Iterator[str]:
-    """Yield the workspace paths that a tsconfig file in `folder` refers to."""
-    yield from _referred(config, folder)
-    extends = config.get("extends") or ()
-    for base in (extends,) if isinstance(extends, str) else extends:
-        if base.startswith("."):
-            yield normpath(f"{folder}/{base}" if base.endswith(".json") else f"{folder}/{base}.json")
-    options = config.get("compilerOptions") or {}
-    base_url = normpath(f"{folder}/{options.get('baseUrl', '.')}")
-    for places in (options.get("paths") or {}).values():
-        for place in places:
-            yield normpath(f"{base_url}/{place.replace('*', '')}")
-
-
-def _referred(config: Mapping[str, Any], folder: str) -> Iterator[str]:
-    for reference in config.get("references") or ():
-        yield normpath(f"{folder}/{reference.get('path', '.')}")
 
 
 def _member_of(path: str, members: frozenset[str]) -> str | None:
