@@ -17,7 +17,7 @@ FLOORS = (
     ("sources",),
     ("plan",),
     ("render", "engine", "registry"),
-    ("inputs", "publish"),
+    ("inputs", "publish", "components"),
     ("session",),
     ("build",),
     ("images",),
