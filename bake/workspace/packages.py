@@ -19,6 +19,7 @@ from bake.errors import WorkspaceError
 from bake.files import parse_yaml
 from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lockfile, pnpm, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
+from bake.workspace.order import find_way
 from bake.workspace.tsconfig import TsConfigs
 
 LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
@@ -143,37 +144,17 @@ class Workspace:
         They are its dependencies, its devDependencies (but for one that would close a cycle) and its tsconfig
         references. Raises WorkspaceError for an unknown package.
         """
-        return self._needs[self.package(path).path]
-
-    def build_order(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Return these packages and everything they need, each after what it needs.
-
-        Raises WorkspaceError that names the cycle when there is one.
-        """
-        order: dict[str, None] = {}
-        for path in sorted(self.package(path).path for path in paths):
-            self._visit(path, order, ())
-        return tuple(order)
-
-    def _visit(self, path: str, order: dict[str, None], trail: tuple[str, ...]) -> None:
-        if path in trail:
-            cycle = " -> ".join((*trail[trail.index(path) :], path))
-            raise WorkspaceError(
-                path, f"its build needs itself: {cycle}", "take one of these dependencies or references out"
-            )
-        if path not in order:
-            for need in self._needs[path]:
-                self._visit(need, order, (*trail, path))
-            order[path] = None
+        return self.all_needs[self.package(path).path]
 
     @cached_property
-    def _needs(self) -> Mapping[str, tuple[str, ...]]:
+    def all_needs(self) -> Mapping[str, tuple[str, ...]]:
+        """What each package needs, by path."""
         hard = {p.path: self._members(p, p.dependencies) for p in self.everyone}
         for path, named in self.references.items():
             hard[path].update(named)
         for package in self.everyone:
             for need in sorted(self._members(package, package.dev_dependencies) - hard[package.path]):
-                if not _leads(hard, need, package.path):
+                if not find_way(need, package.path, hard):
                     hard[package.path].add(need)
         return {path: tuple(sorted(needs - {path, ""})) for path, needs in hard.items()}
 
@@ -187,18 +168,6 @@ class Workspace:
             elif name in self._by_name:
                 found.add(self._by_name[name].path)
         return found - {"", package.path}
-
-
-def _leads(graph: Mapping[str, set[str]], start: str, goal: str) -> bool:
-    seen, stack = {start}, [start]
-    while stack:
-        path = stack.pop()
-        if path == goal:
-            return True
-        new = graph.get(path, set()) - seen
-        seen |= new
-        stack.extend(new)
-    return False
 
 
 # --- loading -------------------------------------------------------------------------------------------
