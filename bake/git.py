@@ -285,5 +285,10 @@ def list_ignored(root: Path, names: Iterable[str] = ()) -> tuple[str, ...]:
     return _parts(_required(root, *words, *excluded, wanted="what it tracks", remedy="repair the repository"))
 
 
+def list_sources(root: Path) -> tuple[str, ...]:
+    """Every file below `root` that git tracks or does not ignore, relative to it; () without git."""
+    return tuple(dict.fromkeys(_tracked(root, "--cached", "--others", "--exclude-per-directory=.gitignore")))
+
+
 def _tracked(root: Path, *words: str) -> tuple[str, ...]:
     return _parts(git(root, "ls-files", "-z", *words))

@@ -95,15 +95,14 @@ def _narrowed(session: Session, plan: "Plan", since: str) -> "Plan":
 
 def _tell_plan(session: Session, plan: "Plan", options: "Options", form: str) -> None:
     """Write .bake/ and show what would be built."""
-    from bake.build import check_build, make_ready, write_plan
+    from bake.build import check_build, write_plan
 
     check_build(session, plan, options)
-    ready = make_ready(session, plan)
-    write_plan(session, ready)
+    write_plan(session.project, plan)
     rows = [
         {"image": target, "platforms": ",".join(plan.platforms_of(target)), "reference": reference}
         for target in plan.targets
-        for reference in ready.names[target].references
+        for reference in plan.references_of(target)
     ]
     show(form, rows, table(rows))
 

@@ -77,8 +77,7 @@ def _uploads(
     if release.revision != head:
         what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
         raise UsageError("revision", what, "check out the commit that was built")
-    plan = session.plan(selection, naming)
-    planned = {u.image: u for u in uploads(plan, session.names(plan))}
+    planned = {u.image: u for u in uploads(session.plan(selection, naming))}
     return tuple(dataclasses.replace(planned[j.image], repository=j.repository) for j in joints)
 
 

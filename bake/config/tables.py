@@ -91,6 +91,10 @@ class WorkspaceSettings:
         "Give each build only the dependencies it can reach: an update of one builds again only what uses it.",
         default=True,
     )
+    trace: bool = _doc(
+        "Follow the code of each process and add the files it reads to its image. Needs @vercel/nft from npm.",
+        default=True,
+    )
     script: str = _doc("The npm script that builds a package.", "build")
     environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
     ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())
@@ -258,16 +262,6 @@ class Layers:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """What `bake audit` lets pass."""
-
-    level: Literal["info", "low", "moderate", "high", "critical"] = _doc(
-        "It fails for advisories of this severity or worse that reach an image.", "high"
-    )
-    accept: tuple[str, ...] = _doc("Advisories that do not count: the end of their URL, e.g. `GHSA-…`.", ())
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ci:
     """How `bake matrix` spreads images over runners."""
 
@@ -373,7 +367,6 @@ class Config:
     smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
     budget: Budget = _doc("What images may weigh.", Budget())
     attestations: Attestations = _doc("Statements attached to images.", Attestations())
-    audit: Audit = _doc("What `bake audit` lets pass.", Audit())
     ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
     builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
 

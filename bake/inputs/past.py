@@ -17,7 +17,7 @@ from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
 _ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
 _FOLDERS = (EJECTED, "patches", ".yarn/patches")
 _CHECKOUT = Path(__file__).parents[2]
-_TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker-bake.hcl.j2")
+_TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker/trace/*", "docker-bake.hcl.j2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,15 +39,29 @@ class Past(Project):
         """What holds today, likewise."""
         return self.now.versioned
 
-    def outside(self, package_path: str) -> tuple[str, ...]:
-        """What today's files name outside a package; nothing for one that is gone."""
-        there = {p.path for p in self.now.packages}
-        return self.now.outside(package_path) if package_path in there else ()
+    @functools.cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Today's."""
+        return self.now.sources
 
     def imports(self, package_path: str) -> tuple[Import, ...]:
         """What today's sources import; nothing for a package that is gone."""
-        there = {p.path for p in self.now.packages}
-        return self.now.imports(package_path) if package_path in there else ()
+        return self.now.imports(package_path) if self._is_there(package_path) else ()
+
+    def links(self, package_path: str) -> bool:
+        """Whether some of today's sources are links."""
+        return self._is_there(package_path) and self.now.links(package_path)
+
+    def outside(self, package_path: str) -> tuple[str, ...]:
+        """What today's files name outside a package; nothing for a package that is gone."""
+        return self.now.outside(package_path) if self._is_there(package_path) else ()
+
+    def aliases(self, package_path: str) -> Mapping[str, tuple[str, ...]]:
+        """Today's; nothing for a package that is gone."""
+        return self.now.aliases(package_path) if self._is_there(package_path) else {}
+
+    def _is_there(self, package_path: str) -> bool:
+        return package_path in {p.path for p in self.now.packages}
 
 
 def load_past(

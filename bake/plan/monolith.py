@@ -3,38 +3,37 @@
 import dataclasses
 from collections.abc import Mapping
 
-from bake.plan.images import Target, image_labels
+from bake.plan.images import image_labels
+from bake.plan.names import image_references
 from bake.plan.project import Project
 from bake.plan.request import Request
 from bake.plan.stages import argument_value
 
-MONOLITH = "monolith"
-"""Its target; bake's own (config.RESERVED)."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Monolith(Target):
-    """An image with a Dockerfile of its own. platforms: () for the builder's own."""
+class MonolithTarget:
+    """The old all-in-one image."""
 
     dockerfile: str
     context: str
-    stage: str | None
+    target: str | None
+    references: tuple[str, ...]
     platforms: tuple[str, ...]
+    """() means the builder's own."""
     args: Mapping[str, str]
+    labels: Mapping[str, str]
 
 
-def plan_monolith(project: Project, request: Request) -> Monolith | None:
-    """The old image, where bake.toml has it."""
+def plan_monolith(project: Project, request: Request) -> MonolithTarget | None:
     settings = project.config.monolith
     if settings is None:
         return None
-    return Monolith(
-        target=MONOLITH,
-        repository=settings.image or project.config.project.name,
-        labels=image_labels(project, request, MONOLITH),
+    return MonolithTarget(
         dockerfile=settings.dockerfile,
         context=settings.context,
-        stage=settings.target,
+        target=settings.target,
+        references=image_references(project.config, request, settings.image or project.config.project.name, "monolith"),
         platforms=request.platforms or settings.platforms,
         args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
+        labels=image_labels(project, request, "monolith"),
     )

@@ -9,6 +9,7 @@ from bake.plan.closure import Closure
 from bake.plan.images import Image
 from bake.plan.project import Project
 from bake.plan.stages import Stage, stage_name
+from bake.sources import LOADERS, command_needs, unneeded
 from bake.workspace import Package, shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
@@ -34,6 +35,14 @@ class Output:
     """Paths from the workspace's root that belong to it."""
     imported: bool
     """Whether other packages import it, so that its `main` has to be there."""
+    built: bool = True
+    """Whether a build may write files of it."""
+    unneeded: tuple[str, ...] = ()
+    """Its sources that only development needs."""
+    settings: tuple[str, ...] = ()
+    """Its .env files that git tracks: an image may hold them."""
+    entries: tuple[str, ...] = ()
+    """What its processes start with, where their code is traced."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +66,34 @@ def package_outputs(
         for path in set(reach.packages) - {own}:
             users.setdefault(path, set()).add(service)
     by_package = {s.package: s for s in stages}
-    outputs = tuple(_output(project, by_package[p], images, imported=p in imported) for p in sorted(users))
+    whole = tuple(_output(project, by_package[p], images, imported=p in imported) for p in sorted(users))
+    outputs = _worth_tracing(project, closures, whole, by_package)
     shared: dict[tuple[str, ...], list[str]] = {}
     for path in sorted(users):
         if users[path]:
             shared.setdefault(tuple(sorted(users[path])), []).append(stage_name(path))
     groups = tuple(Group(name=f"packages-{_group_name(k)}", outputs=tuple(v)) for k, v in sorted(shared.items()))
     return outputs, groups
+
+
+def _worth_tracing(
+    project: Project, closures: Mapping[str, Closure], outputs: Sequence[Output], stages: Mapping[str, Stage]
+) -> tuple[Output, ...]:
+    """The outputs; without entries where images hold all that there is, so that following the code finds nothing."""
+    partial = {o.package for o in outputs if _leaves_something(project, o, stages[o.package])}
+    reached: dict[str, set[str]] = {}
+    for service, reach in closures.items():
+        reached.setdefault(project.service_path(service), {project.service_path(service)}).update(reach.packages)
+    return tuple(
+        o if not o.entries or reached[o.package] & partial else dataclasses.replace(o, entries=()) for o in outputs
+    )
+
+
+def _leaves_something(project: Project, output: Output, stage: Stage) -> bool:
+    """Whether there is something beside its images' files that the package's processes may read."""
+    beyond = stage.inputs or project.outside(output.package) or project.links(output.package)
+    typescript = not output.sources and any(f.endswith(_TYPESCRIPT) for f in project.sources_of(output.package))
+    return bool(beyond or typescript or output.unneeded or output.files is not None)
 
 
 def _group_name(services: tuple[str, ...]) -> str:
@@ -76,19 +106,26 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
     mine = {n: s for n, s in project.config.services.items() if project.workspace.package(s.package) == package}
     static = {s.static: n for n, s in mine.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
+    configured = sources or _reads_tsconfig(package, images)
+    files = project.sources_of(package.path)
     folders = tuple(f"{s.strip('/')}/**" for s in sorted(static))
     served = settings.files is None and static
+    listed = settings.files if settings.files is not None else (folders or None)
     return Output(
         package=package.path,
         stage=stage.name,
         name=stage_name(package.path),
-        files=settings.files if settings.files is not None else (folders or None),
+        files=listed,
         key=f"services.{min(static.values())}.static" if served else f'packages."{shown(package.path)}".files',
         exclude=settings.exclude,
         others=tuple(posixpath.relpath(p, package.path or ".") for p in project.workspace.inside(package.path)),
         sources=sources,
-        extra=(*stage.outputs, *(project.tsconfigs if sources else ())),
+        extra=(*stage.outputs, *(project.tsconfigs if configured else ())),
         imported=imported,
+        built=bool(stage.script),
+        unneeded=unneeded(files, files=listed, sources=configured),
+        settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
+        entries=_entries(project, package, images) if project.config.workspace.trace else (),
     )
 
 
@@ -103,6 +140,19 @@ def runs_sources(package: Package, images: Iterable[Image]) -> bool:
         *package.bins.values(),
     ]
     return any(isinstance(e, str) and e.endswith(_TYPESCRIPT) and not e.endswith(".d.ts") for e in entries)
+
+
+def _reads_tsconfig(package: Package, images: Iterable[Image]) -> bool:
+    """Whether something that reads tsconfig.json at run time is a dependency or in a command."""
+    words = " ".join(w for i in images if i.package == package.path for w in (*i.entrypoint, *i.command))
+    return bool(LOADERS & package.dependencies.keys()) or any(f" {name}" in f" {words}" for name in LOADERS)
+
+
+def _entries(project: Project, package: Package, images: Iterable[Image]) -> tuple[str, ...]:
+    """The files that the package's processes start with, relative to it."""
+    commands = [(*i.entrypoint, *i.command) for i in images if i.package == package.path and not i.static]
+    found = (command_needs(project.workspace, package.path, words).files for words in commands)
+    return tuple(dict.fromkeys(file for files in found for file in files))
 
 
 def _targets(exports: object) -> list[object]:

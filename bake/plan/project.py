@@ -1,19 +1,22 @@
 """All that a plan is made of, read from disk: bake.toml, the workspace, bake.lock and the sources' imports."""
 
+import bisect
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from posixpath import relpath
 
 from bake import config as cfg
 from bake.config import parse_reference
 from bake.errors import ConfigError
 from bake.files import ignore_in_git
-from bake.git import is_versioned, list_ignored
+from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
 from bake.sources import (
@@ -45,6 +48,7 @@ from bake.workspace import (
     load_patches,
     load_workspace,
     parse_dockerignore,
+    parse_jsonc,
     untracked,
 )
 
@@ -117,6 +121,39 @@ class Project:
     def versioned(self) -> bool:
         """Whether git says what there is."""
         return is_versioned(self.root)
+
+    @functools.cached_property
+    def sources(self) -> tuple[str, ...]:
+        """Every file that is a source, relative to the root, sorted: git tracks it or does not ignore it."""
+        return tuple(sorted(list_sources(self.root) or _walk_sources(self.root, self.ignored)))
+
+    def sources_of(self, package_path: str) -> tuple[str, ...]:
+        """The package's own sources, relative to it."""
+        head = f"{package_path}/" if package_path else ""
+        start = bisect.bisect_left(self.sources, head)
+        own = itertools.takewhile(lambda file: file.startswith(head), self.sources[start:])
+        others = tuple(f"{path}/" for path in self.workspace.inside(package_path))
+        return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+
+    def links(self, package_path: str) -> bool:
+        """Whether some of the package's sources are links."""
+        return any((self.root / package_path / file).is_symlink() for file in self.sources_of(package_path))
+
+    def aliases(self, package_path: str) -> Mapping[str, tuple[str, ...]]:
+        """What the package's tsconfig.json says of names: patterns -> paths relative to the root."""
+        found = self._tsconfigs.load(f"{self.root}/{package_path}".rstrip("/"))
+        patterns = {pattern: targets for each in reversed(found.aliases) for pattern, targets in each.patterns.items()}
+        if found.base_url:
+            patterns.setdefault("*", (f"{found.base_url}/*",))
+        inside = {
+            pattern: tuple(relpath(target, self.root) for target in targets if target.startswith(f"{self.root}/"))
+            for pattern, targets in patterns.items()
+        }
+        return {pattern: targets for pattern, targets in inside.items() if targets}
+
+    @functools.cached_property
+    def _tsconfigs(self) -> TsConfigs:
+        return TsConfigs(str(self.root), {p.name: f"{self.root}/{p.path}" for p in self.workspace.packages})
 
     @property
     def folder(self) -> Path:
@@ -272,6 +309,15 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     )
 
 
+def _walk_sources(root: Path, ignored: Iterable[str]) -> Iterator[str]:
+    """The files of a folder without git, without what its .gitignore names."""
+    ignores = parse_dockerignore("\n".join(ignored))
+    for folder, folders, names in os.walk(root):
+        below = Path(folder).relative_to(root)
+        folders[:] = [name for name in folders if name not in _NO_SOURCES and not ignores((below / name).as_posix())]
+        yield from (path for name in names if not ignores(path := (below / name).as_posix()))
+
+
 def named_packages(config: cfg.Config, workspace: Workspace) -> tuple[Package, ...]:
     """The members, and the root before them where a service names it."""
     named = {s.package.removeprefix("./").rstrip("/") for s in config.services.values()}
@@ -355,11 +401,28 @@ def _load_tracked(root: Path) -> tuple[str, ...]:
 
 def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
     """Files outside every package that the packages' tsconfig.json extend, relative to the root, sorted."""
-    configs = TsConfigs(str(root), {p.name: str(root / p.path) for p in packages})
-    files = (str(file) for p in packages for file in (root / p.path).glob("tsconfig*.json"))
-    bases = (os.path.relpath(base, root) for file in files for base in configs.all_bases(file))
-    elsewhere = ("../", *(f"{p.path}/" for p in packages if p.path))
-    return tuple(sorted({b for b in bases if not b.startswith(elsewhere) and "node_modules" not in b.split("/")}))
+    members = tuple(f"{p.path}/" for p in packages if p.path)
+    found: set[str] = set()
+    for package in packages:
+        for file in sorted((root / package.path).glob("tsconfig*.json")):
+            _follow(root, file, found)
+    return tuple(sorted(f for f in found if not f.startswith(members)))
+
+
+def _follow(root: Path, file: Path, found: set[str]) -> None:
+    """Add what a tsconfig extends by a relative path, and so on."""
+    try:
+        extends = parse_jsonc(file.read_text(encoding="utf-8")).get("extends", [])
+    except (OSError, ValueError, AttributeError):
+        return
+    for name in [extends] if isinstance(extends, str) else extends:
+        path = (file.parent / name).resolve()
+        path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
+        if name.startswith(".") and path.is_relative_to(root) and path.is_file():
+            relative = path.relative_to(root).as_posix()
+            if relative not in found:
+                found.add(relative)
+                _follow(root, path, found)
 
 
 def base_images(project: Project) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from bake.registry import (
 )
 
 if TYPE_CHECKING:
-    from bake.plan import Names, Plan
+    from bake.plan import Plan
 
 T = TypeVar("T")
 Wait = Callable[[float], None]
@@ -119,10 +119,17 @@ class BuilderSettingsError(RegistryError):
 _PERMANENT = (UnauthorizedError, DeniedError, NotFoundError, QuotaError, BuilderSettingsError)
 
 
-def uploads(plan: "Plan", names: "Names") -> tuple[Upload, ...]:
+def uploads(plan: "Plan") -> tuple[Upload, ...]:
     """The images that the plan pushes, each with its repository and tags."""
-    named = ((t.target, names[t.target]) for t in plan.asked())
-    return tuple(Upload(image=image, repository=name.repository, tags=name.tags) for image, name in named)
+    named = [(i.target, i.references) for i in plan.selected()]
+    if plan.monolith and "monolith" in plan.targets:
+        named.append(("monolith", plan.monolith.references))
+    return tuple(_upload(image, references) for image, references in named)
+
+
+def _upload(image: str, references: Sequence[str]) -> Upload:
+    parsed = [parse_reference(r) for r in references]
+    return Upload(image=image, repository=parsed[0].name, tags=tuple(r.tag for r in parsed))
 
 
 def staging_tag(revision: str) -> str:
@@ -130,18 +137,19 @@ def staging_tag(revision: str) -> str:
     return f"bake-staging-{revision[:12] or 'dev'}"
 
 
-def push_outputs(wanted: Iterable[Upload], *, staging: str, containerd: bool = True) -> Mapping[str, str]:
-    """Target -> where its image goes, without a tag of the plan.
+def push_settings(wanted: Iterable[Upload], *, staging: str, containerd: bool = True) -> tuple[str, ...]:
+    """What `--set` says so that no tag of the plan is written.
 
     staging: "" to push by digest. Docker's own driver cannot do that (source: docker/buildx build/opt.go), so a
     tag of the push's own stands in. containerd: whether the engine can push without keeping the image.
     """
     kinds = f"{'store=false,' if containerd else ''}" if staging else "push-by-digest=true,name-canonical=true,"
-    outputs = {}
+    sets: list[str] = []
     for each in wanted:
         name = f"{each.repository}:{staging}" if staging else each.repository
-        outputs[each.image] = f"type=image,name={name},{kinds}push=true,{EXPORTER}"
-    return outputs
+        output = f"type=image,name={name},{kinds}push=true,{EXPORTER}"
+        sets += [f"{each.image}.tags=", f"{each.image}.output={output}"]
+    return tuple(sets)
 
 
 @contextlib.contextmanager
@@ -150,7 +158,7 @@ def prepared(
 ) -> Iterator[None]:
     """A registry that takes the push, and that has no staging tags any more when it is over.
 
-    staging: see push_outputs. Raises RegistryError before anything is built where the registry does not take it.
+    staging: see push_settings. Raises RegistryError before anything is built where the registry does not take it.
     """
     _each(wanted, lambda u: registry.check_push(u.at("latest")))
     try:

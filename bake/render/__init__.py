@@ -4,13 +4,11 @@ from bake.render.bakefile import render_bake_file
 from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.files import render
-from bake.render.kept import keeper
 from bake.render.templates import behind, changes, make_ejected, strip_header, template_text
 
 __all__ = [
     "behind",
     "changes",
-    "keeper",
     "make_ejected",
     "render",
     "render_bake_file",

@@ -18,6 +18,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
 
 
+_TRACER_MISSING = (
+    "carve: @vercel/nft, which follows the code of processes, could not be installed from npm; "
+    "let the registry have it, or set workspace.trace = false"
+)
+
+
 def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
     environment = template_environment(finalize=_one_line)
@@ -33,6 +39,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         install_files=_install_files(project, plan),
         ca=_ca(plan),
         healthcheck=_healthcheck,
+        tracer_missing=_TRACER_MISSING,
     )
 
 

@@ -1,9 +1,10 @@
-"""Plan -> the files of .bake/ but the bake file: Dockerfile, its .dockerignore and the named contexts. Pure."""
+"""Plan -> the files of .bake/: docker-bake.hcl, Dockerfile, its .dockerignore and the named contexts. Pure."""
 
 from collections.abc import Mapping
 
 from bake.files import strip_credentials
 from bake.plan import Plan, Project
+from bake.render.bakefile import render_bake_file
 from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.json_text import json_text
@@ -11,10 +12,13 @@ from bake.render.manifests import install_files
 from bake.render.specs import build_specs, layer_specs, package_spec
 from bake.render.templates import template_names, template_text
 
+_TRACER = ("package.json", "package-lock.json")
+
 
 def render(project: Project, plan: Plan) -> Mapping[str, str]:
-    """The text of every generated file but the bake file, by its path below .bake/."""
+    """The text of every generated file, by its path below .bake/."""
     return {
+        "docker-bake.hcl": render_bake_file(project, plan),
         "Dockerfile": render_dockerfile(project, plan),
         "Dockerfile.dockerignore": render_ignore(project, plan),
         "plan/layers.json": json_text(layer_specs(project, plan)),
@@ -23,6 +27,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **install_files(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
         **{f"tools/carve/{name}": template_text(f"docker/carve/{name}") for name in template_names("docker/carve")},
+        **({f"tools/trace/{n}": template_text(f"docker/trace/{n}") for n in _TRACER} if plan.traces else {}),
         **({"tools/patch.mjs": template_text("docker/patch.mjs")} if plan.install.patches else {}),
         **({} if plan.install.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),

@@ -5,8 +5,7 @@ from typing import Any
 
 from bake.lockfile import Entry, Lock
 from bake.plan import Output, Plan, Project
-from bake.render.kept import NEVER, left_out
-from bake.sources import command_needs
+from bake.sources import NEVER, command_needs, left_out
 
 
 def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
@@ -68,20 +67,43 @@ def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
 
 
 def package_spec(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
+    """What docker/carve reads to take a package's files."""
     users = {s.libc for s in plan.services if s.own == output.name or output.package in s.closure.packages}
     return {
-        "path": output.package,
-        "files": list(output.files) if output.files is not None else None,
+        **_files(output),
         "never": list(NEVER),
-        "leaves": list(left_out(files=output.files, sources=output.sources)),
         "key": output.key,
-        "exclude": list(output.exclude),
-        **({"others": list(output.others)} if output.others else {}),
-        "extra": list(output.extra),
+        "built": output.built,
         "main": output.imported,
         "starts": _starts(project, plan, output.package),
         "platforms": list(plan.platforms),
         "libc": sorted(users),
+        **({"trace": _trace(project, plan, output)} if output.entries else {}),
+    }
+
+
+def _files(output: Output) -> Mapping[str, Any]:
+    """Which files of a package are in images."""
+    return {
+        "path": output.package,
+        "files": list(output.files) if output.files is not None else None,
+        "leaves": list(left_out(files=output.files, sources=output.sources)),
+        "unneeded": list(output.unneeded),
+        "settings": list(output.settings),
+        "exclude": list(output.exclude),
+        "others": list(output.others),
+        "extra": list(output.extra),
+    }
+
+
+def _trace(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
+    """Where the code of a service's processes is followed from, and what its image has beside its own package."""
+    needed = {path for s in plan.services if s.package == output.package for path in s.closure.packages}
+    return {
+        "entries": list(output.entries),
+        "members": {p.name: p.path for p in project.workspace.packages},
+        "aliases": project.aliases(output.package),
+        "libraries": [_files(o) for o in plan.outputs if o.package in needed - {output.package}],
     }
 
 

@@ -1,6 +1,7 @@
 """What code imports and names, and what a start command needs."""
 
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
+from bake.sources.kept import LOADERS, NEVER, glob, keeper, left_out, unneeded
 from bake.sources.mentions import load_mentions, script_words
 from bake.sources.needs import command_binaries, command_needs
 from bake.sources.outside import Outside
@@ -10,14 +11,19 @@ from bake.sources.start import Start, platform_of, start_of, with_defaults
 
 __all__ = [
     "Import",
+    "LOADERS",
+    "NEVER",
     "Outside",
     "Program",
     "Start",
     "Undeclared",
     "command_binaries",
     "command_needs",
+    "glob",
     "identity",
     "imported_packages",
+    "keeper",
+    "left_out",
     "load_imports",
     "load_mentions",
     "package_name",
@@ -26,5 +32,6 @@ __all__ = [
     "script_words",
     "start_of",
     "undeclared",
+    "unneeded",
     "with_defaults",
 ]

@@ -1,7 +1,7 @@
 // Cuts an installed workspace into the file trees that bake's images are made of. No dependencies, Node 18.3 or newer.
 //
 //   node main.mjs layers  --tree /app --plan /plan/layers.json --platform linux/arm64 --libc glibc --out /layers
-//   node main.mjs package --tree /app --spec /plan/packages/NAME.json --out /out
+//   node main.mjs package --tree /app --spec /plan/packages/NAME.json --out /out [--tracer /tracer]
 //   node main.mjs builds  --tree /app --plan /plan/builds.json --out /builds
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
@@ -14,16 +14,16 @@ import { carvePackage } from './package.mjs';
 
 const COMMANDS = {
   layers: { run: carveLayers, options: ['tree', 'plan', 'platform', 'libc', 'out'] },
-  package: { run: carvePackage, options: ['tree', 'spec', 'out'] },
+  package: { run: carvePackage, options: ['tree', 'spec', 'out'], optional: ['tracer'] },
   builds: { run: carveBuilds, options: ['tree', 'plan', 'out'] },
 };
 
 /** Runs one command; "" or what is wrong, a line per mistake. A defect of this script keeps its stack. */
-export function main(argv) {
+export async function main(argv) {
   try {
     process.umask(0o022);
-    const { run, options } = COMMANDS[argv[0]] ?? fail(`usage: main.mjs ${Object.keys(COMMANDS).join('|')} --tree DIR … --out DIR`);
-    run(readOptions(argv.slice(1), options));
+    const { run, options, optional = [] } = COMMANDS[argv[0]] ?? fail(`usage: main.mjs ${Object.keys(COMMANDS).join('|')} --tree DIR … --out DIR`);
+    await run(readOptions(argv.slice(1), options, optional));
     return '';
   } catch (error) {
     if (error instanceof CarveError || error.syscall) return error.message.replace(/^/gm, 'carve: '); // the disk names its file
@@ -31,10 +31,10 @@ export function main(argv) {
   }
 }
 
-function readOptions(args, names) {
+function readOptions(args, names, optional) {
   let values;
   try {
-    ({ values } = parseArgs({ args, options: Object.fromEntries(names.map((name) => [name, { type: 'string' }])) }));
+    ({ values } = parseArgs({ args, options: Object.fromEntries([...names, ...optional].map((name) => [name, { type: 'string' }])) }));
   } catch (error) {
     fail(error.message);
   }
@@ -43,7 +43,7 @@ function readOptions(args, names) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const complaint = main(process.argv.slice(2));
+  const complaint = await main(process.argv.slice(2));
   if (complaint) console.error(complaint);
   process.exitCode = complaint ? 1 : 0;
 }

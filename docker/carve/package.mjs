@@ -1,12 +1,13 @@
 // `package` copies what one workspace package needs at run time into /out/app/PATH.
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
 import { carveDirectory, makeParents, stamp, walk } from './files.mjs';
 import { glob } from './glob.mjs';
 import { ancestors, basename, dirname, join, leaves, normalize } from './paths.mjs';
+import { tellTraced, traceFiles } from './trace.mjs';
 
-export function carvePackage({ tree, spec: specFile, out }) {
+export async function carvePackage({ tree, spec: specFile, out, tracer }) {
   const spec = readJson(specFile);
   const where = spec.path || 'the root package';
   const key = spec.key ?? `packages."${spec.path || '.'}".files`;
@@ -14,13 +15,49 @@ export function carvePackage({ tree, spec: specFile, out }) {
   const from = join(tree, spec.path);
   const manifest = readJson(join(from, 'package.json'));
   const files = packageFiles(from, spec);
-  checkFiles(files, spec, { where, key });
-  checkMain(files, manifest, { where, key, wanted: spec.main ?? true });
+  checkFiles(files, manifest, { from, spec, where, key });
+  checkMain(files, manifest, { from, spec, where, key });
   checkStarts(files, spec, { where, key });
   checkBinaries(from, files, spec, where);
-  const place = { where, key: `packages."${spec.path || '.'}".outputs`, never: spec.never };
-  const extra = (spec.extra ?? []).map((path) => extraFiles(tree, path, place));
-  copyPackage(tree, [{ path: spec.path, files: new Set(files) }, ...extra], { out, executables: executablesOf(manifest) });
+  const own = { path: spec.path, files: new Set(files) };
+  const extra = extraParts(tree, spec);
+  const traced = spec.trace ? await tracedParts(tree, spec, { tracer, parts: [own, ...extra] }) : [];
+  copyPackage(tree, [own, ...extra, ...traced], { out, executables: executablesOf(manifest) });
+}
+
+function extraParts(tree, spec) {
+  const place = { where: spec.path || 'the root package', key: `packages."${spec.path || '.'}".outputs`, never: spec.never };
+  return (spec.extra ?? []).map((path) => extraFiles(tree, path, place));
+}
+
+/** What the service's processes read beyond what its own package and those that it needs hold. */
+async function tracedParts(tree, spec, { tracer, parts }) {
+  const { entries, libraries, ...settings } = spec.trace;
+  const needed = libraries.filter(({ path }) => existsSync(join(tree, path, 'package.json'))).map((each) => ({ never: spec.never, ...each }));
+  const others = needed.map((each) => ({ path: each.path, files: new Set(packageFiles(join(tree, each.path), each)) }));
+  const holding = [...parts, ...others].flatMap(({ path, files }) => [...files].map((file) => join(path, file)));
+  const images = new Set(holding);
+  const left = new Set([spec, ...needed].flatMap(({ path, unneeded = [] }) => unneeded.map((file) => join(path, file))));
+  const typed = glob(spec.leaves);
+  const excluded = [spec, ...needed].map(({ path, exclude = [] }) => ({ folder: path ? `${path}/` : '', matches: glob(exclude) }));
+  const unwanted = (path) => excluded.some(({ folder, matches }) => path.startsWith(folder) && matches(path.slice(folder.length)));
+  const found = await traceFiles(
+    { ...settings, tree, tools: tracer, home: spec.path, entries: entries.map((file) => join(spec.path, file)), never: spec.never },
+    { held: (path) => images.has(path) || unwanted(path), doubtful: (path) => left.has(path) || typed(path) },
+  );
+  for (const line of tellTraced(found)) console.log(line);
+  const led = linkedFiles(tree, [...holding, ...found.map(({ path }) => path)], glob(spec.never));
+  const files = new Set([...found.map(({ path }) => path), ...led].filter((path) => !images.has(path)));
+  return files.size ? [{ path: '', files }] : [];
+}
+
+/** What links in the image lead to: they would dangle there. */
+function linkedFiles(tree, paths, forbidden) {
+  const targets = paths.filter((path) => lstatSync(join(tree, path)).isSymbolicLink()).map((path) => join(dirname(path), readlinkSync(join(tree, path))));
+  return targets.filter((path) => !leaves(path) && !forbidden(path) && existsSync(join(tree, path))).flatMap((path) => {
+    if (!statSync(join(tree, path)).isDirectory()) return [path];
+    return walk(join(tree, path), (each) => !forbidden(each)).filter((each) => !forbidden(each)).map((each) => join(path, each));
+  });
 }
 
 /** A file or folder elsewhere in the tree that belongs to the package: what its build writes there, a shared tsconfig. */
@@ -34,29 +71,55 @@ function extraFiles(tree, path, { where, key, never }) {
   return { path: name, files: new Set(walk(join(tree, name), (each) => !forbidden(each)).filter((each) => !forbidden(each))) };
 }
 
-/** `never` and `leaves` are the rules by name, which the plan brings: whatever `files` says, and where it says nothing. */
-function packageFiles(from, { files, never, leaves: left, exclude = [], others = [] }) {
-  const [forbidden, listed, leftOut, excluded] = [glob(never), glob(files ?? ['**']), glob(left), glob(exclude)];
-  const other = new Set(others); // other packages' folders
-  const keeps = (path) => path === 'package.json' || (listed(path) && !excluded(path) && !leftOut(path));
+/**
+ * What the image has of a package's folder. The rules by name come with the plan: `never` whatever `files` says, `leaves` for
+ * what no process can load, and `unneeded`, the sources that only development needs. What a build wrote has no such names.
+ */
+function packageFiles(from, { files, never, leaves: left, unneeded = [], settings = [], exclude = [], others = [] }) {
+  const [listed, leftOut, excluded] = [glob(files ?? ['**']), glob(left), glob(exclude)];
+  const [banned, allowed] = [glob(never), new Set(settings)]; // settings: .env files that git tracks
+  const [named, other] = [new Set(unneeded), new Set(others)]; // others: other packages' folders
+  const forbidden = (path) => banned(path) && !allowed.has(path);
+  const keeps = (path) => path === 'package.json' || (listed(path) && !excluded(path) && !leftOut(path) && !named.has(path));
   return walk(from, (path) => !forbidden(path) && !other.has(path)).filter((path) => !forbidden(path) && keeps(path));
 }
 
-function checkFiles(files, { files: patterns }, { where, key }) {
+function checkFiles(files, manifest, { from, spec, where, key }) {
   const others = files.filter((path) => path !== 'package.json');
-  const barren = (patterns ?? []).filter((pattern) => !files.some(glob([pattern])));
+  const barren = (spec.files ?? []).filter((pattern) => !files.some(glob([pattern])));
   if (barren.length) fail(`${where}: no file matches files = ${JSON.stringify(barren)}; run its build or correct ${key}`);
-  if (!others.length) fail(`${where}: nothing to run beside package.json; run its build or set ${key}`);
+  if (others.length || !(spec.built ?? true) || hasOnlyTypes(from, manifest)) return;
+  fail(`${where}: nothing to run beside package.json; run its build or set ${key}`);
 }
 
-/** The package's "." must be there, as main or exports name it: who imports it would fail in the container only. */
-function checkMain(files, { main, exports }, { where, key, wanted }) {
-  const targets = (exports === undefined ? [main] : targetsOf(exports?.['.'] ?? exports)).filter((each) => typeof each === 'string');
+/**
+ * The package's "." must be there, as main or exports name it: who imports it would fail in the container only. Where no build
+ * could have written it and it is not in the tree, no process loads it outside either.
+ */
+function checkMain(files, manifest, { from, spec, where, key }) {
+  const { exports } = manifest;
+  const targets = mainsOf(manifest);
   const found = new Set(files);
   const present = (target) => targetFiles(normalize(target)).some((file) => found.has(file));
-  if (!wanted || !targets.length || targets.some((target) => target.includes('*') || present(target))) return;
+  if (!(spec.main ?? true) || !targets.length || targets.some((target) => target.includes('*') || present(target))) return;
+  const there = targets.some((target) => targetFiles(normalize(target)).some((file) => isFile(join(from, file))));
+  if (!there && (!(spec.built ?? true) || hasOnlyTypes(from, manifest))) return;
   fail(`${where}: its ${exports === undefined ? 'main' : 'exports'} ${JSON.stringify(targets[0])} is not among the files of the image; `
     + `run its build or correct ${key}`);
+}
+
+const isFile = (path) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
+function mainsOf({ main, exports }) {
+  const targets = exports === undefined ? [main] : targetsOf(exports?.['.'] ?? exports);
+  return targets.filter((each) => typeof each === 'string');
+}
+
+/** Whether declarations are there, and no code beside them: what imports the package imports types. */
+function hasOnlyTypes(from, manifest) {
+  const { types, typings } = manifest;
+  const beside = mainsOf(manifest).map((each) => each.replace(/\.([cm]?)js$/, '.d.$1ts'));
+  return [types, typings, 'index.d.ts', ...beside].some((each) => typeof each === 'string' && /\.d\.[cm]?ts$/.test(each) && isFile(join(from, each)));
 }
 
 /** What commands start must be there: the container would end with "Cannot find module". */

@@ -17,7 +17,7 @@ FLOORS = (
     ("sources",),
     ("plan",),
     ("render", "engine", "registry"),
-    ("inputs", "publish", "components"),
+    ("inputs", "publish"),
     ("session",),
     ("build",),
     ("images",),

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.plan import Output
-from bake.render import keeper
-from bake.render.kept import NEVER, left_out
+from bake.sources import NEVER, keeper, left_out, unneeded
 
 CARVE = Path(__file__).parents[3] / "docker" / "carve" / "main.mjs"
 PATHS = (
@@ -66,28 +64,21 @@ def test_python_and_carve_choose_the_same_files(
     for path in (*PATHS, "package.json"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("{}")
-    output = Output(
-        package="services/x",
-        stage="x",
-        name="x",
-        files=files,
-        key="",
-        exclude=exclude,
-        sources=sources,
-        extra=(),
-        imported=False,
-    )
+    left = unneeded(PATHS, files=files, sources=sources)
     spec = {
         "path": "services/x",
         "files": files,
         "exclude": exclude,
         "never": NEVER,
         "leaves": left_out(files=files, sources=sources),
+        "unneeded": left,
+        "settings": [".env"],
     }
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     folders = ["--tree", tmp_path / "tree", "--spec", tmp_path / "spec.json", "--out", tmp_path / "out"]
     subprocess.run([str(word) for word in ("node", CARVE, "package", *folders)], check=True)
     root = tmp_path / "out" / "app" / "services" / "x"
     taken = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
-    keeps = keeper(output)
+    keeps = keeper(files=files, exclude=exclude, others=(), unneeded=left, settings=(".env",), sources=sources)
+    assert keeps(".env") is (files is None)
     assert {p for p in (*PATHS, "package.json") if keeps(p)} == taken

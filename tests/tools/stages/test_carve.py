@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from bake.render.kept import NEVER, left_out
+from bake.sources import NEVER, left_out, unneeded
 
 SCRIPT = Path(__file__).parents[3] / "docker" / "carve" / "main.mjs"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -530,6 +530,9 @@ RUN_TIME = (
     "dist/routes/test/handler.js",
     "dist/server.js",
     "dist/server.js.map",
+    "dist/server.test.js",
+    "dist/tests/a.js",
+    "docs/guide.html",
     "drizzle.config.js",
     "ecosystem.config.cjs",
     "harness/run.py",
@@ -774,12 +777,18 @@ def link(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
+OTHER_TOOLS = (".yarn/releases/yarn.cjs", "patches/x.patch")
+
+
 @pytest.mark.parametrize("path", ["", "services/catalog"])
 def test_a_package_leaves_out_other_packages_in_its_folder(tmp_path: Path, path: str) -> None:
     own = {"package.json": "{}", "src/a.js": "a", "packages/notes.txt": "its own", "node_modules/y/y.js": "y"}
     others = {"packages/x/package.json": "{}", "packages/x/x.js": "x", "packages/x/node_modules/z/z.js": "z"}
-    plant(tmp_path / "app" / path, {**own, **others, ".yarn/releases/yarn.cjs": "", "patches/x.patch": ""})
-    carve("package", package_arguments(tmp_path, {"path": path, "files": None, "others": ["packages/x"]}))
+    plant(tmp_path / "app" / path, {**own, **others, **dict.fromkeys(OTHER_TOOLS, "")})
+    carve(
+        "package",
+        package_arguments(tmp_path, {"path": path, "files": None, "others": ["packages/x"], "unneeded": OTHER_TOOLS}),
+    )
     assert files(tmp_path / "out/app" / path) == ("package.json", "packages/notes.txt", "src/a.js")
 
 
@@ -821,7 +830,7 @@ def carver() -> subprocess.Popen[str]:
         for await (const line of createInterface({{ input: process.stdin }})) {{
             const [command, ...words] = JSON.parse(line);
             const globbed = () => words.slice(1).filter(glob(words.slice(0, 1)));
-            console.log(JSON.stringify(command === 'glob' ? globbed() : main([command, ...words])));
+            console.log(JSON.stringify(command === 'glob' ? globbed() : await main([command, ...words])));
         }}"""
     words = ["node", "--input-type=module", "-e", program]
     return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -896,7 +905,10 @@ def service_arguments(home: Path, tree: Mapping[str, str | bytes], spec: Mapping
 
 
 def package_arguments(home: Path, spec: Mapping[str, Any]) -> Sequence[str]:
-    rules = {"never": NEVER, "leaves": left_out(files=spec["files"], sources=spec.get("sources", False))}
+    sources, listed = spec.get("sources", False), spec["files"]
+    tracked = [path for path in SERVICE if not path.startswith("dist/")]
+    left = unneeded(tracked, files=listed, sources=sources)
+    rules = {"never": NEVER, "leaves": left_out(files=listed, sources=sources), "unneeded": left}
     (home / "spec.json").write_text(json.dumps({**rules, **spec}))
     return ["--tree", str(home / "app"), "--spec", str(home / "spec.json"), "--out", str(home / "out")]
 

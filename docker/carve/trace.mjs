@@ -1,0 +1,140 @@
+// What processes read of the tree, found by following their code with @vercel/nft: the lower bound of an image.
+import { existsSync, lstatSync, promises, readFileSync, statSync } from 'node:fs';
+import nodeModule, { createRequire } from 'node:module';
+import { glob } from './glob.mjs';
+import { basename, dirname, isAbsolute, join, leaves, relative } from './paths.mjs';
+import { walk } from './files.mjs';
+
+const SCRIPT = /\.[cm]?[jt]sx?$/;
+const TYPED = /\.[cm]?tsx?$/;
+const ROUNDS = 5; // of entries that only a text in the code names
+
+/**
+ * Files of the tree that processes read and the image would not hold, as {path, reader, line, way}.
+ *
+ * tools: where @vercel/nft is installed. spec: what the plan says, with `members` (name -> path of workspace packages) and
+ * `aliases` (pattern -> paths). held: whether the image has a file; doubtful: whether a rule by name leaves it out.
+ */
+export async function traceFiles({ tree, tools, home, entries, members = {}, aliases = {}, never, foreign = [] }, { held, doubtful }) {
+  const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
+  const texts = new Map();
+  const forbidden = glob(never);
+  const others = glob(foreign);
+  const away = (path) => leaves(path) || forbidden(path) || others(path) || path.split('/').includes('node_modules');
+  const options = {
+    base: tree,
+    processCwd: join(tree, home),
+    ignore: away,
+    readFile: (path) => readSource(path, texts),
+    resolve: resolver({ tree, home, members, aliases: { ...aliases, ...ownAliases(tree, home) }, resolve }),
+  };
+  const found = new Map();
+  for (let [round, next] = [0, entries.map((path) => join(tree, path)).filter(existsSync)]; next.length && round < ROUNDS; round += 1) {
+    const { fileList, reasons } = await nodeFileTrace(next, { ...options });
+    for (const path of fileList) note(found, path, reasons.get(path));
+    const named = [...namedIn(texts, { tree, home, away })];
+    for (const each of named) if (!found.has(each.path)) found.set(each.path, each);
+    next = named.map(({ path }) => join(tree, path)).filter((path) => SCRIPT.test(path) && !texts.has(path));
+  }
+  const files = [...found.values()].filter(({ path }) => !away(path) && !held(path) && isFile(join(tree, path)));
+  return files.map((each) => located(each, texts, tree)).filter((each) => each.way === 'dependency' || each.line || !doubtful(each.path));
+}
+
+/** The text of a file as nft can parse it: without types, where Node can strip them. */
+async function readSource(path, texts) {
+  try {
+    const text = await promises.readFile(path, SCRIPT.test(path) || path.endsWith('.json') ? 'utf8' : undefined);
+    if (!SCRIPT.test(path)) return text;
+    texts.set(path, text);
+    return TYPED.test(path) && nodeModule.stripTypeScriptTypes ? nodeModule.stripTypeScriptTypes(text, { mode: 'transform' }) : text;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(error.code)) return null;
+    if (texts.has(path)) return texts.get(path); // syntax that cannot be stripped
+    throw error;
+  }
+}
+
+/** Packages of the workspace and aliases are followed; installed packages come as layers. */
+function resolver({ tree, members, aliases, resolve }) {
+  return async (id, parent, job, cjs) => {
+    if (id.startsWith('.') || isAbsolute(id)) return resolve(id, parent, job, cjs);
+    if (id.startsWith('#')) return resolve(id, parent, job, cjs).catch(() => []);
+    for (const path of aliased(id, aliases)) {
+      const file = await resolve(`./${path}`, join(tree, 'x.js'), job, cjs).catch(() => undefined);
+      if (file) return file;
+    }
+    const name = id.split('/').slice(0, id.startsWith('@') ? 2 : 1).join('/');
+    return name in members ? resolveMember(join(tree, members[name]), id, name, { job, cjs, resolve }) : [];
+  };
+}
+
+function resolveMember(folder, id, name, { job, cjs, resolve }) {
+  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const inside = id === name ? '.' : `.${id.slice(name.length)}`;
+  return resolve(exports === undefined ? inside : id, join(folder, 'x.js'), job, cjs).catch(() => []);
+}
+
+/** The paths that tsconfig's `paths` or module-alias give for a name, the longest pattern first. */
+function aliased(id, aliases) {
+  const fitting = Object.keys(aliases).filter((pattern) => {
+    const [head, tail] = pattern.split('*');
+    return tail === undefined ? id === head : id.length >= head.length + tail.length && id.startsWith(head) && id.endsWith(tail);
+  });
+  return fitting.sort((a, b) => b.length - a.length).flatMap((pattern) => {
+    const [head, tail] = pattern.split('*');
+    const middle = tail === undefined ? '' : id.slice(head.length, id.length - tail.length);
+    return aliases[pattern].map((path) => path.replace('*', () => middle));
+  });
+}
+
+/** module-alias reads them in package.json: a name stands for all below it. */
+function ownAliases(tree, home) {
+  const file = join(tree, home, 'package.json');
+  const { _moduleAliases: table = {} } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  const paths = Object.entries(table).filter(([, path]) => typeof path === 'string').map(([name, path]) => [name, join(home, path)]);
+  return Object.fromEntries(paths.flatMap(([name, path]) => [[name, [path]], [`${name}/*`, [`${path}/*`]]]));
+}
+
+function note(found, path, { type, parents } = { type: [], parents: new Set() }) {
+  const way = type.includes('dependency') || type.includes('resolve') || type.includes('initial') ? 'dependency' : 'asset';
+  found.set(path, { path, way, reader: [...parents].sort()[0] ?? '' });
+}
+
+/** Texts in the code that name a file: beside it, or from the folder that the process starts in; folders where a slash says so. */
+function* namedIn(texts, { tree, home, away }) {
+  for (const [file, text] of texts) {
+    for (const [, , name] of text.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n$*?{}()<>|\s:]){3,200})\1/g)) {
+      if (!/[./]/.test(name) || isAbsolute(name) || !/\w/.test(name)) continue;
+      const places = new Set([join(dirname(file), name), join(tree, home, name)].map((each) => relative(tree, each).replace(/\/$/, '')));
+      for (const place of places) yield* filesAt(tree, place, { home, away, folders: name.includes('/'), reader: relative(tree, file) });
+    }
+  }
+}
+
+function filesAt(tree, place, { home, away, folders, reader }) {
+  const kind = leaves(place) || away(place) ? undefined : statSync(join(tree, place), { throwIfNoEntry: false });
+  if (kind?.isFile()) return [{ path: place, way: 'asset', reader }];
+  if (!kind?.isDirectory() || !folders || !place || place === '.' || `${home}/`.startsWith(`${place}/`)) return [];
+  return walk(join(tree, place), (path) => !away(join(place, path))).map((path) => ({ path: join(place, path), way: 'asset', reader }));
+}
+
+const isFile = (path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+
+/** With the line of the reader that names the file. */
+function located(each, texts, tree) {
+  const lines = (texts.get(join(tree, each.reader)) ?? '').split('\n');
+  const name = basename(each.path);
+  const stem = name.replace(/\.\w+$/, '');
+  const line = lines.findIndex((text) => text.includes(name)) + 1 || (each.way === 'dependency' ? lines.findIndex((text) => text.includes(stem)) + 1 : 0);
+  return { ...each, line };
+}
+
+/** What was added, for people: a line per file, or per folder of many. */
+export function tellTraced(files) {
+  const folders = new Map();
+  for (const each of files) folders.set(dirname(each.path), [...(folders.get(dirname(each.path)) ?? []), each]);
+  return [...folders].flatMap(([folder, inside]) => {
+    const tell = (what, { reader, line }) => `trace: ${what} comes along: ${reader}${line ? `:${line}` : ''} reads it`;
+    return inside.length > 3 ? [tell(`${folder}/ (${inside.length} files)`, inside[0])] : inside.map((each) => tell(each.path, each));
+  });
+}
