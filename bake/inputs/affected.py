@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from bake.files import strip_credentials
 from bake.lockfile import Entry, Lock
 from bake.plan import Closure, Image, Plan, Project, ServiceStage, Stage, closure
 from bake.render import render_ignore
@@ -146,7 +145,7 @@ def _settings(side: Side) -> Mapping[str, object]:
         "secrets": tuple(m.option for m in plan.builds.mounts),
         "package manager": _Manager(project.workspace),
         "package.json: type": project.workspace.root_package.manifest.get("type"),
-        ".npmrc": strip_credentials(project.npmrc),
+        ".npmrc": project.install_npmrc,
     }
 
 

@@ -44,6 +44,11 @@ class Past(Project):
         """Today's."""
         return self.now.sources
 
+    @functools.cached_property
+    def vendored(self) -> tuple[str, ...]:
+        """What installs read today: tarballs of old are not at hand."""
+        return self.now.vendored
+
     def imports(self, package_path: str) -> tuple[Import, ...]:
         """What today's sources import; nothing for a package that is gone."""
         return self.now.imports(package_path) if self._is_there(package_path) else ()

@@ -50,10 +50,23 @@ def parse_pnpm_lock(
     importers = {"" if path == "." else path: value for path, value in table(raw, "importers").items()}
     nodes = {key: _node(key, value, packages, built) for key, value in snapshots.items()}
     members = {path: _member(path, value or {}, manifests.get(path, {})) for path, value in importers.items()}
+    published = dict(_published(importers))
+    members = {path: _turned(member, published) for path, member in members.items()}
     return mark_development(_uninjected(nodes, members, packages))
 
 
 # --- the graph -----------------------------------------------------------------------------------------
+
+
+def _published(importers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the link to the folder that a member publishes (`publishConfig.directory`), and the one to the member."""
+    for path, about in importers.items():
+        if folder := (about or {}).get("publishDirectory"):
+            yield f"{LINK}{normpath(f'{path}/{folder}')}", f"{LINK}{path}"
+
+
+def _turned(node: Node, links: Mapping[str, str]) -> Node:
+    return replace(node, targets={name: links.get(target, target) for name, target in node.targets.items()})
 
 
 def _uninjected(nodes: Mapping[str, Node], members: Mapping[str, Node], packages: Mapping[str, Any]) -> Graph:

@@ -73,6 +73,8 @@ class Install:
     build_scripts: tuple[str, ...]
     """Packages whose install scripts run for builds."""
     patches: tuple[Patches, ...]
+    vendored: tuple[str, ...]
+    """Files and folders of the workspace that installs read beside manifests and settings."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +212,7 @@ def _install(project: Project, classes: Sequence[LayerClass], libcs: tuple[str, 
         scripts=config.install.scripts,
         build_scripts=config.install.build_scripts,
         patches=project.patches if workspace.tool.patches else (),
+        vendored=project.vendored,
     )
 
 

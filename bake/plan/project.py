@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import itertools
 import os
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from posixpath import relpath
 from bake import config as cfg
 from bake.config import parse_reference
 from bake.errors import ConfigError
-from bake.files import ignore_in_git
+from bake.files import ignore_in_git, strip_credentials
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
@@ -46,6 +47,7 @@ from bake.workspace import (
     load_git_ignored,
     load_parts,
     load_patches,
+    load_vendored,
     load_workspace,
     parse_dockerignore,
     parse_jsonc,
@@ -61,6 +63,9 @@ EJECTED = ".bake-templates"
 TEMPLATES = ("docker/Dockerfile", "docker-bake.hcl.j2")
 
 _NO_SOURCES = frozenset({".git", "node_modules", FOLDER})
+
+_LAYOUTS = r"^\s*(?:install-strategy|global-style|legacy-bundling)\s*=.*\n?"
+"""Settings of npm for trees that are not laid out as its lockfile says."""
 
 _LARGE = 1 << 17
 """Bytes from which on a file at the root is data, which no build of another package reads unnamed."""
@@ -90,6 +95,8 @@ class Project:
     """The workspace with the lockfile as it is committed."""
     root_files: tuple[str, ...]
     """Files and folders outside packages that every build reads, relative to the root; globs as config has them."""
+    required: tuple[str, ...]
+    """Files that settings of the package manager, which are code, name: installs and scripts read them."""
     tsconfigs: tuple[str, ...]
     """Those of them that a process which runs TypeScript sources reads too."""
     parts: Mapping[str, tuple[Part, ...]]
@@ -216,6 +223,25 @@ class Project:
         left_out = parse_dockerignore("\n".join((*self.ignored, *names)))
         return lambda path: not left_out(path)
 
+    @property
+    def install_npmrc(self) -> str:
+        """The workspace's .npmrc for installs: without credentials and without another layout than the lockfile's."""
+        return re.sub(_LAYOUTS, "", strip_credentials(self.npmrc), flags=re.M)
+
+    def commands(self, package: Package) -> tuple[str, ...]:
+        """The files of a package's commands that a clone has, relative to the root."""
+        files = sorted({posixpath.normpath(package.file(file)) for file in package.bins.values()})
+        inside = (f for f in files if not f.startswith(("../", "/")))
+        return tuple(f for f in inside if self.sent(f) and (self.root / f).is_file())
+
+    @functools.cached_property
+    def vendored(self) -> tuple[str, ...]:
+        """Files and folders that installs read beside manifests and settings."""
+        workspace = self.original
+        lock = _text(self.root / workspace.lock_name)
+        found = (*load_vendored(self.root, workspace.everyone, lock), *self.required)
+        return tuple(filter(self.sent, dict.fromkeys(found)))
+
     def outside(self, package_path: str) -> tuple[str, ...]:
         """Files and folders outside a package that its files name; read once."""
         return self._outside(package_path)
@@ -290,6 +316,8 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     ignored = load_git_ignored(root, (p.path for p in original.packages))
     places, absent = _secrets(config, file.parent, environment)
     files = config.workspace.files or load_root_files(root, ignored)
+    settings = tuple(f for f in original.tool.files if f.endswith((".cjs", ".mjs", ".js")))
+    required = Outside(root, (), lambda _: True).named_by(settings)
     return Project(
         file=file,
         root=root,
@@ -297,7 +325,8 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
         workspace=_completed(original, bake_lock),
         original=original,
         bake_lock=bake_lock,
-        root_files=tuple(sorted({"package.json", *files, *tsconfigs})),
+        root_files=tuple(sorted({"package.json", *files, *tsconfigs, *required} - {*settings})),
+        required=tuple(f for f in required if f not in settings),
         tsconfigs=tsconfigs,
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),

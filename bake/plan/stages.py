@@ -31,6 +31,8 @@ class Stage:
     outputs: tuple[str, ...]
     reads: tuple[str, ...] = ()
     """What its files name outside its folder, beside `inputs` and what every stage has."""
+    commands: tuple[str, ...] = ()
+    """Files of it that node_modules/.bin leads to: an install makes them executable, whatever git says."""
     keeps_modules: bool = False
     """Whether results of builds lie in the root's node_modules, which then cannot be a mount."""
 
@@ -134,6 +136,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         inputs=settings.inputs,
         outputs=settings.outputs,
         reads=_reads(project, path, needs, settings.inputs),
+        commands=project.commands(package) if path else (),
         keeps_modules=any(
             output.removeprefix("./").startswith("node_modules/")
             for p in (path, *needs)
@@ -144,7 +147,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
 
 def _reads(project: Project, path: str, needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:
     """What the files of a package name outside its folder and nothing else brings."""
-    there = {*needs, *project.matches((*project.root_files, *inputs))}
+    there = {*needs, *project.vendored, *project.matches((*project.root_files, *inputs))}
     found = project.outside(path)
     return tuple(p for p in found if not any(p == one or p.startswith(f"{one}/") for one in there))
 

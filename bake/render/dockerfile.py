@@ -8,7 +8,6 @@ from typing import Any
 
 from bake.config import Health
 from bake.errors import BakeError
-from bake.files import strip_credentials
 from bake.plan import TREE, Image, Plan, Project, home
 from bake.render.templates import own_template, template_environment
 from bake.workspace import Part
@@ -97,4 +96,4 @@ def _healthcheck(image: Image) -> tuple[str, ...]:
 def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:
     """What scripts read of the files that an install reads: all but the lockfile, which every update changes."""
     settings = (name for name in plan.install.manager.files if name != project.workspace.lock_name)
-    return (*([".npmrc"] if strip_credentials(project.npmrc) else []), *settings)
+    return (*([".npmrc"] if project.install_npmrc else []), *settings)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from bake.files import strip_credentials
 from bake.plan import Plan, Project
 from bake.render.bakefile import render_bake_file
 from bake.render.context import render_ignore
@@ -25,7 +24,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **({"plan/builds.json": json_text(build_specs(project, plan))} if plan.builds.isolated else {}),
         **{f"plan/packages/{o.name}.json": json_text(package_spec(project, plan, o)) for o in plan.outputs},
         **install_files(project, plan),
-        **({"manifests/.npmrc": npmrc} if (npmrc := strip_credentials(project.npmrc)) else {}),
+        **({"manifests/.npmrc": npmrc} if (npmrc := project.install_npmrc) else {}),
         **{f"tools/carve/{name}": template_text(f"docker/carve/{name}") for name in template_names("docker/carve")},
         **({f"tools/trace/{n}": template_text(f"docker/trace/{n}") for n in _TRACER} if plan.traces else {}),
         **({"tools/patch.mjs": template_text("docker/patch.mjs")} if plan.install.patches else {}),

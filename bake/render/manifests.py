@@ -7,30 +7,31 @@ from typing import Any
 from bake.lockfile import promote
 from bake.plan import Plan, Project
 from bake.render.json_text import json_text
-from bake.workspace import Manager, manifest_settings, staged_files
+from bake.workspace import manifest_settings, staged_files
 
-_MANIFEST_FIELDS = (
-    "name",
-    "version",
-    "private",
-    "type",
-    "workspaces",
-    "dependencies",
-    "devDependencies",
-    "optionalDependencies",
-    "peerDependencies",
-    "peerDependenciesMeta",
-    "bundleDependencies",
-    "bundledDependencies",
-    "overrides",
-    "bin",
-    "engines",
-    "os",
-    "cpu",
-    "libc",
-    "packageManager",
+_NOT_READ = frozenset(
+    {
+        *("scripts", "description", "keywords", "author", "contributors", "maintainers", "homepage", "bugs"),
+        *("repository", "license", "licenses", "funding", "man", "config"),
+        *("main", "module", "browser", "types", "typings", "typesVersions", "exports", "imports", "sideEffects"),
+        *(
+            "browserslist",
+            "babel",
+            "jest",
+            "vitest",
+            "ava",
+            "mocha",
+            "nyc",
+            "c8",
+            "tap",
+            "eslintConfig",
+            "eslintIgnore",
+        ),
+        *("prettier", "stylelint", "postcss", "lint-staged", "husky", "commitlint", "simple-git-hooks", "size-limit"),
+        *("release", "nx", "turbo", "wireit", "prisma", "nodemonConfig", "tsup", "unbuild", "exports-dev"),
+    }
 )
-"""What `npm ci` reads of a package.json. Source: @npmcli/arborist, lib/node.js and lib/shrinkwrap.js."""
+"""Fields of a package.json that no package manager reads in an install without scripts: an edit reruns none."""
 
 
 def install_files(project: Project, plan: Plan) -> Mapping[str, str]:
@@ -38,12 +39,10 @@ def install_files(project: Project, plan: Plan) -> Mapping[str, str]:
     workspace = project.workspace
     files, changes = _locked(project, plan)
     skeletons = {
-        posixpath.join(p.path, "package.json"): json_text(
-            _skeleton(p.manifest, plan.install.manager) | dict(changes.get(p.path, {}))
-        )
+        posixpath.join(p.path, "package.json"): json_text(_skeleton(p.manifest) | dict(changes.get(p.path, {})))
         for p in workspace.everyone
     }
-    return {f"manifests/{name}": text for name, text in (files | skeletons).items()}
+    return {f"manifests/{name}": text for name, text in (dict(_commands(project)) | files | skeletons).items()}
 
 
 def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, Mapping[str, Any]]]:
@@ -56,5 +55,11 @@ def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, 
     return files, {"": manifest_settings(plan.install.manager, manifest, plan.platforms, plan.install.libcs)}
 
 
-def _skeleton(manifest: Mapping[str, Any], manager: Manager) -> dict[str, Any]:
-    return {field: manifest[field] for field in (*_MANIFEST_FIELDS, *manager.fields) if field in manifest}
+def _skeleton(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in manifest.items() if field not in _NOT_READ}
+
+
+def _commands(project: Project) -> Mapping[str, str]:
+    """A stand-in for each command of a workspace package: npm and yarn 1 link only what is there."""
+    there = (file for package in project.workspace.packages for file in project.commands(package))
+    return dict.fromkeys(there, "#!/usr/bin/env node\n")

@@ -17,6 +17,7 @@ from bake.workspace.managers import Manager, manifest_settings, parse_package_ma
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
 from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
+from bake.workspace.vendored import load_vendored
 
 __all__ = [
     "Aliases",
@@ -37,6 +38,7 @@ __all__ = [
     "load_git_ignored",
     "load_parts",
     "load_patches",
+    "load_vendored",
     "load_workspace",
     "manifest_settings",
     "parse_dockerignore",

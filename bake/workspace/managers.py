@@ -30,11 +30,10 @@ class Manager:
     production: without development packages, for $cpu (npm's word for the target's) where it names it.
     run: words before a script's name. rebuild: words before the names of packages whose scripts shall run; ""
     when bake runs these scripts itself. cache: the directory that installs share. files: what installs read
-    beside the manifests, path -> text. fields: what they read of a package.json beside what npm reads.
-    layout: "places" when the lockfile tells where packages will lie, "walk" when only the installed tree does.
-    patches: whether patch-package finds its way in the tree. hoisted: folders of links that the manager makes on its
-    own account. public: patterns of names that it links at the root for everybody. isolates: scripts run without the
-    records of the whole installation.
+    beside the manifests, path -> text. layout: "places" when the lockfile tells where packages will lie, "walk" when
+    only the installed tree does. patches: whether patch-package finds its way in the tree. hoisted: folders of links
+    that the manager makes on its own account. public: patterns of names that it links at the root for everybody.
+    isolates: scripts run without the records of the whole installation.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Manager:
     setup: str = ""
     rebuild: str = ""
     files: Mapping[str, str] = field(default_factory=_no_files)
-    fields: tuple[str, ...] = ()
     layout: Layout = "places"
     patches: bool = True
     hoisted: tuple[str, ...] = ()
@@ -107,7 +105,6 @@ def make_pnpm(version: str, *, files: Mapping[str, str], hoisted: bool) -> Manag
         run=f"{path}pnpm --config.verify-deps-before-run=false --config.pm-on-fail=ignore run",
         cache=_PNPM_HOME,
         files=files,
-        fields=("pnpm", "resolutions", "dependenciesMeta", "devEngines"),
         layout="walk" if hoisted else "places",
         patches=hoisted,
         hoisted=() if hoisted else ("node_modules/.pnpm/node_modules", "node_modules"),
@@ -121,6 +118,8 @@ _BERRY = " ".join(
         "YARN_ENABLE_GLOBAL_CACHE=true",
         "YARN_ENABLE_TELEMETRY=false",
         "YARN_ENABLE_PROGRESS_BARS=false",
+        # A check of the workspace's, by code that need not be there.
+        "YARN_ENABLE_CONSTRAINTS_CHECKS=false",
         # Copies: hard links into the shared cache would change with the carved files.
         "YARN_NM_MODE=classic",
     )
@@ -157,12 +156,8 @@ def _make_yarn(package: str, command: str, install: str, *, release: str, files:
         run=f"{command} run",
         cache=_YARN_HOME,
         files=files,
-        fields=_YARN_FIELDS,
         layout="walk",
     )
-
-
-_YARN_FIELDS = ("resolutions", "dependenciesMeta", "installConfig", "devEngines")
 
 
 def load_yarn(root: Path, manifest: Mapping[str, Any], text: str) -> Manager:

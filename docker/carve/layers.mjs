@@ -3,13 +3,13 @@
 // Moving needs the tree to be made in the same RUN; from an earlier one (an overlay's lower layer, a mount) everything is
 // copied, which takes three times as long. Every native binary is compared with the platform before a file is moved; a wrong
 // one ends the build, not the container.
-import { lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { lstatSync, mkdirSync, readlinkSync, renameSync } from 'node:fs';
 import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
 import { carveDirectory, makeParents, stamp, walk, writeLink, writeStamped } from './files.mjs';
 import { glob } from './glob.mjs';
 import { binLinks, hoistedLinks, merged } from './links.mjs';
-import { byPath, dirname, join, leaves, relative, sorted } from './paths.mjs';
+import { byPath, dirname, isAbsolute, join, leaves, relative, sorted } from './paths.mjs';
 import { allowed, constrained } from './platforms.mjs';
 import { walkLayers } from './walked.mjs';
 
@@ -82,7 +82,7 @@ function carveLayer(layer, { tree, out, choices, bins, uses }) {
     const last = uses.get(entry.path) === 1;
     uses.set(entry.path, uses.get(entry.path) - 1);
     for (const path of [entry.path, ...links.map((link) => link.path)]) makeParents(app, path, directories);
-    if (entry.link) writeLink(join(app, entry.path), relative(dirname(entry.path), entry.link));
+    if (entry.link) writeLink(join(app, entry.path), targetOf(tree, entry));
     else if (!choices.has(entry.path)) continue;
     sizes.push([entry.path, carveEntry(entry, { tree, app, keeps: choices.get(entry.path), last })]);
     for (const { path, target } of links) writeLink(join(app, path), target);
@@ -90,6 +90,13 @@ function carveLayer(layer, { tree, out, choices, bins, uses }) {
   for (const directory of [...directories].sort().reverse()) stamp(join(app, directory), 0o755);
   stamp(out, 0o755);
   return summary(sizes);
+}
+
+/** Where the link of an entry leads: as it was installed, which may be a folder of the package (pnpm's publishConfig.directory). */
+function targetOf(tree, { path, link }) {
+  const installed = lstatSync(join(tree, path), { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(join(tree, path)) : '';
+  const inside = installed && !isAbsolute(installed) && join(dirname(path), installed).startsWith(`${link}/`);
+  return relative(dirname(path), inside ? join(dirname(path), installed) : link);
 }
 
 function carveEntry(entry, { tree, app, keeps, last }) {

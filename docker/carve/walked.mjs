@@ -1,7 +1,7 @@
 // Layers of what a lockfile does not tell the places of: the installed tree does.
 import { lstatSync, readlinkSync } from 'node:fs';
 import { fail, readJson } from './errors.mjs';
-import { basename, compare, dirname, join, leaves } from './paths.mjs';
+import { ancestors, basename, compare, dirname, join, leaves } from './paths.mjs';
 import { allowed, constrained } from './platforms.mjs';
 
 // Packages that exist to find or compile a native addon (bake/lockfile/lifecycle.py has the same list).
@@ -94,8 +94,9 @@ function find(tree, { path, name, kind, members }, wanted) {
     const next = join(dirname(place), readlinkSync(join(tree, place)));
     if (leaves(next)) fail(`${place}: leads out of the workspace; depend on a package inside it`);
     // Other targets of links than workspace packages (portal:, link:) have no layer of their own.
-    if (!members.has(next)) fail(`${place}: leads to ${next}, which is no workspace package; add it to the workspaces`);
-    return [{ entry: { path: place, link: next, native: false }, next, peer }];
+    const member = [next, ...ancestors(next)].find((each) => members.has(each)); // publishConfig.directory is a folder of one
+    if (!member) fail(`${place}: leads to ${next}, which is no workspace package; add it to the workspaces`);
+    return [{ entry: { path: place, link: next, native: false }, next: member, peer }];
   }
   const manifest = readJson(join(tree, place, 'package.json'));
   const limits = Object.fromEntries(['os', 'cpu', 'libc'].map((key) => [key, [manifest[key] ?? []].flat()]));

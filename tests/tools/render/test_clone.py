@@ -1,5 +1,6 @@
 """Builds get what a clone has: what git tracks, and what it neither tracks nor ignores, but no secret of that kind."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from bake.errors import WorkspaceError
 from bake.git import list_ignored
 from bake.plan import Project, Request, load_project, make_plan
-from bake.render import render_dockerfile, render_ignore
+from bake.render import render, render_dockerfile, render_ignore
 from bake.workspace import parse_dockerignore
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
@@ -116,3 +117,39 @@ def test_a_repository_that_git_refuses_is_said_and_not_taken_for_none(shop: GitW
     with pytest.raises(WorkspaceError) as caught:
         list_ignored(shop.root)
     assert caught.value.what.startswith("git cannot say what it tracks (not a git repository")
+
+
+def test_an_install_gets_the_tarballs_that_dependencies_name(shop: GitWorkspace) -> None:
+    shop.replace("services/api/package.json", '"left": "^1.0.0"', '"left": "file:../../vendor/left.tgz"')
+    shop.write("vendor/left.tgz", "x")
+    shop.commit()
+    project = loaded(shop.root)
+    text = render_dockerfile(project, make_plan(project, Request()))
+    assert text.count('COPY ["/vendor/left.tgz", "/app/vendor/left.tgz"]') == 2
+    assert sends(shop.root, "vendor/left.tgz")
+
+
+def test_an_install_gets_commands_of_packages_that_a_clone_has(shop: GitWorkspace) -> None:
+    shop.replace("packages/lib/package.json", '"main"', '"bin": {"a": "./bin/a.js", "b": "dist/b.js"}, "main"')
+    shop.write("packages/lib/bin/a.js", "// the command\n")
+    shop.write("packages/lib/dist/b.js", "// is built\n")
+    shop.commit()
+    project = loaded(shop.root)
+    files = render(project, make_plan(project, Request()))
+    assert files["manifests/packages/lib/bin/a.js"] == "#!/usr/bin/env node\n"
+    assert "manifests/packages/lib/dist/b.js" not in files
+    assert 'COPY --chmod=0755 ["/packages/lib/bin/a.js", "/app/packages/lib/bin/a.js"]' in files["Dockerfile"]
+
+
+def test_fields_that_nobody_is_known_not_to_read_reach_an_install(shop: GitWorkspace) -> None:
+    more = '"publishConfig": {"directory": "dist"}, "scripts": {"build": "tsc"}, "browserslist": ["last 1 version"],'
+    shop.replace("packages/types/package.json", '"version"', f'{more} "version"')
+    project = loaded(shop.root)
+    files = render(project, make_plan(project, Request()))
+    assert set(json.loads(files["manifests/packages/types/package.json"])) == {"name", "version", "publishConfig"}
+
+
+def test_a_layout_of_npm_s_that_its_lockfile_does_not_tell_is_not_used(shop: GitWorkspace) -> None:
+    shop.write(".npmrc", "install-strategy=linked\nlegacy-peer-deps=true\n//r.example/:_authToken=x\n")
+    project = loaded(shop.root)
+    assert render(project, make_plan(project, Request()))["manifests/.npmrc"] == "legacy-peer-deps=true\n"

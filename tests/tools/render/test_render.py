@@ -101,8 +101,16 @@ def test_no_stage_copies_the_whole_build_context(example_project: Project, examp
     lines = render_dockerfile(example_project, example_plan).splitlines()
     direct = [line for line in lines if line.startswith("COPY ") and "--from=" not in line]
     assert sorted(direct) == sorted(
-        f'COPY ["/{path}", "/app/{path}"]'
-        for path in (*example_project.root_files, *(f"{stage.package}/" for stage in example_plan.builds.stages))
+        [
+            'COPY --chmod=0755 ["/apps/cli/bin/apphub.js", "/app/apps/cli/bin/apphub.js"]',
+            *(
+                f'COPY ["/{path}", "/app/{path}"]'
+                for path in (
+                    *example_project.root_files,
+                    *(f"{stage.package}/" for stage in example_plan.builds.stages),
+                )
+            ),
+        ]
     )
 
 
@@ -147,6 +155,7 @@ def test_manifests_hold_what_npm_reads_and_nothing_else(example_project: Project
     assert {f for f in files if f.startswith("manifests/")} == {
         "manifests/package.json",
         "manifests/package-lock.json",
+        "manifests/apps/cli/bin/apphub.js",
         *(f"manifests/{p.path}/package.json" for p in example_project.workspace.packages),
     }
 

@@ -146,3 +146,28 @@ def test_what_a_tarball_brought_along_stays_in_its_package(tmp_path: Path) -> No
     assert carve(tmp_path, {"layers": [{"id": "one", "native": False, "entries": [entry]}]}) == ""
     assert (tmp_path / "layers/one/app" / path / "node_modules/y/package.json").is_file()
     assert not (tmp_path / "layers/one/app" / path / "node_modules/.bin").exists()
+
+
+def test_a_link_to_a_folder_of_a_package_stays_one(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {
+            "": {},
+            "packages/lib": {"dependencies": {"x": "1"}},
+            "services/a": {"dependencies": {"lib": "1"}},
+            "services/b": {},
+            "node_modules/x": {},
+        },
+        {"node_modules/lib": "../packages/lib/dist"},
+    )
+    assert walked(tmp_path)["a"] == ["node_modules/lib", "node_modules/x"]
+    assert (tmp_path / "layers/a/app/node_modules/lib").readlink() == Path("../packages/lib/dist")
+
+
+def test_a_planned_link_leads_where_the_installed_one_does_when_that_is_in_the_package(tmp_path: Path) -> None:
+    links = {"node_modules/lib": "../packages/lib/dist", "node_modules/other": "../elsewhere"}
+    plant(tmp_path / "app", {"packages/lib": {}}, links)
+    entries = [{"path": path, "link": "packages/lib"} for path in links]
+    assert carve(tmp_path, {"layers": [{"id": "one", "native": False, "entries": entries}]}) == ""
+    found = [(tmp_path / "layers/one/app" / path).readlink().as_posix() for path in links]
+    assert found == ["../packages/lib/dist", "../packages/lib"]

@@ -350,3 +350,22 @@ snapshots:
     assert relinking(found, major=10, root="/app") == (
         f" && rm -rf {place}/lib && mkdir -p {place} && ln -s /app/lib {place}/lib"
     )
+
+
+def test_a_link_to_the_folder_that_a_package_publishes_is_one_to_the_package() -> None:
+    text = """\
+lockfileVersion: '9.0'
+importers:
+  .: {}
+  api:
+    dependencies:
+      lib:
+        specifier: workspace:*
+        version: link:../lib/dist
+  lib:
+    publishDirectory: dist
+packages: {}
+snapshots: {}
+"""
+    graph = parse_pnpm_lock(text, {"": {}, "api": {"name": "api"}, "lib": {"name": "lib"}})
+    assert isolated(graph, major=10).entries["api/node_modules/lib"].link == "lib"
