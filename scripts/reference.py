@@ -1,9 +1,11 @@
 """The reference pages that the code says: the command line from argparse, bake.toml from config.py's fields."""
 
 import argparse
+import ast
 import dataclasses
 import json
 import re
+import runpy
 import sys
 import types
 import typing
@@ -52,11 +54,38 @@ def pages() -> Mapping[str, str]:
         "reference/cli.md": _cli_page(),
         "reference/bake-toml.md": _config_page(),
         "bake.schema.json": json.dumps(config_schema(), indent=2) + "\n",
+        "../CONTRIBUTING.md": _contributing(),
     }
 
 
 def _read(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+# ---- the house
+
+
+def _contributing() -> str:
+    """The page as it is, with its table of rooms as tests/ states their floors and their faces say what they are."""
+    house = runpy.run_path(str(DOCS.parent / "tests/unit/test_house.py"))
+    rows = [
+        f"| {floor} | `{name}` | {_cell(_said(house['BAKE'], name))} |\n"
+        for floor, names in reversed(list(enumerate(house["FLOORS"])))
+        for name in names
+        if not name.startswith("_")
+    ]
+    before, _, rest = _read(DOCS.parent / "CONTRIBUTING.md").partition(_ROOMS)
+    _, _, after = rest.partition(_ROOMS_END)
+    return f"{before}{_ROOMS}\n| floor | room | what is there |\n|---|---|---|\n{''.join(rows)}{_ROOMS_END}{after}"
+
+
+_ROOMS, _ROOMS_END = "<!-- rooms, written by scripts/reference -->", "<!-- /rooms -->"
+
+
+def _said(bake: Path, name: str) -> str:
+    face = bake / name / "__init__.py"
+    text = (face if face.is_file() else bake / f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0]
 
 
 # ---- the command line

@@ -1,6 +1,7 @@
 """The rooms of bake/: who may import whom, and how many live in one."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,10 @@ def test_a_room_holds_about_a_dozen_modules(room: str) -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_face_says_what_the_room_is(room: str) -> None:
     assert ast.get_docstring(ast.parse((BAKE / room / "__init__.py").read_text("utf-8")))
+
+
+def test_what_contributing_names_is_there() -> None:
+    text = (BAKE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    named = re.findall(r"`((?:bake|docker|scripts|tests|examples)/[^`\s]*)`", text)
+    assert len(named) > 20
+    assert [path for path in named if "NAME" not in path and not (BAKE.parent / path).exists()] == []
