@@ -5,7 +5,7 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, PLATFORM
 from bake.console import Console
@@ -13,7 +13,7 @@ from bake.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bake.git import Head
-    from bake.plan import Plan, Project, Request
+    from bake.plan import Names, Plan, Project, Request
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,21 +109,21 @@ class Session:
 
     def plan(self, selection: Selection, naming: Naming = Naming(), *, cache_to: bool = False) -> "Plan":
         """The plan for what is asked for."""
-        return self.plan_for(self.request(selection, naming, cache_to=cache_to))
+        from bake.plan import make_plan
 
-    def plan_for(self, request: "Request") -> "Plan":
-        """The plan for a request, with the hash of what images are made of where tags ask for it."""
-        from bake.plan import content_patterns, make_plan, names_commit, retagged
+        return make_plan(self.project, self.request(selection, naming, cache_to=cache_to))
 
-        plan = make_plan(self.project, request)
-        changes: dict[str, Any] = {}
-        if names_commit(self.project, request) and self.is_dirty(plan):
-            changes["dirty"] = True
-        if content_patterns(self.project, request):
+    def names(self, plan: "Plan", files: Mapping[str, str] | None = None) -> "Names":
+        """What the plan's images are called. files: the rendered ones, which {content} is told by."""
+        from bake.plan import content_patterns, name_images, names_commit
+
+        contents: Mapping[str, str] = {}
+        if content_patterns(self.project, plan.request):
             from bake.inputs import load_contents
 
-            changes["content"] = load_contents(self.project, plan)
-        return retagged(self.project, plan, dataclasses.replace(request, **changes)) if changes else plan
+            contents = load_contents(self.project, plan, files)
+        dirty = names_commit(self.project, plan.request) and self.is_dirty(plan)
+        return name_images(self.project, plan, contents, dirty=dirty)
 
     def is_dirty(self, plan: "Plan") -> bool:
         """Whether builds of the plan see changes that are not in the commit."""

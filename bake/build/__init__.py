@@ -5,17 +5,19 @@ from bake.build.build import build, check_build
 from bake.build.findings import show_findings
 from bake.build.lines import StepLines
 from bake.build.options import Options, Outcome
-from bake.build.phases import write_plan
+from bake.build.ready import Ready, make_ready, write_plan
 
 __all__ = [
     "Account",
     "BuiltImage",
     "Options",
     "Outcome",
+    "Ready",
     "StepLines",
     "build",
     "check_build",
     "load_account",
+    "make_ready",
     "show_findings",
     "write_plan",
 ]

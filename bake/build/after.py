@@ -9,7 +9,7 @@ from bake.config import parse_size, size
 from bake.engine import Built, cache_usage, read_cache_usage, total
 from bake.errors import EngineError, ReleaseError
 from bake.inputs import State, add, first_step, load_record, load_state, wanted, write_record
-from bake.plan import Plan, Project
+from bake.plan import Cache, Plan, Project
 from bake.publish import FILE_NAME, Release, load_release
 from bake.registry import Registry
 from bake.session import Session
@@ -47,9 +47,9 @@ def keep_account(project: Project, account: Account) -> None:
         write_account(project.folder, account)
 
 
-def tell_growth(session: Session, plan: Plan, builder: str | None, registry: Registry) -> None:
+def tell_growth(session: Session, cache: Cache, builder: str | None, registry: Registry) -> None:
     """Warn when the engine's cache has outgrown bake.toml's budget, or a registry's what BuildKit reads of one."""
-    for warning in overgrown(plan.cache, registry):
+    for warning in overgrown(cache, registry):
         session.console.warn(warning)
     budget = session.project.config.cache.budget
     if budget is None:

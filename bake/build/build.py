@@ -14,15 +14,17 @@ from bake.build.after import keep_account, load_last_release, load_start, tell_g
 from bake.build.current import Standing, learn, load_standing
 from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
-from bake.build.phases import joined, settle, write_plan
+from bake.build.phases import joined, settle
 from bake.build.push import push_plan
+from bake.build.ready import Ready, make_ready, write_plan
 from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preload, probe
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
-from bake.plan import Plan, check, errors
+from bake.plan import EXPORTER, Plan, check, errors, make_plan
 from bake.publish import Release
 from bake.registry import Registry, load_registry
+from bake.render import render
 from bake.session import Session
 
 
@@ -46,15 +48,16 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
     with ThreadPoolExecutor(1) as pool:
         probing = pool.submit(probe, options.builder)
         check_build(session, plan, options)
-        files = write_plan(session.project, plan)
         session.project.require_secrets()
-        standing = _standing(session, plan, options, files)
+        ready = make_ready(session, plan)
+        standing = _standing(session, ready, options)
         if not standing.changed and not standing.gone:
+            write_plan(session, ready)
             images = _all_images(standing, {})
             return Outcome(account=_account(session, plan, images, Progress(), time.monotonic() - started))
         preload()  # takes a while, as the engine's answer does
         capabilities = probing.result()
-    return _build(session, standing, options, capabilities, started)
+    return _build(session, ready, standing, options, capabilities, started)
 
 
 def check_build(session: Session, plan: Plan, options: Options) -> None:
@@ -77,34 +80,45 @@ def check_build(session: Session, plan: Plan, options: Options) -> None:
         raise CheckError("check", what, "see above")
 
 
-def _standing(session: Session, plan: Plan, options: Options, files: Mapping[str, str]) -> Standing:
+def _standing(session: Session, ready: Ready, options: Options) -> Standing:
     """The images that are up to date; none when the user wants more of the build than images in the engine."""
+    plan, names = ready.plan, ready.names
     if plan.request.push or options.overrides:
-        return Standing(plan=plan)
-    more = (not options.cache, options.pull, options.force, plan.cache.exports)
-    return load_standing(session.project, plan, files, session.environment, force=any(more))
+        return Standing(plan=plan, names=names)
+    more = (not options.cache, options.pull, options.force, ready.cache.exports)
+    return load_standing(session.project, plan, names, ready.files, session.environment, force=any(more))
 
 
 def _build(
-    session: Session, standing: Standing, options: Options, capabilities: Capabilities, started: float
+    session: Session, ready: Ready, standing: Standing, options: Options, capabilities: Capabilities, started: float
 ) -> Outcome:
     """Build what is not up to date, then tell of it. started: by the monotonic clock."""
     registry = load_registry(session.environment)
-    plan = dataclasses.replace(standing.plan, targets=standing.changed or standing.gone)
-    plan = limit_to_native(session, plan, capabilities)
-    plan = _cached(session, plan, capabilities, registry)
+    plan = dataclasses.replace(ready.plan, targets=standing.changed or standing.gone)
+    ready = _adapted(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
+    plan = ready.plan
     check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=plan.install.scripts)
     before, start = load_last_release(session), load_start(session, plan)
     if plan.request.push:
-        made = _push(session, plan, options, capabilities, registry)
+        made = _push(session, ready, options, capabilities, registry)
     else:
-        made = _load(session, plan, standing, options, capabilities)
+        made = _load(session, ready, standing, options, capabilities)
     write_record_of(session.project, made.plan, start, made.built)
-    tell_growth(session, plan, options.builder, registry)
+    tell_growth(session, ready.cache, options.builder, registry)
     progress = made.built.progress
     account = _account(session, made.plan, made.images, progress, time.monotonic() - started)
     keep_account(session.project, account)
     return Outcome(account=account, progress=progress, release=made.release, before=before)
+
+
+def _adapted(session: Session, ready: Ready, capabilities: Capabilities, registry: Registry) -> Ready:
+    """What the engine can keep, with the cache that there is and can be written."""
+    plan, cache = limit_to_native(session, ready.plan, capabilities), ready.cache
+    if cache.note:
+        session.console.say(cache.note)
+    cache = settle(cache, capabilities, registry, session.console.warn, platforms=plan.platforms)
+    files = ready.files if plan is ready.plan else render(session.project, plan)
+    return dataclasses.replace(ready, plan=plan, cache=cache, files=files)
 
 
 def limit_to_native(session: Session, plan: Plan, capabilities: Capabilities) -> Plan:
@@ -115,26 +129,12 @@ def limit_to_native(session: Session, plan: Plan, capabilities: Capabilities) ->
     if not why or not capabilities.server or asked or len(plan.platforms) < 2 or native not in plan.platforms:
         return plan
     session.console.warn(f"{why}: building {native} only; see `bake builder status`")
-    plan = session.plan_for(dataclasses.replace(plan.request, targets=plan.targets, platforms=(native,)))
-    write_plan(session.project, plan)
-    return plan
+    return make_plan(session.project, dataclasses.replace(plan.request, targets=plan.targets, platforms=(native,)))
 
 
-def _cached(session: Session, plan: Plan, capabilities: Capabilities, registry: Registry) -> Plan:
-    """The plan with the cache that there is and can be written."""
-    if plan.cache.note:
-        session.console.say(plan.cache.note)
-    cache = settle(plan.cache, capabilities, registry, session.console.warn, platforms=plan.platforms)
-    if cache == plan.cache:
-        return plan
-    plan = dataclasses.replace(plan, cache=cache)
-    write_plan(session.project, plan)
-    return plan
-
-
-def _push(session: Session, plan: Plan, options: Options, capabilities: Capabilities, registry: Registry) -> _Made:
-    pushed = push_plan(session, plan, options, capabilities, registry)
-    plan = dataclasses.replace(plan, targets=pushed.targets)
+def _push(session: Session, ready: Ready, options: Options, capabilities: Capabilities, registry: Registry) -> _Made:
+    pushed = push_plan(session, ready, options, capabilities, registry)
+    plan = dataclasses.replace(ready.plan, targets=pushed.targets)
     images = tuple(
         dataclasses.replace(
             built_image(plan, i.image, pushed.built, references=pushed.references[i.image], bytes_=i.bytes),
@@ -145,19 +145,23 @@ def _push(session: Session, plan: Plan, options: Options, capabilities: Capabili
     return _Made(plan=plan, built=pushed.built, images=images, release=pushed.release)
 
 
-def _load(session: Session, plan: Plan, standing: Standing, options: Options, capabilities: Capabilities) -> _Made:
+def _load(session: Session, ready: Ready, standing: Standing, options: Options, capabilities: Capabilities) -> _Made:
     """Build into the local engine, and then what turns out to be gone from there."""
     standing.begin_asking()
-    built = run_plan(session, plan, options, capabilities)
+    # Without an output of its own, an image that another driver than docker's made stays in its builder.
+    outputs = dict.fromkeys(ready.names, f"type=docker,{EXPORTER}") if capabilities.driver != "docker" else {}
+    write_plan(session, ready, outputs)
+    plan, cache = ready.plan, ready.cache
+    built = run_plan(session, plan, cache, options)
     if gone := tuple(t for t in standing.gone if t not in plan.targets):
-        late = run_plan(session, dataclasses.replace(plan, targets=gone), options, capabilities)
+        late = run_plan(session, dataclasses.replace(plan, targets=gone), cache, options)
         plan, built = dataclasses.replace(plan, targets=(*plan.targets, *gone)), joined([built, late])
     return _Made(plan=plan, built=built, images=_all_images(standing, _loaded(session, standing, plan, built)))
 
 
 def _loaded(session: Session, standing: Standing, plan: Plan, built: Built) -> Mapping[str, BuiltImage]:
     """Target -> what was built. The engine's word on it is kept for the next time."""
-    names = {t: plan.references_of(t) for t in standing.plan.targets if t in built.metadata}
+    names = {t: standing.names[t].references for t in standing.plan.targets if t in built.metadata}
     kept: Mapping[str, Kept] = {}
     with suppress(EngineError):
         kept = kept_images([name for each in names.values() for name in each])
@@ -176,7 +180,7 @@ def _current_image(standing: Standing, target: str) -> BuiltImage:
     made, plan = standing.made[target], standing.plan
     nothing = Built(metadata={}, progress=Progress())
     bytes_ = standing.current[target].bytes
-    image = built_image(plan, target, nothing, references=plan.references_of(target), bytes_=bytes_)
+    image = built_image(plan, target, nothing, references=standing.names[target].references, bytes_=bytes_)
     return dataclasses.replace(image, platforms=made.platforms, digest=made.digest)
 
 

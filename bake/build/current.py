@@ -19,7 +19,7 @@ from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_file, write_file
 from bake.inputs import digest, load_inputs
-from bake.plan import Plan, Project
+from bake.plan import Names, Plan, Project
 from bake.registry import engine_digests
 
 FILE_NAME = "made.json"
@@ -47,11 +47,12 @@ Memory = Mapping[str, Made]
 class Standing:
     """What is known before a build.
 
-    plan: as asked for. inputs: target -> hash of them, empty where nobody can tell what is up to date. made: target ->
-    what an earlier build made of the same. ask: names -> what the engine has under them.
+    plan, names: as asked for. inputs: target -> hash of them, empty where nobody can tell what is up to date. made:
+    target -> what an earlier build made of the same. ask: names -> what the engine has under them.
     """
 
     plan: Plan
+    names: Names
     inputs: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, Made] = field(default_factory=dict)
     ask: Callable[[Sequence[str]], Mapping[str, Kept]] = lambda _: {}
@@ -68,14 +69,14 @@ class Standing:
     @cached_property
     def _kept(self) -> "Future[Mapping[str, Kept]]":
         pool = ThreadPoolExecutor(1)
-        asking = pool.submit(self.ask, [name for t in self.made for name in self.plan.references_of(t)])
+        asking = pool.submit(self.ask, [name for t in self.made for name in self.names[t].references])
         pool.shutdown(wait=False)
         return asking
 
     @cached_property
     def current(self) -> Mapping[str, Kept]:
         """Target -> its image, of those that are up to date: all their names still lead to what was made."""
-        names = {t: self.plan.references_of(t) for t in self.made}
+        names = {t: self.names[t].references for t in self.made}
         kept = self._kept.result() if self.made else {}
         return {
             t: kept[names[t][0]]
@@ -90,23 +91,29 @@ class Standing:
 
 
 def load_standing(
-    project: Project, plan: Plan, files: Mapping[str, str], environment: Mapping[str, str], *, force: bool = False
+    project: Project,
+    plan: Plan,
+    names: Names,
+    files: Mapping[str, str],
+    environment: Mapping[str, str],
+    *,
+    force: bool = False,
 ) -> Standing:
     """What earlier builds have made already. files: the rendered ones. force: nothing counts as made.
 
     Templates of the workspace's own may read what no hash follows: nothing is up to date with them.
     """
     if project.ejected:
-        return Standing(plan=plan)
+        return Standing(plan=plan, names=names)
     memory = load_memory(project.folder)
     if force or not memory:
-        return Standing(plan=plan, inputs=load_inputs(project, plan, files))
+        return Standing(plan=plan, names=names, inputs=load_inputs(project, plan, files))
     with ThreadPoolExecutor(1) as pool:
         resolving = pool.submit(_resolved, _unpinned(plan.builds.base, *_runtime_bases(plan).values()), environment)
         inputs = load_inputs(project, plan, files)
-        keys = image_keys(project, plan, inputs, resolving.result())
+        keys = image_keys(project, plan, names, inputs, resolving.result())
     made = {t: memory[key] for t, key in keys.items() if key in memory}
-    return Standing(plan=plan, inputs=inputs, made=made, ask=_kept)
+    return Standing(plan=plan, names=names, inputs=inputs, made=made, ask=_kept)
 
 
 def _kept(names: Sequence[str]) -> Mapping[str, Kept]:
@@ -128,7 +135,9 @@ def _resolved(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[s
     return engine_digests(environment, mirrors(), names) if names else {}
 
 
-def image_keys(project: Project, plan: Plan, inputs: Mapping[str, str], bases: Mapping[str, str]) -> Mapping[str, str]:
+def image_keys(
+    project: Project, plan: Plan, names: Names, inputs: Mapping[str, str], bases: Mapping[str, str]
+) -> Mapping[str, str]:
     """Target -> hash of all that decides its image, names and labels too, of the images that the plan selects.
 
     bases: base image -> digest, of those that no digest pins; targets whose base is not there get no key.
@@ -138,7 +147,9 @@ def image_keys(project: Project, plan: Plan, inputs: Mapping[str, str], bases: M
     for image in plan.selected():
         used = [(n, bases.get(n)) for n in _unpinned(plan.builds.base, runtime[image.service])]
         if image.target in inputs and all(resolved for _, resolved in used):
-            found[image.target] = digest([inputs[image.target], image, plan.platforms, attested, used])
+            found[image.target] = digest(
+                [inputs[image.target], image, names[image.target], plan.platforms, attested, used]
+            )
     return found
 
 
@@ -153,11 +164,11 @@ def learn(
     plan, said = standing.plan, built.progress.bases()
     names = _unpinned(plan.builds.base, *_runtime_bases(plan).values())
     bases = {n: said[c] for n in names if (c := str(parse_reference(n))) in said}
-    keys = image_keys(project, plan, standing.inputs, bases)
+    keys = image_keys(project, plan, standing.names, standing.inputs, bases)
     made = {
         key: Made(id=there.id, digest=built.digest(target), platforms=tuple(platforms))
         for target, key in keys.items()
-        if (there := kept.get(plan.references_of(target)[0])) and built.is_kept(target, there)
+        if (there := kept.get(standing.names[target].references[0])) and built.is_kept(target, there)
     }
     write_memory(project.folder, remember(load_memory(project.folder), made))
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bake.engine import BuildOptions, Built, Capabilities, merge
 from bake.errors import RegistryError
-from bake.files import write_files
-from bake.plan import WORKSPACE, Cache, Plan, Project
+from bake.plan import WORKSPACE, Cache, Plan
 from bake.registry import Registry
-from bake.render import render
 
 _MOST_RECORDS = 1 << 20
 """Bytes of the list of steps that BuildKit reads of a cache, else it takes nothing from it (moby/buildkit,
@@ -74,10 +72,10 @@ def _there(cache: Cache, registry: Registry) -> Cache:
     return cache.importing(lambda entry: entry.rpartition(":")[2] in tags)
 
 
-def run_phases(plan: Plan, options: BuildOptions, run: Callable[[BuildOptions], Built]) -> Built:
-    """Build what the options name, in as many bakes as the plan's cache needs."""
-    phases = plan.cache.phases(services_of(plan, options.targets))
-    return joined([run(_options(plan.cache, options, targets, phases)) for targets in phases])
+def run_phases(plan: Plan, cache: Cache, options: BuildOptions, run: Callable[[BuildOptions], Built]) -> Built:
+    """Build what the options name, in as many bakes as the cache needs."""
+    phases = cache.phases(services_of(plan, options.targets))
+    return joined([run(_options(cache, options, targets, phases)) for targets in phases])
 
 
 def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
@@ -91,8 +89,7 @@ def _options(
 ) -> BuildOptions:
     options = dataclasses.replace(options, targets=targets)
     if targets == (WORKSPACE,):
-        sets = (*options.sets, f"{WORKSPACE}.output=type=cacheonly")
-        return dataclasses.replace(options, push=False, sets=sets)
+        return dataclasses.replace(options, push=False)
     if cache.alone and len(targets) > 1 and targets != phases[0]:
         # All that these need is in the engine since their services' first images.
         return dataclasses.replace(options, sets=(*options.sets, "*.cache-from="))
@@ -103,10 +100,3 @@ def joined(runs: Sequence[Built]) -> Built:
     """Several runs of bake as one."""
     metadata = {name: value for run in runs for name, value in run.metadata.items()}
     return Built(metadata=metadata, progress=merge(run.progress for run in runs))
-
-
-def write_plan(project: Project, plan: Plan) -> Mapping[str, str]:
-    """Render the plan into .bake/; gives the texts."""
-    files = render(project, plan)
-    write_files(project.folder, files)
-    return files

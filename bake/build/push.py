@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 
 from bake.build.options import Options
+from bake.build.ready import Ready, write_plan
 from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Progress
 from bake.errors import BuildError, EngineError, UsageError
@@ -21,8 +22,8 @@ from bake.publish import (
     prepared,
     probe_push,
     push_failure,
+    push_outputs,
     push_pause,
-    push_settings,
     staging_tag,
     tag_all,
     uploads,
@@ -42,20 +43,25 @@ class Pushed:
     references: Mapping[str, tuple[str, ...]]
 
 
-def push_plan(session: Session, plan: Plan, options: Options, capabilities: Capabilities, registry: Registry) -> Pushed:
+def push_plan(
+    session: Session, ready: Ready, options: Options, capabilities: Capabilities, registry: Registry
+) -> Pushed:
     """Build and push the plan's targets, move their tags, leave the manifest of it. Nothing stands between."""
     _refuse_attestations(session, capabilities)
-    wanted = uploads(plan)
+    plan = ready.plan
+    wanted = uploads(plan, ready.names)
     if not options.tag:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
-    there = load_existing(session, plan, registry, capabilities.native) if options.skip_existing else {}
+    there = load_existing(session, ready, registry, capabilities.native) if options.skip_existing else {}
     plan = dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t not in there))
     if session.is_dirty(plan):
         session.console.warn("the workspace has changes that are not committed: its images are not those of the commit")
     staging = staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
     folder = session.project.folder
     with prepared(registry, wanted, staging, warn=session.console.warn):
-        built = _pushed(session, plan, options, capabilities, registry, wanted, staging)
+        built = _pushed(
+            session, dataclasses.replace(ready, plan=plan), options, capabilities, registry, wanted, staging
+        )
         staged = Staged(uploads=wanted, digests={u.image: there.get(u.image) or built.digest(u.image) for u in wanted})
         with keeping_unfinished(folder / UNFINISHED, session.console.warn):
             release = tag_all(registry, staged, release=_release(session, plan), wait=time.sleep)
@@ -75,7 +81,7 @@ def _refuse_attestations(session: Session, capabilities: Capabilities) -> None:
 
 def _pushed(
     session: Session,
-    plan: Plan,
+    ready: Ready,
     options: Options,
     capabilities: Capabilities,
     registry: Registry,
@@ -83,17 +89,16 @@ def _pushed(
     staging: str,
 ) -> Built:
     """Build and push what the registry lacks; again when it, or the way to it, failed for a moment."""
-    if not plan.targets:
+    if not ready.plan.targets:
         return Built(metadata={}, progress=Progress())
     sparing = capabilities.containerd or capabilities.driver != "docker"
-    sets = push_settings(wanted, staging=staging, containerd=sparing)
+    write_plan(session, ready.nameless, push_outputs(wanted, staging=staging, containerd=sparing))
     try:
         return run_plan(
             session,
-            plan,
+            ready.plan,
+            ready.cache,
             options,
-            capabilities,
-            sets=sets,
             failing=lambda error: push_pause(
                 error, wanted, probe=lambda u: probe_push(registry, u.at(staging or "bake-probe"))
             ),
@@ -102,10 +107,11 @@ def _pushed(
         raise push_failure(error, wanted) from None
 
 
-def load_existing(session: Session, plan: Plan, registry: Registry, native: str) -> Mapping[str, str]:
+def load_existing(session: Session, ready: Ready, registry: Registry, native: str) -> Mapping[str, str]:
     """Target -> digest of each image whose {content} tag is in the registry. native: the engine's own platform."""
-    request = dataclasses.replace(plan.request, content=load_contents(session.project, plan))
-    references = content_references(session.project, request)
+    plan = ready.plan
+    contents = load_contents(session.project, plan, ready.files)
+    references = content_references(session.project, plan, contents, dirty=session.is_dirty(plan))
     if not references:
         what, remedy = "needs a tag that tells the content", 'add "{content}" to project.tag, or --tag {content}'
         raise UsageError("--skip-existing", what, remedy)

@@ -1,16 +1,16 @@
 """The plan's bakes, run: with lines for a person, again where the engine had bad luck, and failures explained."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from bake.build.lines import StepLines, explained
 from bake.build.options import Options
 from bake.build.phases import run_phases
 from bake.console import Console
-from bake.engine import BuildOptions, Built, Capabilities, StepFailedError, lost_snapshot, run_bake
+from bake.engine import BuildOptions, Built, StepFailedError, lost_snapshot, run_bake
 from bake.errors import BuildError
-from bake.plan import EXPORTER, FOLDER, Plan
+from bake.plan import FOLDER, Cache, Plan
 from bake.session import Session
 
 T = TypeVar("T")
@@ -24,24 +24,20 @@ _TRIES = 3
 def run_plan(
     session: Session,
     plan: Plan,
+    cache: Cache,
     options: Options,
-    capabilities: Capabilities,
     *,
-    sets: Sequence[str] = (),
     failing: Failing | None = None,
 ) -> Built:
-    """Build the plan's targets. sets: a push's outputs. failing: of a push, which has lines as it may run again."""
-    console, overrides = session.console, options.overrides
-    if not plan.request.push and capabilities.driver != "docker":
-        # `--load` would send an image that the bake file's output says nothing of.
-        sets = [f"{target}.output=type=docker,{EXPORTER}" for target in plan.targets]
+    """Build the plan's targets by what was written. failing: of a push, which has lines as it may run again."""
+    console = session.console
     wanted = BuildOptions(
         targets=plan.targets,
         progress="tty" if console.terminal and console.volume == "normal" and not plan.request.push else "steps",
         cache=options.cache,
         pull=options.pull,
         builder=options.builder,
-        sets=(*overrides, *sets) if plan.request.push else (*sets, *overrides),
+        sets=options.overrides,
     )
     show = StepLines(console)
     root, file = session.project.root, f"{FOLDER}/docker-bake.hcl"
@@ -54,7 +50,7 @@ def run_plan(
         )
 
     try:
-        return run_phases(plan, wanted, run)
+        return run_phases(plan, cache, wanted, run)
     except StepFailedError as error:
         lines, failure = explained(session.project, plan, error.step)
         for line in lines:

@@ -95,14 +95,15 @@ def _narrowed(session: Session, plan: "Plan", since: str) -> "Plan":
 
 def _tell_plan(session: Session, plan: "Plan", options: "Options", form: str) -> None:
     """Write .bake/ and show what would be built."""
-    from bake.build import check_build, write_plan
+    from bake.build import check_build, make_ready, write_plan
 
     check_build(session, plan, options)
-    write_plan(session.project, plan)
+    ready = make_ready(session, plan)
+    write_plan(session, ready)
     rows = [
         {"image": target, "platforms": ",".join(plan.platforms_of(target)), "reference": reference}
         for target in plan.targets
-        for reference in plan.references_of(target)
+        for reference in ready.names[target].references
     ]
     show(form, rows, table(rows))
 

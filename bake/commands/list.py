@@ -5,7 +5,7 @@ import json
 import shlex
 
 from bake.commands.arguments import add_plan_arguments, named, selected
-from bake.plan import Plan
+from bake.plan import MONOLITH, Names, Plan
 from bake.session import Session
 from bake.table import table
 from bake.workspace import shown
@@ -24,12 +24,14 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         rows = _packages(session)
     else:
         plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
-        rows = _images(plan, monolith=not arguments.targets or "monolith" in (*arguments.targets, *plan.targets))
+        rows = _images(
+            plan, session.names(plan), monolith=not arguments.targets or MONOLITH in (*arguments.targets, *plan.targets)
+        )
     print(json.dumps(rows, indent=2) if arguments.format == "json" else table(rows))
     return 0
 
 
-def _images(plan: Plan, *, monolith: bool) -> list[dict[str, str]]:
+def _images(plan: Plan, names: Names, *, monolith: bool) -> list[dict[str, str]]:
     """A row per image. monolith: whether the old all-in-one image is among them, where there is one."""
     rows = [
         {
@@ -37,18 +39,18 @@ def _images(plan: Plan, *, monolith: bool) -> list[dict[str, str]]:
             "package": shown(i.package),
             "command": "(static)" if i.static else shlex.join((*i.entrypoint, *i.command)),
             "port": str(i.port or ""),
-            "reference": i.references[0],
+            "reference": names[i.target].references[0],
         }
         for i in plan.selected()
     ]
     if plan.monolith and monolith:
         rows.append(
             {
-                "image": "monolith",
+                "image": MONOLITH,
                 "package": "",
                 "command": f"({plan.monolith.dockerfile}, deprecated)",
                 "port": "",
-                "reference": plan.monolith.references[0],
+                "reference": names[MONOLITH].references[0],
             }
         )
     return rows

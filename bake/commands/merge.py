@@ -77,7 +77,8 @@ def _uploads(
     if release.revision != head:
         what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
         raise UsageError("revision", what, "check out the commit that was built")
-    planned = {u.image: u for u in uploads(session.plan(selection, naming))}
+    plan = session.plan(selection, naming)
+    planned = {u.image: u for u in uploads(plan, session.names(plan))}
     return tuple(dataclasses.replace(planned[j.image], repository=j.repository) for j in joints)
 
 

@@ -28,7 +28,7 @@ from bake.images import (
     require_images,
     variables,
 )
-from bake.plan import TREE, Image, Plan
+from bake.plan import TREE, Image, Name, Names, Plan
 from bake.session import Session
 from bake.sources import Program, identity, parse_programs
 from bake.table import table
@@ -61,8 +61,9 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     require_images(plan, pushed=arguments.pushed)
     scripts = _scripts(session)
     with containers(uuid.uuid4().hex[:12]) as engine:
-        old = _old(plan, engine, scripts, against=arguments.against, pushed=arguments.pushed)
-        new = _new(plan, engine, scripts, pushed=arguments.pushed)
+        names = session.names(plan)
+        old = _old(plan, names, engine, scripts, against=arguments.against, pushed=arguments.pushed)
+        new = _new(plan, names, engine, scripts, pushed=arguments.pushed)
     monolith = session.project.config.monolith
     result = compare_inventories(old, new, monolith.accept if monolith else ())
     _print(session, result, arguments.format)
@@ -76,14 +77,19 @@ def _scripts(session: Session) -> Mapping[str, Mapping[str, str]]:
     return by_path | {p.name: by_path[shown(p.path)] for p in packages}
 
 
-def _new(plan: Plan, engine: Containers, scripts: Mapping[str, Mapping[str, str]], *, pushed: bool) -> Inventory:
+def _new(
+    plan: Plan, names: Names, engine: Containers, scripts: Mapping[str, Mapping[str, str]], *, pushed: bool
+) -> Inventory:
     """The fleet, on the first platform asked for."""
     platform = engine.platform if engine.platform in plan.platforms else plan.platforms[0]
-    return join_inventories(_image(plan, engine, i, platform, scripts, pushed=pushed) for i in plan.selected())
+    return join_inventories(
+        _image(plan, names[i.target], engine, i, platform, scripts, pushed=pushed) for i in plan.selected()
+    )
 
 
 def _image(
     plan: Plan,
+    name: Name,
     engine: Containers,
     image: Image,
     platform: str,
@@ -91,7 +97,7 @@ def _image(
     *,
     pushed: bool,
 ) -> Inventory:
-    box = open_image(plan, engine, image.target, image.references, platform, pushed=pushed)
+    box = open_image(plan, engine, image.target, name, platform, pushed=pushed)
     try:
         configured = box.configured
         program = Program(name=image.target, words=configured.command, directory=configured.directory)
@@ -103,13 +109,14 @@ def _image(
 
 def _old(
     plan: Plan,
+    names: Names,
     engine: Containers,
     scripts: Mapping[str, Mapping[str, str]],
     *,
     against: str | None,
     pushed: bool,
 ) -> Inventory:
-    box = open_monolith(plan, engine, against=against, pushed=pushed)
+    box = open_monolith(plan, names, engine, against=against, pushed=pushed)
     configured = box.configured
     keeps = keepers(plan)
     files = read_files(box, configured.directory, keeps)

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from bake.commands.arguments import add_plan_arguments, named, selected
-from bake.plan import FOLDER, Plan, Project
+from bake.plan import FOLDER, Plan, plan_cache
 from bake.session import Session
 
 
@@ -17,20 +17,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
-    from bake.render import render_bake_file, render_dockerfile, render_ignore
-
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag, push=arguments.push))
     if arguments.format == "json":
-        print(json.dumps(_bake_json(session.project, plan), indent=2))
+        print(json.dumps(_bake_json(session, plan), indent=2))
     else:
-        make = {"hcl": render_bake_file, "dockerfile": render_dockerfile, "dockerignore": render_ignore}
-        print(make[arguments.format](session.project, plan), end="")
+        print(_text(session, plan, arguments.format), end="")
     return 0
 
 
-def _bake_json(project: Project, plan: Plan) -> object:
-    from bake.build import write_plan
+def _text(session: Session, plan: Plan, form: str) -> str:
+    from bake.render import render_bake_file, render_dockerfile, render_ignore
+
+    project = session.project
+    if form == "dockerfile":
+        return render_dockerfile(project, plan)
+    if form == "dockerignore":
+        return render_ignore(project, plan)
+    return render_bake_file(project, plan, session.names(plan), plan_cache(project, plan))
+
+
+def _bake_json(session: Session, plan: Plan) -> object:
+    from bake.build import make_ready, write_plan
     from bake.engine import printed
 
-    write_plan(project, plan)
-    return printed(project.root, f"{FOLDER}/docker-bake.hcl", plan.targets)
+    write_plan(session, make_ready(session, plan))
+    return printed(session.project.root, f"{FOLDER}/docker-bake.hcl", plan.targets)

@@ -13,8 +13,8 @@ from bake.session import Session
 from bake.table import table
 
 if TYPE_CHECKING:
+    from bake.build import Ready
     from bake.images import Comparison
-    from bake.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,20 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Build, compare, report; the exit status is 1 when an image differs."""
-    from bake.build import write_plan
+    from bake.build import make_ready
     from bake.engine import check, probe
+    from bake.plan import Cache
 
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     session.project.require_secrets()
-    write_plan(session.project, plan)
     builder = arguments.builder or session.builder
     capabilities = probe(builder)
     check(capabilities, plan.platforms, push=True)
+    ready = dataclasses.replace(make_ready(session, plan), cache=Cache())
     if arguments.keep:
-        results = _compared(session, plan, builder, arguments.keep.resolve())
+        results = _compared(session, ready, builder, arguments.keep.resolve())
     else:
         with tempfile.TemporaryDirectory(prefix="bake-repro-") as folder:
-            results = _compared(session, plan, builder, Path(folder))
+            results = _compared(session, ready, builder, Path(folder))
     _print(results, arguments.format)
     differ = sum(not c.same for found in results.values() for c in found)
     session.console.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
@@ -48,27 +49,28 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _compared(
-    session: Session, plan: "Plan", builder: str | None, folder: Path
+    session: Session, ready: "Ready", builder: str | None, folder: Path
 ) -> Mapping[str, "tuple[Comparison, ...]"]:
     from bake.images import load_comparison
 
+    targets = ready.plan.targets
     for name, cached in (("first", True), ("second", False)):
-        session.console.say(f"{name} build of {', '.join(plan.targets)}, {'with the' if cached else 'without a'} cache")
-        _build(session, plan, builder, folder / name, cached=cached)
-    return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in plan.targets}
+        session.console.say(f"{name} build of {', '.join(targets)}, {'with the' if cached else 'without a'} cache")
+        _build(session, ready, builder, folder / name, cached=cached)
+    return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in targets}
 
 
-def _build(session: Session, plan: "Plan", builder: str | None, folder: Path, *, cached: bool) -> None:
-    from bake.build import StepLines
+def _build(session: Session, ready: "Ready", builder: str | None, folder: Path, *, cached: bool) -> None:
+    from bake.build import StepLines, write_plan
     from bake.engine import BuildOptions, run_bake
     from bake.plan import EXPORTER, FOLDER
 
-    sets: list[str] = []
-    for target in plan.targets:
+    targets = ready.plan.targets
+    for target in targets:
         (folder / target).mkdir(parents=True, exist_ok=True)
-        output = f"type=oci,dest={folder / target},tar=false,{EXPORTER}"
-        sets += [f"{target}.tags=", f"{target}.output={output}", f"{target}.cache-from=", f"{target}.cache-to="]
-    options = BuildOptions(targets=plan.targets, cache=cached, builder=builder, sets=tuple(sets))
+    outputs = {t: f"type=oci,dest={folder / t},tar=false,{EXPORTER}" for t in targets}
+    write_plan(session, ready.nameless, outputs)
+    options = BuildOptions(targets=targets, cache=cached, builder=builder)
     run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console).show)
 
 

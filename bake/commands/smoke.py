@@ -61,11 +61,13 @@ def _refuse(plan: "Plan", *, pushed: bool) -> None:
 
 
 def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tuple[Trial, ...]:
+    names = session.names(plan)
     settings, entries = session.project.config.smoke, session.project.workspace.lock.entries
     present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
     return tuple(
         make_trial(
             image,
+            names[image.target],
             platform,
             settings,
             native=native,

@@ -9,6 +9,7 @@ from bake import __version__
 
 COMMANDS = {
     "affected": "show which images a change affects, and by what",
+    "audit": "tell which known weaknesses reach which image, and by whom",
     "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
     "builder": "make, look at or remove the builder of bake.toml",
     "check": "find what would go wrong, before a build does",
@@ -31,6 +32,7 @@ COMMANDS = {
     "report": "write the last build as a page: timeline, layer map, sizes",
     "repro": "build images twice and see whether they come out the same",
     "rollback": "put tags back to what they were before a push",
+    "sbom": "list the packages of an image, as CycloneDX or SPDX",
     "schema": "print the JSON Schema of bake.toml",
     "size": "tell what images weigh, what grew, and what is over its budget",
     "smoke": "start images as Kubernetes would, and see that they work and end well",

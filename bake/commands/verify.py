@@ -24,7 +24,7 @@ from bake.images import (
     read_fleet,
     require_images,
 )
-from bake.plan import Plan
+from bake.plan import MONOLITH, Names, Plan
 from bake.session import Session
 from bake.table import table
 from bake.workspace import shown
@@ -45,11 +45,12 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     require_images(plan, pushed=arguments.pushed)
     with containers(uuid.uuid4().hex[:12]) as engine:
-        fleet = read_fleet(plan, engine, pushed=arguments.pushed)
+        names = session.names(plan)
+        fleet = read_fleet(plan, names, engine, pushed=arguments.pushed)
         old = (
             None
             if arguments.no_monolith
-            else _old(session.console, plan, engine, against=arguments.against, pushed=arguments.pushed)
+            else _old(session.console, plan, names, engine, against=arguments.against, pushed=arguments.pushed)
         )
     monolith = session.project.config.monolith
     tallies = compare_trees(fleet, old, keepers(plan, monolith.accept if monolith else ()))
@@ -57,12 +58,14 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     return 0 if all(t.count(kind) == 0 for t in tallies for kind in ("differing", "missing", "lost")) else 1
 
 
-def _old(console: Console, plan: Plan, engine: Containers, *, against: str | None, pushed: bool) -> Content | None:
+def _old(
+    console: Console, plan: Plan, names: Names, engine: Containers, *, against: str | None, pushed: bool
+) -> Content | None:
     """The old image; without --against it may be absent, with a warning."""
     if not against and plan.monolith is None:
         return None
     try:
-        box = open_monolith(plan, engine, against=against, pushed=pushed)
+        box = open_monolith(plan, names, engine, against=against, pushed=pushed)
     except EngineError as error:
         if against:
             raise
@@ -70,7 +73,7 @@ def _old(console: Console, plan: Plan, engine: Containers, *, against: str | Non
         return None
     packages = tuple(o.package for o in plan.outputs)
     files = read_files(box, box.configured.directory, packages)
-    return Content(name="monolith", packages=packages, files=files)
+    return Content(name=MONOLITH, packages=packages, files=files)
 
 
 def _print(

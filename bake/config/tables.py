@@ -262,6 +262,16 @@ class Layers:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What `bake audit` lets pass."""
+
+    level: Literal["info", "low", "moderate", "high", "critical"] = _doc(
+        "It fails for advisories of this severity or worse that reach an image.", "high"
+    )
+    accept: tuple[str, ...] = _doc("Advisories that do not count: the end of their URL, e.g. `GHSA-…`.", ())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ci:
     """How `bake matrix` spreads images over runners."""
 
@@ -367,6 +377,7 @@ class Config:
     smoke: Smoke = _doc("How `bake smoke` tries images.", Smoke())
     budget: Budget = _doc("What images may weigh.", Budget())
     attestations: Attestations = _doc("Statements attached to images.", Attestations())
+    audit: Audit = _doc("What `bake audit` lets pass.", Audit())
     ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
     builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from bake.errors import WorkspaceError
 from bake.files import parse_npmrc, wants_login
 from bake.guess.builds import build_script, generated_files, install_notes
 from bake.guess.candidates import all_in_one, composed, scripted, slug, supervised
@@ -23,7 +22,7 @@ from bake.lockfile import ScriptAdvice, advise, unheeded
 from bake.plan import closure
 from bake.semver import satisfies
 from bake.sources import Start, platform_of, start_of
-from bake.workspace import Package, Workspace
+from bake.workspace import Package, Workspace, find_circle, in_order
 
 DEFAULT_NODE = 24
 _PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -627,20 +626,15 @@ def _fitting(wanted: str) -> int:
 
 
 def _whole(facts: WorkspaceFacts) -> str:
-    try:
-        facts.workspace.build_order([p.path for p in facts.workspace.packages])
-    except WorkspaceError as error:
-        return error.what
-    return ""
+    built = {p.path for p in facts.workspace.packages if "build" in p.scripts}
+    circle = find_circle(built, facts.workspace.all_needs)
+    return f"packages need each other to build: {' -> '.join(circle)}" if circle else ""
 
 
 def _built(facts: WorkspaceFacts, services: Iterable[Service], served: _Served) -> Iterator[PackageFacts]:
     """The packages that services need or serve, and theirs."""
     paths = [*(s.package for s in services), *(path for named in served.values() for path in named)]
-    try:
-        needed = set(facts.workspace.build_order(paths))
-    except WorkspaceError:
-        needed = {f.package.path for f in facts.packages}
+    needed = set(in_order(paths, facts.workspace.all_needs))
     return (f for f in facts.packages if f.package.path in needed)
 
 

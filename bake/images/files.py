@@ -9,7 +9,7 @@ from bake.errors import EngineError, UsageError
 from bake.images.parity import Item, accepted
 from bake.images.trial import build_first
 from bake.images.verify import Content
-from bake.plan import TREE, Image, Output, Plan
+from bake.plan import MONOLITH, TREE, Image, Name, Names, Output, Plan
 from bake.sources import keeper
 
 
@@ -45,11 +45,11 @@ def _waiving(keep: Callable[[str], bool], package: str, accept: Sequence[str]) -
     return keeps
 
 
-def read_fleet(plan: Plan, engine: Containers, *, pushed: bool) -> tuple[Content, ...]:
+def read_fleet(plan: Plan, names: Names, engine: Containers, *, pushed: bool) -> tuple[Content, ...]:
     """The packages' files in every image asked for, on every platform. Raises EngineError for an image not there."""
     pairs = [(image, platform) for platform in plan.platforms for image in plan.selected()]
     with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(_content, plan, engine, i, p, pushed=pushed) for i, p in pairs]
+        futures = [pool.submit(_content, plan, names[i.target], engine, i, p, pushed=pushed) for i, p in pairs]
         try:
             return tuple(f.result() for f in futures)
         except BaseException:
@@ -58,9 +58,9 @@ def read_fleet(plan: Plan, engine: Containers, *, pushed: bool) -> tuple[Content
             raise
 
 
-def _content(plan: Plan, engine: Containers, image: Image, platform: str, *, pushed: bool) -> Content:
+def _content(plan: Plan, name: Name, engine: Containers, image: Image, platform: str, *, pushed: bool) -> Content:
     packages = packages_of(plan, image.service)
-    box = open_image(plan, engine, image.target, image.references, platform, pushed=pushed)
+    box = open_image(plan, engine, image.target, name, platform, pushed=pushed)
     try:
         return Content(name=f"{image.target} ({platform})", packages=packages, files=read_files(box, TREE, packages))
     finally:
@@ -74,14 +74,12 @@ def packages_of(plan: Plan, service: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((stage.package, *libraries)))
 
 
-def open_image(
-    plan: Plan, engine: Containers, target: str, references: Sequence[str], platform: str, *, pushed: bool
-) -> DockerBox:
+def open_image(plan: Plan, engine: Containers, target: str, name: Name, platform: str, *, pushed: bool) -> DockerBox:
     """A container of the image that is never started. Raises EngineError when it is not there."""
-    remote = tuple(f"{plan.registry}/{r}" for r in references) if plan.registry else ()
+    remote = tuple(f"{plan.registry}/{r}" for r in name.references) if plan.registry else ()
     return engine.create(
         Launch(
-            references=() if pushed else (*references, *remote),
+            references=() if pushed else (*name.references, *remote),
             pull=remote[0] if remote else "",
             platform=platform,
             hardened=False,
@@ -99,7 +97,7 @@ def read_files(box: DockerBox, root: str, packages: Iterable[str]) -> Mapping[st
     }
 
 
-def open_monolith(plan: Plan, engine: Containers, *, against: str | None, pushed: bool) -> DockerBox:
+def open_monolith(plan: Plan, names: Names, engine: Containers, *, against: str | None, pushed: bool) -> DockerBox:
     """The old image, on the first platform that it has. Raises EngineError when there is none. against: its name.
 
     With pushed, the engine's is as good where the registry has none: nothing new is pushed of it.
@@ -107,12 +105,12 @@ def open_monolith(plan: Plan, engine: Containers, *, against: str | None, pushed
     if against:
         return engine.create(Launch(references=(against,), pull=against, platform="", hardened=False))
     if plan.monolith is None:
-        raise UsageError("monolith", "bake.toml has no [monolith]", "name the old image with --against IMAGE")
+        raise UsageError(MONOLITH, "bake.toml has no [monolith]", "name the old image with --against IMAGE")
     platforms = sorted(plan.platforms, key=lambda p: p != engine.platform)
     *places, (last, last_pushed) = [(p, there) for there in dict.fromkeys((pushed, False)) for p in platforms]
     for platform, there in places:
         try:
-            return open_image(plan, engine, "monolith", plan.monolith.references, platform, pushed=there)
+            return open_image(plan, engine, MONOLITH, names[MONOLITH], platform, pushed=there)
         except EngineError:
             continue
-    return open_image(plan, engine, "monolith", plan.monolith.references, last, pushed=last_pushed)
+    return open_image(plan, engine, MONOLITH, names[MONOLITH], last, pushed=last_pushed)

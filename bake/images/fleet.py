@@ -18,7 +18,8 @@ def load_images(session: Session, plan: Plan, targets: Sequence[str], *, pushed:
     if not plan.selected():
         raise UsageError("targets", "name no image of a service", "see `bake list`")
     if not pushed:
-        names = {i.target: i.references[0] for i in plan.images if i.target in targets}
+        called = session.names(plan)
+        names = {i.target: called[i.target].references[0] for i in plan.images if i.target in targets}
         found = load_engine_images(names, [i.target for i in plan.selected()], folder / "cache")
     else:
         names = dict(_released(load_release(folder / FILE_NAME), targets))

@@ -14,7 +14,7 @@ from typing import Protocol
 from bake.config import Dependency, Health, Smoke, words
 from bake.engine import Configured, Launch, Process, State
 from bake.errors import BakeError, EngineError
-from bake.plan import TREE, Image
+from bake.plan import TREE, Image, Name
 from bake.shell import AROUND
 from bake.workspace import shown
 
@@ -142,6 +142,7 @@ class Result:
 
 def make_trial(
     image: Image,
+    name: Name,
     platform: str,
     settings: Smoke,
     *,
@@ -157,14 +158,14 @@ def make_trial(
     scale = 1 if platform == native else EMULATED
     health = image.health
     port = (health.port if health else None) or image.port
-    remote = tuple(f"{registry}/{r}" for r in image.references) if registry else ()
+    remote = tuple(f"{registry}/{r}" for r in name.references) if registry else ()
     return Trial(
         target=image.target,
         platform=platform,
         package=image.package,
         key=f"services.{image.service}" + (f".roles.{image.role}" if image.role else ""),
         launch=Launch(
-            references=() if pushed else (*image.references, *remote),
+            references=() if pushed else (*name.references, *remote),
             platform=platform,
             pull=remote[0] if remote else "",
             env=settings.env,

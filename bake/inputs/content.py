@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.errors import WorkspaceError
-from bake.plan import Image, MonolithTarget, Plan, Project, closure
+from bake.plan import Image, Monolith, Plan, Project, closure
 from bake.render import render
 from bake.workspace import parse_dockerignore
 
@@ -30,11 +30,11 @@ _SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
 _LENGTH = 16
 
 
-def load_contents(project: Project, plan: Plan) -> Mapping[str, str]:
-    """Target -> hash of its inputs, for every image of the plan and the monolith."""
-    found = dict(load_inputs(project, plan, render(project, plan)))
+def load_contents(project: Project, plan: Plan, files: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Target -> hash of its inputs, for every image of the plan and the monolith. files: the rendered ones."""
+    found = dict(load_inputs(project, plan, files or render(project, plan)))
     if plan.monolith:
-        found["monolith"] = _load_monolith(project, plan.monolith)
+        found[plan.monolith.target] = _load_monolith(project, plan.monolith)
     return found
 
 
@@ -243,7 +243,7 @@ def _load_file(file: Path) -> str:
         return ""
 
 
-def _load_monolith(project: Project, monolith: MonolithTarget) -> str:
+def _load_monolith(project: Project, monolith: Monolith) -> str:
     """The old image copies its whole context, so all of it counts."""
     context = project.root / monolith.context
     own = project.root / f"{monolith.dockerfile}.dockerignore"
@@ -252,4 +252,4 @@ def _load_monolith(project: Project, monolith: MonolithTarget) -> str:
     dockerfile = _load_file(project.root / monolith.dockerfile)
     tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
     labels = {k: v for k, v in monolith.labels.items() if k not in _GIT_LABELS}
-    return digest([dockerfile, tree, monolith.args, monolith.target, labels, monolith.platforms])
+    return digest([dockerfile, tree, monolith.args, monolith.stage, labels, monolith.platforms])

@@ -14,9 +14,16 @@ from bake.lockfile.hoist import hoisted
 from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, steps, unheeded
 from bake.lockfile.lockfile import RELOCK, Entry, Lock, extra_target, is_counted
 from bake.lockfile.npm import make_lockfile, parse_bins, parse_lockfile, promote
-from bake.lockfile.platforms import MissingPlatformPackage, foreign_entries, missing_platform_packages, node_platform
+from bake.lockfile.platforms import (
+    MissingPlatformPackage,
+    foreign_entries,
+    missing_platform_packages,
+    node_platform,
+    runs_on,
+)
 
 __all__ = [
+    "runs_on",
     "BakeLock",
     "Entry",
     "FILE_NAME",

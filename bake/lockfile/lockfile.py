@@ -58,6 +58,8 @@ class Entry:
     install_script: bool = False
     resolved: str = ""
     integrity: str = ""
+    license: str = ""
+    """SPDX, as the package says; npm alone writes it into lockfiles."""
     dependencies: Mapping[str, str] = field(default_factory=_nothing)
     optional_dependencies: Mapping[str, str] = field(default_factory=_nothing)
     peer_dependencies: Mapping[str, str] = field(default_factory=_nothing)

@@ -72,6 +72,7 @@ _FIELDS = {
     "hasInstallScript": "install_script",
     "resolved": "resolved",
     "integrity": "integrity",
+    "license": "license",
     "dependencies": "dependencies",
     "optionalDependencies": "optional_dependencies",
     "peerDependencies": "peer_dependencies",

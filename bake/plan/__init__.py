@@ -1,14 +1,14 @@
 """Everything that will be built, as one value: images, stages, closures, layers, cache."""
 
-from bake.plan.cache import WORKSPACE, Cache
+from bake.plan.cache import WORKSPACE, Cache, plan_cache
 from bake.plan.check import Finding, check, errors
 from bake.plan.closure import Closure, closure
-from bake.plan.images import EXPORTER, TREE, Image, home
+from bake.plan.images import EXPORTER, TREE, Image, Target, home
 from bake.plan.layers import LayerClass
-from bake.plan.monolith import MonolithTarget
-from bake.plan.names import content_patterns, content_references, names_commit
+from bake.plan.monolith import MONOLITH, Monolith
+from bake.plan.names import Name, Names, content_patterns, content_references, name_images, names_commit
 from bake.plan.outputs import Output
-from bake.plan.plan import Plan, make_plan, retagged, select
+from bake.plan.plan import Plan, make_plan, select
 from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, base_images, load_project
 from bake.plan.request import Request
 from bake.plan.services import ServiceStage, named_libc, service_libcs
@@ -23,7 +23,10 @@ __all__ = [
     "Finding",
     "Image",
     "LayerClass",
-    "MonolithTarget",
+    "MONOLITH",
+    "Monolith",
+    "Name",
+    "Names",
     "Output",
     "Plan",
     "Project",
@@ -32,6 +35,7 @@ __all__ = [
     "Stage",
     "TEMPLATES",
     "TREE",
+    "Target",
     "WORKSPACE",
     "base_images",
     "check",
@@ -42,9 +46,10 @@ __all__ = [
     "home",
     "load_project",
     "make_plan",
-    "named_libc",
+    "name_images",
     "names_commit",
-    "retagged",
+    "named_libc",
+    "plan_cache",
     "select",
     "service_libcs",
 ]

@@ -21,7 +21,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bake.ci import Run
 from bake.config import CacheSettings
+from bake.plan.monolith import MONOLITH
 from bake.plan.names import slug as tag
+from bake.plan.plan import Plan
+from bake.plan.project import Project
 
 WORKSPACE = "workspace"
 """The target that everything is cached with; bake's own (config.RESERVED)."""
@@ -85,6 +88,26 @@ class Scope:
         """Its platforms as part of a tag; "" for all of bake.toml's."""
         names = (p.removeprefix("linux/").replace("/", "-") for p in sorted(self.platforms))
         return "" if set(self.platforms) == set(self.every) else "_".join(names)
+
+
+def plan_cache(project: Project, plan: Plan) -> Cache:
+    """The cache of the run that the plan is for."""
+    request, config = plan.request, project.config
+    services = {i.target: i.service for i in plan.images}
+    return make_cache(
+        config.cache,
+        project=plan.project,
+        registry=plan.registry,
+        run=request.run,
+        branch=request.branch,
+        scope=Scope(
+            services={t.target: services.get(t.target, t.target) for t in plan.everything},
+            selected=plan.targets,
+            platforms=plan.platforms,
+            every=config.project.platforms,
+        ),
+        asked=request.cache_to,
+    )
 
 
 def make_cache(
@@ -167,10 +190,10 @@ class _Store:
         if self.type == "inline":
             return dict.fromkeys(services, "type=inline")
         chosen = dict.fromkeys(services[t] for t in selected)
-        whole = {s for t, s in services.items() if t != "monolith"}
+        whole = {s for t, s in services.items() if t != MONOLITH}
         writers = {next(t for t in selected if services[t] == s): s for s in chosen}
         if whole <= set(chosen):
-            writers = {WORKSPACE: WORKSPACE} | {t: s for t, s in writers.items() if t == "monolith"}
+            writers = {WORKSPACE: WORKSPACE} | {t: s for t, s in writers.items() if t == MONOLITH}
         return {t: self._destination(self._names(s, branch)[0]) for t, s in writers.items()}
 
     def _names(self, service: str, branch: str) -> tuple[str, ...]:

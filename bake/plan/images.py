@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from bake import config as cfg
 from bake.errors import ConfigError
-from bake.plan.names import image_references
 from bake.plan.project import Project
 from bake.plan.request import Request
 from bake.workspace import Package
@@ -31,19 +30,24 @@ def home(package: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """One image: a role of a service."""
+class Target:
+    """An image that is built and named. repository: without a registry."""
 
     target: str
+    repository: str
+    labels: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Image(Target):
+    """The image of a role of a service."""
+
     service: str
     role: str
     package: str
-    repository: str
-    references: tuple[str, ...]
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     env: Mapping[str, str]
-    labels: Mapping[str, str]
     user: str
     port: int | None
     health: cfg.Health | None
@@ -67,7 +71,6 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
     service = config.services[service_name]
     role = service.roles[role_name] if role_name else service
     package = project.workspace.package(service.package)
-    repository = f"{config.project.name}-{target}"
     where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
     process = _process(where, service, role, package)
     return Image(
@@ -75,8 +78,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         service=service_name,
         role=role_name,
         package=package.path,
-        repository=repository,
-        references=image_references(config, request, repository, target),
+        repository=f"{config.project.name}-{target}",
         entrypoint=process.entrypoint,
         command=process.command,
         env={"NODE_ENV": "production"}

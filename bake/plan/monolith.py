@@ -3,37 +3,38 @@
 import dataclasses
 from collections.abc import Mapping
 
-from bake.plan.images import image_labels
-from bake.plan.names import image_references
+from bake.plan.images import Target, image_labels
 from bake.plan.project import Project
 from bake.plan.request import Request
 from bake.plan.stages import argument_value
 
+MONOLITH = "monolith"
+"""Its target; bake's own (config.RESERVED)."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MonolithTarget:
-    """The old all-in-one image."""
+class Monolith(Target):
+    """An image with a Dockerfile of its own. platforms: () for the builder's own."""
 
     dockerfile: str
     context: str
-    target: str | None
-    references: tuple[str, ...]
+    stage: str | None
     platforms: tuple[str, ...]
-    """() means the builder's own."""
     args: Mapping[str, str]
-    labels: Mapping[str, str]
 
 
-def plan_monolith(project: Project, request: Request) -> MonolithTarget | None:
+def plan_monolith(project: Project, request: Request) -> Monolith | None:
+    """The old image, where bake.toml has it."""
     settings = project.config.monolith
     if settings is None:
         return None
-    return MonolithTarget(
+    return Monolith(
+        target=MONOLITH,
+        repository=settings.image or project.config.project.name,
+        labels=image_labels(project, request, MONOLITH),
         dockerfile=settings.dockerfile,
         context=settings.context,
-        target=settings.target,
-        references=image_references(project.config, request, settings.image or project.config.project.name, "monolith"),
+        stage=settings.target,
         platforms=request.platforms or settings.platforms,
         args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
-        labels=image_labels(project, request, "monolith"),
     )

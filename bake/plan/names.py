@@ -1,11 +1,14 @@
 """The names of images: repository and tags, from patterns such as `{branch}-{sha}`. Pure."""
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bake import config as cfg
 from bake.errors import UsageError
+from bake.plan.plan import Plan
 from bake.plan.project import Project
 from bake.plan.request import Request
 
@@ -15,60 +18,86 @@ FIELDS = ("sha", "branch", "version", "pr", "content")
 Commit and version end in `-dirty` where builds see changes that are not in the commit.
 """
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 _FALLBACK = "dev"
 _LONGEST = 128
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def image_references(config: cfg.Config, request: Request, repository: str, target: str) -> tuple[str, ...]:
-    return tuple(
-        f"{_name(config, request, repository)}:{tag}"
-        for tag in make_tags(_patterns(config, request), _values(request, target))
-    )
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """What an image is called. repository: with its registry where it is pushed."""
+
+    repository: str
+    tags: tuple[str, ...]
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The repository with each tag."""
+        return tuple(f"{self.repository}:{tag}" for tag in self.tags)
 
 
-def _name(config: cfg.Config, request: Request, repository: str) -> str:
-    registry = request.registry or config.project.registry
-    return request.image or (f"{registry}/{repository}" if request.push and registry else repository)
+Names = Mapping[str, Name]
+"""Target -> what its image is called."""
 
 
-def _patterns(config: cfg.Config, request: Request) -> tuple[str, ...]:
-    return request.tags or cfg.words(config.project.tag)
+def name_images(project: Project, plan: Plan, contents: Mapping[str, str] = NOTHING, *, dirty: bool = False) -> Names:
+    """The names that the plan's request asks for.
+
+    contents: target -> hash of its inputs, where tags ask for it. dirty: builds see changes that are in no commit.
+    """
+    patterns = tag_patterns(project, plan.request)
+    return {
+        each.target: Name(
+            repository=_repository(plan, each.repository),
+            tags=make_tags(patterns, _values(plan.request, contents.get(each.target, ""), dirty=dirty)),
+        )
+        for each in plan.everything
+    }
 
 
-def _values(request: Request, target: str) -> Mapping[str, str]:
-    mark = "-dirty" if request.dirty else ""
+def content_references(
+    project: Project, plan: Plan, contents: Mapping[str, str], *, dirty: bool = False
+) -> Mapping[str, str]:
+    """Target -> the reference that stands for its inputs; nothing when no tag pattern holds {content}, or none has all
+    its values.
+    """
+    patterns = content_patterns(project, plan.request)
+    return {
+        each.target: f"{_repository(plan, each.repository)}:{tags[0]}"
+        for each in plan.everything
+        if (tags := known_tags(patterns, _values(plan.request, contents.get(each.target, ""), dirty=dirty)))
+    }
+
+
+def tag_patterns(project: Project, request: Request) -> tuple[str, ...]:
+    """The patterns of tags, asked for or bake.toml's."""
+    return request.tags or cfg.words(project.config.project.tag)
+
+
+def content_patterns(project: Project, request: Request) -> tuple[str, ...]:
+    """Those that hold {content}."""
+    return tuple(p for p in tag_patterns(project, request) if has_field(p, "content"))
+
+
+def names_commit(project: Project, request: Request) -> bool:
+    """Whether a tag pattern names the commit, as a change that is not in it must not."""
+    return any(has_field(p, field) for p in tag_patterns(project, request) for field in ("sha", "version"))
+
+
+def _repository(plan: Plan, repository: str) -> str:
+    prefix = f"{plan.registry}/" if plan.request.push and plan.registry else ""
+    return plan.request.image or f"{prefix}{repository}"
+
+
+def _values(request: Request, content: str, *, dirty: bool) -> Mapping[str, str]:
+    mark = "-dirty" if dirty else ""
     return {
         "sha": request.revision and f"{request.revision[:12]}{mark}",
         "branch": request.branch,
         "version": request.version and f"{request.version}{mark}",
         "pr": request.pull_request,
-        "content": request.content.get(target, ""),
-    }
-
-
-def content_patterns(project: Project, request: Request) -> tuple[str, ...]:
-    """The request's tag patterns that hold {content}."""
-    return tuple(p for p in _patterns(project.config, request) if has_field(p, "content"))
-
-
-def names_commit(project: Project, request: Request) -> bool:
-    """Whether a tag pattern names the commit, as a change that is not in it must not."""
-    return any(has_field(p, field) for p in _patterns(project.config, request) for field in ("sha", "version"))
-
-
-def content_references(project: Project, request: Request) -> Mapping[str, str]:
-    """Target -> the reference that stands for its inputs; nothing when no tag pattern holds {content}, or none has all
-    its values.
-    """
-    patterns = content_patterns(project, request)
-    name, monolith = project.config.project.name, project.config.monolith
-    named = {t: f"{name}-{t}" for t in cfg.image_names(project.config)}
-    named |= {"monolith": monolith.image or name} if monolith else {}
-    return {
-        target: f"{_name(project.config, request, repository)}:{tags[0]}"
-        for target, repository in named.items()
-        if (tags := known_tags(patterns, _values(request, target)))
+        "content": content,
     }
 
 

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from bake import config as cfg
 from bake.config import suggestion
 from bake.errors import ConfigError, UsageError
-from bake.plan.cache import Cache, Scope, make_cache
-from bake.plan.images import Image, images_of
+from bake.plan.images import Image, Target, images_of
 from bake.plan.layers import LayerClass, layer_classes
-from bake.plan.monolith import MonolithTarget, plan_monolith
-from bake.plan.names import image_references
+from bake.plan.monolith import MONOLITH, Monolith, plan_monolith
 from bake.plan.outputs import Group, Output, package_outputs
 from bake.plan.project import Project
 from bake.plan.request import Request
@@ -106,8 +104,7 @@ class Plan:
     outputs: tuple[Output, ...]
     services: tuple[ServiceStage, ...]
     images: tuple[Image, ...]
-    monolith: MonolithTarget | None
-    cache: Cache
+    monolith: Monolith | None
 
     @property
     def traces(self) -> bool:
@@ -118,20 +115,23 @@ class Plan:
         """The image of that target; KeyError when there is none."""
         return next(i for i in self.images if i.target == target)
 
+    @property
+    def everything(self) -> tuple[Target, ...]:
+        """All that can be built: the services' images, and the old one."""
+        return (*self.images, *([self.monolith] if self.monolith else []))
+
+    def asked(self) -> tuple[Target, ...]:
+        """What is asked for, the old image too."""
+        return tuple(t for t in self.everything if t.target in self.targets)
+
     def platforms_of(self, target: str) -> tuple[str, ...]:
         """What a target is built for; "native" where the builder's own platform is meant."""
-        if target == "monolith" and self.monolith:
+        if self.monolith and target == self.monolith.target:
             return self.monolith.platforms or ("native",)
         return self.platforms
 
-    def references_of(self, target: str) -> tuple[str, ...]:
-        """The names that a target's image gets."""
-        if target == "monolith" and self.monolith:
-            return self.monolith.references
-        return self.image(target).references
-
     def selected(self) -> tuple[Image, ...]:
-        """The images asked for."""
+        """The services' images that are asked for."""
         return tuple(i for i in self.images if i.target in self.targets)
 
 
@@ -170,20 +170,6 @@ def make_plan(project: Project, request: Request) -> Plan:
         services=service_stages(project, images, closures, classes, groups),
         images=images,
         monolith=plan_monolith(project, request),
-        cache=make_cache(
-            config.cache,
-            project=config.project.name,
-            registry=request.registry or config.project.registry,
-            run=request.run,
-            branch=request.branch,
-            scope=Scope(
-                services={i.target: i.service for i in images} | ({"monolith": "monolith"} if config.monolith else {}),
-                selected=targets,
-                platforms=platforms,
-                every=config.project.platforms,
-            ),
-            asked=request.cache_to,
-        ),
     )
 
 
@@ -226,18 +212,18 @@ def select(config: cfg.Config, wanted: Sequence[str]) -> tuple[str, ...]:
     for word in wanted:
         found = _matching(word, names, monolith=config.monolith is not None)
         if not found:
-            options = ["all", *names, *config.services, *(["monolith"] if config.monolith else [])]
+            options = ["all", *names, *config.services, *([MONOLITH] if config.monolith else [])]
             hint = suggestion(word, options)
             raise UsageError(word, "no such image or service", hint or "see `bake list`")
         chosen.update(found)
-    return tuple(n for n in (*names, "monolith") if n in chosen)
+    return tuple(n for n in (*names, MONOLITH) if n in chosen)
 
 
 def _matching(word: str, names: Mapping[str, tuple[str, str]], *, monolith: bool) -> set[str]:
     if word == "all":
         return set(names)
-    if word == "monolith":
-        return {"monolith"} if monolith else set()
+    if word == MONOLITH:
+        return {MONOLITH} if monolith else set()
     pattern = any(c in word for c in "*?[")
     by_service = {n for n, (service, _) in names.items() if service == word}
     return by_service | {n for n in names if n == word or (pattern and fnmatch.fnmatchcase(n, word))}
@@ -260,15 +246,6 @@ def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
             complaints.append(f"{cfg.FILE_NAME}: {where}: no package {package!r} in the workspace; {hint}")
     if complaints:
         raise ConfigError(cfg.FILE_NAME, "names packages that do not exist", complaints=tuple(complaints))
-
-
-def retagged(project: Project, plan: Plan, request: Request) -> Plan:
-    """The plan with the tags of another request for the same images."""
-    images = tuple(
-        dataclasses.replace(i, references=image_references(project.config, request, i.repository, i.target))
-        for i in plan.images
-    )
-    return dataclasses.replace(plan, request=request, images=images, monolith=plan_monolith(project, request))
 
 
 def _mount(name: str, secret: cfg.Secret) -> Mount:

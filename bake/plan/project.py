@@ -50,7 +50,6 @@ from bake.workspace import (
     load_vendored,
     load_workspace,
     parse_dockerignore,
-    parse_jsonc,
     untracked,
 )
 
@@ -430,28 +429,11 @@ def _load_tracked(root: Path) -> tuple[str, ...]:
 
 def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
     """Files outside every package that the packages' tsconfig.json extend, relative to the root, sorted."""
-    members = tuple(f"{p.path}/" for p in packages if p.path)
-    found: set[str] = set()
-    for package in packages:
-        for file in sorted((root / package.path).glob("tsconfig*.json")):
-            _follow(root, file, found)
-    return tuple(sorted(f for f in found if not f.startswith(members)))
-
-
-def _follow(root: Path, file: Path, found: set[str]) -> None:
-    """Add what a tsconfig extends by a relative path, and so on."""
-    try:
-        extends = parse_jsonc(file.read_text(encoding="utf-8")).get("extends", [])
-    except (OSError, ValueError, AttributeError):
-        return
-    for name in [extends] if isinstance(extends, str) else extends:
-        path = (file.parent / name).resolve()
-        path = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
-        if name.startswith(".") and path.is_relative_to(root) and path.is_file():
-            relative = path.relative_to(root).as_posix()
-            if relative not in found:
-                found.add(relative)
-                _follow(root, path, found)
+    configs = TsConfigs(str(root), {p.name: str(root / p.path) for p in packages})
+    files = (str(file) for p in packages for file in (root / p.path).glob("tsconfig*.json"))
+    bases = (os.path.relpath(base, root) for file in files for base in configs.all_bases(file))
+    elsewhere = ("../", *(f"{p.path}/" for p in packages if p.path))
+    return tuple(sorted({b for b in bases if not b.startswith(elsewhere) and "node_modules" not in b.split("/")}))
 
 
 def base_images(project: Project) -> tuple[str, ...]:

@@ -22,10 +22,6 @@ class Request:
     source: str = ""
     registry: str = ""
     """Where to push instead of bake.toml's `project.registry`."""
-    dirty: bool = False
-    """Whether builds see changes that the revision does not have."""
-    content: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Target -> hash of what its image is made of, where tags ask for it."""
     image: str | None = None
     """Another name for the one image asked for (the monolith's old contract)."""
     run: Run = dataclasses.field(default_factory=Run)

@@ -11,7 +11,7 @@ from bake.errors import ConfigError
 from bake.plan.closure import Closure
 from bake.plan.project import Project
 from bake.plan.request import Request
-from bake.workspace import Package, Part, shown
+from bake.workspace import Package, Part, find_circle, in_order, shown
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,56 +56,18 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
     return needs
 
 
-def _reach(path: str, needs: Mapping[str, tuple[str, ...]], seen: dict[str, None]) -> dict[str, None]:
-    """Add a package and all that it needs, needed ones first as far as they do not need each other."""
-    pending = [(path, iter(needs[path]))]
-    entered = {*seen, path}
-    while pending:
-        one, rest = pending[-1]
-        need = next((n for n in rest if n not in entered), None)
-        if need is None:
-            seen[one] = None
-            pending.pop()
-        else:
-            entered.add(need)
-            pending.append((need, iter(needs[need])))
-    return seen
-
-
-def _refuse_circles(needs: Mapping[str, tuple[str, ...]], own: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise ConfigError for packages whose builds need each other. own: what each build needs, directly or not."""
-    for path in sorted(own):
-        for other in own[path]:
-            if path in own.get(other, ()):
-                circle = " -> ".join((*_way(path, other, needs), *_way(other, path, needs)[1:]))
-                what = f"packages need each other to build: {circle}"
-                raise ConfigError("workspace", what, 'set workspace.build = "whole"')
-
-
-def _way(start: str, goal: str, needs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The shortest way from one package to another that it needs."""
-    ways: list[tuple[str, ...]] = [(start,)]
-    seen = {start}
-    for way in ways:
-        if way[-1] == goal:
-            return way
-        ways += [(*way, need) for need in needs[way[-1]] if need not in seen]
-        seen |= {*needs[way[-1]]}
-    return ()
-
-
 def build_stages(project: Project, request: Request, closures: Mapping[str, Closure]) -> tuple[Stage, ...]:
     needs = _needs(project)
     services = [project.service_path(s) for s in project.config.services]
-    order: dict[str, None] = {}
-    for root in sorted({*services, *(p for c in closures.values() for p in c.packages)}):
-        _reach(root, needs, order)
-    reach = {p: tuple(n for n in _reach(p, needs, {}) if n != p) for p in order}
+    order = in_order(sorted({*services, *(p for c in closures.values() for p in c.packages)}), needs)
+    reach = {p: in_order((p,), needs)[:-1] for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
     if project.config.workspace.build == "whole":
         return tuple(_stage(project, request, p, reach[p]) for p in order)
     building = _building(project)
-    _refuse_circles(needs, {p: reach[p] for p in order if p in building})
+    if circle := find_circle(building & {*order}, needs):
+        what = f"packages need each other to build: {' -> '.join(circle)}"
+        raise ConfigError("workspace", what, 'set workspace.build = "whole"')
     own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
     # Each after what it needs, which reaches less than it.
     places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))

@@ -33,7 +33,7 @@ from bake.registry import (
 )
 
 if TYPE_CHECKING:
-    from bake.plan import Plan
+    from bake.plan import Names, Plan
 
 T = TypeVar("T")
 Wait = Callable[[float], None]
@@ -119,17 +119,10 @@ class BuilderSettingsError(RegistryError):
 _PERMANENT = (UnauthorizedError, DeniedError, NotFoundError, QuotaError, BuilderSettingsError)
 
 
-def uploads(plan: "Plan") -> tuple[Upload, ...]:
+def uploads(plan: "Plan", names: "Names") -> tuple[Upload, ...]:
     """The images that the plan pushes, each with its repository and tags."""
-    named = [(i.target, i.references) for i in plan.selected()]
-    if plan.monolith and "monolith" in plan.targets:
-        named.append(("monolith", plan.monolith.references))
-    return tuple(_upload(image, references) for image, references in named)
-
-
-def _upload(image: str, references: Sequence[str]) -> Upload:
-    parsed = [parse_reference(r) for r in references]
-    return Upload(image=image, repository=parsed[0].name, tags=tuple(r.tag for r in parsed))
+    named = ((t.target, names[t.target]) for t in plan.asked())
+    return tuple(Upload(image=image, repository=name.repository, tags=name.tags) for image, name in named)
 
 
 def staging_tag(revision: str) -> str:
@@ -137,19 +130,18 @@ def staging_tag(revision: str) -> str:
     return f"bake-staging-{revision[:12] or 'dev'}"
 
 
-def push_settings(wanted: Iterable[Upload], *, staging: str, containerd: bool = True) -> tuple[str, ...]:
-    """What `--set` says so that no tag of the plan is written.
+def push_outputs(wanted: Iterable[Upload], *, staging: str, containerd: bool = True) -> Mapping[str, str]:
+    """Target -> where its image goes, without a tag of the plan.
 
     staging: "" to push by digest. Docker's own driver cannot do that (source: docker/buildx build/opt.go), so a
     tag of the push's own stands in. containerd: whether the engine can push without keeping the image.
     """
     kinds = f"{'store=false,' if containerd else ''}" if staging else "push-by-digest=true,name-canonical=true,"
-    sets: list[str] = []
+    outputs = {}
     for each in wanted:
         name = f"{each.repository}:{staging}" if staging else each.repository
-        output = f"type=image,name={name},{kinds}push=true,{EXPORTER}"
-        sets += [f"{each.image}.tags=", f"{each.image}.output={output}"]
-    return tuple(sets)
+        outputs[each.image] = f"type=image,name={name},{kinds}push=true,{EXPORTER}"
+    return outputs
 
 
 @contextlib.contextmanager
@@ -158,7 +150,7 @@ def prepared(
 ) -> Iterator[None]:
     """A registry that takes the push, and that has no staging tags any more when it is over.
 
-    staging: see push_settings. Raises RegistryError before anything is built where the registry does not take it.
+    staging: see push_outputs. Raises RegistryError before anything is built where the registry does not take it.
     """
     _each(wanted, lambda u: registry.check_push(u.at("latest")))
     try:

@@ -1,7 +1,7 @@
 """Registries of images and of npm packages, over HTTP."""
 
 from bake.registry.http import Response, UnreachableError
-from bake.registry.npm import NpmRegistry, load_npm_settings
+from bake.registry.npm import Advisory, NpmRegistry, load_npm_settings
 from bake.registry.oci import (
     INDEX_TYPES,
     DeniedError,
@@ -18,6 +18,7 @@ from bake.registry.oci import (
 )
 
 __all__ = [
+    "Advisory",
     "DeniedError",
     "INDEX_TYPES",
     "Manifest",

@@ -68,6 +68,18 @@ def load_npm_settings(root: Path, env: Mapping[str, str]) -> NpmSettings:
     return _settings({**_load_npmrc(Path(global_file), env), **above}, env, root)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advisory:
+    """A known weakness. vulnerable: the range of versions that have it. severity: info to critical, in npm's words."""
+
+    id: int
+    name: str
+    url: str
+    title: str
+    severity: str
+    vulnerable: str
+
+
 class NpmRegistry:
     """Fetches manifests; answers are kept for the life of the object."""
 
@@ -94,6 +106,32 @@ class NpmRegistry:
             what = f"the registry answered for {found.get('name')!r}"
             raise RegistryError(f"{name}@{spec}", what, "ask the registry's owner")
         return found
+
+    def advisories(self, versions: Mapping[str, Sequence[str]]) -> tuple[Advisory, ...]:
+        """What is known about these versions (name -> versions), from the registries that serve the names.
+
+        Raises RegistryError where one has no bulk endpoint for advisories.
+        """
+        found: list[Advisory] = []
+        for registry in sorted({self._settings.registry_of(name) for name in versions}):
+            asked = {n: sorted(v) for n, v in sorted(versions.items()) if self._settings.registry_of(n) == registry}
+            found += self._advisories(registry, asked)
+        return tuple(found)
+
+    def _advisories(self, registry: str, asked: Mapping[str, Sequence[str]]) -> Sequence[Advisory]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "bake"}
+        url = f"{registry}-/npm/v1/security/advisories/bulk"
+        response = self._transport.request(
+            "POST",
+            url,
+            headers=headers,
+            authorization=self._settings.authorization(url),
+            body=json.dumps(asked).encode(),
+        )
+        if response.status in (404, 405, 501):
+            raise RegistryError("advisories", f"{registry} serves none", "ask another one with `--registry URL`")
+        answer = self._json("advisories", response)
+        return [_advisory(name, each) for name, listed in answer.items() for each in _tables(listed)]
 
     def _exact(self, name: str, version: str) -> Mapping[str, Any] | None:
         """One version's manifest: kilobytes, the whole document has megabytes. Some registries lack this."""
@@ -129,6 +167,22 @@ class NpmRegistry:
             what = f"{registry} answered with something other than JSON"
             raise RegistryError(name, what, "check `registry` in .npmrc")
         return answer
+
+
+def _tables(value: object) -> Sequence[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _advisory(name: str, said: Mapping[str, Any]) -> Advisory:
+    number = said.get("id")
+    return Advisory(
+        id=number if isinstance(number, int) else 0,
+        name=name,
+        url=str(said.get("url") or ""),
+        title=str(said.get("title") or ""),
+        severity=str(said.get("severity") or ""),
+        vulnerable=str(said.get("vulnerable_versions") or "*"),
+    )
 
 
 _ASK_MIRROR = "check `registry` in .npmrc; a mirror may not have it yet"

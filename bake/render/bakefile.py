@@ -2,18 +2,21 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bake.config import Attestations
 from bake.errors import BakeError
-from bake.plan import EXPORTER, FOLDER, Plan, Project
+from bake.plan import EXPORTER, FOLDER, Cache, Names, Plan, Project
 from bake.render.templates import own_template, template_environment
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def render_bake_file(project: Project, plan: Plan) -> str:
-    """The plan as HCL."""
+def render_bake_file(
+    project: Project, plan: Plan, names: Names, cache: Cache, outputs: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The plan as HCL. outputs: target -> where its image goes, where the builder is not to keep it."""
     environment = template_environment(finalize=hcl)
     environment.filters["raw"] = _Raw
     service_groups = {
@@ -31,7 +34,9 @@ def render_bake_file(project: Project, plan: Plan) -> str:
         secrets=[_secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets],
         outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets),
         attest=_attest(project.config.attestations),
-        output=[f"type=image,{EXPORTER}"],
+        tags={t: name.references for t, name in names.items()},
+        cache=cache,
+        outputs={t: [outputs.get(t, f"type=image,{EXPORTER}")] for t in names},
     )
 
 

@@ -1,9 +1,8 @@
-"""Plan -> the files of .bake/: docker-bake.hcl, Dockerfile, its .dockerignore and the named contexts. Pure."""
+"""Plan -> the files of .bake/ but the bake file: Dockerfile, its .dockerignore and the named contexts. Pure."""
 
 from collections.abc import Mapping
 
 from bake.plan import Plan, Project
-from bake.render.bakefile import render_bake_file
 from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.json_text import json_text
@@ -15,9 +14,8 @@ _TRACER = ("package.json", "package-lock.json")
 
 
 def render(project: Project, plan: Plan) -> Mapping[str, str]:
-    """The text of every generated file, by its path below .bake/."""
+    """The text of every generated file but the bake file, by its path below .bake/."""
     return {
-        "docker-bake.hcl": render_bake_file(project, plan),
         "Dockerfile": render_dockerfile(project, plan),
         "Dockerfile.dockerignore": render_ignore(project, plan),
         "plan/layers.json": json_text(layer_specs(project, plan)),

@@ -14,6 +14,7 @@ from bake.workspace.ignored import (
     untracked,
 )
 from bake.workspace.managers import Manager, manifest_settings, parse_package_manager, staged_files
+from bake.workspace.order import find_circle, find_way, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
 from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
@@ -34,6 +35,9 @@ __all__ = [
     "UNTRACKED",
     "Workspace",
     "anywhere",
+    "find_circle",
+    "find_way",
+    "in_order",
     "literal",
     "load_git_ignored",
     "load_parts",

@@ -12,14 +12,15 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from posixpath import normpath
+from posixpath import isfile, relpath
 from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import parse_yaml
 from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lockfile, pnpm, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
-from bake.workspace.tsconfig import parse_jsonc
+from bake.workspace.order import find_way
+from bake.workspace.tsconfig import TsConfigs
 
 LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
 """npm's lockfiles; npm prefers the shrinkwrap where both lie."""
@@ -143,37 +144,17 @@ class Workspace:
         They are its dependencies, its devDependencies (but for one that would close a cycle) and its tsconfig
         references. Raises WorkspaceError for an unknown package.
         """
-        return self._needs[self.package(path).path]
-
-    def build_order(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Return these packages and everything they need, each after what it needs.
-
-        Raises WorkspaceError that names the cycle when there is one.
-        """
-        order: dict[str, None] = {}
-        for path in sorted(self.package(path).path for path in paths):
-            self._visit(path, order, ())
-        return tuple(order)
-
-    def _visit(self, path: str, order: dict[str, None], trail: tuple[str, ...]) -> None:
-        if path in trail:
-            cycle = " -> ".join((*trail[trail.index(path) :], path))
-            raise WorkspaceError(
-                path, f"its build needs itself: {cycle}", "take one of these dependencies or references out"
-            )
-        if path not in order:
-            for need in self._needs[path]:
-                self._visit(need, order, (*trail, path))
-            order[path] = None
+        return self.all_needs[self.package(path).path]
 
     @cached_property
-    def _needs(self) -> Mapping[str, tuple[str, ...]]:
+    def all_needs(self) -> Mapping[str, tuple[str, ...]]:
+        """What each package needs, by path."""
         hard = {p.path: self._members(p, p.dependencies) for p in self.everyone}
         for path, named in self.references.items():
             hard[path].update(named)
         for package in self.everyone:
             for need in sorted(self._members(package, package.dev_dependencies) - hard[package.path]):
-                if not _leads(hard, need, package.path):
+                if not find_way(need, package.path, hard):
                     hard[package.path].add(need)
         return {path: tuple(sorted(needs - {path, ""})) for path, needs in hard.items()}
 
@@ -187,18 +168,6 @@ class Workspace:
             elif name in self._by_name:
                 found.add(self._by_name[name].path)
         return found - {"", package.path}
-
-
-def _leads(graph: Mapping[str, set[str]], start: str, goal: str) -> bool:
-    seen, stack = {start}, [start]
-    while stack:
-        path = stack.pop()
-        if path == goal:
-            return True
-        new = graph.get(path, set()) - seen
-        seen |= new
-        stack.extend(new)
-    return False
 
 
 # --- loading -------------------------------------------------------------------------------------------
@@ -421,7 +390,8 @@ _TSCONFIGS = ("tsconfig.json", "tsconfig.build.json")
 
 def _load_references(root: Path, packages: tuple[Package, ...]) -> Mapping[str, tuple[str, ...]]:
     known = frozenset(package.path for package in packages if package.path)
-    found = {p.path: set(_load_named(root, p.path, _compiled(p), known)) - {p.path} for p in packages}
+    configs = TsConfigs(str(root), {p.name: str(root / p.path) for p in packages}, strict=True)
+    found = {p.path: set(_load_named(configs, root, p, known)) - {p.path} for p in packages}
     return {path: tuple(sorted(named)) for path, named in found.items() if named}
 
 
@@ -435,55 +405,28 @@ def _compiled(package: Package) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named)) or _TSCONFIGS
 
 
-def _load_named(root: Path, package: str, names: Iterable[str], members: frozenset[str]) -> Iterator[str]:
-    """Yield the package paths that these tsconfig files of one package name.
+def _load_named(configs: TsConfigs, root: Path, package: Package, members: frozenset[str]) -> Iterator[str]:
+    """Yield the package paths that the tsconfig files of one package name.
 
     TypeScript does not inherit `references`. `paths` count where a file of the package itself states them: a
     base file that the whole workspace shares maps every package for everyone and says nothing about needs. The
-    root's own files are such ones.
+    root's own files are such ones. A configuration that is extended by its package's name is a dependency like others:
+    whose manifest does not name it needs no output of it.
     """
-    queue = [PurePosixPath(package, name).as_posix() for name in names]
+    queue = [str(root / package.path / name) for name in _compiled(package)]
     seen: set[str] = set()
     while queue:
         file = queue.pop()
-        if file in seen or not (root / file).is_file():
+        if file in seen or not isfile(file):
             continue
         seen.add(file)
-        config = _load_tsconfig(root, file)
-        folder = PurePosixPath(file).parent.as_posix()
-        for target in _targets(config, folder) if package else _referred(config, folder):
-            member = _member_of(target, members) or ""  # what no member holds is the root's
-            if member == package:
-                queue.append(target if target.endswith(".json") else f"{target}/tsconfig.json")
+        shared = (*configs.bases(file, relative=True), *configs.own_paths(file)) if package.path else ()
+        for target in (*configs.references(file), *shared):
+            member = _member_of(relpath(target, root), members) or ""  # what no member holds is the root's
+            if member == package.path:
+                queue.append(target)
             elif member:
                 yield member
-
-
-def _load_tsconfig(root: Path, file: str) -> Mapping[str, Any]:
-    try:
-        value = parse_jsonc((root / file).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WorkspaceError(file, f"not JSON with comments: {error}", "correct the file") from None
-    return value if isinstance(value, dict) else {}
-
-
-def _targets(config: Mapping[str, Any], folder: str) -> Iterator[str]:
-    """Yield the workspace paths that a tsconfig file in `folder` refers to."""
-    yield from _referred(config, folder)
-    extends = config.get("extends") or ()
-    for base in (extends,) if isinstance(extends, str) else extends:
-        if base.startswith("."):
-            yield normpath(f"{folder}/{base}" if base.endswith(".json") else f"{folder}/{base}.json")
-    options = config.get("compilerOptions") or {}
-    base_url = normpath(f"{folder}/{options.get('baseUrl', '.')}")
-    for places in (options.get("paths") or {}).values():
-        for place in places:
-            yield normpath(f"{base_url}/{place.replace('*', '')}")
-
-
-def _referred(config: Mapping[str, Any], folder: str) -> Iterator[str]:
-    for reference in config.get("references") or ():
-        yield normpath(f"{folder}/{reference.get('path', '.')}")
 
 
 def _member_of(path: str, members: frozenset[str]) -> str | None:

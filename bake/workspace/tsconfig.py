@@ -5,8 +5,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from posixpath import dirname, isfile, normpath
+from posixpath import dirname, isfile, normpath, relpath
 from typing import Any, Final
+
+from bake.errors import WorkspaceError
+from bake.files import is_inside, read_text
 
 NAMES: Final = ("tsconfig.json", "jsconfig.json")
 
@@ -57,11 +60,12 @@ class TsConfigs:
     """The tsconfig files of one workspace, each read once.
 
     root: absolute directory where the search upwards ends. packages: name of a workspace package -> its absolute
-    directory, for `extends: "@acme/tsconfig/base.json"`.
+    directory, for `extends: "@acme/tsconfig/base.json"`. Files are absolute paths throughout.
     """
 
-    def __init__(self, root: str, packages: Mapping[str, str]) -> None:
-        self._root, self._packages = root, packages
+    def __init__(self, root: str, packages: Mapping[str, str], *, strict: bool = False) -> None:
+        """strict: raise WorkspaceError for a file that is there and cannot be read, instead of passing it over."""
+        self._root, self._packages, self._strict = root, packages, strict
         self._read: dict[str, Mapping[str, Any]] = {}
         self._options: dict[str, Mapping[str, Any]] = {}
         self._aliases: dict[int, Aliases] = {}
@@ -74,7 +78,9 @@ class TsConfigs:
         file = self._nearest(directory)
         if not file:
             return TsConfig()
-        options = [self._placed(file), *map(self._placed, self._referenced(file, directory))]
+        # A file that only refers to others beside it is common (Vite).
+        beside = (f for f in self.references(file) if dirname(f) == directory == dirname(file) and f != file)
+        options = [self._placed(file), *map(self._placed, beside)]
         return TsConfig(
             aliases=tuple(self._index(option["paths"]) for option in options if option.get("paths")),
             base_url=next((option["baseUrl"] for option in options if option.get("baseUrl")), ""),
@@ -82,6 +88,39 @@ class TsConfigs:
             keeps_imports=any(_keeps_imports(option) for option in options),
             helpers=file if any(map(_imports_helpers, options)) else "",
         )
+
+    def bases(self, file: str, *, relative: bool = False) -> tuple[str, ...]:
+        """Return the files that a file extends by itself; what is not there is left out.
+
+        relative: only those that it names by a path, not by a package.
+        """
+        extends = _strings(self._content(file).get("extends"))
+        named = (self._extended(base, dirname(file)) for base in extends if not relative or base.startswith("."))
+        return tuple(filter(None, named))
+
+    def all_bases(self, file: str) -> frozenset[str]:
+        """Return the files that a file extends, and those that they extend."""
+        found: set[str] = set()
+        queue = [file]
+        while queue:
+            new = set(self.bases(queue.pop())) - found
+            found |= new
+            queue.extend(new)
+        return frozenset(found)
+
+    def references(self, file: str) -> tuple[str, ...]:
+        """Return the files that `references` name; the path as it is where no file is. They are not inherited."""
+        references = self._content(file).get("references", [])
+        paths = [one.get("path") for one in references if isinstance(one, dict)] if isinstance(references, list) else []
+        named = (_join(dirname(file), path) for path in paths if isinstance(path, str))
+        return tuple(_json_file(path) or path for path in named)
+
+    def own_paths(self, file: str) -> tuple[str, ...]:
+        """Return where the `paths` lead that a file states itself, up to the "*"."""
+        if not _table(self._content(file).get("compilerOptions")).get("paths"):
+            return ()
+        places = self._placed(file).get("paths", {}).values()
+        return tuple(normpath(place.partition("*")[0]) for targets in places for place in targets)
 
     def _index(self, paths: Mapping[str, Sequence[str]]) -> Aliases:
         # One base file has the paths of all packages, most often: the same object, as `_options` keeps it.
@@ -98,12 +137,19 @@ class TsConfigs:
 
     def _content(self, file: str) -> Mapping[str, Any]:
         if file not in self._read:
-            try:
-                content = parse_jsonc(Path(file).read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                content = {}
-            self._read[file] = content if isinstance(content, dict) else {}
+            self._read[file] = self._load(relpath(file, self._root))
         return self._read[file]
+
+    def _load(self, path: str) -> Mapping[str, Any]:
+        root = Path(self._root)
+        try:
+            return _table(parse_jsonc(read_text(root, path) or "{}")) if is_inside(root, path) else {}
+        except (WorkspaceError, ValueError) as error:
+            if not self._strict:
+                return {}
+            if isinstance(error, WorkspaceError):
+                raise
+            raise WorkspaceError(path, f"not JSON with comments: {error}", "correct the file") from None
 
     def _placed(self, file: str) -> Mapping[str, Any]:
         """Return a file's options with its directory for `${configDir}` (TypeScript 5.5), also inherited ones."""
@@ -121,14 +167,11 @@ class TsConfigs:
         return self._options[file]
 
     def _merged(self, file: str, seen: frozenset[str]) -> Mapping[str, Any]:
-        content, here = self._content(file), dirname(file)
         options: dict[str, Any] = {}
-        extends = content.get("extends", [])
-        for base in extends if isinstance(extends, list) else [extends]:
-            found = self._extended(base, here) if isinstance(base, str) else ""
-            options |= self._inherited(found, seen) if found else {}
-        own = content.get("compilerOptions")
-        return options | (_absolute(own, here, options.get("baseUrl", "")) if isinstance(own, dict) else {})
+        for base in self.bases(file):
+            options |= self._inherited(base, seen)
+        own = _table(self._content(file).get("compilerOptions"))
+        return options | _absolute(own, dirname(file), options.get("baseUrl", ""))
 
     def _extended(self, base: str, here: str) -> str:
         """Return the file that `extends` names, "" when it is not there (a package that is not installed)."""
@@ -141,15 +184,14 @@ class TsConfigs:
         parents = [here, *map(str, Path(here).parents)]
         return next(filter(None, (_json_file(f"{parent}/node_modules/{name}/{inside}") for parent in parents)), "")
 
-    def _referenced(self, file: str, directory: str) -> Iterator[str]:
-        """Yield the files of `references` inside the package: a file that only refers is common (Vite)."""
-        here = dirname(file)
-        references = self._content(file).get("references", [])
-        for reference in references if isinstance(references, list) else []:
-            path = reference.get("path") if isinstance(reference, dict) else None
-            found = _json_file(_join(here, path)) if isinstance(path, str) else ""
-            if found and dirname(found) == directory == here and found != file:
-                yield found
+
+def _strings(value: object) -> tuple[str, ...]:
+    every = value if isinstance(value, list) else [value]
+    return tuple(one for one in every if isinstance(one, str))
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 _TOKEN = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.S)
@@ -198,6 +240,7 @@ def _fill(value: Any, here: str) -> Any:
 
 
 def _json_file(path: str) -> str:
+    """The file that a path means, with or without `.json`, or a folder's tsconfig.json; "" when there is none."""
     candidates = (path, f"{path}.json", f"{path}/tsconfig.json")
     return next((file for file in candidates if isfile(file)), "")
 

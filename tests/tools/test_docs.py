@@ -21,7 +21,7 @@ from bake import cli
 from bake.commands import COMMANDS, command_parser
 from bake.config import parse_config
 from bake.console import Console
-from bake.plan import Request, make_plan
+from bake.plan import Request, make_plan, name_images
 from bake.publish import Release, write_release
 from bake.publish.release import ReleasedImage, ReleasedPlatform
 from bake.session import Session
@@ -148,16 +148,15 @@ def copy_example(folder: Path) -> Path:
 
 def write_push(folder: Path) -> None:
     """The manifest that a push of every image leaves."""
-    plan = make_plan(
-        Session(console=Console(environment={}), directory=folder).project,
-        Request(registry="127.0.0.1:5000", push=True),
-    )
+    project = Session(console=Console(environment={}), directory=folder).project
+    plan = make_plan(project, Request(registry="127.0.0.1:5000", push=True))
+    names = name_images(project, plan)
     digest = "sha256:" + 64 * "a"
     platforms = tuple(ReleasedPlatform(platform=p, digest=digest, bytes=1) for p in plan.platforms)
     images = tuple(
         ReleasedImage(
             image=i.target,
-            repository=i.references[0].rpartition(":")[0],
+            repository=names[i.target].repository,
             digest=digest,
             platforms=platforms,
             bytes=1,

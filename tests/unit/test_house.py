@@ -18,7 +18,7 @@ FLOORS = (
     ("sources",),
     ("plan",),
     ("render", "engine", "registry"),
-    ("inputs", "publish"),
+    ("inputs", "publish", "components"),
     ("session",),
     ("build",),
     ("images",),

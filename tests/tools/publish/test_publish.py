@@ -19,8 +19,8 @@ from bake.publish import (
     prepared,
     promote,
     push_failure,
+    push_outputs,
     push_pause,
-    push_settings,
     rollback,
     staging_tag,
     tag_all,
@@ -303,20 +303,18 @@ IMAGE = Upload(image="api", repository="127.0.0.1:5000/acme/api", tags=("main",)
 
 
 def test_a_builder_pushes_by_digest_and_writes_no_tag() -> None:
-    assert push_settings([IMAGE], staging="") == (
-        "api.tags=",
-        "api.output=type=image,name=127.0.0.1:5000/acme/api,push-by-digest=true,name-canonical=true,push=true,"
+    assert push_outputs([IMAGE], staging="") == {
+        "api": "type=image,name=127.0.0.1:5000/acme/api,push-by-digest=true,name-canonical=true,push=true,"
         "oci-mediatypes=true,source-date-epoch=0",
-    )
+    }
 
 
 def test_dockers_own_driver_pushes_to_a_staging_tag_and_keeps_no_image() -> None:
     staging = staging_tag("c0ffee" * 6)
-    assert push_settings([IMAGE], staging=staging) == (
-        "api.tags=",
-        "api.output=type=image,name=127.0.0.1:5000/acme/api:bake-staging-c0ffeec0ffee,store=false,push=true,"
+    assert push_outputs([IMAGE], staging=staging) == {
+        "api": "type=image,name=127.0.0.1:5000/acme/api:bake-staging-c0ffeec0ffee,store=false,push=true,"
         "oci-mediatypes=true,source-date-epoch=0",
-    )
+    }
 
 
 def test_staging_tags_are_gone_after_a_push_and_after_a_failed_one(registry: MemoryRegistry) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bake.errors import BakeError
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Plan, Project, Request, load_project, make_plan, name_images, plan_cache
 from bake.render import render, render_bake_file, render_dockerfile, render_ignore
 from bake.render.bakefile import hcl
 
@@ -56,14 +56,18 @@ def test_a_lone_surrogate_is_refused() -> None:
     assert str(caught.value) == "docker-bake.hcl: cannot hold the lone surrogate U+D83D; remove it"
 
 
+def bake_file(project: Project, plan: Plan) -> str:
+    return render_bake_file(project, plan, name_images(project, plan), plan_cache(project, plan))
+
+
 def test_buildx_reads_the_plan_back(tmp_path: Path, example_project: Project, example_plan: Plan) -> None:
-    printed = bake_print(tmp_path, render_bake_file(example_project, example_plan))
+    printed = bake_print(tmp_path, bake_file(example_project, example_plan))
     targets = printed["target"]
     assert set(targets) == {i.target for i in example_plan.images}
     for image in example_plan.images:
         target = targets[image.target]
         assert target["labels"] == image.labels
-        assert target["tags"] == list(image.references)
+        assert target["tags"] == list(name_images(example_project, example_plan)[image.target].references)
         assert target["target"] == image.stage
         assert target["platforms"] == ["linux/amd64", "linux/arm64"]
         assert target["contexts"].keys() == {"manifests", "plan", "tools"}
@@ -73,7 +77,7 @@ def test_buildx_reads_the_plan_back(tmp_path: Path, example_project: Project, ex
 def test_there_is_a_group_for_all_and_one_per_service(
     tmp_path: Path, example_project: Project, example_plan: Plan
 ) -> None:
-    text = render_bake_file(example_project, example_plan)
+    text = bake_file(example_project, example_plan)
     group = bake_print(tmp_path, text, "catalog")["group"]
     assert group["catalog"]["targets"] == [i.target for i in example_plan.images if i.service == "catalog"]
     assert set(bake_print(tmp_path, text, "monolith")["target"]) == {"monolith"}
@@ -81,7 +85,7 @@ def test_there_is_a_group_for_all_and_one_per_service(
 
 
 def test_every_image_inherits_the_workspace_target(example_project: Project, example_plan: Plan) -> None:
-    text = render_bake_file(example_project, example_plan)
+    text = bake_file(example_project, example_plan)
     assert text.count('inherits = ["workspace"]') == len(example_plan.images)
 
 
@@ -142,7 +146,7 @@ def test_a_value_with_line_breaks_travels_as_a_build_argument(
     image = dataclasses.replace(example_plan.image("cli"), env={"KEY": 'a\n"$b"'})
     plan = dataclasses.replace(example_plan, images=(image,))
     assert 'ARG BAKE_ENV_KEY\nENV KEY="${BAKE_ENV_KEY}"' in render_dockerfile(example_project, plan)
-    printed = bake_print(tmp_path, render_bake_file(example_project, plan))
+    printed = bake_print(tmp_path, bake_file(example_project, plan))
     assert printed["target"]["cli"]["args"]["BAKE_ENV_KEY"] == 'a\n"$b"'
 
 
@@ -197,10 +201,10 @@ def test_no_image_is_called_like_another_stage(example_project: Project, example
 def test_the_monolith_is_built_for_the_builders_own_platform_unless_asked(
     tmp_path: Path, example_project: Project, example_plan: Plan
 ) -> None:
-    own = bake_print(tmp_path, render_bake_file(example_project, example_plan), "monolith")["target"]["monolith"]
+    own = bake_print(tmp_path, bake_file(example_project, example_plan), "monolith")["target"]["monolith"]
     assert "platforms" not in own
     plan = make_plan(example_project, Request(platforms=("linux/arm64",)))
-    asked = bake_print(tmp_path, render_bake_file(example_project, plan), "monolith")["target"]["monolith"]
+    asked = bake_print(tmp_path, bake_file(example_project, plan), "monolith")["target"]["monolith"]
     assert asked["platforms"] == ["linux/arm64"]
 
 

@@ -19,7 +19,7 @@ from bake.build.current import (
 )
 from bake.engine import Built, Kept, Progress
 from bake.inputs.content import load_inputs
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Name, Plan, Project, Request, load_project, make_plan, name_images
 from bake.render import render
 from tests.conftest import ROOT
 
@@ -44,7 +44,7 @@ def inputs(project: Project, plan: Plan) -> Mapping[str, str]:
 
 @pytest.fixture
 def keys(project: Project, plan: Plan, inputs: Mapping[str, str]) -> Mapping[str, str]:
-    return image_keys(project, plan, inputs, BASES)
+    return image_keys(project, plan, name_images(project, plan), inputs, BASES)
 
 
 def made(name: str) -> Made:
@@ -55,6 +55,7 @@ def standing(plan: Plan, known: Iterable[str], kept: Mapping[str, Kept]) -> Stan
     """What is known where these targets were made before, and the engine answers so."""
     return Standing(
         plan=plan,
+        names={t: Name(repository=f"apphub-{t}", tags=("v1", "v2")) for t in plan.targets},
         made={t: made(t) for t in known},
         ask=lambda names: {name: kept[name] for name in names if name in kept},
     )
@@ -85,7 +86,9 @@ def test_names_and_platforms_decide_an_image_too(
     project: Project, keys: Mapping[str, str], change: Mapping[str, object]
 ) -> None:
     plan = make_plan(project, dataclasses.replace(REQUEST, **change))  # type: ignore[arg-type]
-    other = image_keys(project, plan, load_inputs(project, plan, render(project, plan)), BASES)
+    other = image_keys(
+        project, plan, name_images(project, plan), load_inputs(project, plan, render(project, plan)), BASES
+    )
     assert other.keys() == keys.keys()
     assert not set(other.values()) & set(keys.values())
 
@@ -95,23 +98,23 @@ def test_another_commit_decides_nothing_but_where_labels_tell_of_it(project: Pro
     for labels, same in (({}, True), ({"revision": True}, False)):
         told = dataclasses.replace(project, config=dataclasses.replace(project.config, labels=labels))
         plan = make_plan(told, later)
-        found = image_keys(told, plan, load_inputs(told, plan, render(told, plan)), BASES)
+        found = image_keys(told, plan, name_images(project, plan), load_inputs(told, plan, render(told, plan)), BASES)
         assert (found == keys) is same
 
 
 def test_a_base_image_that_moved_decides_and_one_that_nobody_resolves_leaves_no_key(
     project: Project, plan: Plan, inputs: Mapping[str, str], keys: Mapping[str, str]
 ) -> None:
-    moved = image_keys(project, plan, inputs, {**BASES, "node:24-slim": "sha256:new"})
+    moved = image_keys(project, plan, name_images(project, plan), inputs, {**BASES, "node:24-slim": "sha256:new"})
     assert not set(moved.values()) & set(keys.values())
-    assert image_keys(project, plan, inputs, {"node:24": "sha256:b"}) == {}
+    assert image_keys(project, plan, name_images(project, plan), inputs, {"node:24": "sha256:b"}) == {}
 
 
 def test_what_a_build_made_is_learnt_where_the_engine_has_it(tmp_path: Path, project: Project) -> None:
     project = dataclasses.replace(project, file=tmp_path / "bake.toml", root=tmp_path)
     project.folder.mkdir()
     plan = make_plan(project, dataclasses.replace(REQUEST, tags=("v1",)))
-    before = load_standing(project, plan, render(project, plan), {})
+    before = load_standing(project, plan, name_images(project, plan), render(project, plan), {})
     metadata = {
         "metastore": {"containerimage.digest": "sha256:m"},
         "filestore-api": {"containerimage.digest": "sha256:x", "containerimage.config.digest": "sha256:f"},
@@ -151,4 +154,4 @@ def test_a_memory_of_another_bake_counts_as_none(tmp_path: Path, text: str) -> N
 
 def test_with_templates_of_its_own_nothing_of_a_workspace_is_up_to_date(project: Project, plan: Plan) -> None:
     ejected = dataclasses.replace(project, ejected={"docker/Dockerfile": "FROM scratch"})
-    assert load_standing(ejected, plan, {}, {}).inputs == {}
+    assert load_standing(ejected, plan, {}, {}, {}).inputs == {}

@@ -11,8 +11,9 @@ from bake.engine.containers import parse_listeners
 from bake.errors import EngineError
 from bake.images import Result, Trial, attempt, make_trial, start_dependencies
 from bake.images.trial import Box, same_command
-from bake.plan import Image
+from bake.plan import Image, Name
 
+NAME = Name(repository="apphub-catalog-api", tags=("1",))
 RUNNING = State(running=True)
 COMMAND = ("node", "dist/server.js")
 IMAGE = Image(
@@ -21,7 +22,6 @@ IMAGE = Image(
     role="api",
     package="services/catalog",
     repository="apphub-catalog-api",
-    references=("apphub-catalog-api:1",),
     entrypoint=(),
     command=COMMAND,
     env={},
@@ -119,7 +119,7 @@ class FakeEngine:
 
 def trial(image: Image = IMAGE, *, platform: str = "linux/amd64", health: Health | None = IMAGE.health) -> Trial:
     changed = dataclasses.replace(image, health=health)
-    return make_trial(changed, platform, Smoke(grace=10), native="linux/amd64")
+    return make_trial(changed, NAME, platform, Smoke(grace=10), native="linux/amd64")
 
 
 def tried(case: Trial | None = None, **script: object) -> Result:
@@ -399,10 +399,10 @@ def test_the_container_is_removed_when_watching_it_fails() -> None:
 
 
 def test_a_trial_looks_locally_first_and_pulls_from_the_registry() -> None:
-    launch = make_trial(IMAGE, "linux/amd64", Smoke(), native="linux/amd64", registry="r.io/a").launch
+    launch = make_trial(IMAGE, NAME, "linux/amd64", Smoke(), native="linux/amd64", registry="r.io/a").launch
     assert launch.references == ("apphub-catalog-api:1", "r.io/a/apphub-catalog-api:1")
     assert launch.pull == "r.io/a/apphub-catalog-api:1"
-    pushed = make_trial(IMAGE, "linux/amd64", Smoke(), native="linux/amd64", registry="r.io/a", pushed=True)
+    pushed = make_trial(IMAGE, NAME, "linux/amd64", Smoke(), native="linux/amd64", registry="r.io/a", pushed=True)
     assert (pushed.launch.references, pushed.launch.pull) == ((), "r.io/a/apphub-catalog-api:1")
     assert pushed.launch.remedy == "push it first: `bake catalog-api --push --platform linux/amd64`"
 

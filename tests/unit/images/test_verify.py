@@ -8,7 +8,7 @@ from bake.engine import Containers, Launch
 from bake.errors import EngineError
 from bake.images import Content, Tally, compare_trees, open_monolith
 from bake.images.verify import Finding
-from bake.plan import Project, Request, make_plan
+from bake.plan import Project, Request, make_plan, name_images
 
 P = "services/x"
 
@@ -114,7 +114,7 @@ class Shelves:
 
 def look_for_monolith(project: Project, engine: Shelves) -> None:
     plan = make_plan(project, Request(registry="r.io/a", platforms=("linux/amd64", "linux/arm64"), tags=("1",)))
-    open_monolith(plan, cast("Containers", engine), against=None, pushed=True)
+    open_monolith(plan, name_images(project, plan), cast("Containers", engine), against=None, pushed=True)
 
 
 def test_the_monolith_is_looked_for_in_the_registry_then_in_the_engine(example_project: Project) -> None:

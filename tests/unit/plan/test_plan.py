@@ -9,7 +9,7 @@ import pytest
 from bake.config.tables import PackageSettings
 from bake.config.tables import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
-from bake.plan import Plan, Project, Request, content_references, load_project, make_plan, select
+from bake.plan import Plan, Project, Request, content_references, load_project, make_plan, name_images, select
 from bake.plan.stages import stage_name
 
 
@@ -211,8 +211,12 @@ def test_an_unknown_target_is_answered_with_a_suggestion(example_project: Projec
 def tags(project: Project, tag: str | tuple[str, ...], **request: str) -> tuple[str, ...]:
     settings = dataclasses.replace(project.config.project, tag=tag)
     assert isinstance(settings, ProjectSettings)
-    plan = make_plan(changed(project, project=settings), Request(**request))  # type: ignore[arg-type]
-    return plan.image("cli").references
+    project = changed(project, project=settings)
+    return names(project, Request(**request))  # type: ignore[arg-type]
+
+
+def names(project: Project, request: Request) -> tuple[str, ...]:
+    return name_images(project, make_plan(project, request))["cli"].references
 
 
 def test_tags_are_filled_in_and_made_legal(example_project: Project) -> None:
@@ -225,10 +229,11 @@ def test_without_git_the_tag_is_dev(example_project: Project) -> None:
 
 
 def test_a_content_tag_without_its_other_values_stands_for_nothing(example_project: Project) -> None:
-    request = Request(registry="r.io/a", push=True, content={"cli": "ab12"})
+    request = Request(registry="r.io/a", push=True)
 
     def reference(*tags: str) -> str | None:
-        return content_references(example_project, dataclasses.replace(request, tags=tags)).get("cli")
+        plan = make_plan(example_project, dataclasses.replace(request, tags=tags))
+        return content_references(example_project, plan, {"cli": "ab12"}).get("cli")
 
     assert reference("{sha}", "{content}") == "r.io/a/apphub-cli:ab12"
     assert reference("{pr}-{content}", "c-{content}") == "r.io/a/apphub-cli:c-ab12"
@@ -238,9 +243,8 @@ def test_a_content_tag_without_its_other_values_stands_for_nothing(example_proje
 
 def test_references_name_the_registry_only_in_a_push(example_project: Project) -> None:
     request = Request(registry="ghcr.io/acme", tags=("1",))
-    assert make_plan(example_project, request).image("cli").references == ("apphub-cli:1",)
-    pushed = make_plan(example_project, dataclasses.replace(request, push=True))
-    assert pushed.image("cli").references == ("ghcr.io/acme/apphub-cli:1",)
+    assert names(example_project, request) == ("apphub-cli:1",)
+    assert names(example_project, dataclasses.replace(request, push=True)) == ("ghcr.io/acme/apphub-cli:1",)
 
 
 def test_packages_that_do_not_exist_are_complained_of_together(example_project: Project) -> None:

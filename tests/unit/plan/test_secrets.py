@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bake.config import parse_config
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Cache, Request, load_project, make_plan, name_images
 from bake.render import render_bake_file, render_dockerfile
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
@@ -19,7 +19,7 @@ def rendered(secrets: str, **places: str) -> tuple[str, str]:
     config = parse_config((EXAMPLE / "bake.toml").read_text("utf-8") + secrets)
     project = dataclasses.replace(project, config=config, secrets=places)
     plan = make_plan(project, Request())
-    return render_dockerfile(project, plan), render_bake_file(project, plan)
+    return render_dockerfile(project, plan), render_bake_file(project, plan, name_images(project, plan), Cache())
 
 
 def steps(dockerfile: str) -> list[str]:

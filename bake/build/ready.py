@@ -1,0 +1,39 @@
+"""A plan made ready for bake: named, rendered, and written as it will be run."""
+
+import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bake.files import write_files
+from bake.plan import Cache, Names, Plan, plan_cache
+from bake.render import render, render_bake_file
+from bake.session import Session
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A plan with what comes after it. files: the rendered ones, all but the bake file."""
+
+    plan: Plan
+    names: Names
+    cache: Cache
+    files: Mapping[str, str]
+
+    @property
+    def nameless(self) -> "Ready":
+        """The same without tags: they move when all images are there."""
+        names = {target: dataclasses.replace(name, tags=()) for target, name in self.names.items()}
+        return dataclasses.replace(self, names=names)
+
+
+def make_ready(session: Session, plan: Plan) -> Ready:
+    """Render and name what is planned."""
+    files = render(session.project, plan)
+    return Ready(plan=plan, names=session.names(plan, files), cache=plan_cache(session.project, plan), files=files)
+
+
+def write_plan(session: Session, ready: Ready, outputs: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write .bake/ as it will be run. outputs: as `render_bake_file` takes them."""
+    project = session.project
+    bake_file = render_bake_file(project, ready.plan, ready.names, ready.cache, outputs)
+    write_files(project.folder, {"docker-bake.hcl": bake_file, **ready.files})

@@ -1,0 +1,20 @@
+"""What an image holds, package by package: its bill of materials, and the advisories about it."""
+
+from bake.components.audit import LEVELS, Audit, Finding, at_least, audit_fleet, rank, to_vex
+from bake.components.components import Component, ImageContents, image_contents
+from bake.components.sbom import to_cyclonedx, to_spdx
+
+__all__ = [
+    "LEVELS",
+    "Audit",
+    "Component",
+    "Finding",
+    "ImageContents",
+    "at_least",
+    "audit_fleet",
+    "image_contents",
+    "to_cyclonedx",
+    "rank",
+    "to_spdx",
+    "to_vex",
+]
