@@ -11,7 +11,7 @@ from types import FrameType
 
 from bake.commands import COMMANDS, CommandParser, command_tree, load_command, only_options
 from bake.config import suggestion
-from bake.console import Console
+from bake.console import Console, painted
 from bake.errors import BakeError, ConfigError, UsageError
 from bake.session import Session
 
@@ -26,10 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except ConfigError as error:
         for line in error.complaints:
-            print(f"bake: error: {line}", file=sys.stderr)
+            _complain(line)
         return error.status
     except BakeError as error:
-        print(f"bake: error: {error}", file=sys.stderr)
+        _complain(str(error))
         return error.status
     except KeyboardInterrupt:
         print("bake: interrupted", file=sys.stderr)
@@ -41,8 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
     except OSError as error:
         # A folder that cannot be written, a full disk: nothing that each reader and writer need know.
-        print(f"bake: error: {_about(error)}", file=sys.stderr)
+        _complain(_about(error))
         return 1
+
+
+def _complain(text: str) -> None:
+    print(f"{painted('bake: error:', 'red', os.environ)} {text}", file=sys.stderr)
 
 
 def _about(error: OSError) -> str:

@@ -9,6 +9,17 @@ from typing import Literal
 Volume = Literal["quiet", "normal", "verbose"]
 
 
+_COLORS = {"red": 31, "yellow": 33}
+"""Source: ECMA-48, select graphic rendition."""
+
+
+def painted(text: str, color: Literal["red", "yellow"], environment: Mapping[str, str]) -> str:
+    """The text in colour where stderr is a terminal and the user has nothing against it (no-color.org)."""
+    if not sys.stderr.isatty() or environment.get("NO_COLOR") or environment.get("TERM") == "dumb":
+        return text
+    return f"\x1b[1;{_COLORS[color]}m{text}\x1b[0m"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Console:
     """A person's terminal, or a CI system's log, as the environment tells."""
@@ -22,11 +33,6 @@ class Console:
     def terminal(self) -> bool:
         """Whether a person watches stderr."""
         return sys.stderr.isatty() and "CI" not in self.environment
-
-    @property
-    def color(self) -> bool:
-        """Whether stdout may be coloured. Source: no-color.org."""
-        return sys.stdout.isatty() and not self.environment.get("NO_COLOR")
 
     def say(self, text: str) -> None:
         """Tell the user something, unless they asked for quiet."""
@@ -61,4 +67,4 @@ class Console:
         """Warn on stderr; in GitHub Actions as an annotation too."""
         self.noted.append(text)
         prefix = "::warning::" if self.environment.get("GITHUB_ACTIONS") else ""
-        print(f"{prefix}bake: warning: {text}", file=sys.stderr, flush=True)
+        print(f"{prefix}{painted('bake: warning:', 'yellow', self.environment)} {text}", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bake.build.hints import Failed, install_remedy, remedy
+from bake.build.titles import plain, step_title
 from bake.console import Console
 from bake.engine import Progress, Step
 from bake.errors import BuildError
@@ -20,8 +21,8 @@ _CARVE = "carve: "
 class StepLines:
     """Steps as lines for logs: each command that ran, with its output grouped below it."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, console: Console, plan: Plan) -> None:
+        self.console, self.plan = console, plan
 
     def show(self, step: Step) -> None:
         """Report a step that ended."""
@@ -40,7 +41,7 @@ class StepLines:
 
         def tell() -> None:
             while not ended.wait(_PULSE):
-                if line := still_running(progress.running(), time.time()):
+                if line := still_running(self.plan, progress.running(), time.time()):
                     self.console.say(line)
 
         thread = threading.Thread(target=tell, daemon=True)
@@ -52,7 +53,7 @@ class StepLines:
             thread.join()
 
     def _line(self, step: Step, note: str) -> None:
-        head = f"{step.stage}{f' ({step.platform})' if step.platform else ''}: {plain(step.what)} [{note}]"
+        head = f"{step_title(self.plan, step)} [{note}]"
         self.console.group(head, "".join(step.log).rstrip())
 
 
@@ -62,28 +63,11 @@ _LONG = 10.0
 """Seconds from which on a running step is worth a word."""
 
 
-def still_running(steps: Sequence[Step], now: float) -> str:
-    """A line that names the stages that take long, with their seconds, "" without any. now: seconds since 1970."""
+def still_running(plan: Plan, steps: Sequence[Step], now: float) -> str:
+    """A line that names the steps that take long, with their seconds, "" without any. now: seconds since 1970."""
     taken = ((s, now - (s.started or now)) for s in steps)
-    text = ", ".join(
-        f"{s.stage}{f' ({s.platform})' if s.platform else ''} {seconds:.0f} s"
-        for s, seconds in taken
-        if seconds >= _LONG
-    )
+    text = ", ".join(f"{step_title(plan, s)} {seconds:.0f} s" for s, seconds in taken if seconds >= _LONG)
     return f"still running: {text}" if text else ""
-
-
-_PREPARING = re.compile(
-    r"^RUN (?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
-)
-"""What stands before a step's own command: choices by platform, variables."""
-
-
-def plain(instruction: str) -> str:
-    """An instruction without mounts, settings and line breaks before its command, short enough for a line."""
-    text = re.sub(r"--mount=\S+\s+|\\\s+", "", instruction)
-    text = re.sub(_PREPARING, "RUN ", " ".join(text.split()))
-    return text if len(text) <= 100 else text[:97] + "..."
 
 
 def explained(project: Project, plan: Plan, step: Step) -> tuple[tuple[str, ...], BuildError]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from bake.build.lines import StepLines, explained
 from bake.build.options import Options
 from bake.build.phases import run_phases
+from bake.build.screen import Screen
 from bake.console import Console
 from bake.engine import BuildOptions, Built, StepFailedError, lost_snapshot, run_bake
 from bake.errors import BuildError
@@ -29,17 +30,17 @@ def run_plan(
     *,
     failing: Failing | None = None,
 ) -> Built:
-    """Build the plan's targets by what was written. failing: of a push, which has lines as it may run again."""
+    """Build the plan's targets by what was written. failing: of a push, which may run again."""
     console = session.console
     wanted = BuildOptions(
         targets=plan.targets,
-        progress="tty" if console.terminal and console.volume == "normal" and not plan.request.push else "steps",
         cache=options.cache,
         pull=options.pull,
         builder=options.builder,
         sets=options.overrides,
     )
-    show = StepLines(console)
+    watched = console.terminal and console.volume == "normal"
+    show = Screen(console, plan) if watched else StepLines(console, plan)
     root, file = session.project.root, f"{FOLDER}/docker-bake.hcl"
 
     def run(each: BuildOptions) -> Built:

@@ -71,7 +71,7 @@ def _build(session: Session, ready: "Ready", builder: str | None, folder: Path, 
     outputs = {t: f"type=oci,dest={folder / t},tar=false,{EXPORTER}" for t in targets}
     write_plan(session, ready.nameless, outputs)
     options = BuildOptions(targets=targets, cache=cached, builder=builder)
-    run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console).show)
+    run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console, ready.plan).show)
 
 
 def _print(results: Mapping[str, "tuple[Comparison, ...]"], form: str) -> None:

@@ -14,12 +14,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bake.config import parse_reference
 from bake.engine.builders import Listed, parse_listed
-from bake.engine.display import Display, watched
-from bake.engine.progress import Progress, Step, merge, missing_image
+from bake.engine.progress import Progress, Step, missing_image
 from bake.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
@@ -77,10 +76,9 @@ class Capabilities:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """How to run one bake. progress: `tty` shows BuildKit's own display, `steps` reports each step as it ends."""
+    """How to run one bake."""
 
     targets: tuple[str, ...]
-    progress: Literal["tty", "steps"] = "steps"
     push: bool = False
     cache: bool = True
     pull: bool = False
@@ -255,8 +253,6 @@ def run_bake(
         progress = _stream(file, options, metadata, report, beside)
         seconds = time.monotonic() - begin
         data = json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}
-    if options.progress == "tty":
-        progress = _history(data, options.builder)
     progress.keep_last(seconds)
     return Built(metadata=data, progress=progress)
 
@@ -317,24 +313,11 @@ def _stream(
     target = options.targets[0] if len(options.targets) == 1 else ""
     progress = Progress()
     try:
-        if options.progress == "tty":
-            _watch(bake, progress, target)
-        else:
-            with beside(progress):
-                _follow(bake, progress, target, report)
+        with beside(progress):
+            _follow(bake, progress, target, report)
     except (DockerException, UnicodeDecodeError):
         raise _failure(progress) from None
     return progress
-
-
-def _watch(bake: Callable[..., Any], progress: Progress, target: str) -> None:
-    """Run bake with its live display; progress gets what a failure leaves."""
-    display = Display()
-    try:
-        with watched(display):
-            bake(progress="auto")
-    finally:
-        progress.feed_closing(display.closing, target=target)
 
 
 def _follow(bake: Callable[..., Any], progress: Progress, target: str, report: Callable[[Step], None]) -> None:
@@ -378,29 +361,6 @@ def _end(pid: int) -> None:
             time.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-
-
-def _history(metadata: Mapping[str, Any], builder: str | None) -> Progress:
-    """The steps of finished builds, from buildx's history: the live display keeps none."""
-    runs: list[Progress] = []
-    for target, value in metadata.items():
-        if isinstance(value, dict) and (reference := value.get("buildx.build.ref")):
-            name = ["--builder", builder] if builder else []
-            words = [
-                "docker",
-                "buildx",
-                *name,
-                "history",
-                "logs",
-                "--progress",
-                "rawjson",
-                reference.split("/")[-1],
-            ]
-            run = Progress()
-            for line in _run(words).stderr.splitlines():
-                run.feed(line, target=target)
-            runs.append(run)
-    return merge(runs)
 
 
 def _failure(progress: Progress) -> BuildError:

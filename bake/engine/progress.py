@@ -11,9 +11,7 @@ from typing import Any
 
 _NAME = re.compile(r"\[(?P<head>[^\]]*?)(?: (?P<index>\d+)/(?P<total>\d+))?\] (?P<what>.*)", re.S)
 _PLATFORM = re.compile(r"linux/[a-z0-9]+(/v\d+)?(->[a-z0-9/]+)?$")
-_FAILED = re.compile(r"^------\n > (?P<name>[^\n]*):\n(?P<log>.*?)^------\n", re.S | re.M)
 _BASE = re.compile(r"FROM (?P<name>\S+)@(?P<digest>sha256:[0-9a-f]+)$")
-_STAMP = re.compile(r"^\d+\.\d+ ", re.M)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -87,15 +85,6 @@ class Progress:
                 step.log.append(_text(log.get("data", "")))
         self.warnings += [_text(w.get("short", "")) for w in message.get("warnings") or ()]
         return ended
-
-    def feed_closing(self, text: str, *, target: str = "") -> None:
-        """Take what buildx prints below a live display that failed: steps with their logs, and its last words."""
-        self.other += [line for line in text.splitlines() if line.startswith("ERROR: ")]
-        for number, found in enumerate(_FAILED.finditer(text)):
-            step = Step(digest=f"failed {number}", name=found["name"], error=self.other[-1] if self.other else "failed")
-            _take_name(step, step.name, target)
-            step.log.append(_STAMP.sub("", found["log"]))
-            self.steps[step.digest] = step
 
     def running(self) -> tuple[Step, ...]:
         """The RUN steps that have begun and not ended, in the order they started."""

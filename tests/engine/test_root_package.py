@@ -39,7 +39,7 @@ def test_a_root_and_a_member_are_images_each_with_what_is_its_own(shop: Workspac
     # A file that is new, and another package's edit: the first builds the root again, the second does not.
     shop.write("packages/worker/index.js", "console.log('edited');\n")
     edited = shop.bake("all", "--tag", "t", "--verbose", "--force")
-    assert "build-root-e3b0: RUN npm run build [cached]" in edited.stderr
+    assert "root package: npm run build [cached]" in edited.stderr
     assert run(shop.project, "worker") == "edited\n"
     shop.write("extra/new.txt", "new\n")
     assert shop.bake("shop", "--tag", "t").returncode == 0

@@ -5,10 +5,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bake.build.lines import plain, still_running
+from bake.build.lines import still_running
+from bake.build.titles import plain
 from bake.engine import Progress, cache_usage, merge
 from bake.engine.disk import Usage
 from bake.engine.progress import missing_image
+from bake.plan import Plan
 from bake.report import timeline
 
 
@@ -213,13 +215,15 @@ def test_a_failed_push_is_told_when_buildx_closes_with_a_target_that_it_cancelle
     assert progress.closing() == "target worker: failed to solve: other words"
 
 
-def test_what_is_still_running_is_named_with_its_seconds() -> None:
+def test_what_is_still_running_is_named_with_its_seconds(example_plan: Plan) -> None:
     progress = Progress()
     begun = {"digest": "a", "name": "[install 3/3] RUN npm ci", "started": "2026-01-01T00:00:00Z"}
     other = {"digest": "b", "name": "[linux/arm64 scripts 2/2] RUN npm rebuild", "started": "2026-01-01T00:00:30Z"}
     progress.feed(json.dumps({"vertexes": [other, begun]}))
     now = progress.running()[0].started or 0.0
-    assert still_running(progress.running(), now + 60) == "still running: install 60 s, scripts (linux/arm64) 30 s"
+    assert still_running(example_plan, progress.running(), now + 60) == (
+        "still running: workspace: npm ci 60 s, install scripts: npm rebuild (arm64) 30 s"
+    )
     done = [one | {"completed": "2026-01-01T00:01:00Z"} for one in (begun, other)]
     progress.feed(json.dumps({"vertexes": done}))
-    assert still_running(progress.running(), now + 60) == ""
+    assert still_running(example_plan, progress.running(), now + 60) == ""

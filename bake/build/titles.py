@@ -1,0 +1,58 @@
+"""What a step of the Dockerfile is called, for a person: by package and command, not by stage. Pure."""
+
+import re
+
+from bake.engine import Step
+from bake.plan import Plan
+from bake.workspace import shown
+
+_PREPARING = re.compile(
+    r"^RUN (?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
+)
+"""What stands before a step's own command: choices by platform, variables."""
+
+_KNOWN = {
+    "manager": "package manager",
+    "install": "workspace",
+    "build-dependencies": "dependencies of builds",
+    "dependencies": "production dependencies",
+    "scripts": "install scripts",
+    "layers": "layers of dependencies",
+    "static-server": "static server",
+}
+"""Stage -> what its steps are about."""
+
+_ONCE = frozenset({"manager", "install", "build-dependencies", "static-server"})
+"""Stages of the build platform, whatever platforms images are for."""
+
+
+def step_title(plan: Plan, step: Step) -> str:
+    """`packages/shared: npm run build`; with the platform where a step runs once for each."""
+    for_one = step.platform and step.stage not in _ONCE and not _is_of_builds(plan, step)
+    platform = step.platform.rpartition("->")[2].removeprefix("linux/")
+    return _title(plan, step) + (f" ({platform})" if for_one else "")
+
+
+def _is_of_builds(plan: Plan, step: Step) -> bool:
+    """Whether the step runs once, whatever platforms images are for."""
+    return any(step.stage in (s.name, f"out-{s.name}") for s in plan.builds.stages)
+
+
+def _title(plan: Plan, step: Step) -> str:
+    stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
+    if stage is not None and stage.script and step.runs:
+        return f"{shown(stage.package)}: {plan.install.manager.name} run {stage.script}"
+    output = next((o for o in plan.outputs if f"out-{o.name}" == step.stage), None)
+    if output is not None and step.runs:
+        return f"{shown(output.package)}: its files in images"
+    command = plain(step.what)
+    if step.stage in _KNOWN and command.startswith("RUN node /bake/"):
+        return _KNOWN[step.stage]
+    return f"{_KNOWN.get(step.stage, step.stage)}: {command.removeprefix('RUN ') if step.runs else command}"
+
+
+def plain(instruction: str) -> str:
+    """An instruction without mounts, settings and line breaks before its command, short enough for a line."""
+    text = re.sub(r"--mount=\S+\s+|\\\s+", "", instruction)
+    text = re.sub(_PREPARING, "RUN ", " ".join(text.split()))
+    return text if len(text) <= 100 else text[:97] + "..."
