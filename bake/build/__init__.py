@@ -3,7 +3,6 @@
 from bake.build.account import Account, BuiltImage, load_account
 from bake.build.build import build, check_build
 from bake.build.findings import show_findings
-from bake.build.lines import StepLines
 from bake.build.options import Options, Outcome
 from bake.build.ready import Ready, make_ready, write_plan
 
@@ -13,7 +12,6 @@ __all__ = [
     "Options",
     "Outcome",
     "Ready",
-    "StepLines",
     "build",
     "check_build",
     "load_account",

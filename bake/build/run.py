@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from bake.build.lines import StepLines, explained
+from bake.build.failures import explained
 from bake.build.options import Options
 from bake.build.phases import run_phases
-from bake.build.screen import Screen
 from bake.console import Console
+from bake.display import Screen, StepLines
 from bake.engine import BuildOptions, Built, StepFailedError, lost_snapshot, run_bake
 from bake.errors import BuildError
 from bake.plan import FOLDER, Cache, Plan

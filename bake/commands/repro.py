@@ -61,7 +61,8 @@ def _compared(
 
 
 def _build(session: Session, ready: "Ready", builder: str | None, folder: Path, *, cached: bool) -> None:
-    from bake.build import StepLines, write_plan
+    from bake.build import write_plan
+    from bake.display import StepLines
     from bake.engine import BuildOptions, run_bake
     from bake.plan import EXPORTER, FOLDER
 

@@ -18,7 +18,7 @@ FLOORS = (
     ("sources",),
     ("plan",),
     ("render", "engine", "registry"),
-    ("inputs", "publish", "components"),
+    ("inputs", "publish", "components", "display"),
     ("session",),
     ("build",),
     ("images",),

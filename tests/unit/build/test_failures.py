@@ -2,7 +2,7 @@
 
 import pytest
 
-from bake.build.lines import explained
+from bake.build.failures import explained
 from bake.build.run import pause_of, persist
 from bake.console import Console
 from bake.engine import Built, Progress, Step

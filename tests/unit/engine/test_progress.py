@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bake.build.lines import still_running
-from bake.build.titles import plain
+from bake.display.lines import still_running
+from bake.display.titles import plain
 from bake.engine import Progress, cache_usage, merge
 from bake.engine.disk import Usage
 from bake.engine.progress import missing_image

@@ -8,7 +8,7 @@ import pytest
 
 from bake.build import Account, BuiltImage, load_account, show_findings
 from bake.build.account import Ran, parse_account, ran_steps, render_account, warnings_of, write_account
-from bake.build.lines import telling
+from bake.build.failures import telling
 from bake.commands import build, command_parser
 from bake.console import Console
 from bake.engine import Progress

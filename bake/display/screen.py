@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bake.build.titles import step_title
 from bake.console import Console
+from bake.display.titles import step_title
 from bake.engine import Progress, Step
 from bake.plan import Plan
 

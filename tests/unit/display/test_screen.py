@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console as Terminal
 
-from bake.build.screen import Screen
-from bake.build.titles import step_title
 from bake.console import Console
+from bake.display.screen import Screen
+from bake.display.titles import step_title
 from bake.engine import Progress, Step
 from bake.plan import Plan
 
