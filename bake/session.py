@@ -14,6 +14,7 @@ from bake.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from bake.git import Head
     from bake.plan import Names, Plan, Project, Request
+    from bake.publish import Release
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,21 @@ class Session:
         from bake.git import read_head
 
         return read_head(self.project.root, self.environment)
+
+    @property
+    def release(self) -> "Release":
+        """What the manifest of a push from here says, before there is an image."""
+        from bake.publish import Release
+
+        config, head = self.project.config.project, self.head
+        return Release(
+            project=config.name,
+            revision=head.revision,
+            branch=head.branch,
+            version=head.version,
+            source=config.source or head.source,
+            created=head.epoch,
+        )
 
     @property
     def builder(self) -> str | None:

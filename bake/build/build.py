@@ -65,8 +65,6 @@ def check_build(session: Session, plan: Plan, options: Options) -> None:
     image = plan.request.image
     if plan.request.push and not (plan.registry or "/" in (image or "")):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
-    if options.skip_existing and not plan.request.push:
-        raise UsageError("--skip-existing", "is about pushing", "add --push")
     if not options.tag and not plan.request.push:
         raise UsageError("--no-tags", "is about pushing", "add --push")
     if image and len(plan.targets) != 1:
@@ -85,7 +83,7 @@ def _standing(session: Session, ready: Ready, options: Options) -> Standing:
     plan, names = ready.plan, ready.names
     if plan.request.push or options.overrides:
         return Standing(plan=plan, names=names)
-    more = (not options.cache, options.pull, options.force, ready.cache.exports)
+    more = (not options.cache, options.pull, options.rebuild, ready.cache.exports)
     return load_standing(session.project, plan, names, ready.files, session.environment, force=any(more))
 
 

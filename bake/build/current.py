@@ -19,7 +19,7 @@ from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_file, write_file
 from bake.inputs import digest, load_inputs
-from bake.plan import Names, Plan, Project
+from bake.plan import Image, Names, Plan, Project
 from bake.registry import engine_digests
 
 FILE_NAME = "made.json"
@@ -109,7 +109,7 @@ def load_standing(
     if force or not memory:
         return Standing(plan=plan, names=names, inputs=load_inputs(project, plan, files))
     with ThreadPoolExecutor(1) as pool:
-        resolving = pool.submit(_resolved, _unpinned(plan.builds.base, *_runtime_bases(plan).values()), environment)
+        resolving = pool.submit(resolve_bases, _all_unpinned(plan), environment)
         inputs = load_inputs(project, plan, files)
         keys = image_keys(project, plan, names, inputs, resolving.result())
     made = {t: memory[key] for t, key in keys.items() if key in memory}
@@ -123,15 +123,18 @@ def _kept(names: Sequence[str]) -> Mapping[str, Kept]:
     return {}
 
 
-def _runtime_bases(plan: Plan) -> Mapping[str, str]:
-    return {s.service: s.base for s in plan.services}
+def unpinned_bases(plan: Plan, image: Image) -> Sequence[str]:
+    """The base images that an image is made from, as far as no digest pins them."""
+    runtime = next(s.base for s in plan.services if s.service == image.service)
+    return sorted({b for b in (plan.builds.base, runtime) if "@" not in b})
 
 
-def _unpinned(*bases: str) -> list[str]:
-    return sorted({b for b in bases if "@" not in b})
+def _all_unpinned(plan: Plan) -> Sequence[str]:
+    return sorted({base for image in plan.images for base in unpinned_bases(plan, image)})
 
 
-def _resolved(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
+def resolve_bases(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Base image -> the digest of its tag now; without those that do not answer at once."""
     return engine_digests(environment, mirrors(), names) if names else {}
 
 
@@ -142,10 +145,10 @@ def image_keys(
 
     bases: base image -> digest, of those that no digest pins; targets whose base is not there get no key.
     """
-    attested, runtime = project.config.attestations, _runtime_bases(plan)
+    attested = project.config.attestations
     found = {}
     for image in plan.selected():
-        used = [(n, bases.get(n)) for n in _unpinned(plan.builds.base, runtime[image.service])]
+        used = [(n, bases.get(n)) for n in unpinned_bases(plan, image)]
         if image.target in inputs and all(resolved for _, resolved in used):
             found[image.target] = digest(
                 [inputs[image.target], image, names[image.target], plan.platforms, attested, used]
@@ -162,8 +165,7 @@ def learn(
     engine has. Raises OSError.
     """
     plan, said = standing.plan, built.progress.bases()
-    names = _unpinned(plan.builds.base, *_runtime_bases(plan).values())
-    bases = {n: said[c] for n in names if (c := str(parse_reference(n))) in said}
+    bases = {n: said[c] for n in _all_unpinned(plan) if (c := str(parse_reference(n))) in said}
     keys = image_keys(project, plan, standing.names, standing.inputs, bases)
     made = {
         key: Made(id=there.id, digest=built.digest(target), platforms=tuple(platforms))

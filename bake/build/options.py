@@ -12,17 +12,16 @@ from bake.publish import Release
 class Options:
     """How to build.
 
-    builder: None for bake.toml's, else buildx's current one. force: ask BuildKit also for images that are up to date.
-    overrides: `target.key=value`, as `--set` of buildx bake. Of a push: skip_existing: do not build images whose
-    {content} tag is there; tag: whether tags move; release: a file for its manifest, besides the one in .bake/.
+    builder: None for bake.toml's, else buildx's current one. rebuild: also what is there already, in the engine or in
+    the registry. overrides: `target.key=value`, as `--set` of buildx bake. Of a push: tag: whether tags move;
+    release: a file for its manifest, besides the one in .bake/.
     """
 
     builder: str | None = None
     cache: bool = True
     pull: bool = False
-    force: bool = False
+    rebuild: bool = False
     overrides: tuple[str, ...] = ()
-    skip_existing: bool = False
     tag: bool = True
     release: Path | None = None
 

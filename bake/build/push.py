@@ -5,18 +5,16 @@ import time
 from collections.abc import Mapping
 
 from bake.build.options import Options
+from bake.build.present import load_marks, load_present, resolver
 from bake.build.ready import Ready, write_plan
 from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Progress
-from bake.errors import BuildError, EngineError, UsageError
-from bake.inputs import load_contents
-from bake.plan import Plan, content_references
+from bake.errors import BuildError, EngineError
 from bake.publish import (
     UNFINISHED,
     Release,
     Staged,
     Upload,
-    existing,
     keep_release,
     keeping_unfinished,
     prepared,
@@ -52,8 +50,8 @@ def push_plan(
     wanted = uploads(plan, ready.names)
     if not options.tag:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
-    there = load_existing(session, ready, registry, capabilities.native) if options.skip_existing else {}
-    plan = dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t not in there))
+    wanted = _with_present(session, ready, options, registry, wanted)
+    plan = dataclasses.replace(plan, targets=tuple(u.image for u in wanted if not u.there))
     if session.is_dirty(plan):
         session.console.warn("the workspace has changes that are not committed: its images are not those of the commit")
     staging = staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
@@ -62,9 +60,13 @@ def push_plan(
         built = _pushed(
             session, dataclasses.replace(ready, plan=plan), options, capabilities, registry, wanted, staging
         )
-        staged = Staged(uploads=wanted, digests={u.image: there.get(u.image) or built.digest(u.image) for u in wanted})
+        staged = Staged(
+            uploads=wanted,
+            digests={u.image: u.there or built.digest(u.image) for u in wanted},
+            marks=_true_marks(wanted, built),
+        )
         with keeping_unfinished(folder / UNFINISHED, session.console.warn):
-            release = tag_all(registry, staged, release=_release(session, plan), wait=time.sleep)
+            release = tag_all(registry, staged, release=session.release, wait=time.sleep)
         keep_release(folder, release)
         if options.release:
             write_release(options.release, release)
@@ -92,7 +94,9 @@ def _pushed(
     if not ready.plan.targets:
         return Built(metadata={}, progress=Progress())
     sparing = capabilities.containerd or capabilities.driver != "docker"
-    write_plan(session, ready.nameless, push_outputs(wanted, staging=staging, containerd=sparing))
+    write_plan(
+        session, ready.nameless, push_outputs([u for u in wanted if not u.there], staging=staging, containerd=sparing)
+    )
     try:
         return run_plan(
             session,
@@ -107,28 +111,25 @@ def _pushed(
         raise push_failure(error, wanted) from None
 
 
-def load_existing(session: Session, ready: Ready, registry: Registry, native: str) -> Mapping[str, str]:
-    """Target -> digest of each image whose {content} tag is in the registry. native: the engine's own platform."""
-    plan = ready.plan
-    contents = load_contents(session.project, plan, ready.files)
-    references = content_references(session.project, plan, contents, dirty=session.is_dirty(plan))
-    if not references:
-        what, remedy = "needs a tag that tells the content", 'add "{content}" to project.tag, or --tag {content}'
-        raise UsageError("--skip-existing", what, remedy)
-    wanted = {t: r for t, r in references.items() if t in plan.targets}
-    found = existing(registry, wanted, lambda t: [native if p == "native" else p for p in plan.platforms_of(t)])
-    for target in found:
-        session.console.say(f"{target}: {references[target]} is there already")
-    return found
+def _with_present(
+    session: Session, ready: Ready, options: Options, registry: Registry, wanted: tuple[Upload, ...]
+) -> tuple[Upload, ...]:
+    """The uploads, of which some may be in the registry already.
+
+    What overrides change nobody can tell, and parts that are joined later have no tags.
+    """
+    if options.overrides or not options.tag:
+        return wanted
+    marks = load_marks(session.project, ready.plan, ready.files, resolver(session.environment))
+    known = load_present(registry, wanted, marks, ready.plan.platforms)
+    if options.rebuild or not options.cache:
+        return tuple(dataclasses.replace(u, there="") for u in known)
+    if there := sum(bool(u.there) for u in known):
+        session.console.say(f"{there} of {len(known)} images are in the registry already: their tags move")
+    return known
 
 
-def _release(session: Session, plan: Plan) -> Release:
-    head = session.head
-    return Release(
-        project=plan.project,
-        revision=head.revision,
-        branch=head.branch,
-        version=head.version,
-        source=session.project.config.project.source or head.source,
-        created=head.epoch,
-    )
+def _true_marks(wanted: tuple[Upload, ...], built: Built) -> Mapping[str, str]:
+    """Image -> its mark, of what was built now and of the base images that the mark was made for."""
+    bases = built.progress.bases()
+    return {u.image: u.mark.tag for u in wanted if u.mark and not u.there and u.mark.is_true(bases)}

@@ -28,16 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
     )
-    parser.add_argument(
-        "--skip-existing", action="store_true", help="with --push: do not build images whose {content} tag is there"
-    )
     parser.add_argument("--no-tags", action="store_true", help="push by digest only; `bake merge` joins and tags")
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
     parser.add_argument(
         "--builder", metavar="NAME", help="buildx builder to use (default: bake.toml's, else the current one)"
     )
     parser.add_argument("--since", metavar="REV", help="of these, only images that changes since REV affect")
-    parser.add_argument("--force", action="store_true", help="ask BuildKit also for images that are up to date")
+    parser.add_argument(
+        "--rebuild", "--force", action="store_true", help="build also what is there already, here or in the registry"
+    )
+    parser.add_argument("--skip-existing", action="store_true", help=argparse.SUPPRESS)  # what a push does now
     parser.add_argument("--no-cache", action="store_true", help="run every step again")
     parser.add_argument("--cache-to", action="store_true", help="write the cache of bake.toml here too, as in CI")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
@@ -67,9 +67,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
             builder=arguments.builder,
             cache=not arguments.no_cache,
             pull=arguments.pull,
-            force=arguments.force or arguments.timeline is not None,
+            rebuild=arguments.rebuild or arguments.timeline is not None,
             overrides=tuple(arguments.set),
-            skip_existing=arguments.skip_existing,
             tag=not arguments.no_tags,
             release=arguments.release,
         )

@@ -1,8 +1,8 @@
-"""What an image is made of, as one hash: equal hashes, equal images. For the tag {content} and --skip-existing.
+"""What an image is made of, as one hash: equal hashes, equal images. For {content}, and for what is there already.
 
 The hash follows the rendered Dockerfile from the image's stage to every stage that it is made from, and takes up what
 these stages read: sources, carving specifications, lock entries with their integrity. What differs between equal
-images does not count: git's labels, tags, the commit's time.
+images does not count: tags, and where a package comes from.
 """
 
 import dataclasses
@@ -22,7 +22,6 @@ from bake.plan import Image, Monolith, Plan, Project, closure
 from bake.render import render
 from bake.workspace import parse_dockerignore
 
-_GIT_LABELS = frozenset(f"org.opencontainers.image.{name}" for name in ("revision", "version", "source"))
 _STAGE = re.compile(r"^FROM\s+(?:--platform=\S+\s+)?(?P<base>\S+)\s+AS\s+(?P<name>\S+)", re.I | re.M)
 _FROM = re.compile(r"(?:--from=|\bfrom=)([^\s,]+)")
 _SOURCE = re.compile(r"^COPY\s+(?!(?:--\S+\s+)*--from=)(?:--\S+\s+)*(?P<words>.+)$", re.M)
@@ -45,8 +44,7 @@ def load_inputs(project: Project, plan: Plan, files: Mapping[str, str]) -> Mappi
     stages = _stages(files["Dockerfile"])
     found = {}
     for image in plan.images:
-        # The stage of all services' folders says of this image no more than its own copy and WORKDIR do.
-        reached = {name: stages[name] for name in _reached(stages, image.stage) if name != "homes"}
+        reached = {name: stages[name] for name in _reached(stages, image.stage)}
         found[image.target] = digest(_inputs(project, plan, image, files, reached, hash_of))
     return found
 
@@ -64,7 +62,7 @@ def _inputs(
     return {
         "stages": reached,
         "platforms": plan.platforms,
-        "labels": {k: v for k, v in image.labels.items() if k not in _GIT_LABELS},
+        "labels": image.labels,
         "multiline": {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
         "arguments": [s.args for s in compiled],
         "tools": {k: v for k, v in files.items() if k.startswith("tools/") and k.split("/")[1] in text},
@@ -102,7 +100,9 @@ def _stages(dockerfile: str) -> Mapping[str, str]:
     text = re.sub(r"^\s*#.*\n", "", dockerfile, flags=re.M)
     starts = [(m["name"], m.start()) for m in _STAGE.finditer(text)]
     ends = [start for _, start in starts[1:]] + [len(text)]
-    return {name: text[start:end].strip() for (name, start), end in zip(starts, ends, strict=True)}
+    stages = {name: text[start:end].strip() for (name, start), end in zip(starts, ends, strict=True)}
+    # The stage of all services' folders says of an image's own one no more than its copy and WORKDIR do.
+    return {name: re.sub(r"/out/\S+ ", "", text) if name == "homes" else text for name, text in stages.items()}
 
 
 def _reached(stages: Mapping[str, str], target: str) -> list[str]:
@@ -251,5 +251,4 @@ def _load_monolith(project: Project, monolith: Monolith) -> str:
     text = listed.read_text(encoding="utf-8") if listed.is_file() else ""
     dockerfile = _load_file(project.root / monolith.dockerfile)
     tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
-    labels = {k: v for k, v in monolith.labels.items() if k not in _GIT_LABELS}
-    return digest([dockerfile, tree, monolith.args, monolith.stage, labels, monolith.platforms])
+    return digest([dockerfile, tree, monolith.args, monolith.stage, monolith.labels, monolith.platforms])

@@ -6,7 +6,7 @@ from bake.plan.closure import Closure, closure
 from bake.plan.images import EXPORTER, TREE, Image, Target, home
 from bake.plan.layers import LayerClass
 from bake.plan.monolith import MONOLITH, Monolith
-from bake.plan.names import Name, Names, content_patterns, content_references, name_images, names_commit
+from bake.plan.names import Name, Names, content_patterns, name_images, names_commit
 from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, select
 from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, base_images, load_project
@@ -41,7 +41,6 @@ __all__ = [
     "check",
     "closure",
     "content_patterns",
-    "content_references",
     "errors",
     "home",
     "load_project",

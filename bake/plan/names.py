@@ -56,20 +56,6 @@ def name_images(project: Project, plan: Plan, contents: Mapping[str, str] = NOTH
     }
 
 
-def content_references(
-    project: Project, plan: Plan, contents: Mapping[str, str], *, dirty: bool = False
-) -> Mapping[str, str]:
-    """Target -> the reference that stands for its inputs; nothing when no tag pattern holds {content}, or none has all
-    its values.
-    """
-    patterns = content_patterns(project, plan.request)
-    return {
-        each.target: f"{_repository(plan, each.repository)}:{tags[0]}"
-        for each in plan.everything
-        if (tags := known_tags(patterns, _values(plan.request, contents.get(each.target, ""), dirty=dirty)))
-    }
-
-
 def tag_patterns(project: Project, request: Request) -> tuple[str, ...]:
     """The patterns of tags, asked for or bake.toml's."""
     return request.tags or cfg.words(project.config.project.tag)
@@ -106,13 +92,8 @@ def make_tags(patterns: Sequence[str], values: Mapping[str, str]) -> tuple[str, 
 
     values: what is known of FIELDS; "" or absent is unknown. Raises UsageError for another field.
     """
-    return known_tags(patterns, values) or (_FALLBACK,)
-
-
-def known_tags(patterns: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
-    """The same, nothing when no pattern has all its values."""
     tags = [_tag(pattern, values) for pattern in patterns]
-    return tuple(dict.fromkeys(t for t in tags if t))
+    return tuple(dict.fromkeys(t for t in tags if t)) or (_FALLBACK,)
 
 
 def has_field(pattern: str, field: str) -> bool:

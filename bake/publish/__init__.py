@@ -11,6 +11,7 @@ from bake.publish.kubernetes import (
 from bake.publish.matrix import make_matrix, render_matrix, render_outputs
 from bake.publish.push import (
     HalfMovedError,
+    Mark,
     Staged,
     Upload,
     existing,
@@ -46,6 +47,7 @@ __all__ = [
     "Upload",
     "check_form",
     "check_manifests",
+    "Mark",
     "existing",
     "join",
     "keep_release",

@@ -70,12 +70,35 @@ _DENIED = re.compile(r"denied|insufficient_scope|forbidden", re.I)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The tag that stands for all that decides an image: equal tags, equal images.
+
+    It lies beside the others in the image's own repository: whoever may push there may write it, who cleans up there
+    keeps or deletes it with the image, and an image that has it need not be copied to get its other tags.
+    bases: digests of base images that no lock pins, as the tag has them.
+    """
+
+    tag: str
+    bases: Mapping[str, str]
+
+    def is_true(self, said: Mapping[str, str]) -> bool:
+        """Whether BuildKit took the base images that the tag was made for. said: the digests that it took of tags."""
+        return all(said.get(str(parse_reference(name))) == digest for name, digest in self.bases.items())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One image to be pushed. repository: with its host. tags: those that move to it in the end."""
+    """One image to be pushed. repository: with its host. tags: those that move to it in the end.
+
+    there: its digest when the registry has it already; it is not built, and gets its tags like the others.
+    mark: the tag that it keeps whatever becomes of those; None where nobody can tell what decides it.
+    """
 
     image: str
     repository: str
     tags: tuple[str, ...]
+    there: str = ""
+    mark: Mark | None = None
 
     def at(self, tag: str) -> Reference:
         """The repository's tag."""
@@ -84,10 +107,14 @@ class Upload:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """Images in the registry that wait for their tags. digests: image -> its index or manifest."""
+    """Images in the registry that wait for their tags.
+
+    digests: image -> its index or manifest. marks: image -> the tag that it gets for what it is made of.
+    """
 
     uploads: tuple[Upload, ...]
     digests: Mapping[str, str]
+    marks: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +205,7 @@ def tag_all(registry: Registry, staged: Staged, *, release: Release, wait: Wait)
     """
     wanted = staged.uploads
     images, manifests = find(registry, wanted, staged.digests)
+    _mark(registry, [(u.at(staged.marks[u.image]), manifests[u.image]) for u in wanted if u.image in staged.marks])
     moves = [Move(tag=u.at(t), manifest=manifests[u.image]) for u in wanted for t in u.tags]
     try:
         previous = move_tags(registry, moves, wait=wait)
@@ -196,6 +224,11 @@ def keeping_unfinished(file: Path, warn: Callable[[str], None]) -> Iterator[None
         write_release(file, error.release)
         warn(f"`bake rollback {file}` puts these tags back once the registry answers")
         raise
+
+
+def _mark(registry: Registry, marks: Sequence[tuple[Reference, Manifest]]) -> None:
+    """Write the tags that stand for contents. They are true of each image alone, so they stay when a push fails."""
+    _each(marks, lambda m: registry.put_manifest(m[0], m[1].body, m[1].media_type))
 
 
 def _unfinished(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) -> tuple[ReleasedImage, ...]:
@@ -317,7 +350,11 @@ def existing(
 
 
 def _existing(registry: Registry, reference: str, platforms: Sequence[str]) -> str:
-    manifest = current(registry, parse_reference(reference))
+    """A registry that denies to look at what is not there has not got it; whether one may push is asked elsewhere."""
+    try:
+        manifest = current(registry, parse_reference(reference))
+    except (DeniedError, UnauthorizedError):
+        return ""
     if manifest is None or not set(platforms) <= set(registry.platforms(reference)):
         return ""
     return manifest.digest

@@ -62,7 +62,7 @@ def test_a_builder_is_made_builds_on_its_nodes_and_is_removed(workspace: Workspa
     for service in ("api", "worker"):
         repository = f"{REGISTRY}/bake-test/{name}-{service}"
         assert registry.platforms(f"{repository}:main") == ("linux/amd64", "linux/arm64")
-        assert registry.tags(repository) == tuple(sorted([revision[:12], "main"]))
+        assert {revision[:12], "main"} <= set(registry.tags(repository))
 
     down = workspace.bake("builder", "down")
     assert (down.returncode, down.stderr) == (0, f"builder {name} is removed\n")

@@ -59,7 +59,7 @@ def test_shards_of_a_matrix_become_one_index_per_image_and_only_then_have_tags(
     release = json.loads((workspace.root / ".bake" / "release.json").read_text("utf-8"))
     revision = workspace.git("rev-parse", "HEAD")
     for image in release["images"]:
-        assert registry.tags(image["repository"]) == tuple(sorted([revision[:12], "main"]))
+        assert {revision[:12], "main"} <= set(registry.tags(image["repository"]))
         assert {registry.digest(f"{image['repository']}:{t}") for t in image["tags"]} == {image["digest"]}
         assert registry.platforms(f"{image['repository']}:main") == BOTH
     single = {

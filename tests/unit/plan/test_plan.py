@@ -9,7 +9,7 @@ import pytest
 from bake.config.tables import PackageSettings
 from bake.config.tables import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
-from bake.plan import Plan, Project, Request, content_references, load_project, make_plan, name_images, select
+from bake.plan import Plan, Project, Request, load_project, make_plan, name_images, select
 from bake.plan.stages import stage_name
 
 
@@ -226,19 +226,6 @@ def test_tags_are_filled_in_and_made_legal(example_project: Project) -> None:
 
 def test_without_git_the_tag_is_dev(example_project: Project) -> None:
     assert tags(example_project, "{sha}") == ("apphub-cli:dev",)
-
-
-def test_a_content_tag_without_its_other_values_stands_for_nothing(example_project: Project) -> None:
-    request = Request(registry="r.io/a", push=True)
-
-    def reference(*tags: str) -> str | None:
-        plan = make_plan(example_project, dataclasses.replace(request, tags=tags))
-        return content_references(example_project, plan, {"cli": "ab12"}).get("cli")
-
-    assert reference("{sha}", "{content}") == "r.io/a/apphub-cli:ab12"
-    assert reference("{pr}-{content}", "c-{content}") == "r.io/a/apphub-cli:c-ab12"
-    assert reference("{pr}-{content}") is None
-    assert reference("{sha}") is None
 
 
 def test_references_name_the_registry_only_in_a_push(example_project: Project) -> None:

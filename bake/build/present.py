@@ -1,0 +1,57 @@
+"""Which images of a push are in the registry already, by the tags that stand for their contents."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+from bake.build.current import resolve_bases, unpinned_bases
+from bake.config import Attestations
+from bake.inputs import digest, load_inputs
+from bake.plan import Plan, Project
+from bake.publish import Mark, Upload, existing
+from bake.registry import Registry
+
+_PREFIX = "content-"
+
+
+Resolve = Callable[[Sequence[str]], Mapping[str, str]]
+"""Base images -> the digests of their tags now, without those that nobody tells."""
+
+
+def load_marks(project: Project, plan: Plan, files: Mapping[str, str], resolve: Resolve) -> Mapping[str, Mark]:
+    """Target -> its mark, of the images that the plan selects and whose content can be told. files: the rendered ones.
+
+    That of the monolith cannot: its Dockerfile takes what it likes from anywhere. Nor can templates of the
+    workspace's own be followed.
+    """
+    if project.ejected:
+        return {}
+    inputs = load_inputs(project, plan, files)
+    used = {image.target: unpinned_bases(plan, image) for image in plan.selected()}
+    names = sorted({name for each in used.values() for name in each})
+    known = resolve(names) if names else {}
+    told = {target: {n: known[n] for n in each} for target, each in used.items() if known.keys() >= set(each)}
+    return {target: _mark(project, inputs[target], bases) for target, bases in told.items()}
+
+
+def _mark(project: Project, inputs: str, bases: Mapping[str, str]) -> Mark:
+    """Where no base image may move, the hash is the one that {content} stands for."""
+    attested = project.config.attestations
+    more = [bases, attested] if bases or attested != Attestations() else None
+    return Mark(tag=_PREFIX + (digest([inputs, more]) if more else inputs), bases=bases)
+
+
+def resolver(environment: Mapping[str, str]) -> Resolve:
+    """Asks registries, as the engine does."""
+    return lambda names: resolve_bases(names, environment)
+
+
+def load_present(
+    registry: Registry, uploads: Sequence[Upload], marks: Mapping[str, Mark], platforms: Sequence[str]
+) -> tuple[Upload, ...]:
+    """The uploads with their marks, and with the digests of those whose mark the registry has for all platforms.
+
+    Raises RegistryError.
+    """
+    references = {u.image: f"{u.repository}:{marks[u.image].tag}" for u in uploads if u.image in marks}
+    there = existing(registry, references, lambda _: platforms)
+    return tuple(dataclasses.replace(u, mark=marks.get(u.image), there=there.get(u.image, "")) for u in uploads)
