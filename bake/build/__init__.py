@@ -4,7 +4,7 @@ from bake.build.account import Account, BuiltImage, load_account
 from bake.build.build import build, check_build
 from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
-from bake.build.present import load_marks, load_present, resolver
+from bake.build.present import load_uploads
 from bake.build.ready import Ready, make_ready, write_plan
 
 __all__ = [
@@ -16,10 +16,8 @@ __all__ = [
     "build",
     "check_build",
     "load_account",
-    "load_marks",
-    "load_present",
+    "load_uploads",
     "make_ready",
-    "resolver",
     "show_findings",
     "write_plan",
 ]

@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from bake.build.current import resolve_bases, unpinned_bases
+from bake.build.ready import Ready
 from bake.config import Attestations
 from bake.inputs import digest, load_inputs
 from bake.plan import Plan, Project
-from bake.publish import Mark, Upload, existing
+from bake.publish import Mark, Upload, existing, uploads
 from bake.registry import Registry
+from bake.session import Session
 
 _PREFIX = "content-"
 
@@ -40,18 +42,20 @@ def _mark(project: Project, inputs: str, bases: Mapping[str, str]) -> Mark:
     return Mark(tag=_PREFIX + (digest([inputs, more]) if more else inputs), bases=bases)
 
 
-def resolver(environment: Mapping[str, str]) -> Resolve:
-    """Asks registries, as the engine does."""
-    return lambda names: resolve_bases(names, environment)
+def load_uploads(session: Session, ready: Ready, registry: Registry) -> tuple[Upload, ...]:
+    """What a push of the plan's targets puts up, and what is there of it already. Raises RegistryError."""
+    plan = ready.plan
+    marks = load_marks(session.project, plan, ready.files, lambda names: resolve_bases(names, session.environment))
+    return load_present(registry, uploads(plan, ready.names), marks, plan.platforms)
 
 
 def load_present(
-    registry: Registry, uploads: Sequence[Upload], marks: Mapping[str, Mark], platforms: Sequence[str]
+    registry: Registry, wanted: Sequence[Upload], marks: Mapping[str, Mark], platforms: Sequence[str]
 ) -> tuple[Upload, ...]:
     """The uploads with their marks, and with the digests of those whose mark the registry has for all platforms.
 
     Raises RegistryError.
     """
-    references = {u.image: f"{u.repository}:{marks[u.image].tag}" for u in uploads if u.image in marks}
+    references = {u.image: f"{u.repository}:{marks[u.image].tag}" for u in wanted if u.image in marks}
     there = existing(registry, references, lambda _: platforms)
-    return tuple(dataclasses.replace(u, mark=marks.get(u.image), there=there.get(u.image, "")) for u in uploads)
+    return tuple(dataclasses.replace(u, mark=marks.get(u.image), there=there.get(u.image, "")) for u in wanted)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 
 from bake.build.options import Options
-from bake.build.present import load_marks, load_present, resolver
+from bake.build.present import load_uploads
 from bake.build.ready import Ready, write_plan
 from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Progress
@@ -120,8 +120,7 @@ def _with_present(
     """
     if options.overrides or not options.tag:
         return wanted
-    marks = load_marks(session.project, ready.plan, ready.files, resolver(session.environment))
-    known = load_present(registry, wanted, marks, ready.plan.platforms)
+    known = load_uploads(session, ready, registry)
     if options.rebuild or not options.cache:
         return tuple(dataclasses.replace(u, there="") for u in known)
     if there := sum(bool(u.there) for u in known):

@@ -49,13 +49,11 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 def _absent(session: Session, plan: "Plan") -> Sequence[str]:
     """The images that a push would build: those that the registry has not got."""
-    from bake.build import load_marks, load_present, resolver
-    from bake.publish import uploads
+    from bake.build import load_uploads, make_ready
     from bake.registry import load_registry
 
     try:
-        marks = load_marks(session.project, plan, resolver(session.environment))
-        known = load_present(load_registry(session.environment), uploads(plan), marks, plan.platforms)
+        known = load_uploads(session, make_ready(session, plan), load_registry(session.environment))
     except RegistryError as error:
         session.console.warn(f"{error}; every image is in the matrix, as if the registry had none")
         return plan.targets

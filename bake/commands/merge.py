@@ -4,28 +4,30 @@ import argparse
 import dataclasses
 import json
 import time
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.commands.arguments import named
 from bake.errors import UsageError
 from bake.publish import UNFINISHED, Release, check_form, keep_release, keeping_unfinished, load_release, write_release
-from bake.session import Naming, Selection, Session, parse_platforms
+from bake.session import Selection, Session, parse_platforms
 from bake.table import table
 
 if TYPE_CHECKING:
-    from bake.publish import Joint, Upload
+    from bake.publish import Joint, Shard, Upload
+    from bake.registry import Registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which shards, and what they must have."""
-    parser.add_argument("shards", nargs="+", metavar="FILE", type=Path, help="the shards' manifests, in any order")
+    parser.add_argument("shards", nargs="*", metavar="FILE", type=Path, help="the shards' manifests, in any order")
     parser.add_argument(
         "--target",
         action="append",
         dest="targets",
         metavar="T[ T]",
-        help="images that must be there (default: those that any shard has)",
+        help="images that must be there (default: those that any shard or the registry has)",
     )
     parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms that every image must have")
     parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")
@@ -40,20 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Check the set, join each image, move all tags or none."""
-    from bake.publish import Shard, Staged, join, plan_merge, tag_all
+    from bake.publish import Shard, Staged, join, tag_all
     from bake.registry import load_registry
 
     check_form(arguments.release)
     shards = [Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
-    words = tuple(word for text in arguments.targets or () for word in text.split())
-    wanted_platforms = parse_platforms(arguments.platform) or session.project.config.project.platforms
-    release, joints = plan_merge(shards, platforms=wanted_platforms, targets=_targets(session, words) if words else ())
-    selection = Selection(targets=tuple(j.image for j in joints), platforms=parse_platforms(arguments.platform))
-    wanted = _uploads(session, selection, named(arguments.tag, push=True), release, joints)
+    _refuse_others(session, shards)
     registry = load_registry(session.environment)
-    digests = {j.image: join(registry, j) for j in joints}
+    known = _uploads(session, arguments, shards, registry)
+    release, joints = _joints(session, arguments, shards, {u.image for u in known.values() if u.there})
+    joined = [dataclasses.replace(known[j.image], repository=j.repository) for j in joints]
+    wanted = (*joined, *(u for u in known.values() if u.there))
+    if not wanted:
+        raise UsageError("merge", "no shard is given, and the registry has no image of this commit", "name the files")
+    staged = Staged(
+        uploads=wanted,
+        digests={j.image: join(registry, j) for j in joints} | {u.image: u.there for u in wanted if u.there},
+        # Which base images of moving tags the shards were built on is not known here.
+        marks={u.image: u.mark.tag for u in joined if u.mark and not u.mark.bases},
+    )
     with keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
-        merged = tag_all(registry, Staged(uploads=wanted, digests=digests), release=release, wait=time.sleep)
+        merged = tag_all(registry, staged, release=release, wait=time.sleep)
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)
@@ -61,25 +70,47 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _targets(session: Session, words: tuple[str, ...]) -> tuple[str, ...]:
-    from bake.plan import select
-
-    return select(session.project.config, words)
+def _refuse_others(session: Session, shards: "Sequence[Shard]") -> None:
+    """Raise UsageError for shards of another commit than the one here, whose plan gives the tags."""
+    head = session.head.revision
+    for release in (s.release for s in shards):
+        if release.revision != head:
+            what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
+            raise UsageError("revision", what, "check out the commit that was built")
 
 
 def _uploads(
-    session: Session, selection: Selection, naming: Naming, release: Release, joints: "tuple[Joint, ...]"
-) -> "tuple[Upload, ...]":
-    """The images with the tags that a push from this checkout gives. Raises UsageError for another revision."""
-    from bake.publish import uploads
+    session: Session, arguments: argparse.Namespace, shards: "Sequence[Shard]", registry: "Registry"
+) -> "Mapping[str, Upload]":
+    """Image -> what a push from this checkout would put up; with its digest where no shard has it, as none had to."""
+    from bake.build import load_uploads, make_ready
 
-    head = session.head.revision
-    if release.revision != head:
-        what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
-        raise UsageError("revision", what, "check out the commit that was built")
-    plan = session.plan(selection, naming)
-    planned = {u.image: u for u in uploads(plan, session.names(plan))}
-    return tuple(dataclasses.replace(planned[j.image], repository=j.repository) for j in joints)
+    built = {i.image for s in shards for i in s.release.images}
+    selection = Selection(
+        targets=(*(_words(arguments) or ("all",)), *built), platforms=parse_platforms(arguments.platform)
+    )
+    plan = session.plan(selection, named(arguments.tag, push=True))
+    known = load_uploads(session, make_ready(session, plan), registry)
+    return {u.image: dataclasses.replace(u, there="") if u.image in built else u for u in known}
+
+
+def _joints(
+    session: Session, arguments: argparse.Namespace, shards: "Sequence[Shard]", there: Collection[str]
+) -> "tuple[Release, tuple[Joint, ...]]":
+    """What the shards have, and what is known of all. there: images that need no shard."""
+    from bake.plan import select
+    from bake.publish import plan_merge
+
+    asked = select(session.project.config, _words(arguments))
+    targets = [t for t in asked if t not in there]
+    if (asked and not targets) or not (shards or targets):
+        return session.release, ()
+    wanted = parse_platforms(arguments.platform) or session.project.config.project.platforms
+    return plan_merge(shards, platforms=wanted, targets=targets)
+
+
+def _words(arguments: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(word for text in arguments.targets or () for word in text.split())
 
 
 def _print(release: Release, form: str) -> None:

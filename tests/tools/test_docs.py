@@ -48,7 +48,6 @@ PARSED = (
     "BAKE_REGISTRY=127.0.0.1:5000 bake all --push",
     "bake all --platform linux/amd64 --push --no-tags --release amd64.json",
     "bake all --platform linux/arm64 --push --no-tags --release arm64.json",
-    "bake all --push --skip-existing",
     "bake merge amd64.json arm64.json --release release.json",
     "bake promote release.json --tag stable",
     "bake rollback release-stable.json",

@@ -72,7 +72,7 @@ def test_a_pull_request_runs_no_job_that_writes() -> None:
     events = {where: job.get("if", "") for where, job in jobs() if "write" in str(job.get("permissions", ""))}
     assert events["images.yml: push"].startswith("github.event_name == 'push'")
     assert events["images.yml: promote"] == "github.event_name == 'release'"
-    # merge runs only after push has.
+    assert events["images.yml: merge"] == "github.event_name == 'push' && !failure() && !cancelled()"
     assert load(FOLDER / "images.yml")["jobs"]["merge"]["needs"] == ["plan", "push"]
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import load_marks, load_present
-from bake.build.present import Resolve
+from bake.build.present import Resolve, load_marks, load_present
 from bake.engine import Progress
 from bake.plan import Request, load_project, make_plan
 from bake.publish import Mark, Upload
