@@ -2,7 +2,6 @@
 
 import dataclasses
 import fnmatch
-import functools
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,6 @@ from types import MappingProxyType
 from bake.files import strip_credentials
 from bake.git import Changes, read_files
 from bake.plan import EJECTED, Project, load_project
-from bake.sources import Import
 from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
 
 _ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
@@ -20,65 +18,18 @@ _CHECKOUT = Path(__file__).parents[2]
 _TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker/trace/*", "docker-bake.hcl.j2")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Past(Project):
-    """A workspace of old. Its sources are not at hand: those of today tell what its packages import.
-
-    Where a package's imports have changed, so have its sources, which is reason enough to build it again.
-    """
-
-    now: Project
-
-    @functools.cached_property
-    def tracked(self) -> tuple[str, ...]:
-        """What git tracks today: the folder of old has no repository."""
-        return self.now.tracked
-
-    @functools.cached_property
-    def versioned(self) -> bool:
-        """What holds today, likewise."""
-        return self.now.versioned
-
-    @functools.cached_property
-    def sources(self) -> tuple[str, ...]:
-        """Today's."""
-        return self.now.sources
-
-    @functools.cached_property
-    def vendored(self) -> tuple[str, ...]:
-        """What installs read today: tarballs of old are not at hand."""
-        return self.now.vendored
-
-    def imports(self, package_path: str) -> tuple[Import, ...]:
-        """What today's sources import; nothing for a package that is gone."""
-        return self.now.imports(package_path) if self._is_there(package_path) else ()
-
-    def links(self, package_path: str) -> bool:
-        """Whether some of today's sources are links."""
-        return self._is_there(package_path) and self.now.links(package_path)
-
-    def outside(self, package_path: str) -> tuple[str, ...]:
-        """What today's files name outside a package; nothing for a package that is gone."""
-        return self.now.outside(package_path) if self._is_there(package_path) else ()
-
-    def aliases(self, package_path: str) -> Mapping[str, tuple[str, ...]]:
-        """Today's; nothing for a package that is gone."""
-        return self.now.aliases(package_path) if self._is_there(package_path) else {}
-
-    def _is_there(self, package_path: str) -> bool:
-        return package_path in {p.path for p in self.now.packages}
-
-
 def load_past(
     project: Project,
     revision: str,
     *,
     texts: Mapping[str, str] = MappingProxyType({}),
     absent: frozenset[str] = frozenset(),
-) -> Past:
+) -> Project:
     """The workspace at a commit. texts, absent: files that differed then, relative to bake.toml's folder.
 
-    Raises ConfigError and WorkspaceError when it could not be planned even then.
+    Its sources are not at hand: today's tell what packages import. Where a package's imports have changed, so have its
+    sources, which is reason enough to build it again. Raises ConfigError and WorkspaceError when it could not be
+    planned even then.
     """
     home = project.file.parent
     files = {n: f for n, f in read_files(home, revision, wanted(project)).items() if n not in absent}
@@ -87,11 +38,10 @@ def load_past(
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        old = load_project(Path(folder, project.file.name), {}, secrets=project.secrets)
-    fields = {f.name: getattr(old, f.name) for f in dataclasses.fields(Project)}
+        old = load_project(Path(folder, project.file.name), {}, secrets=project.secrets, reading=project.reading)
     # No secret is read from the past: those that git tracks today stand for those of old.
-    fields["root_files"] = tuple(sorted({*old.root_files, *filter(_secret, project.root_files)}))
-    return Past(**fields, now=project)
+    root_files = tuple(sorted({*old.root_files, *filter(_secret, project.root_files)}))
+    return dataclasses.replace(old, root_files=root_files)
 
 
 _secret = parse_dockerignore("\n".join(anywhere((*NEVER_SENT, *UNTRACKED))))

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from bake.errors import ConfigError, WorkspaceError
 from bake.git import Changes, list_files, read_changes
 from bake.inputs.affected import Edits, Reason, Side, affected, everything, monolith
-from bake.inputs.past import Past, changed_templates, load_past
+from bake.inputs.past import changed_templates, load_past
 from bake.inputs.record import State, load_changes, load_record
 from bake.plan import Plan, Project, Request, make_plan
 
@@ -66,7 +66,7 @@ def _deleted(state: State) -> frozenset[str]:
     return frozenset(path for path, digest in state.hashes.items() if not digest)
 
 
-def _compared(project: Project, request: Request, new: Side, past: Past, changes: Changes) -> Reasons:
+def _compared(project: Project, request: Request, new: Side, past: Project, changes: Changes) -> Reasons:
     home, root = project.file.parent, project.root
     below = root.relative_to(home)
     try:

@@ -8,7 +8,7 @@ import itertools
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from posixpath import relpath
@@ -63,9 +63,6 @@ TEMPLATES = ("docker/Dockerfile", "docker-bake.hcl.j2")
 
 _NO_SOURCES = frozenset({".git", "node_modules", FOLDER})
 
-_LAYOUTS = r"^\s*(?:install-strategy|global-style|legacy-bundling)\s*=.*\n?"
-"""Settings of npm for trees that are not laid out as its lockfile says."""
-
 _LARGE = 1 << 17
 """Bytes from which on a file at the root is data, which no build of another package reads unnamed."""
 
@@ -81,6 +78,36 @@ _NOT_SHARED = (
 """Files at the root that builds of other packages do not read unless something names them: documents, tests, CI."""
 
 
+_LAYOUTS = r"^\s*(?:install-strategy|global-style|legacy-bundling)\s*=.*\n?"
+"""Settings of npm for trees that are not laid out as its lockfile says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the files of the workspace tell, and git of them; by package path where nothing else is said.
+
+    imports: what sources import. mentions: the words that files hold. outside: files and folders outside a package
+    that its files name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked:
+    those of which some sources are links. globs: pattern -> what it names. sources: every file that is a source,
+    relative to the root, sorted: git tracks it or does not ignore it. tracked: those that git tracks though what it
+    ignores, or the usual names of secrets and results, would leave them out. commands: the files of a package's
+    commands that a clone has, relative to the root. vendored: files and folders that installs read beside manifests
+    and settings. versioned: whether git says what there is.
+    """
+
+    imports: Mapping[str, tuple[Import, ...]]
+    mentions: Mapping[str, frozenset[str]]
+    outside: Mapping[str, tuple[str, ...]]
+    aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
+    linked: frozenset[str]
+    commands: Mapping[str, tuple[str, ...]]
+    globs: Mapping[str, tuple[str, ...]]
+    sources: tuple[str, ...]
+    tracked: tuple[str, ...]
+    vendored: tuple[str, ...]
+    versioned: bool
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Project:
     """A workspace with its bake.toml. `workspace.lock` is the lockfile completed by bake.lock."""
@@ -94,8 +121,6 @@ class Project:
     """The workspace with the lockfile as it is committed."""
     root_files: tuple[str, ...]
     """Files and folders outside packages that every build reads, relative to the root; globs as config has them."""
-    required: tuple[str, ...]
-    """Files that settings of the package manager, which are code, name: installs and scripts read them."""
     tsconfigs: tuple[str, ...]
     """Those of them that a process which runs TypeScript sources reads too."""
     parts: Mapping[str, tuple[Part, ...]]
@@ -104,6 +129,7 @@ class Project:
     """What patch-package changes after an install."""
     ignored: tuple[str, ...]
     """What git ignores, as .dockerignore patterns."""
+    reading: Reading
     npmrc: str
     """The workspace's own .npmrc, or ""."""
     secrets: Mapping[str, str]
@@ -118,48 +144,31 @@ class Project:
         """The packages that images can be made of: the members, and the root where a service names it."""
         return named_packages(self.config, self.workspace)
 
-    @functools.cached_property
-    def tracked(self) -> tuple[str, ...]:
-        """Files that git tracks though `ignored` or the usual names of secrets and results would leave them out."""
-        return _load_tracked(self.root)
-
-    @functools.cached_property
-    def versioned(self) -> bool:
-        """Whether git says what there is."""
-        return is_versioned(self.root)
-
-    @functools.cached_property
-    def sources(self) -> tuple[str, ...]:
-        """Every file that is a source, relative to the root, sorted: git tracks it or does not ignore it."""
-        return tuple(sorted(list_sources(self.root) or _walk_sources(self.root, self.ignored)))
-
     def sources_of(self, package_path: str) -> tuple[str, ...]:
         """The package's own sources, relative to it."""
-        head = f"{package_path}/" if package_path else ""
-        start = bisect.bisect_left(self.sources, head)
-        own = itertools.takewhile(lambda file: file.startswith(head), self.sources[start:])
-        others = tuple(f"{path}/" for path in self.workspace.inside(package_path))
-        return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+        return _own_sources(self.reading.sources, self.workspace, package_path)
 
     def links(self, package_path: str) -> bool:
         """Whether some of the package's sources are links."""
-        return any((self.root / package_path / file).is_symlink() for file in self.sources_of(package_path))
+        return package_path in self.reading.linked
 
     def aliases(self, package_path: str) -> Mapping[str, tuple[str, ...]]:
         """What the package's tsconfig.json says of names: patterns -> paths relative to the root."""
-        found = self._tsconfigs.load(f"{self.root}/{package_path}".rstrip("/"))
-        patterns = {pattern: targets for each in reversed(found.aliases) for pattern, targets in each.patterns.items()}
-        if found.base_url:
-            patterns.setdefault("*", (f"{found.base_url}/*",))
-        inside = {
-            pattern: tuple(relpath(target, self.root) for target in targets if target.startswith(f"{self.root}/"))
-            for pattern, targets in patterns.items()
-        }
-        return {pattern: targets for pattern, targets in inside.items() if targets}
+        return self.reading.aliases.get(package_path, {})
 
-    @functools.cached_property
-    def _tsconfigs(self) -> TsConfigs:
-        return TsConfigs(str(self.root), {p.name: f"{self.root}/{p.path}" for p in self.workspace.packages})
+    @property
+    def install_npmrc(self) -> str:
+        """The workspace's .npmrc for installs: without credentials and without another layout than the lockfile's."""
+        return re.sub(_LAYOUTS, "", strip_credentials(self.npmrc), flags=re.M)
+
+    def commands(self, package: Package) -> tuple[str, ...]:
+        """The files of a package's commands that a clone has, relative to the root."""
+        return self.reading.commands.get(package.path, ())
+
+    @property
+    def vendored(self) -> tuple[str, ...]:
+        """Files and folders that installs read beside manifests and settings."""
+        return self.reading.vendored
 
     @property
     def folder(self) -> Path:
@@ -167,8 +176,8 @@ class Project:
         return self.root / FOLDER
 
     def imports(self, package_path: str) -> tuple[Import, ...]:
-        """What the package's sources import; read once."""
-        return self._imports(package_path)
+        """What the package's sources import."""
+        return self.reading.imports.get(package_path, ())
 
     def undeclared(self, package_path: str) -> tuple[Undeclared, ...]:
         """Imports that the package does not declare, without those that config ignores."""
@@ -184,20 +193,10 @@ class Project:
     def build_names(self, package_path: str) -> frozenset[str]:
         """Names in the lockfile that the build of a package may load although its package.json does not declare them.
 
-        Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build. Read
-        once.
+        Whatever its files and scripts mention counts: settings name plugins, and what is not there fails a build.
         """
         package = self.workspace.package(package_path)
-        if package.path not in self._build_names:
-            self._build_names[package.path] = self._load_build_names(package)
-        return self._build_names[package.path]
-
-    @functools.cached_property
-    def _build_names(self) -> dict[str, frozenset[str]]:
-        return {}
-
-    def _load_build_names(self, package: Package) -> frozenset[str]:
-        mentioned = self._mentions(package.path) | set(self.settings(package).needs)
+        mentioned = self.reading.mentions.get(package.path, frozenset()) | set(self.settings(package).needs)
         installed, commands = self._installed
         words = script_words(package.manifest)
         named = (mentioned | words) & installed | {commands[w] for w in words & commands.keys()}
@@ -210,53 +209,17 @@ class Project:
         entries = [e for e in self.workspace.lock.entries.values() if not e.link]
         return frozenset(e.name for e in entries), {command: e.name for e in entries for command in e.bins}
 
-    def _mentions(self, package_path: str) -> frozenset[str]:
-        nested = frozenset(f"{self.root}/{path}" for path in self.workspace.inside(package_path))
-        return load_mentions(self.root / package_path, nested)
-
-    @functools.cached_property
-    def sent(self) -> Callable[[str], bool]:
-        """A test for paths: whether a build may get them, by what git and their names say."""
-        kept = (f"!{literal(path)}" for path in self.tracked)
-        names = (*anywhere(untracked(versioned=self.versioned)), *kept, *anywhere(NEVER_SENT))
-        left_out = parse_dockerignore("\n".join((*self.ignored, *names)))
-        return lambda path: not left_out(path)
-
-    @property
-    def install_npmrc(self) -> str:
-        """The workspace's .npmrc for installs: without credentials and without another layout than the lockfile's."""
-        return re.sub(_LAYOUTS, "", strip_credentials(self.npmrc), flags=re.M)
-
-    def commands(self, package: Package) -> tuple[str, ...]:
-        """The files of a package's commands that a clone has, relative to the root."""
-        files = sorted({posixpath.normpath(package.file(file)) for file in package.bins.values()})
-        inside = (f for f in files if not f.startswith(("../", "/")))
-        return tuple(f for f in inside if self.sent(f) and (self.root / f).is_file())
-
-    @functools.cached_property
-    def vendored(self) -> tuple[str, ...]:
-        """Files and folders that installs read beside manifests and settings."""
-        workspace = self.original
-        lock = _text(self.root / workspace.lock_name)
-        found = (*load_vendored(self.root, workspace.everyone, lock), *self.required)
-        return tuple(filter(self.sent, dict.fromkeys(found)))
-
     def outside(self, package_path: str) -> tuple[str, ...]:
-        """Files and folders outside a package that its files name; read once."""
-        return self._outside(package_path)
-
-    @functools.cached_property
-    def _outside(self) -> "functools._lru_cache_wrapper[tuple[str, ...]]":
-        members = ((p.name, p.path) for p in self.workspace.everyone)
-        return functools.cache(Outside(self.root, members, self.sent).load)
+        """Files and folders outside a package that its files name."""
+        return self.reading.outside.get(package_path, ())
 
     def matches(self, patterns: Iterable[str]) -> tuple[str, ...]:
-        """The files and folders that globs name, relative to the root; a pattern that names nothing as it is."""
-        return tuple(dict.fromkeys(m for p in patterns for m in _matches(self.root, p) or (p,)))
+        """What globs of bake.toml name, relative to the root; a pattern that names nothing as it is."""
+        return tuple(dict.fromkeys(m for p in patterns for m in self.reading.globs.get(p) or (p,)))
 
     def names_nothing(self, pattern: str) -> bool:
         """Whether no file or folder of the workspace is named by a glob."""
-        return not _matches(self.root, pattern)
+        return not self.reading.globs.get(pattern)
 
     def require_secrets(self) -> None:
         """Raise ConfigError naming every required secret that is not there."""
@@ -279,33 +242,18 @@ class Project:
         locked = self.bake_lock.images.get(str(parse_reference(image)))
         return f"{image}@{locked.digest}" if locked and "@" not in image else image
 
-    @functools.cached_property
-    def _imports(self) -> "functools._lru_cache_wrapper[tuple[Import, ...]]":
-        with contextlib.suppress(OSError):  # a read-only workspace
-            ignore_in_git(self.folder)
 
-        @functools.cache
-        def load(path: str) -> tuple[Import, ...]:
-            entries = self._entries(path)
-            return load_imports(self.workspace, path, self.folder, entries=entries)
+def load_project(
+    file: Path,
+    environment: Mapping[str, str],
+    *,
+    secrets: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
+) -> Project:
+    """Read everything that planning, rendering and checks look at. Raises ConfigError and WorkspaceError.
 
-        return load
-
-    def _entries(self, package_path: str) -> tuple[str, ...]:
-        """The files that the package's processes start with; () when it is not a service or one is unknown."""
-        services = self.config.services.values()
-        mine = [s for s in services if self.workspace.package(s.package).path == package_path]
-        roles = [r for s in mine for r in (s.roles.values() or [s])]
-        found = [self._files(package_path, r) for r in roles]
-        return tuple(f for files in found for f in files) if found and all(found) else ()
-
-    def _files(self, package_path: str, role: cfg.Role) -> tuple[str, ...]:
-        words = (*cfg.words(role.entrypoint or ()), *cfg.words(role.command or ()))
-        return command_needs(self.workspace, package_path, words).files if words else ()
-
-
-def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping[str, str] | None = None) -> Project:
-    """Read everything. secrets: where they are, instead of looking. Raises ConfigError and WorkspaceError."""
+    secrets, reading: where they are and what files tell, instead of looking.
+    """
     config = cfg.load_config(file)
     root = (file.parent / config.workspace.root).resolve()
     original = load_workspace(root)
@@ -315,26 +263,133 @@ def load_project(file: Path, environment: Mapping[str, str], *, secrets: Mapping
     ignored = load_git_ignored(root, (p.path for p in original.packages))
     places, absent = _secrets(config, file.parent, environment)
     files = config.workspace.files or load_root_files(root, ignored)
+    workspace = _completed(original, bake_lock)
     settings = tuple(f for f in original.tool.files if f.endswith((".cjs", ".mjs", ".js")))
     required = Outside(root, (), lambda _: True).named_by(settings)
+    root_files = tuple(sorted({"package.json", *files, *tsconfigs, *required} - {*settings}))
+    required = tuple(f for f in required if f not in settings)
     return Project(
         file=file,
         root=root,
         config=config,
-        workspace=_completed(original, bake_lock),
+        workspace=workspace,
         original=original,
         bake_lock=bake_lock,
-        root_files=tuple(sorted({"package.json", *files, *tsconfigs, *required} - {*settings})),
-        required=tuple(f for f in required if f not in settings),
+        root_files=root_files,
         tsconfigs=tsconfigs,
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=ignored,
+        reading=reading or load_reading(root, config, workspace, ignored, root_files, required),
         npmrc=_text(root / ".npmrc"),
         secrets=places if secrets is None else secrets,
         absent=absent if secrets is None else (),
         ejected={name: text for name in TEMPLATES if (text := _text(root / EJECTED / name))},
     )
+
+
+def load_reading(
+    root: Path,
+    config: cfg.Config,
+    workspace: Workspace,
+    ignored: Iterable[str],
+    root_files: Iterable[str],
+    required: Iterable[str],
+) -> Reading:
+    """Read what the files tell of the packages that images can be made of.
+
+    required: files that settings of the package manager, which are code, name: installs and scripts read them.
+    """
+    with contextlib.suppress(OSError):  # a read-only workspace
+        ignore_in_git(root / FOLDER)
+    paths = [package.path for package in named_packages(config, workspace)]
+    tracked, versioned = _load_tracked(root), is_versioned(root)
+    sources = tuple(sorted(list_sources(root) or _walk_sources(root, ignored)))
+    tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
+    sent = _sent(ignored, tracked, versioned=versioned)
+    outside = Outside(root, ((p.name, p.path) for p in workspace.everyone), sent)
+    patterns = (
+        *root_files,
+        *(pattern for settings in config.packages.values() for pattern in settings.inputs),
+        *([config.monolith.dockerfile] if config.monolith else []),
+    )
+    return Reading(
+        imports={
+            path: load_imports(workspace, path, root / FOLDER, entries=_entries(config, workspace, path))
+            for path in paths
+        },
+        mentions={
+            path: load_mentions(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)))
+            for path in paths
+        },
+        outside={path: outside.load(path) for path in paths},
+        aliases={path: _load_aliases(root, tsconfigs, path) for path in paths},
+        linked=frozenset(
+            path
+            for path in paths
+            if any((root / path / file).is_symlink() for file in _own_sources(sources, workspace, path))
+        ),
+        commands={p.path: _load_commands(root, p, sent) for p in workspace.everyone},
+        vendored=_load_vendored(root, workspace, required, sent),
+        sources=sources,
+        globs={pattern: _matches(root, pattern) for pattern in patterns},
+        tracked=tracked,
+        versioned=versioned,
+    )
+
+
+def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tuple[str, ...]:
+    head = f"{path}/" if path else ""
+    own = itertools.takewhile(lambda file: file.startswith(head), sources[bisect.bisect_left(sources, head) :])
+    others = tuple(f"{inner}/" for inner in workspace.inside(path))
+    return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+
+
+def _load_aliases(root: Path, tsconfigs: TsConfigs, path: str) -> Mapping[str, tuple[str, ...]]:
+    found = tsconfigs.load(f"{root}/{path}".rstrip("/"))
+    patterns = {pattern: targets for each in reversed(found.aliases) for pattern, targets in each.patterns.items()}
+    if found.base_url:
+        patterns.setdefault("*", (f"{found.base_url}/*",))
+    inside = {
+        pattern: tuple(relpath(target, root) for target in targets if target.startswith(f"{root}/"))
+        for pattern, targets in patterns.items()
+    }
+    return {pattern: targets for pattern, targets in inside.items() if targets}
+
+
+def _load_commands(root: Path, package: Package, sent: Callable[[str], bool]) -> tuple[str, ...]:
+    files = sorted({posixpath.normpath(package.file(file)) for file in package.bins.values()})
+    inside = (f for f in files if not f.startswith(("../", "/")))
+    return tuple(f for f in inside if sent(f) and (root / f).is_file())
+
+
+def _load_vendored(
+    root: Path, workspace: Workspace, required: Iterable[str], sent: Callable[[str], bool]
+) -> tuple[str, ...]:
+    lock = _text(root / workspace.lock_name)
+    found = (*load_vendored(root, workspace.everyone, lock), *required)
+    return tuple(filter(sent, dict.fromkeys(found)))
+
+
+def _sent(ignored: Iterable[str], tracked: Iterable[str], *, versioned: bool) -> Callable[[str], bool]:
+    """A test for paths: whether a build may get them, by what git and their names say."""
+    kept = (f"!{literal(path)}" for path in tracked)
+    names = (*anywhere(untracked(versioned=versioned)), *kept, *anywhere(NEVER_SENT))
+    left_out = parse_dockerignore("\n".join((*ignored, *names)))
+    return lambda path: not left_out(path)
+
+
+def _entries(config: cfg.Config, workspace: Workspace, path: str) -> tuple[str, ...]:
+    """The files that the package's processes start with; () when it is not a service or one is unknown."""
+    mine = [s for s in config.services.values() if workspace.package(s.package).path == path]
+    roles = [r for s in mine for r in (s.roles.values() or [s])]
+    found = [_started_files(workspace, path, r) for r in roles]
+    return tuple(f for files in found for f in files) if found and all(found) else ()
+
+
+def _started_files(workspace: Workspace, path: str, role: cfg.Role) -> tuple[str, ...]:
+    words = (*cfg.words(role.entrypoint or ()), *cfg.words(role.command or ()))
+    return command_needs(workspace, path, words).files if words else ()
 
 
 def _walk_sources(root: Path, ignored: Iterable[str]) -> Iterator[str]:

@@ -25,7 +25,7 @@ def render_ignore(project: Project, plan: Plan) -> str:
     if project.ignored:
         lines += ["# What git ignores.", *project.ignored]
     built = [s.package for s in plan.builds.stages if s.script]
-    names = untracked(versioned=project.versioned)
+    names = untracked(versioned=project.reading.versioned)
     lines += ["# Results and secrets are no sources, unless git tracks them.", *anywhere(names)]
     lines += [posixpath.join(path, folder) for path in built for folder in RESULTS]
     if tracked := _tracked(project, plan):
@@ -43,7 +43,8 @@ def _tracked(project: Project, plan: Plan) -> list[str]:
     named = (*read, *plan.install.vendored)
     others = (*project.matches(project.root_files), *named)
     shared = parse_dockerignore("\n".join(map(literal, others)))
-    own = (p for p in project.tracked if shared(p) or any(_is_inside(p, path, inner) for path, inner in nested.items()))
+    tracked = project.reading.tracked
+    own = (p for p in tracked if shared(p) or any(_is_inside(p, path, inner) for path, inner in nested.items()))
     return [f"!{literal(path)}" for path in own]
 
 
