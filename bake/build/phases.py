@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bake.engine import BuildOptions, Built, Capabilities, merge
 from bake.errors import RegistryError
-from bake.plan import WORKSPACE, Cache, Plan
+from bake.plan import Cache, Plan
 from bake.registry import Registry
 
 _MOST_RECORDS = 1 << 20
@@ -88,8 +88,6 @@ def _options(
     cache: Cache, options: BuildOptions, targets: tuple[str, ...], phases: Sequence[tuple[str, ...]]
 ) -> BuildOptions:
     options = dataclasses.replace(options, targets=targets)
-    if targets == (WORKSPACE,):
-        return dataclasses.replace(options, push=False)
     if cache.alone and len(targets) > 1 and targets != phases[0]:
         # All that these need is in the engine since their services' first images.
         return dataclasses.replace(options, sets=(*options.sets, "*.cache-from="))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from bake import __version__
 from bake.errors import UsageError
+from bake.files import unified_diff
 from bake.plan import EJECTED, TEMPLATES, Project
-from bake.render import behind, changes, make_ejected, strip_header
+from bake.render import behind, make_ejected, strip_header
 from bake.session import Session
 
 ORIGINALS = "original"
@@ -56,7 +57,7 @@ def _diff(session: Session, project: Project, own: Mapping[str, str]) -> int:
     for name in old:
         original = _folder(project) / ORIGINALS / name
         base = original.read_text(encoding="utf-8") if original.is_file() else strip_header(project.ejected[name])
-        print(changes(base, own[name], f"{EJECTED}/{name}"), end="")
+        print(unified_diff(base, own[name], f"{EJECTED}/{name}"), end="")
     if old:
         session.console.say("take these over (`bake eject --diff | patch -p0`), then run `bake eject --current`")
     return 1 if old else 0

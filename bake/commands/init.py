@@ -81,12 +81,13 @@ def _root(session: Session) -> Path:
 
 
 def _write(session: Session, arguments: argparse.Namespace, file: Path, found: "Guess", workspace: "Workspace") -> int:
-    from bake.guess import amend, difference, render_config
+    from bake.files import unified_diff
+    from bake.guess import amend, render_config
 
     if file.is_file() and not arguments.force:
         old = file.read_text(encoding="utf-8")
         new = amend(old, parse_config(old, name=file.name), found, [p.path for p in workspace.packages])
-        print(difference(old, new, file.name), end="")
+        print(unified_diff(old, new, file.name), end="")
         session.console.say(
             f"{file.name} is there: above is what the workspace suggests to change (`bake init | patch` takes it over; "
             "--force starts afresh)"

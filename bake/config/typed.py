@@ -8,13 +8,10 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-Check = Callable[[Any], str | None]
-"""Looks at a value of the right type; gives the complaint (`expected …`) or None."""
 
 _NAMES = {str: "str", int: "int", float: "float", bool: "bool", dict: "table", list: "array"}
 

@@ -79,13 +79,10 @@ class BuildOptions:
     """How to run one bake."""
 
     targets: tuple[str, ...]
-    push: bool = False
     cache: bool = True
     pull: bool = False
     builder: str | None = None
     sets: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,12 +288,11 @@ def _stream(
     from python_on_whales.exceptions import DockerException
 
     # Flags that python-on-whales does not know travel with the targets: it appends them as they are.
-    words = [*options.flags, *(f"--set={s}" for s in options.sets), *options.targets]
+    words = [*(f"--set={s}" for s in options.sets), *options.targets]
     variables = {
         "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         "BUILDX_METADATA_PROVENANCE": "disabled",
         "BUILDX_METADATA_WARNINGS": "1",
-        **options.environment,
     }
     bake = functools.partial(
         DockerClient().buildx.bake,
@@ -305,7 +301,6 @@ def _stream(
         files=[file],
         cache=options.cache,
         pull=options.pull,
-        push=options.push,
         variables=variables,
         metadata_file=metadata,
     )

@@ -1,5 +1,6 @@
 """What a repository's files say, read safely as text, JSON, TOML, YAML and .npmrc, and the folder that bake writes."""
 
+from bake.files.diff import unified_diff
 from bake.files.folder import ignore_in_git, read_file, write_file, write_files
 from bake.files.inside import is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
@@ -28,6 +29,7 @@ __all__ = [
     "require_inside",
     "strip_credentials",
     "table",
+    "unified_diff",
     "wants_login",
     "words",
     "write_file",

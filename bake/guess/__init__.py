@@ -1,7 +1,7 @@
 """`bake init`: what a repository says about its processes, as a bake.toml."""
 
 from bake.guess.dockerfiles import image_node
-from bake.guess.draft import amend, difference, render_config
+from bake.guess.draft import amend, render_config
 from bake.guess.facts import load_facts
 from bake.guess.guess import Guess, Service, guess
 
@@ -9,7 +9,6 @@ __all__ = [
     "Guess",
     "Service",
     "amend",
-    "difference",
     "guess",
     "image_node",
     "load_facts",

@@ -1,6 +1,5 @@
 """A Guess as the text of bake.toml, and what to change in one that is there already. Pure."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -198,12 +197,6 @@ def amend(text: str, config: Config, guess: Guess, packages: Iterable[str]) -> s
     text = _with_node(text, guess)
     added = ["\n".join(block) for block in (*map(_service, new), *map(_package, settings)) if block]
     return "\n\n".join((text.rstrip("\n"), *added)) + "\n" if added else text
-
-
-def difference(old: str, new: str, name: str) -> str:
-    """A unified diff that `patch` takes; "" for equal texts."""
-    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), name, name)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def _names(text: str, package: str) -> bool:

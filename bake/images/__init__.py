@@ -12,7 +12,7 @@ from bake.images.files import (
 )
 from bake.images.fleet import load_images, load_previous_images
 from bake.images.layer_map import Block, layer_map
-from bake.images.parity import Inventory, Item, Parity, accepted, compare_inventories, join_inventories, variables
+from bake.images.parity import Inventory, Item, Parity, compare_inventories, join_inventories, variables
 from bake.images.read import Images, load_engine_images, load_registry_images
 from bake.images.repro import Comparison, load_comparison
 from bake.images.sizes import (
@@ -28,7 +28,7 @@ from bake.images.sizes import (
     measure_fleet,
     over_budget,
 )
-from bake.images.trial import Result, Trial, attempt, build_first, make_trial, start_dependencies
+from bake.images.trial import Result, Trial, attempt, make_trial, start_dependencies
 from bake.images.verify import Content, Tally, compare_trees, part
 
 __all__ = [
@@ -49,9 +49,7 @@ __all__ = [
     "Stored",
     "Tally",
     "Trial",
-    "accepted",
     "attempt",
-    "build_first",
     "changed",
     "compare_inventories",
     "compare_trees",

@@ -50,7 +50,6 @@ class Entry:
     link: str = ""
     dev: bool = False
     optional: bool = False
-    peer: bool = False
     in_bundle: bool = False
     os: tuple[str, ...] = ()
     cpu: tuple[str, ...] = ()

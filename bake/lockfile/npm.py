@@ -64,7 +64,6 @@ _FIELDS = {
     "version": "version",
     "dev": "dev",
     "optional": "optional",
-    "peer": "peer",
     "inBundle": "in_bundle",
     "os": "os",
     "cpu": "cpu",

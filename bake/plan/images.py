@@ -9,7 +9,7 @@ from bake import config as cfg
 from bake.errors import ConfigError
 from bake.plan.project import Project
 from bake.plan.request import Request
-from bake.workspace import Package
+from bake.workspace import BUILD_ROOT, Package
 
 EXPORTER = "oci-mediatypes=true,source-date-epoch=0"
 """How every image leaves BuildKit, kept here or pushed: equal layers and settings are then equal digests.
@@ -18,7 +18,7 @@ A commit's time would be of no use even to those who want it: steps that a cache
 one (moby/buildkit#4748). Jib and ko give images this time too.
 """
 
-TREE = "/app"
+TREE = BUILD_ROOT
 """Where the workspace lies in build stages and images."""
 
 _SHELL = re.compile(r"[|&;<>()$`*?#~\n]")

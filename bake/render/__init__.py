@@ -4,11 +4,10 @@ from bake.render.bakefile import render_bake_file
 from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.files import render
-from bake.render.templates import behind, changes, make_ejected, strip_header, template_text
+from bake.render.templates import behind, make_ejected, strip_header, template_text
 
 __all__ = [
     "behind",
-    "changes",
     "make_ejected",
     "render",
     "render_bake_file",

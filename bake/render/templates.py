@@ -1,6 +1,5 @@
 """The templates that ship with bake, those that a workspace keeps as its own, and whether bake's have changed since."""
 
-import difflib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -36,12 +35,6 @@ def behind(ejected: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...
     """Names of the copies whose original has changed; a copy without its header is taken as it is."""
     found = ((name, _HEADER.match(text)) for name, text in ejected.items())
     return tuple(name for name, header in found if header and header["hash"] != _hash(own[name]))
-
-
-def changes(old: str, new: str, file: str) -> str:
-    """What bake changed in a template, as a diff that `patch` applies to the copy. file: the copy's path."""
-    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), file, file)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def _hash(text: str) -> str:

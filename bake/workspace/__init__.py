@@ -13,8 +13,8 @@ from bake.workspace.ignored import (
     parse_dockerignore,
     untracked,
 )
-from bake.workspace.managers import Manager, manifest_settings, parse_package_manager, staged_files
-from bake.workspace.order import find_circle, find_way, in_order
+from bake.workspace.managers import BUILD_ROOT, Manager, manifest_settings, parse_package_manager, staged_files
+from bake.workspace.order import find_circle, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
 from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
@@ -23,6 +23,7 @@ from bake.workspace.vendored import load_vendored
 __all__ = [
     "Aliases",
     "BESIDE",
+    "BUILD_ROOT",
     "Manager",
     "NEVER_SENT",
     "Package",
@@ -36,7 +37,6 @@ __all__ = [
     "Workspace",
     "anywhere",
     "find_circle",
-    "find_way",
     "in_order",
     "literal",
     "load_git_ignored",

@@ -68,7 +68,7 @@ CLASSIC = "1.22.22"
 """Which yarn builds use, likewise."""
 
 BUILD_ROOT = "/app"
-"""Where the workspace lies in build stages (bake.plan.TREE)."""
+"""Where the workspace lies in build stages, and in images (bake.plan.TREE)."""
 
 _PNPM_HOME = "/root/.pnpm"
 _PNPM_OPTIONS = " ".join(

@@ -9,7 +9,8 @@ import pytest
 
 from bake.cli import main
 from bake.config import Layers, parse_config
-from bake.guess import Guess, amend, difference, guess, load_facts, render_config
+from bake.files import unified_diff
+from bake.guess import Guess, amend, guess, load_facts, render_config
 from bake.guess.dockerfiles import heredocs
 from bake.lockfile import Entry, Lock, ScriptAdvice, advise
 from bake.workspace import load_workspace
@@ -851,7 +852,7 @@ def test_a_package_named_in_a_comment_is_settled(tmp_path: Path) -> None:
     manifests = {"services/api": API, "services/b": {"name": "b", "scripts": {"start": "node b.js"}}}
     found = guessed(tmp_path, manifests)
     assert amend(old, parse_config(old), found, list(manifests)) == old
-    assert difference(old, old, "bake.toml") == ""
+    assert unified_diff(old, old, "bake.toml") == ""
 
 
 def test_a_root_that_bake_toml_names_is_settled(tmp_path: Path) -> None:
