@@ -1,13 +1,11 @@
 """Tell which images a change affects, and by what: from git, the packages' graph and the lockfile's closures."""
 
 import argparse
-import dataclasses
-import json
 
 from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.inputs import first, load_reasons
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +24,11 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     found = load_reasons(session.project, plan, arguments.since)
     hit = {target: found[target] for target in plan.targets if found.get(target)}
-    if arguments.format == "json":
-        print(json.dumps({t: [dataclasses.asdict(r) for r in reasons] for t, reasons in hit.items()}, indent=2))
-    elif arguments.format == "names":
+    if arguments.format == "names":
         print("".join(f"{target}\n" for target in hit), end="")
-    elif hit:
-        print(table([{"image": t, "kind": r[0].kind, "reason": first(r)} for t, r in hit.items()]))
+    elif hit or arguments.format == "json":
+        rows = [{"image": t, "kind": r[0].kind, "reason": first(r)} for t, r in hit.items()]
+        show(arguments.format, hit, table(rows))
     session.console.say(
         f"{len(hit)} of {len(plan.targets)} images affected since {arguments.since or 'the last build'}"
     )

@@ -1,12 +1,11 @@
 """Make, look at or remove the buildx builder that bake.toml's [builder] describes."""
 
 import argparse
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bake.errors import ConfigError, EngineError
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 
 if TYPE_CHECKING:
     from bake.config import Builder
@@ -78,11 +77,11 @@ def _status(session: Session, builder: "Builder | None", form: str) -> int:
     for what in found:
         session.console.warn(f"builder {listed.name}: {what}")
     # buildx names no driver of an engine that does not answer; the probe tells why.
-    _print(listed, probe(name) if listed.running or not listed.driver else None, form)
+    _show_builder(listed, probe(name) if listed.running or not listed.driver else None, form)
     return 0 if listed.running and not found else 1
 
 
-def _print(listed: "Listed", capabilities: "Capabilities | None", form: str) -> None:
+def _show_builder(listed: "Listed", capabilities: "Capabilities | None", form: str) -> None:
     rows = [
         {
             "node": n.name,
@@ -93,11 +92,7 @@ def _print(listed: "Listed", capabilities: "Capabilities | None", form: str) -> 
         }
         for n in listed.nodes
     ]
-    features: dict[str, Any] = dict(capabilities.features) if capabilities else {}
-    if form == "json":
-        print(json.dumps({"name": listed.name, "driver": listed.driver, "nodes": rows, "can": features}, indent=2))
-        return
-    print(f"{listed.name} ({listed.driver})")
-    print(table(rows))
-    for what, why_not in features.items():
-        print(f"{what}: {'yes' if not why_not else f'no, {why_not}'}")
+    features = capabilities.features if capabilities else {}
+    can = (f"{what}: {f'no, {why_not}' if why_not else 'yes'}" for what, why_not in features.items())
+    value = {"name": listed.name, "driver": listed.driver, "nodes": rows, "can": features}
+    show(form, value, "\n".join([f"{listed.name} ({listed.driver})", table(rows), *can]))

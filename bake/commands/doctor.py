@@ -1,17 +1,17 @@
 """Look at everything that builds and pushes need on this machine; status 1 when one of them would fail."""
 
 import argparse
-import dataclasses
-import json
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bake.console import Console
 from bake.engine import Facts, Line, Needs, Problem, failed, judge
 from bake.errors import BakeError
 from bake.session import Session, find_config
+from bake.table import show
 
 if TYPE_CHECKING:
     from bake.engine import Capabilities
@@ -31,15 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Probe, judge, print on stdout."""
     lines = judge(_facts(session, arguments.builder, offline=arguments.offline))
-    if arguments.format == "json":
-        print(json.dumps([dataclasses.asdict(line) for line in lines], indent=2))
-    else:
-        print("\n".join(map(str, _shown(lines, session))))
+    show(arguments.format, lines, "\n".join(map(str, _shown(lines, session.console))))
     return 1 if failed(lines) else 0
 
 
-def _shown(lines: Iterable[Line], session: Session) -> Iterable[Line]:
-    return (line for line in lines if session.console.volume != "quiet" or line.state != "ok")
+def _shown(lines: Iterable[Line], console: Console) -> Iterable[Line]:
+    return (line for line in lines if console.volume != "quiet" or line.state != "ok")
 
 
 def _facts(session: Session, builder: str | None, *, offline: bool) -> Facts:

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,11 @@ from bake.errors import UsageError
 from bake.images import load_images
 from bake.inputs import way
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 from bake.workspace import ROOT, shown
 
 if TYPE_CHECKING:
-    from bake.images import Images, Stored
+    from bake.images import Images, Layer, Stored
     from bake.lockfile import Lock
     from bake.plan import ServiceStage
 
@@ -42,10 +41,9 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     packages = _packages(service, images, session.project.workspace.lock)
     if arguments.package:
         packages = _named(packages, arguments.package, arguments.name)
-    if arguments.format == "json":
-        print(json.dumps(_json(images, packages), indent=2))
-    else:
-        _print(images, packages, brief=bool(arguments.package))
+    platforms = [] if arguments.package else [_platform(images, stored) for stored in images.stored]
+    text = "\n".join([*platforms, table([_cells(h) for h in packages])])
+    show(arguments.format, {"platforms": [_details(s) for s in images.stored], "packages": packages}, text)
     return 0
 
 
@@ -89,12 +87,14 @@ def _named(packages: Sequence[Held], name: str, image: str) -> tuple[Held, ...]:
     return found
 
 
-def _print(images: "Images", packages: Sequence[Held], *, brief: bool) -> None:
-    if not brief:
-        for stored in images.stored:
-            print("\n".join(f"{key:<12}{value}" for key, value in _about(stored).items()))
-            print(f"\n{table([_layer(images, n) for n in _layers(stored)])}\n")
-    print(table([_cells(h) for h in packages]))
+def _platform(images: "Images", stored: "Stored") -> str:
+    about = "\n".join(f"{key:<12}{value}" for key, value in _about(stored).items())
+    return f"{about}\n\n{table([_layer(images, layer) for layer in stored.layers])}\n"
+
+
+def _details(stored: "Stored") -> Mapping[str, object]:
+    labels = (stored.config.get("config") or {}).get("Labels") or {}
+    return {**_about(stored), "labels": labels, "layers": stored.layers}
 
 
 def _about(stored: "Stored") -> Mapping[str, str]:
@@ -113,18 +113,14 @@ def _about(stored: "Stored") -> Mapping[str, str]:
     return {key: value for key, value in about.items() if value}
 
 
-def _layers(stored: "Stored") -> Sequence[Mapping[str, Any]]:
-    return [dataclasses.asdict(layer) for layer in stored.layers]
-
-
-def _layer(images: "Images", layer: Mapping[str, Any]) -> Mapping[str, str]:
-    known = images.contents.get(layer["digest"])
+def _layer(images: "Images", layer: "Layer") -> Mapping[str, str]:
+    known = images.contents.get(layer.digest)
     return {
-        "layer": layer["name"] or layer["origin"],
-        "digest": layer["digest"][7:19],
-        "bytes": size(layer["bytes"]),
+        "layer": layer.name or layer.origin,
+        "digest": layer.digest[7:19],
+        "bytes": size(layer.bytes),
         "unpacked": size(known.unpacked) if known else "",
-        "files": str(known.files) if known and layer["origin"] != "base" else "",
+        "files": str(known.files) if known and layer.origin != "base" else "",
     }
 
 
@@ -134,14 +130,4 @@ def _cells(held: Held) -> Mapping[str, str]:
         "version": held.version,
         "size": size(held.bytes),
         "brought by": way(held.via),
-    }
-
-
-def _json(images: "Images", packages: Sequence[Held]) -> Mapping[str, Any]:
-    return {
-        "platforms": [
-            {**_about(s), "labels": (s.config.get("config") or {}).get("Labels") or {}, "layers": _layers(s)}
-            for s in images.stored
-        ],
-        "packages": [dataclasses.asdict(h) for h in packages],
     }

@@ -1,13 +1,12 @@
 """Show the images that can be built, or the packages of the workspace."""
 
 import argparse
-import json
 import shlex
 
 from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.plan import MONOLITH, Names, Plan
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 from bake.workspace import shown
 
 
@@ -27,7 +26,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         rows = _images(
             plan, session.names(plan), monolith=not arguments.targets or MONOLITH in (*arguments.targets, *plan.targets)
         )
-    print(json.dumps(rows, indent=2) if arguments.format == "json" else table(rows))
+    show(arguments.format, rows, table(rows))
     return 0
 
 

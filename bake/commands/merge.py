@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from bake.commands.arguments import named
 from bake.errors import UsageError
 from bake.publish import UNFINISHED, Release, check_form, keep_release, keeping_unfinished, load_release, write_release
 from bake.session import Selection, Session, parse_platforms
-from bake.table import table
+from bake.table import show, table
 
 if TYPE_CHECKING:
     from bake.publish import Joint, Shard, Upload
@@ -66,7 +65,13 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)
-    _print(merged, arguments.format)
+    rows = [
+        {"image": f"{i.repository}:{tag}", "platforms": [p.platform for p in i.platforms], "digest": i.digest}
+        for i in merged.images
+        for tag in i.tags
+    ]
+    short = [{**row, "platforms": " ".join(row["platforms"]), "digest": row["digest"][:19]} for row in rows]
+    show(arguments.format, rows, table(short))
     return 0
 
 
@@ -111,16 +116,3 @@ def _joints(
 
 def _words(arguments: argparse.Namespace) -> tuple[str, ...]:
     return tuple(word for text in arguments.targets or () for word in text.split())
-
-
-def _print(release: Release, form: str) -> None:
-    rows = [
-        {"image": f"{i.repository}:{tag}", "platforms": [p.platform for p in i.platforms], "digest": i.digest}
-        for i in release.images
-        for tag in i.tags
-    ]
-    if form == "json":
-        print(json.dumps(rows, indent=2))
-    else:
-        cells = [{"image": r["image"], "platforms": " ".join(r["platforms"]), "digest": r["digest"][:19]} for r in rows]
-        print(table(cells))

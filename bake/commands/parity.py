@@ -5,13 +5,12 @@ bake.toml's `monolith.accept` does not name.
 """
 
 import argparse
-import json
 import posixpath
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bake.commands.arguments import add_plan_arguments, add_reading_arguments, named, selected
+from bake.console import Console
 from bake.engine import Configured, Containers, DockerBox, containers
 from bake.images import (
     Inventory,
@@ -31,7 +30,7 @@ from bake.images import (
 from bake.plan import TREE, Image, Name, Names, Plan
 from bake.session import Session
 from bake.sources import Program, identity, parse_programs
-from bake.table import table
+from bake.table import show, table
 from bake.workspace import shown
 
 _SHOWN = 20
@@ -66,7 +65,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         new = _new(plan, names, engine, scripts, pushed=arguments.pushed)
     monolith = session.project.config.monolith
     result = compare_inventories(old, new, monolith.accept if monolith else ())
-    _print(session, result, arguments.format)
+    _show_parity(session.console, result, arguments.format)
     return 0 if result.ok else 1
 
 
@@ -158,20 +157,17 @@ def _programs(box: DockerBox, configured: Configured) -> tuple[Program, ...]:
     return tuple(found) or (own,)
 
 
-def _print(session: Session, parity: Parity, form: str) -> None:
-    if form == "json":
-        print(
-            json.dumps({"lost": [_json(i) for i in parity.lost], "gained": [_json(i) for i in parity.gained]}, indent=2)
-        )
-        return
+def _show_parity(console: Console, parity: Parity, form: str) -> None:
     rows = [*_rows("lost", parity.lost), *_rows("gained", parity.gained)]
-    if rows:
-        print(table(rows))
+    if rows or form == "json":
+        show(form, {"lost": parity.lost, "gained": parity.gained}, table(rows))
+    if form == "json":
+        return
     lost = sum(not i.accepted for i in parity.lost)
     known = sum(i.accepted for i in parity.lost)
     tail = f" ({known} accepted)" if known else ""
     remedy = "; accept what is meant in monolith.accept of bake.toml" if lost else ""
-    session.console.say(f"{lost or 'nothing'} lost{tail}, {len(parity.gained)} gained{remedy}")
+    console.say(f"{lost or 'nothing'} lost{tail}, {len(parity.gained)} gained{remedy}")
 
 
 def _rows(side: str, items: Sequence[Item]) -> list[dict[str, object]]:
@@ -184,7 +180,3 @@ def _rows(side: str, items: Sequence[Item]) -> list[dict[str, object]]:
     if len(files) > _SHOWN:
         rows.append({"only": side, "kind": "file", "name": f"and {len(files) - _SHOWN} more", "detail": ""})
     return rows
-
-
-def _json(item: Item) -> dict[str, Any]:
-    return {"kind": item.kind, "name": item.name, "detail": item.detail, "accepted": item.accepted}

@@ -1,11 +1,11 @@
 """Show what would be built: the bake file, the Dockerfile, or the plan as buildx reads it."""
 
 import argparse
-import json
 
 from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.plan import FOLDER, Plan, plan_cache
 from bake.session import Session
+from bake.table import to_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag, push=arguments.push))
     if arguments.format == "json":
-        print(json.dumps(_bake_json(session, plan), indent=2))
+        print(to_json(_bake_json(session, plan)))
     else:
         print(_text(session, plan, arguments.format), end="")
     return 0

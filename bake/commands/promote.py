@@ -1,15 +1,14 @@
 """Give the images of a push further tags, without building: `bake promote release.json --tag stable`."""
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 from bake.config import is_tag
 from bake.errors import ReleaseError, UsageError
-from bake.publish import UNFINISHED, Release, check_form, keeping_unfinished, load_release, write_release
+from bake.publish import UNFINISHED, check_form, keeping_unfinished, load_release, write_release
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,16 +43,12 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         )
     file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")
     write_release(file, promoted)
-    _print(promoted, arguments.format)
-    session.console.say(f"`bake rollback {file}` undoes this")
-    return 0
-
-
-def _print(release: Release, form: str) -> None:
     rows = [
         {"image": f"{i.repository}:{tag}", "digest": i.digest, "previous": i.previous[tag]}
-        for i in release.images
+        for i in promoted.images
         for tag in i.tags
     ]
-    short = [{k: v[:19] if v.startswith("sha256:") else v for k, v in row.items()} for row in rows]
-    print(json.dumps(rows, indent=2) if form == "json" else table(short))
+    short = [{**row, "digest": row["digest"][:19], "previous": row["previous"][:19]} for row in rows]
+    show(arguments.format, rows, table(short))
+    session.console.say(f"`bake rollback {file}` undoes this")
+    return 0

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 
 if TYPE_CHECKING:
     from bake.build import Ready
@@ -42,7 +41,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     else:
         with tempfile.TemporaryDirectory(prefix="bake-repro-") as folder:
             results = _compared(session, ready, builder, Path(folder))
-    _print(results, arguments.format)
+    show(arguments.format, results, _text(results))
     differ = sum(not c.same for found in results.values() for c in found)
     session.console.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
     return 1 if differ else 0
@@ -75,21 +74,16 @@ def _build(session: Session, ready: "Ready", builder: str | None, folder: Path, 
     run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console, ready.plan).show)
 
 
-def _print(results: Mapping[str, "tuple[Comparison, ...]"], form: str) -> None:
-    if form == "json":
-        print(json.dumps({t: [dataclasses.asdict(c) for c in found] for t, found in results.items()}, indent=2))
-        return
+def _text(results: Mapping[str, "tuple[Comparison, ...]"]) -> str:
     rows = [
         {"image": t, "platform": c.platform, "same": "yes" if c.same else "no", "digest": c.digests[0][:19]}
         for t, found in results.items()
         for c in found
     ]
-    print(table(rows))
     lines = [
         {"image": t, "platform": d.platform, "layer": d.layer[:60], "file": d.path, "difference": d.what}
         for t, found in results.items()
         for c in found
         for d in c.differences
     ]
-    if lines:
-        print(f"\n{table(lines)}")
+    return "\n\n".join([table(rows), *([table(lines)] if lines else [])])

@@ -1,13 +1,12 @@
 """Put tags back to what they were before a push or a promotion: `bake rollback .bake/release.json`."""
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 from bake.publish import load_release
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +33,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     for tag in kept:
         session.console.warn(f"{tag}: the registry does not let it be deleted; it is empty now")
     rows = [{"tag": str(m.tag), "now": m.manifest.digest} for m in moves]
-    rows += [{"tag": str(t), "now": "" if arguments.format == "json" else "(none)"} for t in gone]
-    short = [row | {"now": row["now"][:19]} for row in rows]
-    print(json.dumps(rows, indent=2) if arguments.format == "json" else table(short))
+    rows += [{"tag": str(t), "now": ""} for t in gone]
+    short = [row | {"now": row["now"][:19] or "(none)"} for row in rows]
+    show(arguments.format, rows, table(short))
     session.console.say(f"{len(rows)} tag{'s' * (len(rows) != 1)} put back" if rows else "every tag is there already")
     return 0

@@ -1,10 +1,10 @@
 """Print the JSON Schema of bake.toml, for editors."""
 
 import argparse
-import json
 
 from bake.config import config_schema
 from bake.session import Session
+from bake.table import to_json
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -13,5 +13,5 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(_session: Session, _arguments: argparse.Namespace) -> int:
     """Print it."""
-    print(json.dumps(config_schema(), indent=2))
+    print(to_json(config_schema()))
     return 0

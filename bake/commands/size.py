@@ -6,7 +6,6 @@ that several have counts once.
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from bake.images import (
 from bake.inputs import changed_packages, load_past, way
 from bake.plan import Plan
 from bake.session import Session
-from bake.table import markdown, table
+from bake.table import markdown, show, table
 
 _SHOWN = 15
 """Packages that the table of growth names; JSON has them all."""
@@ -65,10 +64,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     """Measure, compare, judge."""
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     report = make_report(session, plan, pushed=arguments.pushed, against=arguments.against, since=arguments.since)
-    if arguments.format == "json":
-        print(json.dumps(_table(report), indent=2))
-    else:
-        print(_text(report, markdown if arguments.format == "markdown" else table))
+    show(arguments.format, _values(report), _text(report, markdown if arguments.format == "markdown" else table))
     for excess in report.excess:
         over = shown(excess.bytes - excess.budget)
         session.console.complain(f"bake: error: {excess.what}: {shown(excess.bytes)} is {over} over {excess.where}")
@@ -194,18 +190,17 @@ def _unpacked(size: Size) -> str:
     return "" if size.unpacked is None else shown(size.unpacked)
 
 
-def _table(report: Report) -> Mapping[str, Any]:
+def _values(report: Report) -> Mapping[str, Any]:
     return {
         "images": [{"image": s.image, "platform": s.platform, **_parts(s), **_change(s, report)} for s in report.sizes],
         "fleet": {"images": report.fleet.images, **_parts(report.fleet)},
         "growth": [dataclasses.asdict(g) | {"bytes": g.bytes} for g in report.growth],
-        "over": [dataclasses.asdict(e) for e in report.excess],
+        "over": report.excess,
     }
 
 
 def _parts(size: Parts) -> Mapping[str, Any]:
-    parts = {"base": size.base, "shared": size.shared, "own": size.own, "total": size.total}
-    return {name: dataclasses.asdict(part) for name, part in parts.items()}
+    return {"base": size.base, "shared": size.shared, "own": size.own, "total": size.total}
 
 
 def _change(size: ImageSize, report: Report) -> Mapping[str, int]:

@@ -4,7 +4,6 @@ Each must get ready, run the process that bake.toml names as PID 1, and end well
 """
 
 import argparse
-import json
 import sys
 import uuid
 from collections.abc import Sequence
@@ -12,10 +11,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
 from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.console import Console
 from bake.errors import UsageError
 from bake.images import Result, Trial, attempt, make_trial, start_dependencies
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 
 if TYPE_CHECKING:
     from bake.engine import Containers
@@ -40,7 +40,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         start_beside(session, engine)
         trials = _trials(session, plan, engine.platform, pushed=arguments.pushed)
         results = _attempt_all(session, trials, engine, max(1, arguments.jobs))
-    _print(session, results, arguments.format)
+    _show_results(session.console, results, arguments.format)
     return 0 if all(r.ok for r in results) else 1
 
 
@@ -100,16 +100,15 @@ def _line(result: Result) -> str:
     return f"{head}: well" if result.ok else f"{head}: " + "; ".join(f.what for f in result.findings)
 
 
-def _print(session: Session, results: Sequence[Result], form: str) -> None:
+def _show_results(console: Console, results: Sequence[Result], form: str) -> None:
+    show(form, {"images": [_values(r) for r in results]}, table([_cells(r) for r in results]))
     if form == "json":
-        print(json.dumps({"images": [_json(r) for r in results]}, indent=2))
         return
-    print(table([_cells(r) for r in results]))
     for result in results:
         if not result.ok:
             print(_explained(result), file=sys.stderr)
     bad = sum(not r.ok for r in results)
-    session.console.say(f"{len(results)} tried, {bad} failed" if bad else f"{len(results)} tried, all well")
+    console.say(f"{len(results)} tried, {bad} failed" if bad else f"{len(results)} tried, all well")
 
 
 def _cells(result: Result) -> dict[str, str]:
@@ -133,7 +132,7 @@ def _explained(result: Result) -> str:
     return "\n".join([*lines, *(f"    | {line}" for line in result.log)])
 
 
-def _json(result: Result) -> dict[str, Any]:
+def _values(result: Result) -> dict[str, Any]:
     return {
         "image": result.target,
         "platform": result.platform,

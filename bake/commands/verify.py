@@ -4,7 +4,6 @@ Nothing is started: the files are read out of the images. Status 1 when a file d
 """
 
 import argparse
-import json
 import sys
 import uuid
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from bake.images import (
 )
 from bake.plan import MONOLITH, Names, Plan
 from bake.session import Session
-from bake.table import table
+from bake.table import show, table
 from bake.workspace import shown
 
 _SHOWN = 20
@@ -54,7 +53,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         )
     monolith = session.project.config.monolith
     tallies = compare_trees(fleet, old, keepers(plan, monolith.accept if monolith else ()))
-    _print(session.console, tallies, fleet, old, arguments.format)
+    _show_tallies(session.console, tallies, fleet, old, arguments.format)
     return 0 if all(t.count(kind) == 0 for t in tallies for kind in ("differing", "missing", "lost")) else 1
 
 
@@ -76,13 +75,13 @@ def _old(
     return Content(name=MONOLITH, packages=packages, files=files)
 
 
-def _print(
+def _show_tallies(
     console: Console, tallies: Sequence[Tally], fleet: Sequence[Content], old: Content | None, form: str
 ) -> None:
+    value = {"packages": [_values(t) for t in tallies], "monolith": old is not None}
+    show(form, value, table([_cells(t) for t in tallies]))
     if form == "json":
-        print(json.dumps({"packages": [_json(t) for t in tallies], "monolith": old is not None}, indent=2))
         return
-    print(table([_cells(t) for t in tallies]))
     for tally in tallies:
         for line in _lines(tally):
             print(line, file=sys.stderr)
@@ -115,7 +114,7 @@ def _lines(tally: Tally) -> list[str]:
     return [*lines, f"  and {more} more in {shown(tally.package)}"] if more > 0 else lines
 
 
-def _json(tally: Tally) -> dict[str, Any]:
+def _values(tally: Tally) -> dict[str, Any]:
     return {
         "package": shown(tally.package),
         "images": tally.images,

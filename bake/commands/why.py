@@ -2,12 +2,12 @@
 
 import argparse
 import dataclasses
-import json
 
 from bake.commands.arguments import selected
 from bake.inputs import FirstStep, LastBuild, Reason, load_reasons, load_record, since_state, way
 from bake.plan import Plan, Project
 from bake.session import Session
+from bake.table import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +23,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     reasons = load_reasons(session.project, plan, arguments.since)
     record = {} if arguments.since else load_record(session.project.folder)
     answers = [_answer(session.project, plan, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
-    if arguments.format == "json":
-        print(json.dumps([dataclasses.asdict(a) for a in answers], indent=2))
-    else:
-        print("\n\n".join(_text(a, arguments.since) for a in answers))
+    show(arguments.format, answers, "\n\n".join(_text(a, arguments.since) for a in answers))
     return 0
 
 

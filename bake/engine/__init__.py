@@ -2,7 +2,7 @@
 
 from bake.engine.builders import Listed, create_commands, differences, unbuildable
 from bake.engine.containers import Containers, DockerBox, containers
-from bake.engine.disk import cache_usage, image_usage, total
+from bake.engine.disk import Usage, cache_usage, image_usage, total
 from bake.engine.docker import (
     BuildOptions,
     Built,
@@ -50,6 +50,7 @@ __all__ = [
     "StageTime",
     "State",
     "Step",
+    "Usage",
     "StepFailedError",
     "cache_usage",
     "check",

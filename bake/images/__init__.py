@@ -1,6 +1,6 @@
 """Built images: what is in them, what they weigh, whether they are the same, whether they start."""
 
-from bake.images.blobs import Stored
+from bake.images.blobs import Layer, Stored
 from bake.images.files import (
     keepers,
     open_image,
@@ -42,6 +42,7 @@ __all__ = [
     "Images",
     "Inventory",
     "Item",
+    "Layer",
     "Parity",
     "Parts",
     "Result",

@@ -1,6 +1,8 @@
 """Pushes through real BuildKit to a real registry that fails on the way: tags move when all is well, else stay."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,6 +118,29 @@ def test_a_fault_that_stays_leaves_every_tag_where_it_was(pushes: Pushes, fault:
     assert message in error
     assert pushes.tags() == before
     assert pushes.release() == manifest
+
+
+def test_an_interrupt_while_a_push_is_told_of_finds_every_tag_moved(pushes: Pushes, tmp_path: Path) -> None:
+    """How much the cache takes is asked when a build is over: it may hang, and nobody has to wait for it."""
+    asking = tmp_path / "docker"
+    docker = shutil.which("docker")
+    asking.write_text(f"""#!/bin/sh\n[ "$1 $2" = "buildx du" ] && kill -INT $PPID\nexec {docker} "$@"\n""")
+    asking.chmod(0o755)
+    config = (pushes.workspace.root / "bake.toml").read_text(encoding="utf-8")
+    pushes.workspace.write("bake.toml", f'{config}\n[cache]\nbudget = "1 TB"\n')
+    sha = pushes.workspace.commit("a budget")[:12]
+
+    done = pushes.workspace.bake(
+        "all",
+        "--push",
+        "--quiet",
+        BAKE_REGISTRY=f"{pushes.proxy.host}/bake-test",
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+    )
+
+    assert (done.returncode, done.stderr) == (130, "bake: interrupted\n")
+    digests = {i.image: i.digest for i in pushes.release().images}
+    assert pushes.tags() == {s: {sha: digests[s], "main": digests[s]} for s in ("api", "worker")}
 
 
 def test_a_login_that_cannot_push_is_told_before_the_build(pushes: Pushes) -> None:

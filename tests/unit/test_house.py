@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bake.commands import COMMANDS
+
 BAKE = Path(__file__).parents[2] / "bake"
 
 FLOORS = (
@@ -81,6 +83,70 @@ def test_a_room_is_entered_by_its_face() -> None:
         if room in ROOMS and module != f"bake.{room}" and room_of(file) != "cli"
     ]
     assert past == []
+
+
+def test_no_command_imports_a_command() -> None:
+    """What two of them share lives in a room, or in bake/commands/arguments.py."""
+    modules = {name.replace("-", "_") for name in COMMANDS}
+    shared = [
+        f"{file.name} imports {name}"
+        for file in sorted((BAKE / "commands").glob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for name in commands_in(node)
+        if name in modules
+    ]
+    assert shared == []
+
+
+def commands_in(node: ast.AST) -> list[str]:
+    """The modules of bake.commands that an import names."""
+    match node:
+        case ast.ImportFrom(module="bake.commands"):
+            return [alias.name for alias in node.names]
+        case ast.ImportFrom(module=str(name)) if name.startswith("bake.commands."):
+            return [name.split(".")[2]]
+        case ast.Import():
+            return [a.name.split(".")[2] for a in node.names if a.name.startswith("bake.commands.")]
+    return []
+
+
+def test_arguments_stay_in_their_command_as_they_were_given() -> None:
+    wrong = [
+        f"{file.relative_to(BAKE)}:{getattr(node, 'lineno', 0)}"
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if strays(node, command=room_of(file) == "commands")
+    ]
+    assert wrong == []
+
+
+def strays(node: ast.AST, *, command: bool) -> bool:
+    """Whether arguments are taken outside a command, made by hand, or written to."""
+    match node:
+        case ast.Call(func=func):
+            return ast.unparse(func).endswith("Namespace")
+        case ast.Attribute(ctx=ast.Store(), value=ast.Name(id="arguments")):
+            return True
+        case ast.Attribute(attr="Namespace"):
+            return not command
+    return False
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [("argparse.Namespace(targets=[])", True), ("arguments.targets = []", True), ("a: argparse.Namespace", False)],
+)
+def test_arguments_that_stray_are_found(text: str, command: bool) -> None:
+    assert any(strays(node, command=command) for node in ast.walk(ast.parse(text)))
+
+
+def test_one_place_prints_results_as_json() -> None:
+    others = [
+        str(file.relative_to(BAKE))
+        for file in FILES
+        if "print(json.dumps(" in file.read_text("utf-8") and file.name != "table.py"
+    ]
+    assert others == []
 
 
 @pytest.mark.parametrize("room", [room for room in ROOMS if room not in COMMANDS_ARE_NOT_COUNTED])
