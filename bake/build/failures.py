@@ -29,7 +29,8 @@ def _named(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> Bu
     if stage is None:
         command = plain(step.what).removeprefix("RUN ")
         return BuildError(step.stage, f"`{command}` {ending}", install_remedy(lines))
-    what = f"`{plan.install.manager.name} run {stage.script}` {ending}"
+    called = stage.script if stage.is_command else f"{plan.install.manager.name} run {stage.script}"
+    what = f"`{called}` {ending}"
     root = project.root
     failed = Failed(
         workspace=project.workspace,

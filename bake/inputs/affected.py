@@ -297,7 +297,11 @@ def _stage(builds: _Builds, path: str) -> tuple[Mapping[str, object], Mapping[st
     key = f'packages."{shown(path)}"'
     settings: dict[str, object] = {}
     if stage:
-        settings |= {f"{key}.build": stage.script, f"{key}.inputs": stage.inputs, f"{key}.outputs": stage.outputs}
+        settings |= {
+            f"{key}.build": (*stage.before, stage.script),
+            f"{key}.inputs": stage.inputs,
+            f"{key}.outputs": stage.outputs,
+        }
         settings[f"{key}.needs"] = tuple(sorted(stage.needs))
     if output:
         settings |= {f"{key}.files": output.files, f"{key}.exclude": output.exclude, f"{key}.sources": output.sources}

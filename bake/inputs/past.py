@@ -12,7 +12,7 @@ from bake.git import Changes, read_files
 from bake.plan import EJECTED, Project, load_project
 from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
 
-_ANYWHERE = ("package.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
+_ANYWHERE = ("package.json", "turbo.json", "project.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
 _FOLDERS = (EJECTED, "patches", ".yarn/patches")
 _CHECKOUT = Path(__file__).parents[2]
 _TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker/trace/*", "docker-bake.hcl.j2")

@@ -40,6 +40,7 @@ from bake.workspace import (
     Package,
     Part,
     Patches,
+    Tasks,
     TsConfigs,
     Workspace,
     anywhere,
@@ -47,6 +48,7 @@ from bake.workspace import (
     load_git_ignored,
     load_parts,
     load_patches,
+    load_tasks,
     load_vendored,
     load_workspace,
     parse_dockerignore,
@@ -130,6 +132,8 @@ class Project:
     ignored: tuple[str, ...]
     """What git ignores, as .dockerignore patterns."""
     reading: Reading
+    tasks: Tasks
+    """What the workspace runs before and beside build scripts."""
     npmrc: str
     """The workspace's own .npmrc, or ""."""
     secrets: Mapping[str, str]
@@ -281,6 +285,7 @@ def load_project(
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=ignored,
         reading=reading or load_reading(root, config, workspace, ignored, root_files, required),
+        tasks=load_tasks(root, original.everyone, config.workspace.script),
         npmrc=_text(root / ".npmrc"),
         secrets=places if secrets is None else secrets,
         absent=absent if secrets is None else (),

@@ -1,4 +1,7 @@
-"""The stages that compile packages, in the order in which they need each other."""
+"""The stages that compile packages, in the order in which they need each other.
+
+What builds one is its script, what runs before it, and what other packages have to run for it.
+"""
 
 import dataclasses
 import hashlib
@@ -26,6 +29,10 @@ class Stage:
     """Packages whose built folders arrive first, in build order."""
     script: str
     """npm script to run; "" when there is nothing to build."""
+    before: tuple[str, ...] = ()
+    """Scripts that run before it."""
+    is_command: bool = False
+    """Whether `script` is a command line: package.json has no script, one of the root compiles the package."""
     args: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -35,6 +42,19 @@ class Stage:
     """Files of it that node_modules/.bin leads to: an install makes them executable, whatever git says."""
     keeps_modules: bool = False
     """Whether results of builds lie in the root's node_modules, which then cannot be a mount."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The build of one package. needs: packages that its tasks name.
+
+    script: "" when there is nothing to build; is_command: it is a command line, not the name of a script.
+    """
+
+    script: str = ""
+    before: tuple[str, ...] = ()
+    is_command: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def stage_name(path: str) -> str:
@@ -58,20 +78,22 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
 
 def build_stages(project: Project, request: Request, closures: Mapping[str, Closure]) -> tuple[Stage, ...]:
     needs = _needs(project)
+    work = plan_work(project, needs)
+    needs = {path: tuple(sorted({*named, *work[path].needs} - {path})) for path, named in needs.items()}
     services = [project.service_path(s) for s in project.config.services]
     order = in_order(sorted({*services, *(p for c in closures.values() for p in c.packages)}), needs)
     reach = {p: in_order((p,), needs)[:-1] for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
     if project.config.workspace.build == "whole":
-        return tuple(_stage(project, request, p, reach[p]) for p in order)
-    building = _building(project)
+        return tuple(_stage(project, request, p, reach[p], work[p]) for p in order)
+    building = frozenset(path for path, one in work.items() if one.script)
     if circle := find_circle(building & {*order}, needs):
         what = f"packages need each other to build: {' -> '.join(circle)}"
         raise ConfigError("workspace", what, 'set workspace.build = "whole"')
     own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
     # Each after what it needs, which reaches less than it.
     places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
-    return tuple(_stage(project, request, p, own[p]) for p in places)
+    return tuple(_stage(project, request, p, own[p], work[p]) for p in places)
 
 
 def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -80,12 +102,7 @@ def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) 
     return tuple(n for n in writers if path not in reach[n])
 
 
-def _building(project: Project) -> frozenset[str]:
-    """Paths of the packages that have a script to build them."""
-    return frozenset(p.path for p in project.packages if _script(project, p, project.settings(p)))
-
-
-def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]) -> Stage:
+def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...], work: Work) -> Stage:
     package = project.workspace.package(path)
     settings = project.settings(package)
     return Stage(
@@ -93,7 +110,9 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         name=f"build-{stage_name(path)}",
         parts=project.parts[path],
         needs=needs,
-        script=_script(project, package, settings),
+        script=work.script,
+        before=work.before,
+        is_command=work.is_command,
         args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
         inputs=settings.inputs,
         outputs=settings.outputs,
@@ -121,7 +140,72 @@ def isolates_builds(project: Project, stages: Sequence[Stage]) -> bool:
     return settings.isolate and several and project.workspace.tool.isolates
 
 
-def _script(project: Project, package: Package, settings: cfg.PackageSettings) -> str:
+def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
+    return value if isinstance(value, str) else environment.get(value.env, value.default)
+
+
+# --- what builds a package ------------------------------------------------------------------------------
+
+
+def plan_work(project: Project, needs: Mapping[str, tuple[str, ...]]) -> Mapping[str, Work]:
+    """The build of every package. needs: package path -> packages that its build needs."""
+    walk = _Walk(project, needs)
+    for package in project.packages:
+        if script := _script(project, package):
+            for first in project.tasks.prepared(package):
+                walk.visit(package, first)
+            walk.visit(package, script)
+    return {package.path: walk.work(package) for package in project.packages}
+
+
+class _Walk:
+    """Tasks in the order in which they ask for each other."""
+
+    def __init__(self, project: Project, needs: Mapping[str, tuple[str, ...]]) -> None:
+        self._project, self._needs = project, needs
+        self._known = {package.path: package for package in project.packages}
+        self._order: dict[str, list[str]] = {path: [] for path in self._known}
+        self._named: dict[str, set[str]] = {path: set() for path in self._known}
+        self._seen: set[tuple[str, str]] = set()
+
+    def visit(self, package: Package, task: str) -> None:
+        """Put a task behind those that it asks for, as far as packages have scripts of their names."""
+        if (package.path, task) in self._seen or self._project.settings(package).build is False:
+            return
+        self._seen.add((package.path, task))
+        for name in self._project.tasks.before(package, task):
+            self._first(package, name)
+        if task in package.scripts:
+            self._order[package.path].append(task)
+
+    def _first(self, package: Package, name: str) -> None:
+        if name.startswith("^"):
+            for need in self._needs[package.path]:
+                if need in self._known:
+                    self.visit(self._known[need], name[1:])
+            return
+        owner, sign, task = name.rpartition("#")
+        found = self._project.workspace.find(owner) if sign else package
+        if found is not None and found.path in self._known:
+            self.visit(found, task)
+            if found.path != package.path and task in found.scripts:
+                self._named[package.path].add(found.path)
+
+    def work(self, package: Package) -> Work:
+        """What came together for a package."""
+        settings, order = self._project.settings(package), self._order[package.path]
+        command = self._project.tasks.compiled.get(package.path, "") if settings.build is True else ""
+        main = _script(self._project, package)
+        if command and not main:
+            return Work(script=command, before=tuple(order), is_command=True)
+        last = main or next(iter(order[-1:]), "")
+        first = tuple(task for task in order if task != last)
+        return Work(script=last, before=first, needs=tuple(sorted(self._named[package.path])))
+
+
+def _script(project: Project, package: Package) -> str:
+    """The script that builds a package, "" for none."""
+    settings = project.settings(package)
     if settings.build is False:
         return ""
     if isinstance(settings.build, str):
@@ -133,7 +217,3 @@ def _script(project: Project, package: Package, settings: cfg.PackageSettings) -
         return settings.build
     script = project.config.workspace.script
     return script if script in package.scripts else ""
-
-
-def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
-    return value if isinstance(value, str) else environment.get(value.env, value.default)

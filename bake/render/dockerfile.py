@@ -8,7 +8,7 @@ from typing import Any
 
 from bake.config import Health
 from bake.errors import BakeError
-from bake.plan import TREE, Image, Plan, Project, home
+from bake.plan import TREE, Image, Plan, Project, Stage, home
 from bake.render.templates import own_template, template_environment
 from bake.workspace import Part
 
@@ -29,6 +29,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
+    environment.filters["work"] = lambda stage: _work(stage, plan)
     environment.filters["mount"] = "--mount={}".format
     return environment.from_string(own_template(project, "docker/Dockerfile")).render(
         plan=plan,
@@ -40,6 +41,20 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         healthcheck=_healthcheck,
         tracer_missing=_TRACER_MISSING,
     )
+
+
+def _work(stage: Stage, plan: Plan) -> str:
+    """The command line that builds a package: what runs first, then its script."""
+    run = f"{_trust(plan)}{plan.install.manager.run}"
+    first = [f"{run} {shlex.quote(name)}" for name in stage.before]
+    last = f"{_trust(plan)}{stage.script}" if stage.is_command else f"{run} {shlex.quote(stage.script)}"
+    return " && ".join((*first, last))
+
+
+def _trust(plan: Plan) -> str:
+    """Variables before a command that let it trust the CA bundle of [secrets.ca]."""
+    place = shlex.quote(_ca(plan)) if _ca(plan) else ""
+    return f"NODE_EXTRA_CA_CERTS={place} SSL_CERT_FILE={place} " if place else ""
 
 
 def _ca(plan: Plan) -> str:

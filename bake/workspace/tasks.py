@@ -1,0 +1,211 @@
+"""What a workspace runs before and beside the build scripts of its packages: tasks of turbo and Nx, steps of the root.
+
+Sources: turborepo.com/docs/reference/configuration; nx.dev/reference/project-configuration; github.com/google/wireit.
+"""
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from posixpath import dirname, join, normpath
+from typing import Any, Final
+
+from bake.files import table, words
+from bake.lockfile import steps
+from bake.shell import parse_call, parse_line
+from bake.workspace.packages import Package
+from bake.workspace.tsconfig import parse_jsonc
+
+_CHECKS: Final = frozenset(
+    {"lint", "test", "typecheck", "type-check", "check-types", "check", "format", "dev", "clean"}
+)
+"""Tasks that make nothing that a build reads, and want tools and services that a build has not."""
+
+Needs = Mapping[str, tuple[str, ...]]
+"""Task -> what runs first: `codegen` of the same package, `^build` of those it needs, `lib#build` of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tasks:
+    """What runs first, beside what npm runs around a script by itself.
+
+    shared: for the tasks of every package. own: package path -> the same for its own. first: scripts that the root's
+    build runs in packages before theirs, with the names of the packages, () for all. compiled: package path -> the
+    command by which a script of the root compiles it.
+    """
+
+    shared: Needs = field(default_factory=dict)
+    own: Mapping[str, Needs] = field(default_factory=dict)
+    first: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    compiled: Mapping[str, str] = field(default_factory=dict)
+
+    def before(self, package: Package, task: str) -> tuple[str, ...]:
+        """Return what runs before a task of a package, in order."""
+        named = self.own.get(package.path, {}).get(task)
+        return self.shared.get(task, ()) if named is None else named
+
+    def prepared(self, package: Package) -> Iterator[str]:
+        """Yield the scripts of a package that the root's build runs before its build."""
+        for script, names in self.first:
+            if script in package.scripts and (
+                not names or not {package.name, package.path, f"./{package.path}"}.isdisjoint(names)
+            ):
+                yield script
+
+
+def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
+    """Read the tasks of a workspace. packages: with the root first. script: the one that builds.
+
+    What cannot be read says nothing: its own tool will complain.
+    """
+    everyone = tuple(packages)
+    turbo, nx = _load(root / "turbo.json"), _load(root / "nx.json")
+    tasks = {**table(turbo, "pipeline"), **table(turbo, "tasks")}
+    names = {package.name: package for package in everyone}
+    defaults = {task: _nx_needs(about, names) for task, about in table(nx, "targetDefaults").items()}
+    return Tasks(
+        shared={**defaults, **{task: _turbo_needs(about) for task, about in tasks.items() if "#" not in task}},
+        own={p.path: own for p in everyone if (own := _own(root, p, tasks, names))},
+        first=tuple(_first(everyone[0], script)),
+        compiled=_compiled(root, everyone, script),
+    )
+
+
+def _load(file: Path) -> Mapping[str, Any]:
+    try:
+        value = parse_jsonc(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _turbo_needs(about: Any) -> tuple[str, ...]:
+    named = words(about.get("dependsOn")) if isinstance(about, dict) else ()
+    return tuple(_without_checks(name.replace("//#", "") for name in named if not name.startswith("$")))
+
+
+def _without_checks(names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if name.lstrip("^").rpartition("#")[2].partition(":")[0] not in _CHECKS)
+
+
+def _nx_needs(about: Any, names: Mapping[str, Package]) -> tuple[str, ...]:
+    named = about.get("dependsOn") if isinstance(about, dict) else ()
+    return tuple(_without_checks(one for each in named or () for one in _nx_names(each, names)))
+
+
+def _nx_names(one: Any, names: Mapping[str, Package]) -> Iterator[str]:
+    """Yield what one item of Nx's `dependsOn` says, in turbo's words."""
+    if isinstance(one, str):
+        project, colon, target = one.partition(":")
+        yield f"{project}#{target}" if colon and project in names else one
+    elif isinstance(one, dict) and isinstance(one.get("target"), str):
+        target = str(one["target"])
+        projects = one.get("projects")
+        if one.get("dependencies") or projects == "dependencies":
+            yield f"^{target}"
+        else:
+            chosen = words(projects) or ("self",)
+            yield from (target if project == "self" else f"{project}#{target}" for project in chosen)
+
+
+def _own(root: Path, package: Package, tasks: Mapping[str, Any], names: Mapping[str, Package]) -> Needs:
+    """What a package's own files say, and what turbo.json says of it by name."""
+    folder = root / package.path
+    prefix = f"{package.name}#"
+    own = {task.removeprefix(prefix): _turbo_needs(about) for task, about in tasks.items() if task.startswith(prefix)}
+    if package.path:
+        turbo = _load(folder / "turbo.json")
+        mine = {**table(turbo, "pipeline"), **table(turbo, "tasks")}
+        own |= {
+            task: _turbo_needs(about)
+            for task, about in mine.items()
+            if isinstance(about, dict) and "dependsOn" in about
+        }
+    targets = {**table(_load(folder / "project.json"), "targets"), **table(table(package.manifest, "nx"), "targets")}
+    own |= {t: _nx_needs(a, names) for t, a in targets.items() if isinstance(a, dict) and "dependsOn" in a}
+    wireit = table(package.manifest, "wireit")
+    elsewhere = {path.path: path.name for path in names.values()}
+    return own | {task: made for task, about in wireit.items() if (made := tuple(_wireit(package, about, elsewhere)))}
+
+
+def _wireit(package: Package, about: Any, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the scripts of other packages that one of wireit's asks for: it runs those of its own package itself."""
+    for one in about.get("dependencies") or () if isinstance(about, dict) else ():
+        text = one.get("script") if isinstance(one, dict) else one
+        folder, colon, script = str(text).rpartition(":")
+        path = normpath(join(package.path, folder))
+        if colon and folder.startswith(".") and path in names:
+            yield f"{names[path]}#{script}"
+
+
+# --- the root's own script -----------------------------------------------------------------------------
+
+
+def _first(root: Package, script: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what the root's build runs in packages before it builds them."""
+    for text in (*steps(root.scripts, f"pre{script}"), *steps(root.scripts, script)):
+        for step in parse_line(text):
+            call = parse_call(step.words)
+            if call is None or not call.name or not (call.every or call.packages):
+                continue
+            if call.name == script:
+                return
+            if next(_without_checks((call.name,)), ""):
+                yield call.name, call.packages
+
+
+def _compiled(root: Path, packages: tuple[Package, ...], script: str) -> Mapping[str, str]:
+    """Package path -> the command that compiles it alone, of those that `tsc -b` or `tsc -p` of the root compile."""
+    members = {package.path for package in packages if package.path}
+    found: dict[str, str] = {}
+    for text in steps(packages[0].scripts, script):
+        for step in parse_line(text):
+            for option, file in _projects(root, step.words):
+                member = next((path for path in _parents(file) if path in members), "")
+                if member:
+                    inside = shlex.quote(file.removeprefix(f"{member}/"))
+                    found.setdefault(member, f"tsc {option} {inside}")
+    return found
+
+
+def _projects(root: Path, called: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the tsconfig files that a command compiles, with the option for one of them."""
+    if not called or called[0] != "tsc":
+        return
+    plain = [word for word in called[1:] if not word.startswith("-")]
+    if {"-b", "--build"} & {*called}:
+        yield from (("-b", file) for file in _referred(root, plain or ["."]))
+    elif {"-p", "--project"} & {*called} and plain:
+        yield from (("-p", file) for file in (_config(root, plain[0]),) if file)
+
+
+def _referred(root: Path, starts: Iterable[str]) -> Iterator[str]:
+    """Yield the tsconfig files at some places, and those that they refer to, each after these."""
+    seen: set[str] = set()
+
+    def visit(place: str) -> Iterator[str]:
+        file = _config(root, place)
+        if not file or file in seen:
+            return
+        seen.add(file)
+        for reference in _load(root / file).get("references") or ():
+            if isinstance(reference, dict) and isinstance(path := reference.get("path"), str):
+                yield from visit(join(dirname(file), path))
+        yield file
+
+    for start in starts:
+        yield from visit(start)
+
+
+def _config(root: Path, place: str) -> str:
+    """The tsconfig file at a place, "" for none inside the workspace."""
+    path = normpath(place)
+    if path.startswith(("..", "/")):
+        return ""
+    file = path if path.endswith(".json") else normpath(f"{path}/tsconfig.json")
+    return file if (root / file).is_file() else ""
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := dirname(path):
+        yield path

@@ -1,0 +1,70 @@
+"""What builds a package: its script, what runs first, and what others run for it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bake.plan import Plan, Request, load_project, make_plan
+
+CONFIG = '[project]\nname = "shop"\n\n[services.api]\npackage = "apps/api"\ncommand = "node dist/main.js"\n'
+API: Mapping[str, Any] = {"name": "api", "version": "1.0.0", "dependencies": {"lib": "1.0.0"}}
+LIB: Mapping[str, Any] = {"name": "lib", "version": "1.0.0"}
+GEN: Mapping[str, Any] = {"name": "gen", "version": "1.0.0"}
+
+
+def planned(
+    root: Path, turbo: Mapping[str, Any], scripts: Mapping[str, Mapping[str, str]], build: str = "", more: str = ""
+) -> Plan:
+    manifests = {"apps/api": API, "packages/lib": LIB, "packages/gen": GEN}
+    workspace = {"name": "shop", "workspaces": ["apps/*", "packages/*"], "scripts": {"build": build}}
+    links = {f"node_modules/{m['name']}": {"resolved": path, "link": True} for path, m in manifests.items()}
+    lock = {"lockfileVersion": 3, "packages": {"": workspace, **manifests, **links}}
+    files: dict[str, Any] = {"package.json": workspace, "package-lock.json": lock, "turbo.json": {"tasks": turbo}}
+    files |= {f"{path}/package.json": {**m, "scripts": scripts.get(path, {})} for path, m in manifests.items()}
+    files |= {f"{path}/tsconfig.json": {} for path in manifests}
+    for name, value in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(json.dumps(value), encoding="utf-8")
+    (root / "bake.toml").write_text(CONFIG + more, encoding="utf-8")
+    return make_plan(load_project(root / "bake.toml", {}), Request())
+
+
+def work(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {s.package: (*s.before, s.script) for s in plan.builds.stages if s.script}
+
+
+BUILT = {"build": "tsc", "codegen": "gen"}
+
+
+def test_tasks_run_before_the_build_of_their_package_and_of_those_it_needs(tmp_path: Path) -> None:
+    turbo = {"build": {"dependsOn": ["^build", "codegen"]}, "codegen": {"dependsOn": ["^schema"]}}
+    plan = planned(tmp_path, turbo, {"apps/api": BUILT, "packages/lib": {"schema": "gen"}})
+    assert work(plan) == {"apps/api": ("codegen", "build"), "packages/lib": ("schema",)}
+
+
+def test_a_task_of_a_package_by_name_makes_it_needed(tmp_path: Path) -> None:
+    turbo = {"build": {"dependsOn": ["gen#codegen"]}}
+    plan = planned(tmp_path, turbo, {"apps/api": {"build": "tsc"}, "packages/gen": BUILT})
+    assert work(plan) == {"apps/api": ("build",), "packages/gen": ("codegen", "build")}
+    assert next(s.needs for s in plan.builds.stages if s.package == "apps/api") == ("packages/gen", "packages/lib")
+
+
+def test_a_package_that_bake_toml_says_is_not_built_runs_nothing(tmp_path: Path) -> None:
+    turbo = {"build": {"dependsOn": ["^build", "codegen"]}}
+    more = '[packages."packages/lib"]\nbuild = false\n'
+    plan = planned(tmp_path, turbo, {"apps/api": BUILT, "packages/lib": BUILT}, more=more)
+    assert work(plan) == {"apps/api": ("codegen", "build")}
+
+
+def test_what_only_a_script_of_the_root_compiles_is_compiled_package_by_package(tmp_path: Path) -> None:
+    plan = planned(tmp_path, {}, {"packages/lib": {"build": "tsc"}}, build="tsc -b apps/api packages/lib")
+    assert {s.package: (s.script, s.is_command) for s in plan.builds.stages} == {
+        "apps/api": ("tsc -b tsconfig.json", True),
+        "packages/lib": ("build", False),
+    }
+
+
+def test_a_circle_of_tasks_ends(tmp_path: Path) -> None:
+    turbo = {"build": {"dependsOn": ["codegen"]}, "codegen": {"dependsOn": ["build"]}}
+    assert work(planned(tmp_path, turbo, {"apps/api": BUILT})) == {"apps/api": ("codegen", "build")}
