@@ -147,7 +147,11 @@ class Role:
     user: str | None = _doc("User or user:group of the process; by default 1000:1000, the base's `node`.", None)
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
-    writable: tuple[str, ...] = _doc("Directories it writes to (Kubernetes: an emptyDir each).", ())
+    writable: tuple[str, ...] = _doc(
+        "Directories it writes to, absolute or inside its package: the image has them, and they are its user's "
+        "(Kubernetes: an emptyDir each). By default what its code makes below its own folder.",
+        (),
+    )
     schedule: Schedule | None = _doc("When it runs, as cron says it, e.g. `0 3 * * *`: a CronJob in manifests.", None)
     once: bool | None = _doc("Whether it ends by itself, like a migration: a Job in manifests.", None)
     budget: Size | None = _doc(
@@ -518,5 +522,5 @@ def _check_role(where: str, role: Role, complaints: Complaints) -> None:
     if role.user is not None and not re.fullmatch(r"[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?", role.user):
         complaints.add(f"{where}.user", f"{role.user!r} is not a user or user:group")
     for directory in role.writable:
-        if not directory.startswith("/"):
-            complaints.add(f"{where}.writable", f"{directory!r} is not an absolute path")
+        if ".." in directory.split("/") or not directory.strip("./"):
+            complaints.add(f"{where}.writable", f"{directory!r} is neither an absolute path nor one inside the package")

@@ -132,7 +132,7 @@ class Containers:
         }
         api = self._client.api
         settings = api.create_host_config(
-            tmpfs=dict.fromkeys(launch.writable, _TMPFS),
+            tmpfs=dict.fromkeys(launch.writable, _tmpfs(launch.owner)),
             port_bindings={launch.port: ("127.0.0.1", None)} if launch.port else None,
             network_mode=self._network or None,
             **(hardened if launch.hardened else {}),
@@ -367,6 +367,12 @@ def _host(address: str) -> str:
 
 def _name(launch: Launch) -> str:
     return (*launch.references, launch.pull)[0]
+
+
+def _tmpfs(owner: str) -> str:
+    """A mount takes mode and owner of a folder that the image has, whatever `mode` says; it heeds an owner."""
+    uid, _, gid = owner.partition(":")
+    return f"{_TMPFS},uid={uid},gid={gid or 0}" if uid else _TMPFS
 
 
 def _missing(launch: Launch) -> EngineError:

@@ -19,6 +19,8 @@ class Launch:
     memory: str = "512m"
     port: int | None = None
     writable: tuple[str, ...] = ()
+    owner: str = ""
+    """UID:GID of the image's user, whose the writable folders are, where it is known."""
     alias: str = ""
     hardened: bool = True
     """Read-only root, no capabilities, no new privileges, memory limited."""

@@ -31,7 +31,6 @@ def _keeper(output: Output) -> Callable[[str], bool]:
         files=output.files,
         exclude=output.exclude,
         others=output.others,
-        unneeded=output.unneeded,
         settings=output.settings,
         sources=output.sources,
     )

@@ -172,6 +172,7 @@ def make_trial(
             memory=settings.memory,
             port=port,
             writable=image.writable,
+            owner=image.user if re.fullmatch(r"\d+(:\d+)?", image.user) else "",
             remedy=build_first(image.target, platform, pushed=pushed),
         ),
         command=(*image.entrypoint, *image.command),
@@ -433,7 +434,7 @@ def _judge_stop(trial: Trial, seen: Observed) -> list[Finding]:
     return []
 
 
-_PATH = r"['\"`]?(?P<path>/[^'\"`\s:,]+)"
+_PATH = r"(?:['\"`](?P<quoted>[^'\"`\n]+)['\"`]|(?P<path>/[^'\"`\s:,]+))"
 _READ_ONLY = (
     re.compile(rf"(?:EROFS|EACCES)\b[^'\"\n]*?(?P<call>mkdir|open|mkdtemp|rename|unlink|symlink)?\s+{_PATH}"),
     re.compile(rf"ENOENT: no such file or directory, (?P<call>mkdir|mkdtemp)\s+{_PATH}"),
@@ -477,13 +478,20 @@ def _hint_writable(trial: Trial, seen: Observed) -> str:
     """The root file system is read-only; only declared directories can be written."""
     for pattern in _READ_ONLY:
         if found := pattern.search(seen.log):
-            folder = _folder(found["path"], made=(found["call"] or "") in ("mkdir", "mkdtemp"))
+            folder = _folder(
+                _placed(trial, found["quoted"] or found["path"]), made=(found["call"] or "") in ("mkdir", "mkdtemp")
+            )
             if f"{TREE}/{trial.package}/".startswith(f"{folder.rstrip('/')}/"):
                 return f"it writes to {folder}, where its own files are: let it write to another folder"
             known = [*trial.launch.writable, folder]
             listed = ", ".join(f'"{f}"' for f in dict.fromkeys(known))
             return f"it writes to {folder}: set {trial.key}.writable = [{listed}]"
     return ""
+
+
+def _placed(trial: Trial, path: str) -> str:
+    """A path of a message as an absolute one: processes start in their package's folder."""
+    return posixpath.normpath(posixpath.join(TREE, trial.package, path))
 
 
 def _folder(path: str, *, made: bool) -> str:

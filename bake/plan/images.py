@@ -1,6 +1,7 @@
 """The images of a plan: what a role of a service runs, and what its image says."""
 
 import dataclasses
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -91,9 +92,17 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         port=_port(service, role),
         health=_health(service, role),
         healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
-        writable=role.writable or service.writable,
+        writable=_writable(project, package, service, role),
         static=service.static is not None,
     )
+
+
+def _writable(project: Project, package: Package, service: cfg.Service, role: cfg.Role) -> tuple[str, ...]:
+    """The folders that the process writes to, as absolute paths: config's, else what its package's code tells."""
+    found = role.writable or service.writable
+    if not found and service.static is None:
+        found = project.written(package.path)
+    return tuple(dict.fromkeys(posixpath.normpath(posixpath.join(home(package.path), folder)) for folder in found))
 
 
 def _port(service: cfg.Service, role: cfg.Role) -> int | None:

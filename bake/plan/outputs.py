@@ -41,6 +41,8 @@ class Output:
     """Its sources that only development needs."""
     settings: tuple[str, ...] = ()
     """Its .env files that git tracks: an image may hold them."""
+    writable: tuple[tuple[str, str], ...] = ()
+    """(absolute folder, its user) for what its processes write to."""
     entries: tuple[str, ...] = ()
     """What its processes start with, where their code is traced."""
 
@@ -125,6 +127,7 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
         built=bool(stage.script),
         unneeded=unneeded(files, files=listed, sources=configured),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
+        writable=tuple(dict.fromkeys((w, i.user) for i in images if i.package == package.path for w in i.writable)),
         entries=_entries(project, package, images) if project.config.workspace.trace else (),
     )
 

@@ -26,8 +26,10 @@ from bake.sources import (
     Undeclared,
     command_needs,
     imported_packages,
+    kept_empty,
     load_imports,
     load_mentions,
+    load_written,
     script_words,
     undeclared,
 )
@@ -90,7 +92,7 @@ class Reading:
 
     imports: what sources import. mentions: the words that files hold. outside: files and folders outside a package
     that its files name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked:
-    those of which some sources are links. globs: pattern -> what it names. sources: every file that is a source,
+    those of which some sources are links. written: folders in a package that its code writes to. globs: pattern -> what it names. sources: every file that is a source,
     relative to the root, sorted: git tracks it or does not ignore it. tracked: those that git tracks though what it
     ignores, or the usual names of secrets and results, would leave them out. commands: the files of a package's
     commands that a clone has, relative to the root. vendored: files and folders that installs read beside manifests
@@ -102,6 +104,7 @@ class Reading:
     outside: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
+    written: Mapping[str, tuple[str, ...]]
     commands: Mapping[str, tuple[str, ...]]
     globs: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
@@ -155,6 +158,10 @@ class Project:
     def links(self, package_path: str) -> bool:
         """Whether some of the package's sources are links."""
         return package_path in self.reading.linked
+
+    def written(self, package_path: str) -> tuple[str, ...]:
+        """Folders of a package that its code writes to, relative to it."""
+        return self.reading.written.get(package_path, ())
 
     def aliases(self, package_path: str) -> Mapping[str, tuple[str, ...]]:
         """What the package's tsconfig.json says of names: patterns -> paths relative to the root."""
@@ -334,6 +341,7 @@ def load_reading(
             for path in paths
             if any((root / path / file).is_symlink() for file in _own_sources(sources, workspace, path))
         ),
+        written={path: _load_written(root, workspace, tsconfigs, sources, path) for path in paths},
         commands={p.path: _load_commands(root, p, sent) for p in workspace.everyone},
         vendored=_load_vendored(root, workspace, required, sent),
         sources=sources,
@@ -348,6 +356,14 @@ def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tup
     own = itertools.takewhile(lambda file: file.startswith(head), sources[bisect.bisect_left(sources, head) :])
     others = tuple(f"{inner}/" for inner in workspace.inside(path))
     return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+
+
+def _load_written(
+    root: Path, workspace: Workspace, tsconfigs: TsConfigs, sources: Sequence[str], path: str
+) -> tuple[str, ...]:
+    nested = frozenset(f"{root}/{inner}" for inner in workspace.inside(path))
+    found = load_written(root, path, nested, tsconfigs.load(f"{root}/{path}".rstrip("/")).outputs)
+    return tuple(sorted({*found, *kept_empty(_own_sources(sources, workspace, path))}))
 
 
 def _load_aliases(root: Path, tsconfigs: TsConfigs, path: str) -> Mapping[str, tuple[str, ...]]:

@@ -78,6 +78,7 @@ def package_spec(project: Project, plan: Plan, output: Output) -> Mapping[str, A
         "starts": _starts(project, plan, output.package),
         "platforms": list(plan.platforms),
         "libc": sorted(users),
+        **({"writable": [list(pair) for pair in output.writable]} if output.writable else {}),
         **({"trace": _trace(project, plan, output)} if output.entries else {}),
     }
 

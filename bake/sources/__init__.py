@@ -8,6 +8,7 @@ from bake.sources.outside import Outside
 from bake.sources.programs import Program, identity, parse_programs
 from bake.sources.scan import package_name
 from bake.sources.start import Start, platform_of, start_of, with_defaults
+from bake.sources.writes import kept_empty, load_written
 
 __all__ = [
     "Import",
@@ -23,9 +24,11 @@ __all__ = [
     "identity",
     "imported_packages",
     "keeper",
+    "kept_empty",
     "left_out",
     "load_imports",
     "load_mentions",
+    "load_written",
     "package_name",
     "parse_programs",
     "platform_of",

@@ -52,10 +52,14 @@ def left_out(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
 
 def unneeded(paths: Iterable[str], *, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
     """Those of a package's source files that only development needs. sources: whether tsconfig.json is read too."""
+    matches = glob(_development(files=files, sources=sources))
+    return tuple(path for path in paths if matches(path))
+
+
+def _development(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
     if files is not None:
         return ()
-    matches = glob(_DEVELOPMENT if sources else (*_DEVELOPMENT, _COMPILER))
-    return tuple(path for path in paths if matches(path))
+    return _DEVELOPMENT if sources else (*_DEVELOPMENT, _COMPILER)
 
 
 _TOKEN = re.compile(r"\*\*/|\*\*|[*?{},]|[\[\]().+^$|\\]")
@@ -67,24 +71,23 @@ def keeper(
     files: Sequence[str] | None,
     exclude: Sequence[str],
     others: Sequence[str],
-    unneeded: Iterable[str],
     settings: Iterable[str],
     sources: bool,
 ) -> Callable[[str], bool]:
-    """A test for paths relative to the package: whether an image would have that file.
+    """A test for paths in a folder of somebody else's making: whether an image would have that file.
 
-    others: folders in it that are other packages. settings: the .env files that git tracks.
+    Nothing tells there what a build wrote, so names of development count for all. others: folders in it that are other
+    packages. settings: the .env files that git tracks.
     """
     never, excluded = glob(NEVER), glob(exclude)
     listed = glob(files if files is not None else ("**",))
-    left = glob(left_out(files=files, sources=sources))
-    nested, named, allowed = frozenset(others), frozenset(unneeded), frozenset(settings)
+    left = glob((*left_out(files=files, sources=sources), *_development(files=files, sources=sources)))
+    nested, allowed = frozenset(others), frozenset(settings)
 
     def keeps(path: str) -> bool:
         if path not in allowed and any(never(path[:i]) or path[:i] in nested for i in (*_slashes(path), len(path))):
             return False
-        wanted = listed(path) and not excluded(path) and not left(path)
-        return path == "package.json" or (wanted and path not in named)
+        return path == "package.json" or (listed(path) and not excluded(path) and not left(path))
 
     return keeps
 

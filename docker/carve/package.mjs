@@ -6,6 +6,7 @@ import { carveDirectory, makeParents, stamp, walk } from './files.mjs';
 import { glob } from './glob.mjs';
 import { ancestors, basename, dirname, join, leaves, normalize } from './paths.mjs';
 import { tellTraced, traceFiles } from './trace.mjs';
+import { giveFolders } from './writable.mjs';
 
 export async function carvePackage({ tree, spec: specFile, out, tracer }) {
   const spec = readJson(specFile);
@@ -23,6 +24,7 @@ export async function carvePackage({ tree, spec: specFile, out, tracer }) {
   const extra = extraParts(tree, spec);
   const traced = spec.trace ? await tracedParts(tree, spec, { tracer, parts: [own, ...extra] }) : [];
   copyPackage(tree, [own, ...extra, ...traced], { out, executables: executablesOf(manifest) });
+  giveFolders(spec.writable ?? [], out);
 }
 
 function extraParts(tree, spec) {

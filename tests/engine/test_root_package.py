@@ -33,7 +33,7 @@ def test_a_root_and_a_member_are_images_each_with_what_is_its_own(shop: Workspac
     assert run(shop.project, "worker") == "hello worker\n"
     files = run(shop.project, "shop", "find", "/app", "-not", "-type", "d").split()
     library = ["node_modules/@shop/lib", "packages/lib/dist/index.js", "packages/lib/package.json"]
-    own = ["assets/logo.svg", "dist/main.js", "package.json", "src/main.js"]
+    own = ["assets/logo.svg", "dist/main.js", "package.json", "packages/README.md", "src/main.js"]
     assert sorted(files) == sorted(f"/app/{f}" for f in (*library, "packages/lib/src/index.js", *own))
 
     # A file that is new, and another package's edit: the first builds the root again, the second does not.

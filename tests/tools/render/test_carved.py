@@ -79,6 +79,6 @@ def test_python_and_carve_choose_the_same_files(
     subprocess.run([str(word) for word in ("node", CARVE, "package", *folders)], check=True)
     root = tmp_path / "out" / "app" / "services" / "x"
     taken = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
-    keeps = keeper(files=files, exclude=exclude, others=(), unneeded=left, settings=(".env",), sources=sources)
+    keeps = keeper(files=files, exclude=exclude, others=(), settings=(".env",), sources=sources)
     assert keeps(".env") is (files is None)
     assert {p for p in (*PATHS, "package.json") if keeps(p)} == taken

@@ -70,7 +70,7 @@ package = "x"
 package = "web"
 health = "healthz"
 command = "node 'x"
-writable = ["tmp"]
+writable = ["../tmp"]
 user = "a b"
 [services.shop]
 package = "shop"
@@ -89,7 +89,7 @@ package = "x"
         "bake.toml: services.web.command: cannot be split into words (No closing quotation)",
         "bake.toml: services.web.health: 'healthz' is not a path; it starts with `/`",
         "bake.toml: services.web.user: 'a b' is not a user or user:group",
-        "bake.toml: services.web.writable: 'tmp' is not an absolute path",
+        "bake.toml: services.web.writable: '../tmp' is neither an absolute path nor one inside the package",
         "bake.toml: services.shop.static: a static service has no roles",
         "bake.toml: services.shop.command: a static service has no command of its own",
         "bake.toml: secrets.token: needs one of file, env",

@@ -1,0 +1,94 @@
+"""Folders of a package that its code writes to when it runs: what images have to give their users."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from posixpath import basename, dirname, join, normpath
+from typing import Final
+
+from bake.sources.files import load_sources
+
+_MOST: Final = 1 << 18  # bytes of a file; larger ones are bundles
+_CALL: Final = re.compile(
+    r"\b(mkdir|mkdirSync|ensureDir|ensureDirSync|mkdirp|mkdirpSync"
+    r"|writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|outputFile|outputFileSync)\s*\(\s*"
+    r"(?:(['\"`])(?P<plain>[^'\"`\n${}]+)\2"
+    r"|(?:path\.)?(?:join|resolve)\(\s*(?P<base>__dirname|import\.meta\.dirname|process\.cwd\(\))\s*"
+    r"(?P<parts>(?:,\s*['\"][^'\"\n]+['\"])+)\s*\)"
+    r"|(?P<name>[A-Za-z_]\w*)\s*[,)])"
+)
+_VALUE: Final = (
+    r"\b(?:const|let|var)\s+{name}\s*(?::\s*string\s*)?=\s*(?:process\.env\.\w+\s*(?:\|\||\?\?)\s*)?"
+    r"(?:(['\"`])(?P<plain>[^'\"`\n${{}}]+)\1"
+    r"|(?:path\.)?(?:join|resolve)\(\s*(?P<base>__dirname|import\.meta\.dirname|process\.cwd\(\))\s*"
+    r"(?P<parts>(?:,\s*['\"][^'\"\n]+['\"])+)\s*\))"
+)
+_KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
+
+
+def load_written(
+    root: Path, package: str, nested: frozenset[str], outputs: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """Return folders that a package's code makes or writes files to, relative to the package, sorted.
+
+    Tests and build files do not count. nested: absolute directories of other packages. outputs: (outDir, rootDir) pairs
+    of its tsconfig.json: where `__dirname` is after the build.
+    """
+    directory = f"{root}/{package}".rstrip("/")
+    found: set[str] = set()
+    for source in load_sources(directory, nested).values():
+        if source.role == "source":
+            found.update(_in_text(_read(f"{directory}/{source.path}"), _placer(directory, source.path, outputs)))
+    return tuple(sorted(folder for folder in found if not folder.startswith("..") and folder != "."))
+
+
+def kept_empty(sources: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that git has only because a file says so: they are filled when the process runs."""
+    inside: dict[str, list[str]] = {}
+    for path in sources:
+        for folder in _above(path):
+            inside.setdefault(folder, []).append(path)
+    keepers = {folder: files[0] for folder, files in inside.items() if len(files) == 1}
+    return tuple(sorted(f for f, file in keepers.items() if dirname(file) == f and basename(file) in _KEEPERS))
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := dirname(path):
+        yield path
+
+
+def _read(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace") if Path(file).stat().st_size <= _MOST else ""
+    except OSError:
+        return ""
+
+
+def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[str]:
+    for call in _CALL.finditer(text):
+        said = call.groupdict()
+        if name := said.pop("name"):
+            value = re.search(_VALUE.format(name=re.escape(name)), text)
+            said = value.groupdict() if value else {}
+        if path := place(said):
+            makes = call[1].startswith(("mkdir", "ensureDir"))
+            yield path if makes or (call["name"] and "." not in basename(path)) else dirname(path) or "."
+
+
+def _placer(
+    directory: str, source: str, outputs: Sequence[tuple[str, str]]
+) -> Callable[[Mapping[str, str | None]], str]:
+    """Where in the package a path in a source leads when it runs; "" for none in it."""
+    file = f"{directory}/{source}"
+    built = next((f"{out}/{file[len(src) + 1 :]}" for out, src in outputs if src and file.startswith(f"{src}/")), file)
+    here = dirname(built).removeprefix(directory).strip("/")
+
+    def place(said: Mapping[str, str | None]) -> str:
+        if plain := said.get("plain"):
+            return "" if plain.startswith("/") or ":" in plain else normpath(plain)
+        if parts := said.get("parts"):
+            words = re.findall(r"['\"]([^'\"]+)['\"]", parts)
+            return normpath(join(here if said["base"] != "process.cwd()" else "", *(w.lstrip("/") for w in words)))
+        return ""
+
+    return place

@@ -1,0 +1,50 @@
+"""Folders that code writes to below its package's own."""
+
+from pathlib import Path
+
+import pytest
+
+from bake.sources import kept_empty, load_written
+
+
+@pytest.mark.parametrize(
+    ("text", "folders"),
+    [
+        ("mkdirSync('data', { recursive: true })", ("data",)),
+        ("fs.writeFileSync('uploads/one.txt', 'x')", ("uploads",)),
+        ("await mkdir(path.join(__dirname, '../var', 'cache'))", ("var/cache",)),
+        ("createWriteStream(join(process.cwd(), 'logs', 'out.log'))", ("logs",)),
+        ("const DIR = process.env.DATA_DIR ?? './data';\nmkdirSync(DIR)", ("data",)),
+        ("const DIR = path.resolve(__dirname, '..', 'store')\nfs.ensureDirSync(DIR);", ("store",)),
+        ("mkdirSync('/var/data')", ()),
+        ("mkdirSync('../elsewhere')", ()),
+        ("writeFileSync('report.txt', x)", ()),
+        ("mkdirSync(`${home}/x`)", ()),
+        ("mkdirSync(unknown)", ()),
+    ],
+)
+def test_what_code_makes_below_its_own_folder_is_known(tmp_path: Path, text: str, folders: tuple[str, ...]) -> None:
+    file = tmp_path / "apps/api/src/main.ts"
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    outputs = [(f"{tmp_path}/apps/api/dist", f"{tmp_path}/apps/api/src")]
+    assert load_written(tmp_path, "apps/api", frozenset(), outputs) == folders
+
+
+def test_tests_write_where_no_image_is(tmp_path: Path) -> None:
+    file = tmp_path / "src/a.test.ts"
+    file.parent.mkdir(parents=True)
+    file.write_text("mkdirSync('data')")
+    assert load_written(tmp_path, "", frozenset(), ()) == ()
+
+
+def test_where_code_lies_after_the_build_counts(tmp_path: Path) -> None:
+    file = tmp_path / "src/main.ts"
+    file.parent.mkdir(parents=True)
+    file.write_text("mkdirSync(join(__dirname, 'cache'))")
+    assert load_written(tmp_path, "", frozenset(), [(f"{tmp_path}/dist", f"{tmp_path}/src")]) == ("dist/cache",)
+
+
+def test_folders_that_a_file_alone_keeps_in_git_are_filled_when_it_runs() -> None:
+    files = ("uploads/.gitkeep", "var/cache/.gitignore", "src/main.ts", "src/.keep", ".gitignore", "public/a/x.png")
+    assert kept_empty(files) == ("uploads", "var/cache")
