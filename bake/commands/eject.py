@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bake import __version__
 from bake.errors import UsageError
-from bake.files import unified_diff
+from bake.files import read_text, unified_diff, write_file
 from bake.plan import EJECTED, TEMPLATES, Project
 from bake.render import behind, make_ejected, strip_header
 from bake.session import Session
@@ -44,8 +44,8 @@ def _copy(session: Session, project: Project, own: Mapping[str, str], *, force: 
         there = ", ".join(f"{EJECTED}/{name}" for name in project.ejected)
         raise UsageError(there, "there already", "--diff shows what bake has changed since, --force starts afresh")
     for name, text in own.items():
-        _write(_folder(project) / name, make_ejected(name, text, __version__))
-        _write(_folder(project) / ORIGINALS / name, text)
+        write_file(_folder(project), name, make_ejected(name, text, __version__).encode())
+        write_file(_folder(project), f"{ORIGINALS}/{name}", text.encode())
     session.console.say(
         f"{', '.join(TEMPLATES)} copied to {EJECTED}/; commit it. Without the folder bake uses its own again"
     )
@@ -55,8 +55,8 @@ def _copy(session: Session, project: Project, own: Mapping[str, str], *, force: 
 def _diff(session: Session, project: Project, own: Mapping[str, str]) -> int:
     old = behind(project.ejected, own)
     for name in old:
-        original = _folder(project) / ORIGINALS / name
-        base = original.read_text(encoding="utf-8") if original.is_file() else strip_header(project.ejected[name])
+        original = read_text(project.root, f"{EJECTED}/{ORIGINALS}/{name}")
+        base = strip_header(project.ejected[name]) if original is None else original
         print(unified_diff(base, own[name], f"{EJECTED}/{name}"), end="")
     if old:
         session.console.say("take these over (`bake eject --diff | patch -p0`), then run `bake eject --current`")
@@ -66,12 +66,7 @@ def _diff(session: Session, project: Project, own: Mapping[str, str]) -> int:
 def _note(session: Session, project: Project, own: Mapping[str, str]) -> int:
     for name, text in project.ejected.items():
         header = make_ejected(name, own[name], __version__).removesuffix(own[name])
-        _write(_folder(project) / name, header + strip_header(text))
-        _write(_folder(project) / ORIGINALS / name, own[name])
+        write_file(_folder(project), name, (header + strip_header(text)).encode())
+        write_file(_folder(project), f"{ORIGINALS}/{name}", own[name].encode())
     session.console.say(f"noted: the copies in {EJECTED}/ are those of bake {__version__}")
     return 0
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bake.config import FILE_NAME, parse_config
 from bake.errors import BakeError, ConfigError
+from bake.files import parse_object, read_text, write_file
 from bake.session import Session
 from bake.workspace import shown
 
@@ -99,7 +100,7 @@ def _write(session: Session, arguments: argparse.Namespace, file: Path, found: "
     if arguments.dry_run:
         print(text, end="")
     elif found.services:
-        file.write_text(text, encoding="utf-8")
+        write_file(file.parent.resolve(), file.name, text.encode())
         found = _tried(session, file, found)
     for line in _told(found):
         session.console.say(line)
@@ -120,7 +121,7 @@ def _tried(session: Session, file: Path, found: "Guess") -> "Guess":
             if "need each other" not in error.what:
                 raise
             found = dataclasses.replace(found, whole=error.what)
-            file.write_text(render_config(found), encoding="utf-8")
+            write_file(file.parent.resolve(), file.name, render_config(found).encode())
             project = load_project(file, session.environment)
             plan = make_plan(project, Request())
     except BakeError as error:
@@ -128,7 +129,7 @@ def _tried(session: Session, file: Path, found: "Guess") -> "Guess":
         return found
     entries = {e for s in plan.services for e in s.closure.entries}
     found = dataclasses.replace(found, scripts=advise(project.workspace.lock, entries))
-    file.write_text(render_config(found), encoding="utf-8")
+    write_file(file.parent.resolve(), file.name, render_config(found).encode())
     return found
 
 
@@ -171,8 +172,8 @@ def _service_lines(service: "Service") -> Iterator[str]:
 
 def _write_scripts(session: Session, file: Path) -> None:
     """Add scripts that are not there yet; the file's indent is kept."""
-    text = file.read_text(encoding="utf-8")
-    manifest = json.loads(text)
+    text = read_text(file.parent, file.name) or "{}"
+    manifest = dict(parse_object(text, file.name))
     wanted: Mapping[str, str] = {
         "docker:build": "python3 -m bake build",
         "docker:build:all": "python3 -m bake build all",
@@ -181,7 +182,8 @@ def _write_scripts(session: Session, file: Path) -> None:
     missing = {k: v for k, v in wanted.items() if k not in manifest.get("scripts", {})}
     if missing:
         manifest["scripts"] = {**manifest.get("scripts", {}), **missing}
-        file.write_text(json.dumps(manifest, indent=_indent(text), ensure_ascii=False) + "\n", encoding="utf-8")
+        new = json.dumps(manifest, indent=_indent(text), ensure_ascii=False) + "\n"
+        write_file(file.parent.resolve(), file.name, new.encode())
     session.console.say(f"package.json: {', '.join(missing) or 'no script'} added")
 
 
@@ -200,6 +202,5 @@ def _write_workflow(session: Session, root: Path, *, force: bool) -> None:
         if file.exists() and not force:
             session.console.warn(f"{name} is there; --force writes over it")
             continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_file(root.resolve(), name, text.encode())
         session.console.say(f"{name} written")

@@ -34,6 +34,19 @@ ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za
 Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
 Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
 RelativePath = Annotated[str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")]
+SecretFile = Annotated[str, Rule(words="a path without commas and double quotes", pattern=r"[^,\"\x00-\x1f\x7f]+")]
+_GLOB = r"(?!(?:.*?\*\*){5})(?!(?:.*/)?(?:[^/*]*\*+){4})(?:[^{}\x00-\x1f\x7f]|\{(?:[^{}]|\{[^{}]*\})*\})+"
+"""Braces in pairs; so few stars that no path takes long to compare."""
+Glob = Annotated[
+    str, Rule(words="a pattern with braces in pairs, at most four `**`, and three `*` in a name", pattern=_GLOB)
+]
+Mounted = Annotated[
+    str,
+    Rule(
+        words="an absolute path without spaces, commas, quotes, `$` and `\\`",
+        pattern=r"(/[^\s,\"'`$\\/\x00-\x1f\x7f]+)+",
+    ),
+]
 Accepted = Annotated[
     str,
     Rule(
@@ -194,10 +207,10 @@ class PackageSettings:
     )
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
-    files: tuple[str, ...] | None = _doc(
+    files: tuple[Glob, ...] | None = _doc(
         "What of it goes into images (globs); by default all but sources, tests and tooling.", None
     )
-    exclude: tuple[str, ...] = _doc("What of it stays out of images (globs).", ())
+    exclude: tuple[Glob, ...] = _doc("What of it stays out of images (globs).", ())
     sources: bool | None = _doc("Keep TypeScript sources in images; by default when the process runs them.", None)
     dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
     ignore: tuple[str, ...] = _doc("Dependencies to leave out of its closure, undeclared imports to ignore.", ())
@@ -207,9 +220,9 @@ class PackageSettings:
 class Secret:
     """A build secret: mounted while steps run, never in a layer."""
 
-    file: str | None = _doc("File that holds it; `~` and ${VARIABLES} are expanded.", None)
+    file: SecretFile | None = _doc("File that holds it; `~` and ${VARIABLES} are expanded.", None)
     env: Variable | None = _doc("Environment variable that holds it.", None)
-    target: str | None = _doc("Where it is mounted; by default /run/secrets/<id>, for `npmrc` /root/.npmrc.", None)
+    target: Mounted | None = _doc("Where it is mounted; by default /run/secrets/<id>, for `npmrc` /root/.npmrc.", None)
     variable: Variable | None = _doc("Environment variable of the step that gets its value.", None)
     required: bool = _doc("Stop a build when it is not there.", default=True)
 
@@ -259,7 +272,7 @@ class Layers:
     most: Annotated[int, Rule(words="a number from 1 to 100", least=1, most=100)] = _doc(
         "Dependency layers an image may have; smaller ones are merged past it.", 16
     )
-    trim: tuple[str, ...] = _doc(
+    trim: tuple[Glob, ...] = _doc(
         "Files of third-party packages that stay out of images (globs).",
         ("**/*.d.ts", "**/*.d.mts", "**/*.d.cts", "**/*.map", "**/*.tsbuildinfo"),
     )

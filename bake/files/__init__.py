@@ -2,7 +2,8 @@
 
 from bake.files.diff import unified_diff
 from bake.files.folder import ignore_in_git, read_file, write_file, write_files
-from bake.files.inside import is_inside, normal, require_inside
+from bake.files.glob import expand_glob
+from bake.files.inside import is_below, is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
 from bake.files.read import decode, parse_json, parse_object, parse_toml, read_text
 from bake.files.shape import ANY, Shape, check_shape
@@ -14,8 +15,10 @@ __all__ = [
     "Shape",
     "check_shape",
     "decode",
+    "expand_glob",
     "expand_variables",
     "ignore_in_git",
+    "is_below",
     "is_inside",
     "normal",
     "npmrc_option",

@@ -23,10 +23,12 @@ def normal(path: str, *, folder: str = "") -> str | None:
 def is_inside(root: Path, path: str) -> bool:
     """Whether a path from the workspace's root stays in it, by its text and by all links on its way."""
     plain = normal(path)
-    if plain is None:
-        return False
-    top = os.path.realpath(root)
-    real = os.path.realpath(f"{top}/{plain}")
+    return plain is not None and is_below(root, root / plain)
+
+
+def is_below(root: Path, file: Path | str) -> bool:
+    """Whether an absolute path leads into a folder, by all links on its way."""
+    top, real = os.path.realpath(root), os.path.realpath(file)
     return real == top or real.startswith(f"{top.rstrip('/')}/")
 
 

@@ -12,10 +12,41 @@ Npmrc: TypeAlias = Mapping[str, tuple[str, ...]]
 
 _AS_WRITTEN: Mapping[str, str] = {}
 _VARIABLE = re.compile(r"(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}")
-_CREDENTIALS = frozenset(
-    {"_auth", "_authtoken", "_password", "username", "email", "cert", "key", "certfile", "keyfile"}
+_KEPT = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    allow-remote allow-scripts audit auto-install-peers before bin-links block-exotic-subdeps ca cafile catalog-mode
+    child-concurrency cpu dedupe-direct-deps dedupe-injected-deps dedupe-peer-dependents deploy-all-files dev
+    enable-modules-dir enable-pre-post-scripts engine-strict extend-node-path fetch-retries fetch-retry-factor
+    fetch-retry-maxtimeout fetch-retry-mintimeout fetch-timeout force force-legacy-deploy foreground-scripts fund
+    git-shallow-hosts global-style hoist hoist-pattern hoist-workspace-packages http-proxy https-proxy
+    ignore-compatibility-db ignore-dep-scripts ignore-pnpmfile ignore-scripts ignore-workspace-root-check
+    ignored-optional-dependencies include include-workspace-root init-module inject-workspace-packages install-links
+    install-strategy legacy-bundling legacy-peer-deps libc link-workspace-packages local-address lockfile
+    lockfile-include-tarball-url lockfile-version loglevel manage-package-manager-versions maxsockets
+    merge-git-branch-lockfiles-branch-pattern min-release-age minimum-release-age modules-cache-max-age modules-dir
+    network-concurrency never-built-dependencies no-proxy node-linker node-options node-version nodedir noproxy
+    offline omit only only-built-dependencies optimistic-repeat-install optional os package-import-method
+    package-lock package-manager-strict package-manager-strict-version patches-dir peers-suffix-max-length pnpmfile
+    prefer-dedupe prefer-frozen-lockfile prefer-offline prefer-online prefer-symlinked-executables
+    prefer-workspace-packages production progress proxy public-hoist-pattern rebuild-bundle recursive-install
+    registry registry-supports-time-field replace-registry-host reporter resolution-mode
+    resolve-peers-from-workspace-root save save-bundle save-dev save-exact save-optional save-peer save-prefix
+    save-prod save-workspace-protocol script-shell shamefully-hoist shared-workspace-lockfile shell-emulator
+    shrinkwrap side-effects-cache side-effects-cache-readonly strict-dep-builds strict-peer-dependencies
+    strict-peer-deps strict-ssl symlink sync-injected-deps-after-scripts tag trust-policy unsafe-perm
+    update-notifier use-node-version verify-deps-before-run verify-store-integrity virtual-store-dir
+    virtual-store-dir-max-length workspace-concurrency workspaces workspaces-update
+        """,
+    )
 )
-"""Keys that are, or lead to, a credential. Source: docs.npmjs.com, npmrc, "Auth related configuration"."""
+"""Options of npm and pnpm that installs heed and that are no credential. What is not named here may be one.
+
+Sources: docs.npmjs.com/cli/v11/using-npm/config; pnpm.io/settings.
+"""
+_OWN = re.compile(r"@[^:/]+:registry|node-mirror:\w+|\w+[_-](mirror|host|site|path|dir|version|skip[_-]\w+)")
+"""Registries of scopes, and what packages' own install scripts read (`sharp_binary_host`)."""
 
 
 def parse_npmrc(text: str, env: Mapping[str, str] = _AS_WRITTEN) -> Npmrc:
@@ -40,8 +71,8 @@ def wants_login(options: Npmrc) -> bool:
 
 
 def strip_credentials(text: str) -> str:
-    """The lines of an .npmrc that npm reads, without those that are, or lead to, a credential."""
-    return "".join(f"{line}\n" for line, key, value in _settings(text) if not _is_credential(key, value))
+    """The settings of an .npmrc that installs heed and that cannot hold a credential."""
+    return "".join(f"{line}\n" for line, key, value in _settings(text) if _is_harmless(key, value))
 
 
 def expand_variables(text: str, env: Mapping[str, str]) -> str:
@@ -74,6 +105,6 @@ def _bare(text: str) -> str:
     return re.sub(r"\\([;#\\])", r"\1", uncommented)
 
 
-def _is_credential(key: str, value: str) -> bool:
-    named = key.lower().removesuffix("[]") in _CREDENTIALS
-    return named or key.startswith("//") or re.search(r"://[^/]*@", value) is not None
+def _is_harmless(key: str, value: str) -> bool:
+    name = key.removesuffix("[]")
+    return (name in _KEPT or _OWN.fullmatch(name) is not None) and re.search(r"://[^/\s]*@", value) is None

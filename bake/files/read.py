@@ -42,16 +42,16 @@ def decode(data: bytes, file: str) -> str:
         raise WorkspaceError(f"{file}:{line}", what, "save it as UTF-8") from None
 
 
-def parse_json(text: str, file: str) -> Any:
+def parse_json(text: str, file: str, remedy: str = "correct the file") -> Any:
     """The value of a JSON text. Raises WorkspaceError with the file and, where it is known, the line."""
-    with_place = _guarded(json.loads, text, file, "JSON")
+    value = _guarded(json.loads, text.removeprefix("\ufeff"), file, "JSON", remedy)
     # json gives halves of pairs that no UTF-8 file can hold again; searching first spares walking every lockfile.
     if _SURROGATE.search(text):
         try:
-            json.dumps(with_place, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             _refuse_surrogate(error, text, file)
-    return with_place
+    return value
 
 
 def parse_object(text: str, file: str) -> Mapping[str, Any]:
@@ -62,9 +62,9 @@ def parse_object(text: str, file: str) -> Mapping[str, Any]:
     return value
 
 
-def parse_toml(text: str, file: str) -> Mapping[str, Any]:
+def parse_toml(text: str, file: str, remedy: str = "correct the file") -> Mapping[str, Any]:
     """The table of a TOML text. Raises WorkspaceError."""
-    value: Mapping[str, Any] = _guarded(tomllib.loads, text, file, "TOML")
+    value: Mapping[str, Any] = _guarded(tomllib.loads, text, file, "TOML", remedy)
     return value
 
 
@@ -78,13 +78,13 @@ def _refuse_surrogate(error: UnicodeEncodeError, text: str, file: str) -> NoRetu
     raise WorkspaceError(f"{file}:{line}", f"holds half of a character (\\u{code})", "correct the file") from None
 
 
-def _guarded(parse: Callable[[str], Any], text: str, file: str, what: str) -> Any:
+def _guarded(parse: Callable[[str], Any], text: str, file: str, what: str, remedy: str) -> Any:
     try:
         return parse(text)
     except json.JSONDecodeError as error:
-        raise WorkspaceError(f"{file}:{error.lineno}", f"not {what}: {error.msg}", "correct the file") from None
+        raise WorkspaceError(f"{file}:{error.lineno}", f"not {what}: {error.msg}", remedy) from None
     except RecursionError:
-        raise WorkspaceError(file, f"its {what} is nested too deeply", "correct the file") from None
+        raise WorkspaceError(file, f"its {what} is nested too deeply", remedy) from None
     except ValueError as error:  # TOML's own, and numbers of more digits than Python takes
         said = "a number has too many digits" if "digits" in str(error) else str(error)
-        raise WorkspaceError(file, f"not {what} ({said})", "correct the file") from None
+        raise WorkspaceError(file, f"not {what} ({said})", remedy) from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from bake.files import is_below
 from bake.workspace import Package, Workspace
 
 _SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")
@@ -116,8 +117,8 @@ def _load_package(root: Path, package: Package, nested: frozenset[str]) -> Packa
     return PackageFacts(
         package=package,
         names=frozenset(f.name for f in folder.iterdir()),
-        texts={f.relative_to(folder).as_posix(): text for f in told if (text := _text(f))},
-        sources={path: text for path in paths if (text := _text(folder / path))},
+        texts={f.relative_to(folder).as_posix(): text for f in told if (text := _text(root, f))},
+        sources={path: text for path in paths if (text := _text(root, folder / path))},
     )
 
 
@@ -127,7 +128,7 @@ def _load_root(root: Path) -> Mapping[str, str]:
         place = root / folder
         for file in sorted(place.iterdir()) if place.is_dir() else ():
             wanted = _TOLD_AT_ROOT if not folder else (*_TOLD, "*.conf", "*.mjs", "*.js", "*.cjs", "*.sh")
-            if file.is_file() and _matches(file.name, wanted) and (text := _text(file)):
+            if file.is_file() and _matches(file.name, wanted) and (text := _text(root, file)):
                 found[file.relative_to(root).as_posix()] = text
     return found
 
@@ -155,9 +156,10 @@ def _rank(path: str) -> tuple[bool, int, str]:
     return stem not in {"index", "server", "main", "app", "config", "env", "www", "http"}, path.count("/"), path
 
 
-def _text(file: Path) -> str:
+def _text(root: Path, file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8") if file.stat().st_size <= _MOST_BYTES else ""
+        own = file.stat().st_size <= _MOST_BYTES and is_below(root, file)
+        return file.read_text(encoding="utf-8") if own else ""
     except (OSError, UnicodeDecodeError):
         return ""
 

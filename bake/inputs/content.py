@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.errors import WorkspaceError
+from bake.files import read_text
 from bake.plan import Image, Monolith, Plan, Project, closure
 from bake.render import render
 from bake.workspace import parse_dockerignore
@@ -248,7 +249,7 @@ def _load_monolith(project: Project, monolith: Monolith) -> str:
     context = project.root / monolith.context
     own = project.root / f"{monolith.dockerfile}.dockerignore"
     listed = own if own.is_file() else context / ".dockerignore"
-    text = listed.read_text(encoding="utf-8") if listed.is_file() else ""
+    text = read_text(project.root, os.path.relpath(listed, project.root)) or ""
     dockerfile = _load_file(project.root / monolith.dockerfile)
     tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
     return digest([dockerfile, tree, monolith.args, monolith.stage, monolith.labels, monolith.platforms])

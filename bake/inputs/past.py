@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from bake.files import strip_credentials
+from bake.files import normal, strip_credentials
 from bake.git import Changes, read_files
 from bake.plan import EJECTED, Project, load_project
 from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
@@ -35,6 +35,8 @@ def load_past(
     files = {n: f for n, f in read_files(home, revision, wanted(project)).items() if n not in absent}
     with tempfile.TemporaryDirectory(prefix="bake-past-") as folder:
         for name, data in {**files, **{n: t.encode() for n, t in texts.items()}}.items():
+            if normal(name) != name:  # a tree that git itself would not check out
+                continue
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bake.engine import Progress, Step
-from bake.files import read_file, write_file
+from bake.files import is_inside, read_file, write_file
 from bake.git import Changes, read_changes, read_dirty
 from bake.inputs.past import without_credentials
 
@@ -70,7 +70,7 @@ def load_state(root: Path, revision: str, planned: Callable[[str], bool]) -> Sta
     return State(
         revision=revision,
         hashes={path: _hash(root / path) for path in dirty},
-        texts={p: _text(root, p) for p in dirty if planned(p) and (root / p).is_file()},
+        texts={p: _text(root, p) for p in dirty if planned(p) and (root / p).is_file() and is_inside(root, p)},
     )
 
 
@@ -95,7 +95,9 @@ _LARGE = 10_000_000
 def _hash(file: Path) -> str:
     """The SHA-256 of a file; "" for one that is not there."""
     try:
-        about = file.stat()
+        about = file.lstat()
+        if file.is_symlink():
+            return f"link to {file.readlink()}"
         if about.st_size < _LARGE and file.is_file():
             return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:

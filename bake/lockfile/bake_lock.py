@@ -4,8 +4,6 @@ npm leaves other platforms' optional packages out of the lockfile it writes (npm
 them and `complete` adds them, so that a strict `npm ci` installs them on every platform.
 """
 
-import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
@@ -16,6 +14,7 @@ import tomli_w
 
 from bake.config import Complaints, Rule, read
 from bake.errors import RegistryError, WorkspaceError
+from bake.files import parse_toml, read_text, write_file
 from bake.lockfile.lockfile import first_place, place_in
 from bake.semver import satisfies
 
@@ -126,10 +125,7 @@ FetchManifests = Callable[[Specs], Sequence[Mapping[str, Any]]]
 
 def parse_bake_lock(text: str, *, where: str = FILE_NAME) -> BakeLock:
     """Read TOML text. Raises WorkspaceError with the first complaint when it is not a bake.lock."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise WorkspaceError(where, f"is not TOML ({error})", "settle the merge, then run `bake lock`") from error
+    table = parse_toml(text, where, "settle the merge, then run `bake lock`")
     if table.get("version") not in (None, _FORMAT):
         raise WorkspaceError(where, f"has version {table['version']}, expected {_FORMAT}", "update bake")
     complaints = Complaints()
@@ -152,13 +148,8 @@ def render_bake_lock(lock: BakeLock) -> str:
 
 def load_bake_lock(path: Path) -> BakeLock:
     """Read bake.lock; an absent file is an empty lock."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return BakeLock()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WorkspaceError(str(path), f"cannot be read ({error})", "run `bake lock` again") from error
-    return parse_bake_lock(text, where=path.name)
+    text = read_text(path.parent, path.name)
+    return BakeLock() if text is None else parse_bake_lock(text, where=path.name)
 
 
 def write_bake_lock(path: Path, lock: BakeLock) -> bool:
@@ -166,12 +157,9 @@ def write_bake_lock(path: Path, lock: BakeLock) -> bool:
     text = render_bake_lock(lock)
     if path.is_file() and path.read_bytes() == text.encode():
         return False
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(path)
+        write_file(path.parent.resolve(), path.name, text.encode())
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise WorkspaceError(str(path), f"cannot be written ({error.strerror})") from error
     return True
 

@@ -1,24 +1,40 @@
 """npm's package-lock.json, versions 2 and 3: read, and changed so that `npm ci` installs what code needs. Pure."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bake.errors import WorkspaceError
+from bake.files import ANY, Shape, check_shape, normal, parse_json
 from bake.lockfile.lockfile import RELOCK, Edge, Entry, Lock, extra_target, is_counted, is_entry_path, name_at
 
+FILE_NAME = "package-lock.json"
 
-def parse_lockfile(text: str) -> Lock:
+_NAMES: Shape = {ANY: str}
+_PLATFORMS: Shape = ([str], str)
+_ENTRY: Shape = {
+    **dict.fromkeys(("name", "version", "resolved", "integrity"), str),
+    **dict.fromkeys(("link", "dev", "optional", "devOptional", "peer", "inBundle", "hasInstallScript"), bool),
+    **dict.fromkeys(("os", "cpu", "libc"), _PLATFORMS),
+    **dict.fromkeys(("dependencies", "optionalDependencies", "peerDependencies", "devDependencies"), _NAMES),
+    "peerDependenciesMeta": {ANY: {"optional": bool}},
+    "bundleDependencies": ([str], bool),
+    "bin": (str, _NAMES),
+}
+"""What bake reads of an entry. Source: docs.npmjs.com, package-lock-json, "packages"."""
+
+
+def parse_lockfile(text: str, file: str = FILE_NAME) -> Lock:
     """Return the Lock in the text of a package-lock.json or npm-shrinkwrap.json.
 
-    Raises WorkspaceError for bad JSON, lockfileVersion 1 and what is no lockfile.
+    Raises WorkspaceError for bad JSON, lockfileVersion 1, what is no lockfile and entries outside the workspace.
     """
-    try:
-        raw = json.loads(text.removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        raise WorkspaceError(f"package-lock.json:{error.lineno}", f"not JSON: {error.msg}", RELOCK) from None
+    raw = parse_json(text, file, RELOCK)
     if not isinstance(raw, dict) or not isinstance(raw.get("packages"), dict):
-        raise _no_packages(raw)
+        raise _no_packages(raw, file)
+    check_shape(raw["packages"], {ANY: _ENTRY}, file)
+    for path in raw["packages"]:
+        if normal(path) != path:
+            raise WorkspaceError(file, f"{path!r} is no path in the workspace", RELOCK)
     return make_lockfile(raw)
 
 
@@ -33,12 +49,12 @@ def make_lockfile(raw: Mapping[str, Any]) -> Lock:
     )
 
 
-def _no_packages(raw: object) -> WorkspaceError:
+def _no_packages(raw: object, file: str) -> WorkspaceError:
     version = raw.get("lockfileVersion") if isinstance(raw, dict) else None
     if version is None:
-        return WorkspaceError("package-lock.json", "no npm lockfile (it has no `packages`)", RELOCK)
+        return WorkspaceError(file, "no npm lockfile (it has no `packages`)", RELOCK)
     return WorkspaceError(
-        "package-lock.json",
+        file,
         f"lockfileVersion {version} does not record where packages lie",
         "run `npm install --package-lock-only --lockfile-version 3`",
     )

@@ -1,6 +1,7 @@
 """What would go wrong, found before the build: lockfile, platforms, imports, install scripts, commands. Pure."""
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -11,7 +12,7 @@ from bake.plan.project import Project
 from bake.plan.services import ServiceStage
 from bake.semver import satisfies
 from bake.sources import Undeclared, command_needs
-from bake.workspace import TOOL, Package, Workspace, shown
+from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, shown
 
 Level = Literal["error", "warning"]
 
@@ -43,6 +44,7 @@ class Finding:
 def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
     """Every finding about the planned images, errors first, otherwise by place."""
     found = (
+        *_folders(plan),
         *_settings(project, plan),
         *_manifests(project),
         *_gaps(plan),
@@ -54,6 +56,22 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_commands(project, plan),
     )
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.level, f.where, f.line, f.what)))
+
+
+def _folders(plan: Plan) -> Iterator[Finding]:
+    """Folders of packages whose names mean something else to Docker, to a shell, or to the patterns of secrets."""
+    never_sent = parse_dockerignore("\n".join(NEVER_SENT))
+    for stage in plan.builds.stages:
+        if found := _ODD.search(stage.package):
+            what = f"builds cannot work in a folder with {found[0]!r} in its name"
+        elif stage.package and never_sent(stage.package):
+            what = "builds never get a folder of this name, which is usual for secrets"
+        else:
+            continue
+        yield _error("folder", shown(stage.package), what, "rename it", services=_users(plan, stage.package))
+
+
+_ODD = re.compile(r"""["'`$*?:\[\]{}\\\x00-\x1f\x7f]|^[ ]|[ ](?=/|$)|(?<=/)[ ]""")
 
 
 def _settings(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import jinja2
+
 from bake.config import Attestations
 from bake.errors import BakeError
 from bake.plan import EXPORTER, FOLDER, Cache, Names, Plan, Project
-from bake.render.templates import own_template, template_environment
+from bake.render.templates import fill_template, template_environment
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -24,7 +26,10 @@ def render_bake_file(
         for s in plan.services
         if (targets := [i.target for i in plan.images if i.service == s.service]) != [s.service]
     }
-    return environment.from_string(own_template(project, "docker-bake.hcl.j2")).render(
+    return fill_template(
+        environment,
+        project,
+        "docker-bake.hcl.j2",
         plan=plan,
         folder=FOLDER,
         targets=[i.target for i in plan.images],
@@ -46,6 +51,8 @@ def hcl(value: Any) -> str:
     HCL knows the escapes \\n \\r \\t \\" \\\\ \\uXXXX \\UXXXXXXXX only, and `${`, `%{` start templates (source: HCL
     native syntax specification, "Template literals"). Raises BakeError for a lone surrogate, which no UTF-8 file holds.
     """
+    if isinstance(value, jinja2.Undefined):
+        return str(value)  # says what is undefined
     if isinstance(value, _Raw):
         return str(value)
     if isinstance(value, bool):

@@ -9,12 +9,12 @@ from typing import Any
 from bake.config import Health
 from bake.errors import BakeError
 from bake.plan import TREE, Image, Plan, Project, Stage, home
-from bake.render.templates import own_template, template_environment
+from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-_HEALTHCHECK = "fetch('http://127.0.0.1:{port}{path}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
+_HEALTHCHECK = "fetch({url}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
 
 
 _TRACER_MISSING = (
@@ -31,7 +31,10 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
     environment.filters["work"] = lambda stage: _work(stage, plan)
     environment.filters["mount"] = "--mount={}".format
-    return environment.from_string(own_template(project, "docker/Dockerfile")).render(
+    return fill_template(
+        environment,
+        project,
+        "docker/Dockerfile",
         plan=plan,
         tree=TREE,
         stages={s.package: s for s in plan.builds.stages},
@@ -105,7 +108,8 @@ def _env_value(value: str) -> str:
 def _healthcheck(image: Image) -> tuple[str, ...]:
     health = image.health or Health()
     port = health.port or image.port or 80
-    return ("node", "-e", _HEALTHCHECK.format(port=port, path=health.path))
+    url = json.dumps(f"http://127.0.0.1:{port}{health.path}")
+    return ("node", "-e", _HEALTHCHECK.format(url=url))
 
 
 def _install_files(project: Project, plan: Plan) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from posixpath import splitext
+from posixpath import islink, splitext
 from typing import Any, Final, Literal, NamedTuple
 
-from bake.files import read_file, write_file
+from bake.files import is_below, read_file, write_file
 from bake.sources.scan import COMPONENTS, SCRIPTS, VERSION, Found, scan
 
 Role = Literal["source", "build", "test"]
@@ -44,13 +44,17 @@ _BUILD_FILE: Final = re.compile(
 )
 
 
-def load_sources(directory: str, nested: frozenset[str]) -> Mapping[str, Source]:
+def load_sources(directory: str, nested: frozenset[str], root: str) -> Mapping[str, Source]:
     """Return the script files under an absolute directory by path, sorted.
 
     Not looked into are `nested` (the directories of other packages), node_modules, hidden directories and
-    projects of their own (a template with a package.json).
+    projects of their own (a template with a package.json), nor is what a link leads to out of the workspace at `root`.
     """
-    return {source.path: source for source in sorted(_walk(directory, "", "source", nested))}
+    return {s.path: s for s in sorted(_walk(directory, "", "source", nested)) if _is_own(f"{directory}/{s.path}", root)}
+
+
+def _is_own(file: str, root: str) -> bool:
+    return not islink(file) or is_below(Path(root), file)
 
 
 def _walk(directory: str, below: str, role: Role, nested: frozenset[str]) -> Iterator[Source]:

@@ -10,6 +10,7 @@ from posixpath import dirname, isfile, normpath, splitext
 from typing import Any, Final, Literal
 from weakref import WeakKeyDictionary
 
+from bake.files import is_below
 from bake.sources.files import Scans, load_sources
 from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.sources.scan import Found, package_name, scan
@@ -101,7 +102,7 @@ def undeclared(
     left_out = {"type"} if build else {"type", "build"}
     wanted = (one for one in imports if one.kind not in left_out and not one.guarded and not _is_declared(package, one))
     found = ((one, provider(workspace, package.path, one.name)) for one in wanted)
-    aliases = _BundlerAliases(workspace.root / package.path)
+    aliases = _BundlerAliases(workspace.root / package.path, workspace.root)
     return tuple(
         Undeclared(import_=one, provider=path, dev=one.name in package.dev_dependencies)
         for one, path in found
@@ -120,8 +121,8 @@ def _has_types_alone(workspace: Workspace, package: Package, import_: Import) ->
 class _BundlerAliases:
     """Which names a package's bundler is told to take for something else, such as Vite by `resolve.alias`."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, root: Path) -> None:
+        self._directory, self._root = directory, root
 
     def __contains__(self, name: object) -> bool:
         # As a key, or behind `find:`; below the name ("next/link") or exactly ("react$", /^react/) too.
@@ -130,8 +131,8 @@ class _BundlerAliases:
 
     @cached_property
     def _texts(self) -> tuple[str, ...]:
-        files = sorted(self._directory.glob("*.config.*"))
-        texts = (file.read_text(encoding="utf-8", errors="replace") for file in files if file.is_file())
+        files = (f for f in sorted(self._directory.glob("*.config.*")) if f.is_file() and is_below(self._root, f))
+        texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
         return tuple(text[text.index("alias") :] for text in texts if "alias" in text)
 
 
@@ -224,7 +225,7 @@ class _Tree:
         self.package, self.lock = package, workspace.lock
         self.places = _places.setdefault(workspace, _places.get(workspace) or _Places(workspace))
         self.directory = normpath(f"{self.places.root}/{package.path}")
-        self.files = load_sources(self.directory, self.places.directories)
+        self.files = load_sources(self.directory, self.places.directories, self.places.root)
         self.scans = Scans(self.directory, folder, f"cache/imports/{package.path.replace('/', '+') or 'root'}.json")
         self.config = self.places.configs.load(self.directory)
         self.is_leaf = self.directory not in self.places.enclosing  # "./x" leads to no other package

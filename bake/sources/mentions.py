@@ -4,9 +4,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from posixpath import splitext
+from posixpath import islink, splitext
 from typing import Final
 
+from bake.files import is_below
 from bake.sources.scan import COMPONENTS, SCRIPTS
 
 _OTHERS: Final = frozenset({".astro", ".css", ".html", ".json", ".json5", ".jsonc", ".less", ".mdx", ".sass", ".scss"})
@@ -17,14 +18,16 @@ _MOST: Final = 1 << 18  # bytes of a file; larger ones are data
 _QUOTED = re.compile(rb"""["'`](@[\w.-]+/[\w.-]+|\w[\w.-]*)["'`/]""")
 
 
-def load_mentions(directory: Path, nested: frozenset[str]) -> frozenset[str]:
+def load_mentions(directory: Path, nested: frozenset[str], root: Path) -> frozenset[str]:
     """Return every text in quotes that may name a package, in the files below a directory.
 
     Code, styles and settings count, tests too: more than a build loads does no harm, less does. nested: absolute
-    directories of other packages, which are not looked into.
+    directories of other packages, which are not looked into, as little as links out of the workspace at `root`.
     """
     found: set[bytes] = set()
     for file in _files(str(directory), nested):
+        if islink(file) and not is_below(root, file):
+            continue
         found.update(_QUOTED.findall(_read(file)))
     return frozenset(name.decode("ascii", "replace") for name in found)
 

@@ -98,8 +98,10 @@ def _folders(path: str) -> Iterator[str]:
 
 
 def _load(root: Path, folder: str) -> tuple[str, ...]:
+    file = root / folder / ".gitignore"
     try:
-        return parse_gitignore((root / folder / ".gitignore").read_text(encoding="utf-8", errors="replace"), folder)
+        # git follows no link here either.
+        return () if file.is_symlink() else parse_gitignore(file.read_text(encoding="utf-8", errors="replace"), folder)
     except OSError:
         return ()
 

@@ -5,13 +5,14 @@ https://yarnpkg.com/cli/install, https://yarnpkg.com/configuration/yarnrc, https
 """
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from bake.errors import WorkspaceError
-from bake.files import npmrc_option, parse_npmrc, parse_yaml, table, words
+from bake.files import is_inside, normal, npmrc_option, parse_npmrc, parse_yaml, read_text, table, words
 from bake.lockfile import node_platform, pnpm, yarn
 from bake.semver import satisfies
 
@@ -128,7 +129,7 @@ _BERRY = " ".join(
 
 def make_berry(version: str, *, release: str, files: Mapping[str, str]) -> Manager:
     """Return yarn 3 or newer. release: the committed file that `yarnPath` names; "" to install that version."""
-    command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
+    command = f"node {shlex.quote(f'{BUILD_ROOT}/{release}')}" if release else "yarn"
     install = f"{_BERRY} {command} install --immutable --mode=skip-build"
     made = _make_yarn(f"@yarnpkg/cli-dist@{version}", command, install, release=release, files=files)
     # Its `run` asks .yarn-state.yml, which tells of every package.
@@ -137,7 +138,7 @@ def make_berry(version: str, *, release: str, files: Mapping[str, str]) -> Manag
 
 def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Manager:
     """Return yarn 1. release: the committed file that `yarn-path` names; "" to install that version."""
-    command = f"node {BUILD_ROOT}/{release}" if release else "yarn"
+    command = f"node {shlex.quote(f'{BUILD_ROOT}/{release}')}" if release else "yarn"
     options = f"--frozen-lockfile --ignore-scripts --ignore-engines --non-interactive --cache-folder {_YARN_HOME}"
     # Packages of every platform: yarn 1 cannot be told another platform than its own. Its own 30 seconds for a
     # package are too few where several installs share a line.
@@ -166,16 +167,23 @@ def load_yarn(root: Path, manifest: Mapping[str, Any], text: str) -> Manager:
 
 
 def _load_berry(root: Path, manifest: Mapping[str, Any]) -> Manager:
-    text = _load_text(root / yarn.SETTINGS) or ""
+    text = read_text(root, yarn.SETTINGS) or ""
     settings = parse_yaml(text, yarn.SETTINGS)
     linker = str(settings.get("nodeLinker") or "pnp")
     if linker != "node-modules":
         what = "Plug'n'Play is not supported" if linker == "pnp" else f"nodeLinker: {linker} is not supported"
         raise WorkspaceError(yarn.SETTINGS, what, "set `nodeLinker: node-modules` and run `yarn install`")
-    release = _inside(str(settings.get("yarnPath") or ""))
-    plugins = (one.get("path", "") if isinstance(one, dict) else one for one in settings.get("plugins") or ())
+    release = str(settings.get("yarnPath") or "").removeprefix("./")
+    given = settings.get("plugins")
+    plugins = (table({"": one}, "").get("path", one) for one in (given if isinstance(given, list) else ()))
     patches = sorted(path.relative_to(root).as_posix() for path in (root / ".yarn/patches").glob("*"))
-    files = _load_files(root, (yarn.LOCKFILE, release, *map(_inside, plugins), *patches))
+    named = {"yarnPath": [release], "plugins": [one for one in plugins if isinstance(one, str)]}
+    files = {
+        **_load_files(root, (yarn.LOCKFILE, *patches)),
+        **{
+            n: t for key, names in named.items() for n, t in _load_files(root, names, f"{yarn.SETTINGS}: {key}").items()
+        },
+    }
     name, version = parse_package_manager(manifest)
     known = version if name == "yarn" and not version.startswith("1.") else ""
     return make_berry(
@@ -186,23 +194,47 @@ def _load_berry(root: Path, manifest: Mapping[str, Any]) -> Manager:
 
 
 def _load_classic(root: Path, manifest: Mapping[str, Any]) -> Manager:
-    text = _load_text(root / ".yarnrc") or ""
+    text = read_text(root, ".yarnrc") or ""
     named = re.search(r'^\s*yarn-path\s+"?([^"\n]+)"?', text, re.M)
-    release = _inside(named[1]) if named else ""
-    files = _load_files(root, (yarn.LOCKFILE, release))
+    release = named[1].removeprefix("./") if named else ""
+    # .yarnrc names folders of the developer's machine as often as a release.
+    files = _load_files(root, (yarn.LOCKFILE, *([release] if is_inside(root, release) else [])))
     name, version = parse_package_manager(manifest)
     known = version if name == "yarn" and version.startswith("1.") else CLASSIC
-    # .yarnrc names folders of the developer's machine as often as a release: only the release is taken over.
     return make_classic(known, release=release if release in files else "", files=files)
 
 
-def _inside(path: str) -> str:
-    return path.removeprefix("./")
-
-
 def strip_yarn_credentials(text: str) -> str:
-    """Return the text of a .yarnrc.yml without tokens and passwords."""
-    return re.sub(r"^[ \t]*[\"']?(?:npmAuthToken|npmAuthIdent)[\"']?[ \t]*:[^\n]*\n?", "", text, flags=re.M)
+    """Return the text of a .yarnrc.yml without tokens, passwords and comments.
+
+    Raises WorkspaceError where one is written in more than a line of its own.
+    """
+    lines = [line for one in text.splitlines() if (line := re.sub(r"(^|[ \t])#[^'\"]*$", "", one)).strip()]
+    kept = "".join(f"{line}\n" for line in lines if not _YARN_CREDENTIAL.search(line))
+    left = parse_yaml(kept, yarn.SETTINGS)
+    # What is left of a text of several lines is no setting.
+    torn = not left and kept.strip("-\n") and len(kept.splitlines()) < len(lines)
+    if torn or left != (_without_credentials(parse_yaml(text, yarn.SETTINGS)) or {}):
+        remedy = "write each credential in a line of its own, or in the .yarnrc.yml of your home"
+        raise WorkspaceError(yarn.SETTINGS, "holds a credential that bake cannot leave out of builds", remedy)
+    return kept
+
+
+_CREDENTIAL_KEYS = frozenset({"npmAuthToken", "npmAuthIdent"})
+_LOGIN = r"https?://[^/\s]*@"
+_YARN_CREDENTIAL = re.compile(rf"^\s*[\"']?({'|'.join(sorted(_CREDENTIAL_KEYS))})[\"']?\s*:|^\s*[\w-]+\s*:.*{_LOGIN}")
+
+
+def _without_credentials(value: Any) -> Any:
+    """What is left of a setting; an empty table is written as nothing."""
+    if isinstance(value, dict):
+        kept = {k: _without_credentials(v) for k, v in value.items() if k not in _CREDENTIAL_KEYS and not _is_login(v)}
+        return kept or ({} if not value else "")
+    return [_without_credentials(one) for one in value] if isinstance(value, list) else value
+
+
+def _is_login(value: object) -> bool:
+    return isinstance(value, str) and re.search(_LOGIN, value) is not None
 
 
 def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Manager:
@@ -210,7 +242,7 @@ def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, An
 
     Raises WorkspaceError for settings that bake does not support.
     """
-    npmrc = parse_npmrc(_load_text(root / ".npmrc") or "")
+    npmrc = parse_npmrc(read_text(root, ".npmrc") or "")
 
     def setting(name: str) -> str:
         camel = re.sub(r"-(.)", lambda match: match[1].upper(), name)
@@ -223,8 +255,11 @@ def load_pnpm(root: Path, manifest: Mapping[str, Any], settings: Mapping[str, An
         what = "shared-workspace-lockfile=false is not supported"
         raise WorkspaceError("pnpm", what, "remove the setting and run `pnpm install`")
     patches = {**table(settings, "patchedDependencies"), **table(table(manifest, "pnpm"), "patchedDependencies")}
-    named = (pnpm.LOCKFILE, pnpm.SETTINGS, ".pnpmfile.cjs", ".pnpmfile.mjs", *map(str, patches.values()))
-    tool = make_pnpm(_pnpm_version(manifest), files=_load_files(root, named), hoisted=linker == "hoisted")
+    files = {
+        **_load_files(root, (pnpm.LOCKFILE, pnpm.SETTINGS, ".pnpmfile.cjs", ".pnpmfile.mjs")),
+        **_load_files(root, map(str, patches.values()), "patchedDependencies"),
+    }
+    tool = make_pnpm(_pnpm_version(manifest), files=files, hoisted=linker == "hoisted")
     patterns = words(settings.get("publicHoistPattern")) or tuple(filter(None, npmrc.get("public-hoist-pattern", ())))
     return replace(tool, public=("*",) if setting("shamefully-hoist") == "true" else patterns)
 
@@ -251,13 +286,10 @@ def _pnpm_version(manifest: Mapping[str, Any]) -> str:
     return version
 
 
-def _load_files(root: Path, names: Iterable[str]) -> Mapping[str, str]:
-    texts = ((name, _load_text(root / name)) for name in names)
+def _load_files(root: Path, names: Iterable[str], where: str = "") -> Mapping[str, str]:
+    """The texts of those files that are there, by their paths from the root. where: what names them."""
+    texts = ((normal(name) or name, read_text(root, name, where=where)) for name in names)
     return {name: text for name, text in texts if text is not None}
-
-
-def _load_text(file: Path) -> str | None:
-    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def staged_files(manager: Manager, platforms: Iterable[str], libcs: Iterable[str]) -> Mapping[str, str]:
@@ -302,10 +334,17 @@ def _with_platforms(text: str, supported: Mapping[str, Iterable[str]]) -> str:
 def parse_package_manager(manifest: Mapping[str, Any]) -> tuple[str, str]:
     """Return (name, version) of package.json's `packageManager`; ("", "") when it names none.
 
-    Source: https://nodejs.org/api/packages.html#packagemanager; a hash may follow the version.
+    Source: https://nodejs.org/api/packages.html#packagemanager; a hash may follow the version. Raises WorkspaceError
+    for what is no version: builds install what it says by a shell's command.
     """
     value = manifest.get("packageManager")
     if not isinstance(value, str):
         return "", ""
     name, _, version = value.partition("@")
-    return name, version.partition("+")[0]
+    plain = version.partition("+")[0]
+    if plain and not _VERSION.fullmatch(plain):
+        raise WorkspaceError("package.json: packageManager", f"{value!r} names no version", f"write {name}@<version>")
+    return name, plain
+
+
+_VERSION = re.compile(r"[\w.-]+")

@@ -3,7 +3,6 @@
 Only `load_workspace` and the private `_load_*` functions read files.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from posixpath import isfile, relpath
 from typing import Any
 
 from bake.errors import WorkspaceError
-from bake.files import parse_yaml
+from bake.files import ANY, Shape, check_shape, is_inside, normal, parse_object, parse_yaml, read_text
 from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lockfile, pnpm, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
 from bake.workspace.order import find_way
@@ -212,18 +211,17 @@ def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
 
 def _load_npm(root: Path, root_package: Package) -> _Loaded:
     lock, lock_name = _load_lock(root)
-    paths = {*_load_members(root, _patterns(root_package.manifest)), *_linked(lock, lock_name)}
+    paths = {*_load_members(root, _patterns(root_package.manifest)), *_linked(root, lock, lock_name)}
     return _load_packages(root, paths), lock, lock_name, NPM
 
 
 def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
-    file = root / pnpm.SETTINGS
-    settings = parse_yaml(file.read_text(encoding="utf-8"), pnpm.SETTINGS) if file.is_file() else {}
+    settings = parse_yaml(read_text(root, pnpm.SETTINGS) or "", pnpm.SETTINGS)
     patterns = tuple(_strings(settings.get("packages")))
-    packages = _load_packages(root, _load_members(root, patterns))
+    packages = _load_packages(root, _load_members(root, patterns, f"{pnpm.SETTINGS}: packages"))
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
     built = pnpm.built_packages(settings, root_package.manifest)
-    graph = pnpm.parse_pnpm_lock((root / pnpm.LOCKFILE).read_text(encoding="utf-8"), manifests, built)
+    graph = pnpm.parse_pnpm_lock(_required(root, pnpm.LOCKFILE), manifests, built)
     tool = load_pnpm(root, root_package.manifest, settings)
     if tool.layout == "walk":
         return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool
@@ -234,7 +232,7 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
 
 
 def _load_yarn(root: Path, root_package: Package) -> _Loaded:
-    text = (root / yarn.LOCKFILE).read_text(encoding="utf-8")
+    text = _required(root, yarn.LOCKFILE)
     packages = _load_packages(root, _load_members(root, _patterns(root_package.manifest)))
     tool = load_yarn(root, root_package.manifest, text)
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
@@ -277,16 +275,14 @@ def _load_packages(root: Path, paths: Iterable[str]) -> tuple[Package, ...]:
 def _load_lock(root: Path) -> tuple[Lock, str]:
     for name in LOCKFILES:
         if (root / name).is_file():
-            try:
-                return parse_lockfile((root / name).read_text(encoding="utf-8")), name
-            except WorkspaceError as error:
-                raise WorkspaceError(error.where.replace("package-lock.json", name), error.what, error.remedy) from None
+            return parse_lockfile(_required(root, name), name), name
     raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)
 
 
 def _load_package(root: Path, path: str) -> Package:
     file = PurePosixPath(path, "package.json").as_posix()
-    manifest = _parse_json((root / file).read_text(encoding="utf-8"), file)
+    manifest = parse_object(_required(root, file), file)
+    check_shape(manifest, _MANIFEST, file)
     return Package(
         path=path,
         name=str(manifest.get("name") or (PurePosixPath(path).name if path else root.resolve().name)),
@@ -295,20 +291,29 @@ def _load_package(root: Path, path: str) -> Package:
     )
 
 
-def _parse_json(text: str, file: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(text.removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        raise WorkspaceError(f"{file}:{error.lineno}", f"not JSON: {error.msg}", "correct the file") from None
-    if not isinstance(value, dict):
-        raise WorkspaceError(file, "holds no JSON object", "correct the file")
-    return value
+def _required(root: Path, name: str) -> str:
+    """The text of a file that is known to be there."""
+    text = read_text(root, name)
+    if text is None:
+        raise WorkspaceError(name, "is gone", "run bake again")
+    return text
 
 
-def _linked(lock: Lock, lock_name: str) -> Iterator[str]:
+_NAMES: Shape = {ANY: str}
+_MANIFEST: Shape = {
+    **dict.fromkeys(("name", "version", "type", "packageManager", "main", "types", "module"), str),
+    **dict.fromkeys(("scripts", "dependencies", "devDependencies"), _NAMES),
+    **dict.fromkeys(("optionalDependencies", "peerDependencies", "resolutions"), _NAMES),
+    "bin": (str, _NAMES),
+    "peerDependenciesMeta": {ANY: {"optional": bool}},
+}
+"""What bake reads of a package.json."""
+
+
+def _linked(root: Path, lock: Lock, lock_name: str) -> Iterator[str]:
     """Yield the directories that `file:` dependencies link: they are built and copied like members."""
     for entry in lock.entries.values():
-        if entry.link.startswith(("../", "/")) or entry.link == "..":
+        if entry.link and (normal(entry.link) != entry.link or not is_inside(root, entry.link)):
             raise WorkspaceError(
                 lock_name,
                 f"{entry.path} links to {entry.link}, outside the workspace",
@@ -331,13 +336,18 @@ def _refuse_duplicates(packages: tuple[Package, ...]) -> None:
 # --- members -------------------------------------------------------------------------------------------
 
 
-def _load_members(root: Path, patterns: Iterable[str]) -> set[str]:
-    """Return the package paths that the patterns of a workspace name; later patterns win, as in npm."""
+def _load_members(root: Path, patterns: Iterable[str], where: str = "package.json: workspaces") -> set[str]:
+    """Return the package paths that the patterns of a workspace name; later patterns win, as in npm.
+
+    Links are followed as far as they stay in the workspace; `**` follows none.
+    """
     found: set[str] = set()
-    for pattern in chain.from_iterable(_braces(one) for one in patterns):
+    for pattern in chain.from_iterable(_braces(one, where) for one in patterns):
         negated = pattern.startswith("!")
-        segments = tuple(s for s in pattern.lstrip("!").split("/") if s not in ("", "."))
-        matches = set(_load_matches(root, "", segments))
+        plain = normal(pattern.lstrip("!"))
+        if plain is None:
+            raise WorkspaceError(where, f"{pattern!r} leads out of the workspace", "move these packages into it")
+        matches = set(_load_matches(root, "", tuple(filter(None, plain.split("/"))), set()))
         found = found - matches if negated else found | matches
     return found
 
@@ -350,36 +360,55 @@ def _patterns(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _braces(pattern: str) -> tuple[str, ...]:
-    match = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
-    if match is None:
-        return (pattern,)
-    parts = (pattern[: match.start()] + part + pattern[match.end() :] for part in match[1].split(","))
-    return tuple(chain.from_iterable(_braces(part) for part in parts))
+_MOST_PATTERNS = 1_000
 
 
-def _load_matches(root: Path, path: str, segments: tuple[str, ...]) -> Iterator[str]:
+def _braces(pattern: str, where: str) -> tuple[str, ...]:
+    """The patterns without braces that a pattern stands for. Raises WorkspaceError for more than anybody writes."""
+    done: list[str] = []
+    todo = [pattern]
+    while todo:
+        one = todo.pop()
+        match = re.search(r"\{([^{}]*,[^{}]*)\}", one)
+        if match is None:
+            done.append(one)
+        else:
+            todo += [one[: match.start()] + part + one[match.end() :] for part in reversed(match[1].split(","))]
+        if len(done) + len(todo) > _MOST_PATTERNS:
+            raise WorkspaceError(where, f"{pattern!r} stands for too many patterns", "write fewer braces")
+    return tuple(done)
+
+
+def _load_matches(root: Path, path: str, segments: tuple[str, ...], seen: set[tuple[str, int]]) -> Iterator[str]:
+    if (path, len(segments)) in seen:
+        return
+    seen.add((path, len(segments)))
     if not segments:
-        if path and (root / path / "package.json").is_file():
+        if path and (root / path / "package.json").is_file() and is_inside(root, path) and not _is_root(root, path):
             yield path
         return
     head, rest = segments[0], segments[1:]
     if head == "**":
-        yield from _load_matches(root, path, rest)
-        for name in _load_folders(root / path):
-            yield from _load_matches(root, f"{path}/{name}".lstrip("/"), segments)
+        yield from _load_matches(root, path, rest, seen)
+        for name in _load_folders(root / path, links=False):
+            yield from _load_matches(root, f"{path}/{name}".lstrip("/"), segments, seen)
     elif any(c in head for c in "*?["):
-        for name in _load_folders(root / path):
+        for name in _load_folders(root / path, links=True):
             if fnmatchcase(name, head):
-                yield from _load_matches(root, f"{path}/{name}".lstrip("/"), rest)
+                yield from _load_matches(root, f"{path}/{name}".lstrip("/"), rest, seen)
     else:
-        yield from _load_matches(root, f"{path}/{head}".lstrip("/"), rest)
+        yield from _load_matches(root, f"{path}/{head}".lstrip("/"), rest, seen)
 
 
-def _load_folders(folder: Path) -> tuple[str, ...]:
+def _is_root(root: Path, path: str) -> bool:
+    """Whether a path leads to the root again, by a link."""
+    return (root / path).samefile(root)
+
+
+def _load_folders(folder: Path, *, links: bool) -> tuple[str, ...]:
     if not folder.is_dir():
         return ()
-    names = (entry.name for entry in folder.iterdir() if entry.is_dir())
+    names = (entry.name for entry in folder.iterdir() if entry.is_dir() and (links or not entry.is_symlink()))
     return tuple(sorted(name for name in names if name != "node_modules" and not name.startswith(".")))
 
 

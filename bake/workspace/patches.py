@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from posixpath import normpath
 
+from bake.errors import WorkspaceError
+from bake.files import require_inside
 from bake.lockfile import LIFECYCLE, steps
 from bake.workspace.packages import Package
 
@@ -51,8 +52,10 @@ def load_patches(root: Path, package: Package) -> Patches | None:
     if options is None:
         return None
     named = re.search(r"--patch-dir[= ]['\"]?([^\s'\"]+)", options)
-    folder = normpath(package.file(named[1] if named else "patches"))
-    found = sorted(p.relative_to(root / folder).as_posix() for p in (root / folder).rglob("*.patch"))
+    folder = require_inside(root, package.file(named[1] if named else "patches"), package.file("package.json"))
+    if not folder:  # the root with all that is below it
+        raise WorkspaceError(package.file("package.json"), "has its patches at the root", "give them a folder")
+    found = sorted(p.relative_to(root / folder).as_posix() for p in (root / folder).rglob("*.patch") if p.is_file())
     return Patches(package=package.path, folder=folder, files=tuple(found)) if found else None
 
 

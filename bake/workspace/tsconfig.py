@@ -9,7 +9,7 @@ from posixpath import dirname, isfile, normpath, relpath
 from typing import Any, Final
 
 from bake.errors import WorkspaceError
-from bake.files import is_inside, read_text
+from bake.files import ANY, Shape, check_shape, is_inside, read_text
 
 NAMES: Final = ("tsconfig.json", "jsconfig.json")
 
@@ -54,6 +54,14 @@ class TsConfig:
     outputs: tuple[tuple[str, str], ...] = ()
     keeps_imports: bool = False
     helpers: str = ""
+
+
+_SHAPE: Shape = {
+    "extends": (str, [str]),
+    "references": [{"path": str}],
+    "compilerOptions": {"baseUrl": str, "paths": {ANY: [str]}},
+}
+"""What bake reads of a tsconfig.json. Source: typescriptlang.org/tsconfig."""
 
 
 class TsConfigs:
@@ -143,13 +151,16 @@ class TsConfigs:
     def _load(self, path: str) -> Mapping[str, Any]:
         root = Path(self._root)
         try:
-            return _table(parse_jsonc(read_text(root, path) or "{}")) if is_inside(root, path) else {}
+            found = _table(parse_jsonc(read_text(root, path) or "{}")) if is_inside(root, path) else {}
+            if self._strict:
+                check_shape(found, _SHAPE, path)
         except (WorkspaceError, ValueError) as error:
             if not self._strict:
                 return {}
             if isinstance(error, WorkspaceError):
                 raise
             raise WorkspaceError(path, f"not JSON with comments: {error}", "correct the file") from None
+        return found
 
     def _placed(self, file: str) -> Mapping[str, Any]:
         """Return a file's options with its directory for `${configDir}` (TypeScript 5.5), also inherited ones."""
@@ -201,7 +212,10 @@ _COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.S)
 def parse_jsonc(text: str) -> Any:
     """Parse JSON with comments and trailing commas, as TypeScript reads its files. Raises ValueError."""
     plain = _TOKEN.sub(lambda match: match[1] or " ", text.removeprefix("\ufeff"))
-    return json.loads(_COMMA.sub(lambda match: match[1] or "", plain))
+    try:
+        return json.loads(_COMMA.sub(lambda match: match[1] or "", plain))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 _TEMPLATED: Final = " templated"  # no option of TypeScript's

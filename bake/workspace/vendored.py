@@ -6,6 +6,7 @@ from pathlib import Path
 from posixpath import join, normpath
 from typing import Any, Final
 
+from bake.files import is_inside
 from bake.workspace.packages import Package
 
 _TABLES: Final = ("dependencies", "devDependencies", "optionalDependencies", "overrides", "resolutions", "pnpm")
@@ -27,7 +28,7 @@ def load_vendored(root: Path, packages: Iterable[Package], lock: str) -> tuple[s
     members = {package.path for package in everyone}
     named = {normpath(join(*place)) for package in everyone for place in _named(package)}
     named |= {normpath(path) for path in _IN_LOCK.findall(lock)}
-    return tuple(sorted(path for path in named - members if _is_inside(root, path)))
+    return tuple(sorted(p for p in named - members if p != "." and is_inside(root, p) and (root / p).exists()))
 
 
 def _named(package: Package) -> Iterator[tuple[str, str]]:
@@ -47,8 +48,3 @@ def _values(value: Any) -> Iterator[str]:
         yield value
     for one in value.values() if isinstance(value, Mapping) else ():
         yield from _values(one)
-
-
-def _is_inside(root: Path, path: str) -> bool:
-    place = root / path
-    return path != "." and place.exists() and place.resolve().is_relative_to(root)

@@ -142,7 +142,7 @@ def test_packages_are_written_in_the_order_of_their_paths() -> None:
     [
         (
             "<<<<<<< HEAD",
-            "bake.lock: is not TOML (Invalid statement (at line 1, column 1)); settle the merge, then run `bake lock`",
+            "bake.lock: not TOML (Invalid statement (at line 1, column 1)); settle the merge, then run `bake lock`",
         ),
         ("version = 2", "bake.lock: has version 2, expected 1; update bake"),
         ("bases = 1", "bake.lock: bases: unknown key; run `bake lock` again"),
@@ -181,9 +181,10 @@ def test_a_lock_is_written_once_and_leaves_nothing_beside_it(tmp_path: Path) -> 
 
 
 def test_a_lock_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(WorkspaceError) as caught:
-        write_bake_lock(tmp_path / "absent" / "bake.lock", WHOLE)
-    assert str(caught.value) == f"{tmp_path}/absent/bake.lock: cannot be written (No such file or directory)"
+        write_bake_lock(tmp_path / "file" / "bake.lock", WHOLE)
+    assert str(caught.value) == f"{tmp_path}/file/bake.lock: cannot be written (Not a directory)"
 
 
 # Where packages go

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from bake.config import parse_config
+from bake.errors import ConfigError
 from bake.plan import Cache, Request, load_project, make_plan, name_images
 from bake.render import render_bake_file, render_dockerfile
 
+MINIMAL = '[project]\nname = "x"\n[services.a]\npackage = "a"\n'
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
 
 
@@ -29,7 +31,7 @@ def steps(dockerfile: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("target", "place"), [("", "/run/secrets/ca"), ('target = "/etc/our ca.pem"', "'/etc/our ca.pem'")]
+    ("target", "place"), [("", "/run/secrets/ca"), ('target = "/etc/our-ca.pem"', "/etc/our-ca.pem")]
 )
 def test_installs_and_builds_trust_the_bundle_where_it_is_mounted(target: str, place: str) -> None:
     dockerfile, _ = rendered(f'\n[secrets.ca]\nfile = "ca.pem"\n{target}\n', ca="src=/somewhere/ca.pem")
@@ -37,7 +39,7 @@ def test_installs_and_builds_trust_the_bundle_where_it_is_mounted(target: str, p
     assert {bool(re.search("npm ci", s)) for s in found} == {True, False}
     for step in found:
         assert f"NODE_EXTRA_CA_CERTS={place} SSL_CERT_FILE={place} npm" in step
-        assert f"--mount=type=secret,id=ca,target={place.strip(chr(39))},required=true" in step
+        assert f"--mount=type=secret,id=ca,target={place},required=true" in step
 
 
 def test_without_a_bundle_nothing_is_said_of_one() -> None:
@@ -53,3 +55,16 @@ def test_an_optional_secret_that_is_absent_is_no_part_of_the_bake_file() -> None
 def test_only_the_place_of_a_secret_is_written_down() -> None:
     _, bake_file = rendered('\n[secrets.token]\nenv = "TOKEN"\nvariable = "TOKEN"\n', token="env=TOKEN")
     assert 'secret    = ["id=token,env=TOKEN"]' in bake_file
+
+
+@pytest.mark.parametrize(
+    "target", ["/etc/our ca.pem", "/a,required=false", "/a'b", "/$HOME/x", "relative", "/a\\nRUN x"]
+)
+def test_a_place_that_a_mount_cannot_take_is_refused(target: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(
+            f'[project]\nname = "x"\n[services.a]\npackage = "a"\n[secrets.ca]\nfile = "c"\ntarget = "{target}"'
+        )
+    (line,) = caught.value.complaints
+    assert line.startswith("bake.toml: secrets.ca.target: ")
+    assert line.endswith("is not an absolute path without spaces, commas, quotes, `$` and `\\`")
