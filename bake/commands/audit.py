@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from bake.commands.arguments import selected
-from bake.components import LEVELS, Audit, Finding, at_least, audit_fleet, image_contents, to_vex
+from bake.components import LEVELS, Audit, AuditFinding, at_least, audit_fleet, image_contents, to_vex
 from bake.errors import CheckError
 from bake.lockfile import Lock
 from bake.session import Session
@@ -54,7 +54,7 @@ def _versions(lock: Lock) -> Mapping[str, Sequence[str]]:
 
 
 def _without(audit: Audit, accept: Sequence[str]) -> Audit:
-    def counts(finding: Finding) -> bool:
+    def counts(finding: AuditFinding) -> bool:
         return finding.advisory.url.rstrip("/").rpartition("/")[2] not in accept
 
     return Audit(inside=tuple(filter(counts, audit.inside)), outside=tuple(filter(counts, audit.outside)))
@@ -78,7 +78,7 @@ def _text(audit: Audit, form: str, project: str) -> str:
     return f"{text}\n" if text else ""
 
 
-def _row(finding: Finding) -> dict[str, object]:
+def _row(finding: AuditFinding) -> dict[str, object]:
     target, chain = next(iter(finding.images.items()))
     more = f" and {len(finding.images) - 1} more" if len(finding.images) > 1 else ""
     return {
@@ -91,7 +91,7 @@ def _row(finding: Finding) -> dict[str, object]:
     }
 
 
-def _json(finding: Finding) -> Mapping[str, object]:
+def _json(finding: AuditFinding) -> Mapping[str, object]:
     return {
         "id": finding.advisory.id,
         "url": finding.advisory.url,

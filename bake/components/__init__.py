@@ -1,6 +1,6 @@
 """What an image holds, package by package: its bill of materials, and the advisories about it."""
 
-from bake.components.audit import LEVELS, Audit, Finding, at_least, audit_fleet, rank, to_vex
+from bake.components.audit import LEVELS, Audit, AuditFinding, at_least, audit_fleet, rank, to_vex
 from bake.components.components import Component, ImageContents, image_contents
 from bake.components.sbom import to_cyclonedx, to_spdx
 
@@ -8,7 +8,7 @@ __all__ = [
     "LEVELS",
     "Audit",
     "Component",
-    "Finding",
+    "AuditFinding",
     "ImageContents",
     "at_least",
     "audit_fleet",

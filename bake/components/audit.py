@@ -20,7 +20,7 @@ LEVELS = ("info", "low", "moderate", "high", "critical")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class AuditFinding:
     """One advisory about one installed version. images: target -> who brings it there; none when it stays outside."""
 
     advisory: Advisory
@@ -43,8 +43,8 @@ class Finding:
 class Audit:
     """inside: what images hold, worst first. outside: what the lockfile has for development only."""
 
-    inside: tuple[Finding, ...]
-    outside: tuple[Finding, ...]
+    inside: tuple[AuditFinding, ...]
+    outside: tuple[AuditFinding, ...]
 
 
 def audit_fleet(lock: Lock, fleet: Sequence[ImageContents], advisories: Sequence[Advisory]) -> Audit:
@@ -54,7 +54,7 @@ def audit_fleet(lock: Lock, fleet: Sequence[ImageContents], advisories: Sequence
         if not entry.link:
             versions.setdefault(entry.name, set()).add(entry.version)
     found = tuple(
-        Finding(advisory=advisory, version=version, images=dict(_holders(fleet, advisory.name, version)))
+        AuditFinding(advisory=advisory, version=version, images=dict(_holders(fleet, advisory.name, version)))
         for advisory in advisories
         for version in sorted(versions.get(advisory.name, ()))
         if satisfies(version, advisory.vulnerable)
@@ -76,7 +76,7 @@ def rank(severity: str) -> int:
     return LEVELS.index(severity) if severity in LEVELS else len(LEVELS)
 
 
-def at_least(audit: Audit, level: str) -> tuple[Finding, ...]:
+def at_least(audit: Audit, level: str) -> tuple[AuditFinding, ...]:
     """What images hold of that severity or a worse one."""
     return tuple(f for f in audit.inside if rank(f.advisory.severity) >= rank(level))
 
@@ -100,7 +100,7 @@ def to_vex(audit: Audit, project: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _statement(finding: Finding, said: Mapping[str, str]) -> Mapping[str, Any]:
+def _statement(finding: AuditFinding, said: Mapping[str, str]) -> Mapping[str, Any]:
     name = finding.advisory.url.rstrip("/").rpartition("/")[2] or str(finding.advisory.id)
     purl = f"pkg:npm/{finding.advisory.name.replace('@', '%40', 1)}@{finding.version}"
     return {"vulnerability": {"name": name}, "products": [{"@id": purl}], **said}

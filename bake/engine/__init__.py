@@ -28,7 +28,7 @@ from bake.engine.docker import (
     start_builder,
 )
 from bake.engine.doctor import Facts, Line, Needs, Problem, failed, judge
-from bake.engine.process import Configured, Launch, Process, State
+from bake.engine.process import Configured, ContainerState, Launch, Process
 from bake.engine.progress import Progress, StageTime, Step, merge, plain, union
 
 __all__ = [
@@ -48,7 +48,7 @@ __all__ = [
     "Process",
     "Progress",
     "StageTime",
-    "State",
+    "ContainerState",
     "Step",
     "Usage",
     "StepFailedError",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bake.config import parse_reference, parse_size
 from bake.engine.docker import connect
-from bake.engine.process import Configured, Launch, Process, State
+from bake.engine.process import Configured, ContainerState, Launch, Process
 from bake.errors import EngineError
 
 if TYPE_CHECKING:
@@ -245,11 +245,11 @@ class DockerBox:
         except DockerException as error:
             raise EngineError("docker engine", _reason(error)) from None
 
-    def state(self) -> State:
+    def state(self) -> ContainerState:
         """Whether it runs, else how it ended."""
         self._container.reload()
         state = self._container.attrs["State"]
-        return State(
+        return ContainerState(
             running=bool(state["Running"]),
             exit_code=int(state["ExitCode"]),
             out_of_memory=bool(state["OOMKilled"]),

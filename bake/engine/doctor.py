@@ -11,7 +11,7 @@ from bake.semver import satisfies
 if TYPE_CHECKING:
     from bake.engine.docker import Capabilities
 
-State = Literal["ok", "warn", "fail"]
+Grade = Literal["ok", "warn", "fail"]
 
 OLDEST_BUILDX = "0.17.0"
 """`bake --allow` and the entitlements that bake files ask for. Source: docker/buildx, releases."""
@@ -26,7 +26,7 @@ class Line:
     """One thing that was looked at. fix: what to do, "" when it is well."""
 
     check: str
-    state: State
+    state: Grade
     found: str
     fix: str = ""
 
@@ -174,7 +174,7 @@ def _disk(facts: Facts) -> Iterator[Line]:
     if facts.disk >= LITTLE_DISK:
         yield Line(check="disk", state="ok", found=found)
         return
-    state: State = "fail" if facts.disk < NO_DISK else "warn"
+    state: Grade = "fail" if facts.disk < NO_DISK else "warn"
     yield Line(check="disk", state=state, found=found, fix="make room: docker buildx prune")
 
 

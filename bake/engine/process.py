@@ -29,7 +29,7 @@ class Launch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class ContainerState:
     """What the engine says about a container."""
 
     running: bool

@@ -7,7 +7,7 @@ from typing import Literal
 from bake.images.blobs import Contents, Layer, Stored
 from bake.images.sizes import Size
 
-Kind = Literal["base", "dependencies", "packages"]
+BlockKind = Literal["base", "dependencies", "packages"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Block:
     size: of all platforms, each blob once. holders: lock entry or package path -> unpacked bytes, the largest first.
     """
 
-    kind: Kind
+    kind: BlockKind
     name: str
     images: tuple[str, ...]
     size: Size
@@ -28,7 +28,7 @@ def layer_map(stored: Sequence[Stored], contents: Mapping[str, Contents]) -> tup
     """The blocks that the images are made of: base images first, then what most images share."""
     layers = {n.digest: n for s in stored for n in s.layers if not _empty(n, contents)}
     users = {d: tuple(sorted({s.image for s in stored if any(n.digest == d for n in s.layers)})) for d in layers}
-    groups: dict[tuple[Kind, str, tuple[str, ...]], list[Layer]] = {}
+    groups: dict[tuple[BlockKind, str, tuple[str, ...]], list[Layer]] = {}
     for digest, layer in layers.items():
         groups.setdefault((_kind(layer), layer.name, users[digest]), []).append(layer)
     blocks = (_block(kind, name, images, group, contents) for (kind, name, images), group in groups.items())
@@ -41,12 +41,12 @@ def _empty(layer: Layer, contents: Mapping[str, Contents]) -> bool:
     return layer.origin == "settings" and known is not None and known.files == 0
 
 
-def _kind(layer: Layer) -> Kind:
+def _kind(layer: Layer) -> BlockKind:
     return "packages" if layer.origin == "settings" else layer.origin
 
 
 def _block(
-    kind: Kind, name: str, images: tuple[str, ...], layers: Sequence[Layer], contents: Mapping[str, Contents]
+    kind: BlockKind, name: str, images: tuple[str, ...], layers: Sequence[Layer], contents: Mapping[str, Contents]
 ) -> Block:
     size, holders = Size(), dict[str, int]()
     for layer in layers:

@@ -9,7 +9,7 @@ from typing import Literal
 _BASE_ENV = frozenset({"PATH", "NODE_VERSION", "YARN_VERSION", "LANG", "LC_ALL", "DEBIAN_FRONTEND", "HOSTNAME", "HOME"})
 """Variables of base images and of building."""
 
-Kind = Literal["command", "file", "port", "env"]
+ItemKind = Literal["command", "file", "port", "env"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Inventory:
 class Item:
     """One thing that only one side has. detail: its value or command line."""
 
-    kind: Kind
+    kind: ItemKind
     name: str
     detail: str = ""
     accepted: bool = False

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from bake.config import Dependency, Health, Smoke, words
-from bake.engine import Configured, Launch, Process, State
+from bake.engine import Configured, ContainerState, Launch, Process
 from bake.errors import BakeError, EngineError
 from bake.plan import TREE, Image, Name
 from bake.shell import AROUND
@@ -42,7 +42,7 @@ class Box(Protocol):
     @property
     def configured(self) -> Configured: ...
     def start(self) -> None: ...
-    def state(self) -> State: ...
+    def state(self) -> ContainerState: ...
     def log(self) -> str: ...
     def get(self, path: str) -> int | str:
         """Status of `GET path` on the published port, or why there was none."""
@@ -99,18 +99,18 @@ class Observed:
     ready: float | None
     answer: str
     """The last thing its health endpoint said, when it never was well."""
-    early: State
+    early: ContainerState
     """When waiting for readiness was over."""
     process: Process | None = None
     listening: tuple[str, ...] | None = None
     stopped: float | None = None
-    late: State | None = None
+    late: ContainerState | None = None
     """After the signal; None when none was sent."""
     log: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class TrialFinding:
     """One thing that is wrong. check: image, user, start, health, process or stop."""
 
     check: str
@@ -127,7 +127,7 @@ class Result:
 
     target: str
     platform: str
-    findings: tuple[Finding, ...]
+    findings: tuple[TrialFinding, ...]
     ready: float | None = None
     stopped: float | None = None
     exit_code: int | None = None
@@ -235,7 +235,7 @@ def attempt(trial: Trial, engine: Engine) -> Result:
     try:
         box = engine.create(trial.launch)
     except BakeError as error:
-        finding = Finding(check="image", what=f"{error.where}: {error.what}", remedy=error.remedy)
+        finding = TrialFinding(check="image", what=f"{error.where}: {error.what}", remedy=error.remedy)
         return Result(target=trial.target, platform=trial.platform, findings=(finding,))
     try:
         return judge(trial, observe(trial, box, engine))
@@ -249,7 +249,7 @@ def observe(trial: Trial, box: Box, engine: Engine) -> Observed:
     try:
         box.start()
     except BakeError as error:
-        state = State(running=False, exit_code=-1, error=error.what)
+        state = ContainerState(running=False, exit_code=-1, error=error.what)
         return Observed(configured=box.configured, ready=None, answer="", early=state, log=box.log())
     up, answer = _wait_ready(trial, box, engine)
     early = box.state()
@@ -343,32 +343,32 @@ def judge(trial: Trial, seen: Observed) -> Result:
     )
 
 
-def _judge_user(trial: Trial, seen: Observed) -> list[Finding]:
+def _judge_user(trial: Trial, seen: Observed) -> list[TrialFinding]:
     """Kubernetes' runAsNonRoot wants a number: it cannot tell whether a name is root. Source: its kubelet."""
     user = seen.configured.user.partition(":")[0]
     running = seen.process.user if seen.process else -1
     remedy = f'set {trial.key}.user = "1000:1000"'
     if user in ("", "0", "root") or running == 0:
-        return [Finding(check="user", what="runs as root", remedy=remedy)]
+        return [TrialFinding(check="user", what="runs as root", remedy=remedy)]
     if not user.isdigit():
         what = f"user {user!r} is a name, so Kubernetes cannot tell that it is not root"
-        return [Finding(check="user", what=what, remedy=remedy)]
+        return [TrialFinding(check="user", what=what, remedy=remedy)]
     if running not in (-1, int(user)):
-        return [Finding(check="user", what=f"runs as {running}, not as {user}")]
+        return [TrialFinding(check="user", what=f"runs as {running}, not as {user}")]
     return []
 
 
-def _judge_start(trial: Trial, seen: Observed) -> list[Finding]:
+def _judge_start(trial: Trial, seen: Observed) -> list[TrialFinding]:
     if seen.ready is not None:
         return []
     state = seen.early
     if state.running:
-        return [Finding(check="health", what=_never(trial, seen), remedy=_hint(trial, seen))]
+        return [TrialFinding(check="health", what=_never(trial, seen), remedy=_hint(trial, seen))]
     if state.out_of_memory:
         what = f"was killed: it wants more than {trial.launch.memory} of memory"
-        return [Finding(check="start", what=what, remedy="raise smoke.memory, and the Deployment's limit")]
+        return [TrialFinding(check="start", what=what, remedy="raise smoke.memory, and the Deployment's limit")]
     what = state.error or f"ended with code {state.exit_code} before it was ready"
-    return [Finding(check="start", what=what, remedy=_hint(trial, seen))]
+    return [TrialFinding(check="start", what=what, remedy=_hint(trial, seen))]
 
 
 def _never(trial: Trial, seen: Observed) -> str:
@@ -380,20 +380,20 @@ def _never(trial: Trial, seen: Observed) -> str:
     return f"no line with {health.log if health else ''!r} in its log {limit}"
 
 
-def _judge_process(trial: Trial, seen: Observed) -> list[Finding]:
+def _judge_process(trial: Trial, seen: Observed) -> list[TrialFinding]:
     """PID 1 is what the plan says: not a shell or a package manager around it."""
     wanted = shlex.join(trial.command)
     if trial.command and seen.configured.command != trial.command:
         given = shlex.join(seen.configured.command)
         remedy = "build it again: bake.toml and image differ"
-        return [Finding(check="process", what=f"the image runs `{given}`, not `{wanted}`", remedy=remedy)]
+        return [TrialFinding(check="process", what=f"the image runs `{given}`, not `{wanted}`", remedy=remedy)]
     if seen.process is None or same_command(seen.process.line, trial.command):
         return []
     first = posixpath.basename(_shown(seen.process.line).split(" ")[0])
     # The image runs the right words; another line means that the program set its own title.
     if first.rstrip(":") not in AROUND:
         return []
-    return [Finding(check="process", what=f"PID 1 is `{seen.process.line}`, not `{wanted}`")]
+    return [TrialFinding(check="process", what=f"PID 1 is `{seen.process.line}`, not `{wanted}`")]
 
 
 def same_command(line: str, command: Sequence[str]) -> bool:
@@ -419,7 +419,7 @@ def _shown(line: str) -> str:
     return rest if posixpath.basename(first).startswith(("qemu-", "rosetta")) else line
 
 
-def _judge_stop(trial: Trial, seen: Observed) -> list[Finding]:
+def _judge_stop(trial: Trial, seen: Observed) -> list[TrialFinding]:
     """0: it ended by itself. 143: 128 + SIGTERM, the signal's own way. Anything else lost something."""
     if seen.late is None or seen.ready is None:
         return []
@@ -427,10 +427,10 @@ def _judge_stop(trial: Trial, seen: Observed) -> list[Finding]:
     if seen.stopped is None:
         what = f"still ran {trial.grace:g} s after {stop}"
         remedy = "handle SIGTERM in the program: as PID 1 it has no default handler"
-        return [Finding(check="stop", what=what, remedy=remedy)]
+        return [TrialFinding(check="stop", what=what, remedy=remedy)]
     if seen.late.exit_code not in (0, 143):
         what = f"ended with code {seen.late.exit_code} on {stop}"
-        return [Finding(check="stop", what=what, remedy="let it end with 0: anything else counts as a failure")]
+        return [TrialFinding(check="stop", what=what, remedy="let it end with 0: anything else counts as a failure")]
     return []
 
 

@@ -18,7 +18,7 @@ class Content:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FileFinding:
     """One path that is not the same everywhere.
 
     missing: `images` lack it, and others of the same package have it. differing: `images` have another content than
@@ -39,7 +39,7 @@ class Tally:
     images: int
     files: int
     identical: int
-    findings: tuple[Finding, ...]
+    findings: tuple[FileFinding, ...]
 
     def count(self, kind: str) -> int:
         """How many findings are of that kind."""
@@ -76,18 +76,18 @@ def _tally(package: str, images: tuple[Content, ...], old: Content | None, keeps
     )
 
 
-def _finding(package: str, path: str, new: Mapping[str, Files], before: Files, old: str) -> Finding | None:
+def _finding(package: str, path: str, new: Mapping[str, Files], before: Files, old: str) -> FileFinding | None:
     having = {name: files[path] for name, files in new.items() if path in files}
     full = f"{package}/{path}" if package else path
     if not having:
-        return Finding(kind="lost", package=package, path=full, images=(old,))
+        return FileFinding(kind="lost", package=package, path=full, images=(old,))
     contents = having | ({old: before[path]} if path in before else {})
     if len(set(contents.values())) > 1:
-        return Finding(kind="differing", package=package, path=full, images=_odd(contents, old))
+        return FileFinding(kind="differing", package=package, path=full, images=_odd(contents, old))
     if lacking := tuple(name for name in new if name not in having):
-        return Finding(kind="missing", package=package, path=full, images=lacking)
+        return FileFinding(kind="missing", package=package, path=full, images=lacking)
     if before and path not in before:
-        return Finding(kind="gained", package=package, path=full, images=tuple(having))
+        return FileFinding(kind="gained", package=package, path=full, images=tuple(having))
     return None
 
 

@@ -11,9 +11,9 @@ from bake.plan import Closure, Image, Plan, Project, ServiceStage, Stage, closur
 from bake.render import render_ignore
 from bake.workspace import Workspace, literal, parse_dockerignore, shown
 
-Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
+ReasonKind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
 
-_KINDS: tuple[Kind, ...] = ("template", "base", "config", "argument", "dependency", "source", "unknown")
+_KINDS: tuple[ReasonKind, ...] = ("template", "base", "config", "argument", "dependency", "source", "unknown")
 
 _GIT_LABELS = frozenset(f"org.opencontainers.image.{name}" for name in ("revision", "version", "source"))
 """Labels that tell where an image comes from: a commit that changes nothing else builds no image."""
@@ -28,7 +28,7 @@ class Reason:
     because everything is affected.
     """
 
-    kind: Kind
+    kind: ReasonKind
     what: str
     via: tuple[str, ...] = ()
 
@@ -467,7 +467,7 @@ def _image(plan: Plan, image: Image) -> Mapping[str, object]:
 # --- comparing -----------------------------------------------------------------------------------------
 
 
-def _compare(kind: Kind, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Reason]:
+def _compare(kind: ReasonKind, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[Reason]:
     for key in _differing(old, new):
         yield Reason(kind=kind, what=f"{key}: {_shown(old.get(key))} -> {_shown(new.get(key))}")
 

@@ -13,7 +13,7 @@ from bake.lockfile.bake_lock import (
 from bake.lockfile.hoist import hoisted
 from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, steps, unheeded
 from bake.lockfile.lockfile import RELOCK, Entry, Lock, extra_target, is_counted
-from bake.lockfile.npm import make_lockfile, parse_bins, parse_lockfile, promote
+from bake.lockfile.npm import make_lockfile, make_production, parse_bins, parse_lockfile
 from bake.lockfile.platforms import (
     MissingPlatformPackage,
     foreign_entries,
@@ -47,7 +47,7 @@ __all__ = [
     "node_platform",
     "parse_bins",
     "parse_lockfile",
-    "promote",
+    "make_production",
     "stale",
     "steps",
     "unheeded",

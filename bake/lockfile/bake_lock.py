@@ -103,7 +103,7 @@ class BakeLock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LockFinding:
     """One difference between bake.lock and what it should hold. kind: "missing", "behind" or "extra".
 
     where: entry path of the parent or image reference. remedy: the command that mends it.
@@ -217,7 +217,7 @@ def stale(
     images: Iterable[str],
     *,
     current: Mapping[str, str] | None = None,
-) -> tuple[Finding, ...]:
+) -> tuple[LockFinding, ...]:
     """What `bake lock` would change: packages and images that are missing, behind or no longer asked for.
 
     current: reference -> digest in the registry now, for `bake lock --check` with network; None skips that.
@@ -541,7 +541,7 @@ def _reach(packages: dict[str, Any], path: str) -> None:
 # Comparing
 
 
-def _package_findings(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Finding]:
+def _package_findings(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[LockFinding]:
     for each in wanted:
         seen = [package for package in lock.packages if _visible(package, each.parent, each.name)]
         if any(_answers(package, each.name, each.version) for package in seen):
@@ -549,9 +549,9 @@ def _package_findings(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Fi
         asked = f"{each.name}@{each.version} for {each.platform}"
         if seen:
             what = f"{asked} is wanted, bake.lock has {seen[-1].version}"
-            yield Finding(kind="behind", where=each.parent, what=what)
+            yield LockFinding(kind="behind", where=each.parent, what=what)
         else:
-            yield Finding(kind="missing", where=each.parent, what=f"{asked} is in neither lockfile")
+            yield LockFinding(kind="missing", where=each.parent, what=f"{asked} is in neither lockfile")
 
 
 def _visible(package: LockedPackage, parent: str, alias: str) -> bool:
@@ -565,7 +565,7 @@ def _answers(package: LockedPackage, alias: str, spec: str) -> bool:
     return package.name == name and satisfies(package.version, wanted)
 
 
-def _extra_packages(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Finding]:
+def _extra_packages(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[LockFinding]:
     asked = [(each.parent, each.name) for each in wanted]
     used: set[str] = set()
     while fresh := {
@@ -578,7 +578,7 @@ def _extra_packages(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Find
     for package in lock.packages:
         if package.path not in used:
             what = f"{package.name}@{package.version} is in bake.lock and no longer needed"
-            yield Finding(kind="extra", where=package.path, what=what)
+            yield LockFinding(kind="extra", where=package.path, what=what)
 
 
 def _brought(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str, str]]:
@@ -588,13 +588,13 @@ def _brought(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str, str]
     yield from ((other.parent, alias) for other in lock.packages if _visible(package, other.parent, alias))
 
 
-def _image_findings(lock: BakeLock, images: Sequence[str], current: Mapping[str, str]) -> Iterable[Finding]:
+def _image_findings(lock: BakeLock, images: Sequence[str], current: Mapping[str, str]) -> Iterable[LockFinding]:
     for reference in images:
         locked = lock.images.get(reference)
         if locked is None:
-            yield Finding(kind="missing", where=reference, what="has no digest in bake.lock")
+            yield LockFinding(kind="missing", where=reference, what="has no digest in bake.lock")
         elif current.get(reference, locked.digest) != locked.digest:
             what = f"the registry has {current[reference][:19]}…, bake.lock {locked.digest[:19]}…"
-            yield Finding(kind="behind", where=reference, what=what)
+            yield LockFinding(kind="behind", where=reference, what=what)
     for reference in sorted(set(lock.images) - set(images)):
-        yield Finding(kind="extra", where=reference, what="is in bake.lock and no longer a base image")
+        yield LockFinding(kind="extra", where=reference, what="is in bake.lock and no longer a base image")

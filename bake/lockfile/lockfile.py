@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bake.errors import WorkspaceError
 
-Kind = Literal["prod", "optional", "peer", "peer-optional", "bundled", "link"]
+EdgeKind = Literal["prod", "optional", "peer", "peer-optional", "bundled", "link"]
 
 NATIVE_HELPERS = frozenset(
     {
@@ -85,7 +85,7 @@ class Edge:
     """A dependency by name and the entry or package path it leads to; None when nothing provides it."""
 
     name: str
-    kind: Kind
+    kind: EdgeKind
     target: str | None
 
 
@@ -93,7 +93,7 @@ class Edge:
 class Lock:
     """A parsed lockfile. `entries` by entry path; `packages` (the root as "", members) by package path.
 
-    raw: what `promote` changes, of npm's lockfiles only. manager, file: whose lockfile, and its name.
+    raw: what `make_production` changes, of npm's lockfiles only. manager, file: whose lockfile, and its name.
     """
 
     entries: Mapping[str, Entry]
@@ -175,7 +175,7 @@ def _edges(lock: Lock, node: Entry, bundle: tuple[str, ...]) -> Iterator[Edge]:
     if node.link:
         yield Edge(node.name, "link", node.link if lock.at(node.link) else None)
         return
-    kinds: dict[str, Kind] = dict.fromkeys(node.bundled, "bundled")
+    kinds: dict[str, EdgeKind] = dict.fromkeys(node.bundled, "bundled")
     # As in npm, the later kind wins: a name under both dependencies and optionalDependencies is optional.
     for name in node.peer_dependencies:
         kinds[name] = "peer-optional" if name in node.peer_optional else "peer"

@@ -39,7 +39,7 @@ def parse_lockfile(text: str, file: str = FILE_NAME) -> Lock:
 
 
 def make_lockfile(raw: Mapping[str, Any]) -> Lock:
-    """Return the Lock of a lockfile's parsed JSON, such as `promote` returns."""
+    """Return the Lock of a lockfile's parsed JSON, such as `make_production` returns."""
     packages: Mapping[str, Mapping[str, Any]] = raw["packages"]
     every = {path: _entry(path, value) for path, value in packages.items()}
     return Lock(
@@ -111,7 +111,9 @@ def _words(value: object) -> tuple[str, ...]:
     return tuple(str(word) for word in value) if isinstance(value, list) else ()
 
 
-def promote(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+def make_production(
+    lock: Lock, extra: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
     """Make `npm ci --omit=dev` install the extra names (package path -> names).
 
     Returns the changed lockfile (a new value) and package path -> the manifest fields that go with it.

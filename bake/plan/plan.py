@@ -191,7 +191,7 @@ def _install(project: Project, classes: Sequence[LayerClass], libcs: tuple[str, 
     development = any(workspace.lock.entries[e].dev for layer in classes for e in layer.entries)
     return Install(
         manager=workspace.tool,
-        # npm's lockfile is changed where images need what it marks dev (`bake.lockfile.promote`).
+        # npm's lockfile is changed where images need what it marks dev (`bake.lockfile.make_production`).
         production=workspace.manager == "npm" or not development,
         libcs=libcs,
         shared_libc=shared_libc(project),

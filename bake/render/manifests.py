@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from bake.lockfile import promote
+from bake.lockfile import make_production
 from bake.plan import Plan, Project
 from bake.render.json_text import json_text
 from bake.workspace import manifest_settings, staged_files
@@ -48,7 +48,7 @@ def install_files(project: Project, plan: Plan) -> Mapping[str, str]:
 def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, Mapping[str, Any]]]:
     """The lockfile and settings, and the fields of manifests that change with them."""
     if plan.install.manager.name == "npm":
-        raw, changes = promote(project.workspace.lock, plan.layers.extra)
+        raw, changes = make_production(project.workspace.lock, plan.layers.extra)
         return {"package-lock.json": json_text(raw)}, changes
     files = dict(staged_files(plan.install.manager, plan.platforms, plan.install.libcs))
     manifest = project.workspace.root_package.manifest

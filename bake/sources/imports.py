@@ -30,7 +30,7 @@ __all__ = [
     "undeclared",
 ]
 
-Kind = Literal["static", "require", "dynamic", "type", "build"]
+ImportKind = Literal["static", "require", "dynamic", "type", "build"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Import:
     file: str
     line: int
     name: str
-    kind: Kind
+    kind: ImportKind
     guarded: bool = False
 
 
@@ -346,7 +346,7 @@ class _Tree:
                     guarded=found.guarded,
                 )
 
-    def _kind(self, found: Found, *, build: bool) -> Kind:
+    def _kind(self, found: Found, *, build: bool) -> ImportKind:
         if found.kind == "type" or (found.kind == "elided" and not self.config.keeps_imports):
             return "type"
         if found.kind in {"require", "dynamic"} and not build:

@@ -10,7 +10,7 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 VERSION: Final = 3  # raise it when `scan` finds other things in the same text: stored results are then stale
 
-Kind = Literal["static", "require", "dynamic", "type", "elided", "computed", "file"]
+FoundKind = Literal["static", "require", "dynamic", "type", "elided", "computed", "file"]
 
 SCRIPTS: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"})
 COMPONENTS: Final = frozenset({".vue", ".svelte"})
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
     specifier: str
     line: int
-    kind: Kind
+    kind: FoundKind
     guarded: bool = False
 
 
@@ -308,7 +308,7 @@ def _ancestors(root: Node, node: Node) -> list[Node]:
     return path
 
 
-def _statement_kind(text: _Text, path: list[Node], specifier: str) -> Kind:
+def _statement_kind(text: _Text, path: list[Node], specifier: str) -> FoundKind:
     statement = next((node for node in reversed(path) if node.type.endswith("_statement")), path[-1])
     if _says_type(statement):
         return "type"
@@ -456,6 +456,6 @@ def _unparsed(root: Node, source: bytes) -> Iterator[tuple[int, Found]]:
         if node is not None and node.type in _NO_CODE:
             continue
         at = match.start("a" if match["a"] else "b") - 1
-        kind: Kind = "type" if match["type"] else "require" if match["require"] else "static"
+        kind: FoundKind = "type" if match["type"] else "require" if match["require"] else "static"
         name = (match["a"] or match["b"]).decode("utf-8", "replace")
         yield at, Found(name, _line(source, at), "dynamic" if match["dynamic"] else kind)

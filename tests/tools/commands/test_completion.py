@@ -37,7 +37,7 @@ def offered(text: str, *words: str, cwd: Path | None = None) -> set[str]:
 
 def test_bash_offers_commands_and_targets_first(bash: str) -> None:
     assert offered(bash, "") == {*COMMANDS, "all", "api"}
-    assert offered(bash, "a") == {"affected", "all", "api"}
+    assert offered(bash, "a") == {"affected", "all", "api", "audit"}
     assert {"--push", "--version", "--file", "-q"} <= offered(bash, "-")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bake.components import Audit, Finding, ImageContents, at_least, audit_fleet, image_contents, to_vex
+from bake.components import Audit, AuditFinding, ImageContents, at_least, audit_fleet, image_contents, to_vex
 from bake.plan import Plan, Project
 from bake.registry import Advisory
 
@@ -120,8 +120,10 @@ def test_a_registry_without_the_endpoint_is_one_clear_line() -> None:
 ADVISORY = Advisory(id=1, name="a", url="https://x/GHSA-1", title="t", severity="high", vulnerable=">=1.0.0 <1.2.3")
 
 
-def finding(**changes: Any) -> Finding:
-    return Finding(advisory=dataclasses.replace(ADVISORY, **changes), version="1.0.0", images={"api": ("shop", "a")})
+def finding(**changes: Any) -> AuditFinding:
+    return AuditFinding(
+        advisory=dataclasses.replace(ADVISORY, **changes), version="1.0.0", images={"api": ("shop", "a")}
+    )
 
 
 @pytest.mark.parametrize(

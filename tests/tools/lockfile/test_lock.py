@@ -26,7 +26,7 @@ from bake.lockfile import (
     stale,
     write_bake_lock,
 )
-from bake.lockfile.bake_lock import Finding, LockedPackage, parse_bake_lock, render_bake_lock
+from bake.lockfile.bake_lock import LockedPackage, LockFinding, parse_bake_lock, render_bake_lock
 from bake.registry import NpmRegistry
 from bake.registry.npm import NpmSettings
 from tests.npm_registry import npm_registry
@@ -681,7 +681,7 @@ def test_a_stale_lock_is_reported(
 
 def test_a_digest_that_moved_is_reported_when_the_registry_was_asked() -> None:
     assert stale(WHOLE, [WANTED], [IMAGE], current={IMAGE: OTHER_DIGEST}) == (
-        Finding(
+        LockFinding(
             kind="behind",
             where=IMAGE,
             what="the registry has sha256:bbbbbbbbbbbb…, bake.lock sha256:aaaaaaaaaaaa…",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bake.lockfile import Lock, promote
+from bake.lockfile import Lock, make_production
 from bake.lockfile.npm import make_lockfile
 from bake.plan import Closure, closure
 from bake.workspace import Workspace, load_workspace
@@ -319,8 +319,8 @@ def test_a_generated_workspace_is_one_that_npm_takes_as_it_is(npm: Npm, tmp_path
 
 
 def promoted(workspace: Workspace, extra: Mapping[str, tuple[str, ...]]) -> Workspace:
-    """Write what `promote` says into the workspace, as rendering does."""
-    raw, changes = promote(workspace.lock, extra)
+    """Write what `make_production` says into the workspace, as rendering does."""
+    raw, changes = make_production(workspace.lock, extra)
     (workspace.root / "package-lock.json").write_text(json.dumps(raw))
     for path, fields in changes.items():
         file = workspace.root / path / "package.json"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from bake.config import Dependency, Health, Smoke
-from bake.engine import Configured, Launch, Process, State
+from bake.engine import Configured, ContainerState, Launch, Process
 from bake.engine.containers import parse_listeners
 from bake.errors import EngineError
 from bake.images import Result, Trial, attempt, make_trial, start_dependencies
@@ -14,7 +14,7 @@ from bake.images.trial import Box, same_command
 from bake.plan import Image, Name
 
 NAME = Name(repository="apphub-catalog-api", tags=("1",))
-RUNNING = State(running=True)
+RUNNING = ContainerState(running=True)
 COMMAND = ("node", "dist/server.js")
 IMAGE = Image(
     target="catalog-api",
@@ -64,11 +64,11 @@ class FakeBox:
         if self.refuses:
             raise EngineError("docker engine", self.refuses)
 
-    def state(self) -> State:
+    def state(self) -> ContainerState:
         if self.dies is not None and self.engine.time >= self.dies:
-            return State(running=False, exit_code=self.code, out_of_memory=self.out_of_memory)
+            return ContainerState(running=False, exit_code=self.code, out_of_memory=self.out_of_memory)
         if self.told is not None and self.stops is not None and self.engine.time >= self.told + self.stops:
-            return State(running=False, exit_code=self.stop_code)
+            return ContainerState(running=False, exit_code=self.stop_code)
         return RUNNING
 
     def log(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from bake.engine import Containers, Launch
 from bake.errors import EngineError
 from bake.images import Content, Tally, compare_trees, open_monolith
-from bake.images.verify import Finding
+from bake.images.verify import FileFinding
 from bake.plan import Project, Request, make_plan, name_images
 
 P = "services/x"
@@ -22,8 +22,8 @@ def only(*images: Content, old: Content | None = None) -> Tally:
     return tally
 
 
-def finding(kind: str, name: str, *images: str) -> Finding:
-    return Finding(kind=kind, package=P, path=f"{P}/{name}.js", images=images)  # type: ignore[arg-type]
+def finding(kind: str, name: str, *images: str) -> FileFinding:
+    return FileFinding(kind=kind, package=P, path=f"{P}/{name}.js", images=images)  # type: ignore[arg-type]
 
 
 def test_the_same_files_everywhere_are_identical() -> None:

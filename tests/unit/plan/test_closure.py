@@ -9,10 +9,10 @@ from bake.lockfile import (
     Entry,
     Lock,
     MissingPlatformPackage,
+    make_production,
     missing_platform_packages,
     node_platform,
     parse_lockfile,
-    promote,
 )
 from bake.lockfile.npm import make_lockfile
 from bake.lockfile.platforms import NamedPlatform, parse_platform_name, runs_on
@@ -474,7 +474,7 @@ def test_promotion_moves_a_dev_dependency_and_clears_its_flags() -> None:
         }
     )
     before = json.dumps(lock.raw)
-    raw, changes = promote(lock, {"services/api": ("tsx",)})
+    raw, changes = make_production(lock, {"services/api": ("tsx",)})
     tables = {"dependencies": {"tsx": "^4"}, "devDependencies": {"typescript": "^5"}}
     assert changes == {"services/api": tables}
     assert raw["packages"]["services/api"] == tables
@@ -493,7 +493,7 @@ def test_promotion_moves_a_dev_dependency_and_clears_its_flags() -> None:
 
 def test_what_nobody_declares_is_added_to_the_root_with_its_locked_version() -> None:
     lock = lock_of({"services/api": {}, "node_modules/pino": {"version": "9.1.0", "dev": True}})
-    raw, changes = promote(lock, {"services/api": ("pino",)})
+    raw, changes = make_production(lock, {"services/api": ("pino",)})
     assert changes == {"": {"dependencies": {"pino": "9.1.0"}}}
     assert raw["packages"]["node_modules/pino"] == {"version": "9.1.0"}
 
@@ -507,7 +507,7 @@ def test_what_the_root_has_for_development_is_moved_there() -> None:
             "node_modules/yaml": {"version": "2.0.0"},
         }
     )
-    _, changes = promote(lock, {"services/api": ("tsx", "yaml")})
+    _, changes = make_production(lock, {"services/api": ("tsx", "yaml")})
     assert changes == {"": {"dependencies": {"yaml": "^2", "tsx": "^4"}, "devDependencies": {}}}
 
 
@@ -521,14 +521,14 @@ def test_what_production_has_already_changes_no_manifest() -> None:
             "node_modules/b": {"version": "1.0.0", "devOptional": True},
         }
     )
-    raw, changes = promote(lock, {"services/api": ("a", "@w/lib")})
+    raw, changes = make_production(lock, {"services/api": ("a", "@w/lib")})
     assert changes == {}
     assert raw["packages"]["node_modules/b"] == {"version": "1.0.0"}
 
 
 def test_a_platforms_binary_is_promoted_as_optional_since_npm_would_refuse_it_elsewhere() -> None:
     lock = lock_of({"services/api": {}, "node_modules/x-darwin": {"version": "1.0.0", "os": ["darwin"], "dev": True}})
-    _, changes = promote(lock, {"services/api": ("x-darwin",)})
+    _, changes = make_production(lock, {"services/api": ("x-darwin",)})
     assert changes == {"": {"optionalDependencies": {"x-darwin": "1.0.0"}}}
 
 
