@@ -36,7 +36,7 @@ def load_written(
     """
     directory = f"{root}/{package}".rstrip("/")
     found: set[str] = set()
-    for source in load_sources(directory, nested).values():
+    for source in load_sources(directory, nested, str(root)).values():
         if source.role == "source":
             found.update(_in_text(_read(f"{directory}/{source.path}"), _placer(directory, source.path, outputs)))
     return tuple(sorted(folder for folder in found if not folder.startswith("..") and folder != "."))
