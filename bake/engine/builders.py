@@ -56,7 +56,7 @@ def _create(builder: Builder, folder: Path, name: str, node: BuilderNode, *, fir
     words += [] if first else ["--append"]
     words += [f"--node={name}"] if name else []
     words += [f"--platform={','.join(node.platforms)}"] if node.platforms else []
-    words += [f"--driver-opt={_option(k, v)}" for k, v in options.items()]
+    words += [f"--driver-opt={_driver_option(k, v)}" for k, v in options.items()]
     words += [f"--buildkitd-config={folder / builder.config}"] if builder.config else []
     return (*words, *([node.endpoint] if node.endpoint else ()))
 
@@ -69,7 +69,7 @@ def _selector(builder: Builder, node: BuilderNode) -> Mapping[str, str]:
     return {"nodeselector": f"kubernetes.io/arch={architectures.pop()}"}
 
 
-def _option(key: str, value: str | int | bool) -> str:
+def _driver_option(key: str, value: str | int | bool) -> str:
     """A driver option; buildx reads the flag as a line of CSV, so a comma or quote needs quotes."""
     text = f"{key}={str(value).lower() if isinstance(value, bool) else value}"
     if not {",", '"', "\n"}.intersection(text):
@@ -82,10 +82,10 @@ def parse_listed(text: str) -> Listed:
     head, _, rest = text.partition("\nNodes:")
     builder = dict(_FIELD.findall(head))
     nodes = [dict(_FIELD.findall(f"Name:{part}")) for part in re.split(r"^Name:", rest, flags=re.M)[1:]]
-    return Listed(name=builder.get("Name", ""), driver=builder.get("Driver", ""), nodes=tuple(map(_node, nodes)))
+    return Listed(name=builder.get("Name", ""), driver=builder.get("Driver", ""), nodes=tuple(map(_listed_node, nodes)))
 
 
-def _node(fields: Mapping[str, str]) -> Node:
+def _listed_node(fields: Mapping[str, str]) -> Node:
     return Node(
         name=fields.get("Name", ""),
         endpoint=fields.get("Endpoint", ""),

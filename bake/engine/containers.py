@@ -100,13 +100,13 @@ class Containers:
                     return self._create(reference, launch)
             return self._pulled(launch)
         except NotFound:
-            raise _missing(launch) from None
+            raise _missing_image(launch) from None
         except DockerException as error:
-            raise EngineError(_name(launch), _reason(error)) from None
+            raise EngineError(_image_name(launch), _docker_said(error)) from None
 
     def _pulled(self, launch: Launch) -> "DockerBox":
         if not launch.pull:
-            raise _missing(launch)
+            raise _missing_image(launch)
         # An engine without the containerd store keeps one platform per name: nobody may pull in between.
         with self._pulling:
             ref = parse_reference(launch.pull)
@@ -243,7 +243,7 @@ class DockerBox:
         try:
             self._container.start()
         except DockerException as error:
-            raise EngineError("docker engine", _reason(error)) from None
+            raise EngineError("docker engine", _docker_said(error)) from None
 
     def state(self) -> ContainerState:
         """Whether it runs, else how it ended."""
@@ -365,7 +365,7 @@ def _host(address: str) -> str:
     return ".".join(str(byte) for byte in raw)
 
 
-def _name(launch: Launch) -> str:
+def _image_name(launch: Launch) -> str:
     return (*launch.references, launch.pull)[0]
 
 
@@ -375,16 +375,16 @@ def _tmpfs(owner: str) -> str:
     return f"{_TMPFS},uid={uid},gid={gid or 0}" if uid else _TMPFS
 
 
-def _missing(launch: Launch) -> EngineError:
+def _missing_image(launch: Launch) -> EngineError:
     what = f"is not there{f' for {launch.platform}' if launch.platform else ''}"
-    return EngineError(_name(launch), what, launch.remedy)
+    return EngineError(_image_name(launch), what, launch.remedy)
 
 
 def _refused(launch: Launch, error: str) -> EngineError:
     if "not found" in error or "no match for platform" in error:
-        return _missing(launch)
+        return _missing_image(launch)
     return EngineError(launch.pull, f"cannot be pulled ({error})")
 
 
-def _reason(error: Exception) -> str:
+def _docker_said(error: Exception) -> str:
     return str(getattr(error, "explanation", None) or error).strip()

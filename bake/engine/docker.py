@@ -141,7 +141,7 @@ def _buildx_version(info: Mapping[str, Any]) -> str:
     for plugin in (info.get("ClientInfo") or {}).get("Plugins") or ():
         if plugin.get("Name") == "buildx" and plugin.get("Version"):
             return str(plugin["Version"])
-    done = _run(["docker", "buildx", "version"])
+    done = _run_docker(["docker", "buildx", "version"])
     if done.returncode != 0:
         raise EngineError("docker buildx", "is not installed", "install the docker-buildx-plugin package")
     return " ".join(done.stdout.split()[1:2])
@@ -155,15 +155,15 @@ def find_builder(name: str | None) -> Listed | None:
 def create_builder(name: str, commands: Sequence[Sequence[str]]) -> None:
     """Run the `docker buildx` commands that make a builder; a half-made one is removed. Raises EngineError."""
     for words in commands:
-        done = _run(["docker", "buildx", *words])
+        done = _run_docker(["docker", "buildx", *words])
         if done.returncode != 0:
-            _run(["docker", "buildx", "rm", name])
+            _run_docker(["docker", "buildx", "rm", name])
             raise EngineError(f"builder {name}", _last_line(done.stderr), "see [builder] in bake.toml")
 
 
 def start_builder(name: str) -> Listed:
     """Start every node and wait for it. Raises EngineError with what a node says."""
-    started = _run(["docker", "buildx", "inspect", "--bootstrap", name])
+    started = _run_docker(["docker", "buildx", "inspect", "--bootstrap", name])
     listed = parse_listed(started.stdout)
     if started.returncode != 0 or not listed.running:
         said = next((n.error for n in listed.nodes if n.error), _last_line(started.stderr))
@@ -173,21 +173,23 @@ def start_builder(name: str) -> Listed:
 
 def remove_builder(name: str, *, keep_state: bool) -> None:
     """Remove the builder, with its cache unless keep_state. Raises EngineError."""
-    done = _run(["docker", "buildx", "rm", *(["--keep-state"] if keep_state else []), name])
+    done = _run_docker(["docker", "buildx", "rm", *(["--keep-state"] if keep_state else []), name])
     if done.returncode != 0:
         raise EngineError(f"builder {name}", _last_line(done.stderr), "see `docker buildx ls`")
 
 
 def _inspect(name: str | None) -> Listed | None:
-    done = _run(["docker", "buildx", "inspect", *([name] if name else [])])
+    done = _run_docker(["docker", "buildx", "inspect", *([name] if name else [])])
     if done.returncode == 0:
         return parse_listed(done.stdout)
     if name and "no builder" in done.stderr:
         return None
-    raise EngineError(f"builder {name or 'default'}", _last_line(done.stderr), _remedy(done, "see `docker buildx ls`"))
+    raise EngineError(
+        f"builder {name or 'default'}", _last_line(done.stderr), _remedy_for(done, "see `docker buildx ls`")
+    )
 
 
-def _remedy(done: "subprocess.CompletedProcess[str]", otherwise: str) -> str:
+def _remedy_for(done: "subprocess.CompletedProcess[str]", otherwise: str) -> str:
     """What to do about a docker command that failed."""
     return _START if "Cannot connect" in done.stderr else otherwise
 
@@ -342,7 +344,7 @@ def _children() -> set[int]:
     listed = list(Path(f"/proc/{os.getpid()}/task").glob("*/children"))
     if listed:
         return {int(pid) for file in listed for pid in file.read_text().split()}
-    pairs = (line.split() for line in _run(["ps", "-A", "-o", "pid=,ppid="]).stdout.splitlines())
+    pairs = (line.split() for line in _run_docker(["ps", "-A", "-o", "pid=,ppid="]).stdout.splitlines())
     return {int(pid) for pid, parent in pairs if int(parent) == os.getpid()}
 
 
@@ -380,7 +382,7 @@ class StepFailedError(BuildError):
 
 
 def _info() -> Mapping[str, Any]:
-    answer = _run(["docker", "info", "--format", "{{json .}}"])
+    answer = _run_docker(["docker", "info", "--format", "{{json .}}"])
     info: Mapping[str, Any] = json.loads(answer.stdout) if answer.stdout.startswith("{") else {}
     problems = info.get("ServerErrors") or ([_last_line(answer.stderr)] if answer.returncode else [])
     if problems:
@@ -388,7 +390,7 @@ def _info() -> Mapping[str, Any]:
     return info
 
 
-def _run(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def _run_docker(words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
     except FileNotFoundError:
@@ -436,7 +438,7 @@ def _inspected(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     form = '{"id": {{json .Id}}, "size": {{json .Size}}, "tags": {{json .RepoTags}}}'
-    done = _run(["docker", "image", "inspect", "--format", form, *names])
+    done = _run_docker(["docker", "image", "inspect", "--format", form, *names])
     if "Cannot connect" in done.stderr:
         _info()
     return [line for line in done.stdout.splitlines() if line.startswith("{")]
@@ -450,7 +452,7 @@ def image_ids(references: Mapping[str, str]) -> Mapping[str, str]:
 
 def save_images(references: Sequence[str], file: Path) -> None:
     """Write the engine's images into a tar file as an OCI layout, a blob that several have once. Raises EngineError."""
-    done = _run(["docker", "image", "save", "--output", str(file), *references])
+    done = _run_docker(["docker", "image", "save", "--output", str(file), *references])
     if done.returncode != 0:
         raise EngineError("docker image save", _last_line(done.stderr), "build the images first")
 
@@ -484,7 +486,7 @@ def connect() -> Iterator["docker.DockerClient"]:
 
 def read_cache_usage(builder: str | None = None) -> list[str]:
     """Every record of the build cache as a line of JSON. Raises EngineError where buildx cannot tell."""
-    return _json_lines(["docker", "buildx", "du", *_of(builder), "--format", "json"])
+    return _json_lines(["docker", "buildx", "du", *_builder_words(builder), "--format", "json"])
 
 
 def read_image_usage() -> list[str]:
@@ -497,15 +499,15 @@ def read_image_usage() -> list[str]:
 
 def prune(keep: int, builder: str | None = None) -> None:
     """Remove what the build cache holds beyond `keep` bytes, the longest unused first. Raises EngineError."""
-    modern = "--max-used-space" in _run(["docker", "buildx", "prune", "--help"]).stdout
+    modern = "--max-used-space" in _run_docker(["docker", "buildx", "prune", "--help"]).stdout
     flag = "--max-used-space" if modern else "--keep-storage"
-    done = _run(["docker", "buildx", "prune", *_of(builder), "--force", f"{flag}={keep}"])
+    done = _run_docker(["docker", "buildx", "prune", *_builder_words(builder), "--force", f"{flag}={keep}"])
     if done.returncode != 0:
-        raise EngineError("docker buildx prune", _last_line(done.stderr), _remedy(done, ""))
+        raise EngineError("docker buildx prune", _last_line(done.stderr), _remedy_for(done, ""))
 
 
 def _json_lines(words: Sequence[str]) -> list[str]:
-    done = _run(words)
+    done = _run_docker(words)
     if done.returncode != 0:
         if "Cannot connect" in done.stderr:
             _info()
@@ -513,5 +515,5 @@ def _json_lines(words: Sequence[str]) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def _of(builder: str | None) -> list[str]:
+def _builder_words(builder: str | None) -> list[str]:
     return ["--builder", builder] if builder else []

@@ -77,11 +77,11 @@ def judge(facts: Facts) -> tuple[Line, ...]:
     """Every line, in the order in which a build needs them."""
     needs = facts.project if isinstance(facts.project, Needs) else None
     return (
-        *_engine(facts, needs),
+        *_engine_lines(facts, needs),
         *_disk(facts),
         *_workspace(facts),
         *_tools(facts, needs),
-        *_images(facts),
+        *_base_image_lines(facts),
         *_registry(facts, needs),
         *_git(facts),
     )
@@ -92,7 +92,7 @@ def failed(lines: Iterable[Line]) -> bool:
     return any(line.state == "fail" for line in lines)
 
 
-def _engine(facts: Facts, needs: Needs | None) -> Iterator[Line]:
+def _engine_lines(facts: Facts, needs: Needs | None) -> Iterator[Line]:
     found = facts.engine
     if isinstance(found, Problem):
         yield Line(check="engine", state="fail", found=found.what, fix=found.fix)
@@ -101,7 +101,7 @@ def _engine(facts: Facts, needs: Needs | None) -> Iterator[Line]:
     yield _buildx(found.buildx)
     yield Line(check="builder", state="ok", found=f"{found.builder} (driver {found.driver})")
     yield _store(found, needs)
-    yield _platforms(found, needs)
+    yield _platform_line(found, needs)
     yield _cache(found)
 
 
@@ -144,7 +144,7 @@ def _store(found: "Capabilities", needs: Needs | None) -> Line:
     )
 
 
-def _platforms(found: "Capabilities", needs: Needs | None) -> Line:
+def _platform_line(found: "Capabilities", needs: Needs | None) -> Line:
     wanted = needs.platforms if needs else ()
     foreign = [p for p in wanted if found.platforms and p not in found.platforms]
     if not foreign:
@@ -216,7 +216,7 @@ def _local_manager(here: str, needs: Needs) -> Line:
     return Line(check=needs.manager, state="ok", found=here or "not installed; builds bring their own")
 
 
-def _images(facts: Facts) -> Iterator[Line]:
+def _base_image_lines(facts: Facts) -> Iterator[Line]:
     for reference, problem in (facts.images or {}).items():
         if problem is None:
             yield Line(check="base image", state="ok", found=reference)

@@ -82,8 +82,8 @@ class Progress:
         ended = [s for v in message.get("vertexes") or () if (s := self._vertex(v, target))]
         for log in message.get("logs") or ():
             if step := self.steps.get(log.get("vertex", "")):
-                step.log.append(_text(log.get("data", "")))
-        self.warnings += [_text(w.get("short", "")) for w in message.get("warnings") or ()]
+                step.log.append(_decoded_log(log.get("data", "")))
+        self.warnings += [_decoded_log(w.get("short", "")) for w in message.get("warnings") or ()]
         return ended
 
     def running(self) -> tuple[Step, ...]:
@@ -222,7 +222,7 @@ def _seconds(timestamp: str | None) -> float | None:
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", timestamp)).timestamp()
 
 
-def _text(data: str) -> str:
+def _decoded_log(data: str) -> str:
     try:
         return base64.b64decode(data).decode("utf-8", errors="replace")
     except (binascii.Error, ValueError):

@@ -49,7 +49,7 @@ def mark_development(graph: Graph) -> Graph:
     An optional peer counts for nothing here, as in npm: what is there for development only is not brought
     into production by a package that could do without it.
     """
-    kept = _reached(graph, [t for m in graph.members.values() for t in _production(m)])
+    kept = _production_keys(graph, [t for m in graph.members.values() for t in _production(m)])
     return Graph(
         nodes={
             key: node if key in kept else replace(node, entry=replace(node.entry, dev=True))
@@ -60,7 +60,7 @@ def mark_development(graph: Graph) -> Graph:
     )
 
 
-def _reached(graph: Graph, starts: Iterable[str]) -> set[str]:
+def _production_keys(graph: Graph, starts: Iterable[str]) -> set[str]:
     stack = list(starts)
     seen: set[str] = set()
     while stack:

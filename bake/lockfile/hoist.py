@@ -17,9 +17,9 @@ from bake.lockfile.lockfile import Entry, Lock, first_place, place_in
 def hoisted(graph: Graph, *, manager: str, file: str) -> Lock:
     """Return the Lock of the expected tree. manager, file: whose lockfile it was, and its name."""
     # pnpm links workspace packages beside who asks for them.
-    slots = _place(graph, members_at_root=manager != "pnpm")
+    slots = _place_all(graph, members_at_root=manager != "pnpm")
     return Lock(
-        entries={path: _entry(graph, path, target) for path, target in slots.items()},
+        entries={path: _placed_entry(graph, path, target) for path, target in slots.items()},
         packages={path: member.entry for path, member in graph.members.items()},
         raw={"packages": {}},
         manager=manager,
@@ -27,7 +27,7 @@ def hoisted(graph: Graph, *, manager: str, file: str) -> Lock:
     )
 
 
-def _entry(graph: Graph, path: str, target: str) -> Entry:
+def _placed_entry(graph: Graph, path: str, target: str) -> Entry:
     node = graph.at(target)
     if target.startswith(LINK) or node is None:
         name = node.entry.name if node else path.rpartition("node_modules/")[2]
@@ -35,9 +35,9 @@ def _entry(graph: Graph, path: str, target: str) -> Entry:
     return replace(node.entry, path=path)
 
 
-def _place(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
+def _place_all(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
     """Return entry path -> target, root's places first."""
-    linked = _linked(graph) if members_at_root else {}
+    linked = _member_links(graph) if members_at_root else {}
     slots = {
         f"node_modules/{name}": target
         for name, target in {**linked, **_favourites(graph)}.items()
@@ -50,7 +50,7 @@ def _place(graph: Graph, *, members_at_root: bool) -> Mapping[str, str]:
             continue
         for name, target in node.targets.items():
             found = first_place(slots, path, name)
-            if (found is None or target != slots[found]) and target not in _above(slots, path):
+            if (found is None or target != slots[found]) and target not in _packages_around(slots, path):
                 place = place_in(path, name)
                 slots[place] = target
                 queue.append((place, graph.at(target)))
@@ -68,12 +68,12 @@ def _favourites(graph: Graph) -> Mapping[str, str]:
     return {**most, **(root.targets if root else {})}
 
 
-def _linked(graph: Graph) -> Mapping[str, str]:
+def _member_links(graph: Graph) -> Mapping[str, str]:
     """Workspace packages by name: yarn links each at the root, also one that nobody depends on."""
     return {node.entry.name: f"{LINK}{path}" for path, node in graph.members.items() if path}
 
 
-def _above(slots: Mapping[str, str], path: str) -> frozenset[str]:
+def _packages_around(slots: Mapping[str, str], path: str) -> frozenset[str]:
     """The packages that a path lies in: what asks for one of those again is in a circle."""
     parts = path.split("/node_modules/")
     return frozenset(slots.get("/node_modules/".join(parts[:count]), "") for count in range(1, len(parts) + 1))

@@ -118,7 +118,7 @@ class Lock:
     @cached_property
     def edges(self) -> Mapping[str, tuple[Edge, ...]]:
         """Every production edge, resolved once: path -> edges sorted by name."""
-        bundles = _bundles(self.entries)
+        bundles = _bundled_paths(self.entries)
         nodes = (*self.packages.values(), *self.entries.values())
         return {node.path: tuple(_edges(self, node, bundles.get(node.path, ()))) for node in nodes}
 
@@ -161,7 +161,7 @@ def first_place(there: Container[str], from_path: str, name: str) -> str | None:
         folder = folder.rpartition("/")[0]
 
 
-def _bundles(entries: Mapping[str, Entry]) -> Mapping[str, tuple[str, ...]]:
+def _bundled_paths(entries: Mapping[str, Entry]) -> Mapping[str, tuple[str, ...]]:
     """Return bundling entry -> what its tarball brings along, needed or not."""
     bundles: dict[str, list[str]] = {}
     for entry in entries.values():

@@ -149,7 +149,7 @@ def missing_platform_packages(
         if (family := _family(lock, parent))
         for name, version in family.items()
         for platform in platforms
-        if _serves(name, family, platform, libc) and not _has(lock, parent, name, version)
+        if _serves_platform(name, family, platform, libc) and not _has(lock, parent, name, version)
     )
     return tuple(sorted(found, key=lambda one: (one.parent, one.name, one.platform)))
 
@@ -160,7 +160,7 @@ def _family(lock: Lock, parent: str) -> Mapping[str, str]:
     return {name: version for name, version in wanted.items() if parse_platform_name(name)}
 
 
-def _serves(name: str, family: Iterable[str], platform: str, libc: str) -> bool:
+def _serves_platform(name: str, family: Iterable[str], platform: str, libc: str) -> bool:
     said = parse_platform_name(name)
     if said is None or (said.system, said.cpu) != node_platform(platform):
         return False

@@ -48,9 +48,9 @@ def parse_pnpm_lock(
         raise WorkspaceError(LOCKFILE, what, _RELOCK)
     packages, snapshots = table(raw, "packages"), table(raw, "snapshots")
     importers = {"" if path == "." else path: value for path, value in table(raw, "importers").items()}
-    nodes = {key: _node(key, value, packages, built) for key, value in snapshots.items()}
+    nodes = {key: _snapshot_node(key, value, packages, built) for key, value in snapshots.items()}
     members = {path: _member(path, value or {}, manifests.get(path, {})) for path, value in importers.items()}
-    published = dict(_published(importers))
+    published = dict(_published_folders(importers))
     members = {path: _turned(member, published) for path, member in members.items()}
     return mark_development(_uninjected(nodes, members, packages))
 
@@ -58,7 +58,7 @@ def parse_pnpm_lock(
 # --- the graph -----------------------------------------------------------------------------------------
 
 
-def _published(importers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _published_folders(importers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the link to the folder that a member publishes (`publishConfig.directory`), and the one to the member."""
     for path, about in importers.items():
         if folder := (about or {}).get("publishDirectory"):
@@ -88,7 +88,7 @@ def _uninjected(nodes: Mapping[str, Node], members: Mapping[str, Node], packages
 def relinking(graph: Graph, *, major: int, root: str) -> str:
     """Return shell commands that put a link in the place of every copy of a workspace package; "" for none."""
     places = {
-        f"{STORE}/{directory_name(key, major=major)}/node_modules/{_split(key)[0]}": path
+        f"{STORE}/{directory_name(key, major=major)}/node_modules/{_name_and_version(key)[0]}": path
         for key, path in graph.injected.items()
     }
     return "".join(
@@ -106,15 +106,15 @@ def built_packages(settings: Mapping[str, Any], manifest: Mapping[str, Any]) -> 
     allowed = (table(each, "allowBuilds") for each in (settings, table(manifest, "pnpm")))
     listed = (words(each.get("onlyBuiltDependencies")) for each in (settings, table(manifest, "pnpm")))
     keys = (*(key for each in allowed for key, value in each.items() if value in (True, "true")), *chain(*listed))
-    return frozenset(_split(key)[0] for key in keys)
+    return frozenset(_name_and_version(key)[0] for key in keys)
 
 
-def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any], built: Container[str]) -> Node:
+def _snapshot_node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any], built: Container[str]) -> Node:
     plain = without_suffix(key)
     about = packages.get(plain)
     if about is None:
         raise WorkspaceError(LOCKFILE, f"has a snapshot of {key} and no package {plain}", _RELOCK)
-    name, version = _split(plain)
+    name, version = _name_and_version(plain)
     resolution = table(about, "resolution")
     given, optional = table(snapshot, "dependencies"), table(snapshot, "optionalDependencies")
     # The snapshot names resolved peers like any dependency, optional ones sometimes as optional dependencies.
@@ -138,7 +138,7 @@ def _node(key: str, snapshot: Mapping[str, Any], packages: Mapping[str, Any], bu
         # The lockfile says that there are commands, not which: most packages name theirs after themselves.
         bins={name.rpartition("/")[2]: ""} if about.get("hasBin") == "true" else {},
     )
-    return Node(entry=entry, targets=dict(_targets(snapshot, "")))
+    return Node(entry=entry, targets=dict(_importer_targets(snapshot, "")))
 
 
 def _optional_peers(about: Mapping[str, Any]) -> set[str]:
@@ -162,7 +162,7 @@ def _member(path: str, importer: Mapping[str, Any], manifest: Mapping[str, Any])
     resolved = {
         key: {n: v.get("version", "") for n, v in table(importer, key).items() if isinstance(v, dict)} for key in _KINDS
     }
-    return Node(entry=entry, targets=dict(_targets(resolved, path)))
+    return Node(entry=entry, targets=dict(_importer_targets(resolved, path)))
 
 
 _KINDS = ("devDependencies", "optionalDependencies", "dependencies")
@@ -173,7 +173,7 @@ def _specifiers(importer: Mapping[str, Any], key: str) -> Mapping[str, str]:
     return {name: str(value.get("specifier", "")) for name, value in given.items() if isinstance(value, dict)}
 
 
-def _targets(tables: Mapping[str, Any], folder: str) -> Iterator[tuple[str, str]]:
+def _importer_targets(tables: Mapping[str, Any], folder: str) -> Iterator[tuple[str, str]]:
     for key in _KINDS:
         for name, reference in table(tables, key).items():
             yield name, _target(str(reference), name, folder)
@@ -206,7 +206,7 @@ def without_suffix(key: str) -> str:
     return key[:start]
 
 
-def _split(plain: str) -> tuple[str, str]:
+def _name_and_version(plain: str) -> tuple[str, str]:
     at = plain.find("@", 1)
     return (plain[:at], plain[at + 1 :]) if at > 0 else (plain, "")
 
@@ -238,7 +238,7 @@ def isolated(graph: Graph, *, major: int, public: Sequence[str] = ()) -> Lock:
 
     public: patterns of names that are linked at the root too (`publicHoistPattern`).
     """
-    places = {key: _place(key, node, major=major) for key, node in graph.nodes.items()}
+    places = {key: _store_place(key, node, major=major) for key, node in graph.nodes.items()}
     entries: dict[str, Entry] = {}
     for path, member in graph.members.items():
         entries |= _links(graph, member, f"{path}/node_modules".lstrip("/"), places)
@@ -294,7 +294,7 @@ def _is_matched(name: str, patterns: Sequence[str]) -> bool:
     return bool(verdicts) and verdicts[-1]
 
 
-def _place(key: str, node: Node, *, major: int) -> str:
+def _store_place(key: str, node: Node, *, major: int) -> str:
     return f"{STORE}/{directory_name(key, major=major)}/node_modules/{node.entry.name}"
 
 

@@ -97,12 +97,12 @@ def network_of(env: Mapping[str, str]) -> Network:
     proxies = {
         scheme: proxy
         for scheme in ("http", "https")
-        if (proxy := _either(env, f"{scheme}_proxy") or _either(env, "all_proxy"))
+        if (proxy := _either_case(env, f"{scheme}_proxy") or _either_case(env, "all_proxy"))
     }
     return Network(
         ca_files=tuple(Path(name) for name in dict.fromkeys(named) if name and Path(name).is_file()),
         proxies=proxies,
-        no_proxy=_either(env, "no_proxy"),
+        no_proxy=_either_case(env, "no_proxy"),
     )
 
 
@@ -178,7 +178,7 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
-            content = _read(answer, url, limits, begun)
+            content = _read_body(answer, url, limits, begun)
         except _PASSING:
             raise
         except HTTPError as error:
@@ -189,18 +189,18 @@ class Transport:
 
     def _manager(self, url: str) -> urllib3.PoolManager:
         """The pool of connections for an address: those of one client certificate and one proxy are together."""
-        parts = _split(url)
+        parts = _parts_of(url)
         host = parts.netloc.rpartition("@")[2]
         certified = host if host in self._network.client_certificates else ""
         proxy = "" if self._network.is_direct(host) else self._network.proxies.get(parts.scheme, "")
         with self._opening:
             if (certified, proxy) not in self._managers:
-                self._managers[certified, proxy] = _open(_context(self._network, certified), proxy)
+                self._managers[certified, proxy] = _open_pool(_tls_context(self._network, certified), proxy)
             return self._managers[certified, proxy]
 
     def _unreachable(self, url: str, error: BaseException) -> UnreachableError:
         host = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
-        reason = _reason(error)
+        reason = _root_cause(error)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return UnreachableError(
                 host,
@@ -210,38 +210,38 @@ class Transport:
         if isinstance(reason, (TimeoutError, SilentError)) and not isinstance(error, NewConnectionError):
             return UnreachableError(host, f"no answer within {self._timeout:g} s", "check network and proxy settings")
         return UnreachableError(
-            host, f"cannot be reached ({_said(reason)})", "check the name, network and proxy settings"
+            host, f"cannot be reached ({_said_of(reason)})", "check the name, network and proxy settings"
         )
 
 
-def _split(url: str) -> urllib.parse.SplitResult:
+def _parts_of(url: str) -> urllib.parse.SplitResult:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or any(sign.isspace() for sign in url):
         raise RegistryError(f'"{url}"', "is no http or https address", "correct the registry's address")
     return parts
 
 
-def _read(answer: urllib3.BaseHTTPResponse, url: str, limits: Limits, begun: float) -> bytes:
+def _read_body(answer: urllib3.BaseHTTPResponse, url: str, limits: Limits, begun: float) -> bytes:
     """The whole body; the connection is free again afterwards, or closed."""
     parts = bytearray()
     for part in answer.stream(1 << 16, decode_content=False):
         parts += part
         if limits.bytes is not None and len(parts) > limits.bytes:
             answer.close()
-            raise RegistryError(_place(url), f"sends more than {size(limits.bytes)}", "see that it is a registry")
+            raise RegistryError(_host_path(url), f"sends more than {size(limits.bytes)}", "see that it is a registry")
         if limits.seconds is not None and time.monotonic() - begun > limits.seconds:
             answer.close()
-            raise UnreachableError(_place(url), f"takes longer than {limits.seconds:g} s", "try again later")
+            raise UnreachableError(_host_path(url), f"takes longer than {limits.seconds:g} s", "try again later")
     return bytes(parts)
 
 
-def _place(url: str) -> str:
+def _host_path(url: str) -> str:
     """Host and path of an address: the rest may hold a secret."""
     parts = urllib.parse.urlsplit(url)
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _open(context: ssl.SSLContext, proxy: str) -> urllib3.PoolManager:
+def _open_pool(context: ssl.SSLContext, proxy: str) -> urllib3.PoolManager:
     if context.verify_mode == ssl.CERT_NONE:
         urllib3.disable_warnings(InsecureRequestWarning)  # the user turned the checks off
     if not proxy:
@@ -257,22 +257,22 @@ def _open(context: ssl.SSLContext, proxy: str) -> urllib3.PoolManager:
             maxsize=_CONNECTIONS,
         )
     except (HTTPError, ValueError) as error:
-        name = _place(address)
+        name = _host_path(address)
         raise RegistryError(name, "is no http or https proxy", "correct HTTPS_PROXY, or for npm .npmrc") from error
 
 
-def _reason(error: BaseException) -> BaseException:
+def _root_cause(error: BaseException) -> BaseException:
     """The error that urllib3's one stands for: its own words hold addresses of objects."""
     inner = getattr(error, "reason", None) if isinstance(error, MaxRetryError) else None
     inside = next((each for each in (inner, *error.args, error.__cause__) if isinstance(each, Exception)), None)
-    return _reason(inside) if inside is not None else error
+    return _root_cause(inside) if inside is not None else error
 
 
-def _said(reason: BaseException) -> str:
+def _said_of(reason: BaseException) -> str:
     return str(getattr(reason, "strerror", None) or reason)
 
 
-def _either(env: Mapping[str, str], name: str) -> str:
+def _either_case(env: Mapping[str, str], name: str) -> str:
     return env.get(name) or env.get(name.upper(), "")
 
 
@@ -284,13 +284,15 @@ def _retry_after(response: Response) -> float:
     return _LONGEST_PAUSE + 1 if email.utils.parsedate(asked) else 0.0
 
 
-def _context(network: Network, host: str) -> ssl.SSLContext:
+def _tls_context(network: Network, host: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
     for file in network.ca_files:
         try:
             context.load_verify_locations(cafile=file)
         except (OSError, ssl.SSLError) as error:
-            raise RegistryError(str(file), f"is no readable CA bundle ({_said(error)})", "correct `cafile`") from error
+            raise RegistryError(
+                str(file), f"is no readable CA bundle ({_said_of(error)})", "correct `cafile`"
+            ) from error
     if network.ca_text:
         context.load_verify_locations(cadata=network.ca_text)
     if host:

@@ -65,7 +65,7 @@ def load_npm_settings(root: Path, env: Mapping[str, str]) -> NpmSettings:
     user = _load_npmrc(user_file, env) if user_file != root / ".npmrc" else {}
     above = {**user, **project, **from_env}
     global_file = npmrc_option(above, "globalconfig") or _prefix(above, env, home) / "etc" / "npmrc"
-    return _settings({**_load_npmrc(Path(global_file), env), **above}, env, root)
+    return _settings_of({**_load_npmrc(Path(global_file), env), **above}, env, root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class NpmRegistry:
         if response.status in (404, 405, 501):
             raise RegistryError("advisories", f"{registry} serves none", "ask another one with `--registry URL`")
         answer = self._json("advisories", response)
-        return [_advisory(name, each) for name, listed in answer.items() for each in _tables(listed)]
+        return [_advisory(name, each) for name, listed in answer.items() for each in _objects_in(listed)]
 
     def _exact(self, name: str, version: str) -> Mapping[str, Any] | None:
         """One version's manifest: kilobytes, the whole document has megabytes. Some registries lack this."""
@@ -158,7 +158,7 @@ class NpmRegistry:
     def _json(self, name: str, response: Response) -> Mapping[str, Any]:
         registry = self._settings.registry_of(name)
         if response.status != 200:
-            raise _refusal(name, registry, response.status)
+            raise _npm_refusal(name, registry, response.status)
         try:
             answer = json.loads(response.body)
         except ValueError:
@@ -169,7 +169,7 @@ class NpmRegistry:
         return answer
 
 
-def _tables(value: object) -> Sequence[Mapping[str, Any]]:
+def _objects_in(value: object) -> Sequence[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
@@ -199,7 +199,7 @@ def _pick(versions: Mapping[str, Any], tags: Mapping[str, str], spec: str) -> st
     return newest(sound, spec) or newest(versions, spec)
 
 
-def _refusal(name: str, registry: str, status: int) -> RegistryError:
+def _npm_refusal(name: str, registry: str, status: int) -> RegistryError:
     if status in (401, 403):
         remedy = f"log in with `npm login --registry={registry}` or set its _authToken in ~/.npmrc"
         return RegistryError(name, f"{registry} refuses access (status {status})", remedy)
@@ -245,7 +245,7 @@ def _prefix(options: Npmrc, env: Mapping[str, str], home: Path) -> Path:
     return Path(node).resolve().parent.parent if node else Path("/usr/local")
 
 
-def _settings(options: Npmrc, env: Mapping[str, str], root: Path) -> NpmSettings:
+def _settings_of(options: Npmrc, env: Mapping[str, str], root: Path) -> NpmSettings:
     credentials: dict[str, dict[str, str]] = {}
     for key in options:
         place, colon, option = key.rpartition(":")

@@ -164,30 +164,30 @@ class Registry:
 
     def manifest(self, reference: Reference | str) -> Manifest:
         """The manifest or index of a tag or digest, its digest verified. Raises RegistryError."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         response = self._call("GET", ref, f"manifests/{ref.target}", headers=_ANY_IMAGE)
-        return _manifest(ref, response)
+        return _verified_manifest(ref, response)
 
     def digest(self, reference: Reference | str) -> str:
         """The digest that a tag points to: the index's where there is one."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         response = self._call("HEAD", ref, f"manifests/{ref.target}", headers=_ANY_IMAGE)
         return response.headers.get("docker-content-digest") or self.manifest(ref).digest
 
     def platforms(self, reference: Reference | str) -> tuple[str, ...]:
         """The platforms of an image, such as "linux/arm64", sorted; attestations are none."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         return self._platforms(ref, self.manifest(ref))
 
     def image(self, reference: Reference | str) -> Pinned:
         """Digest and platforms."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         manifest = self.manifest(ref)
         return manifest.digest, self._platforms(ref, manifest)
 
     def blob(self, reference: Reference | str, digest: str) -> bytes:
         """A blob (a config, an attestation) of the reference's repository, its digest verified."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         body = self._call("GET", ref, f"blobs/{digest}", limits=ENDLESS).body
         if _sha256(body) != digest:
             raise RegistryError(f"{ref.name}@{digest}", "the registry sent other content", "try again")
@@ -196,12 +196,12 @@ class Registry:
     def blob_tail(self, reference: Reference | str, digest: str, count: int) -> bytes:
         """The last bytes of a blob, not verified; a registry that knows no ranges sends the whole."""
         headers = {"Range": f"bytes=-{count}"}
-        blob = self._call("GET", _reference(reference), f"blobs/{digest}", headers=headers, limits=ENDLESS)
+        blob = self._call("GET", _as_reference(reference), f"blobs/{digest}", headers=headers, limits=ENDLESS)
         return blob.body[-count:]
 
     def has_manifest(self, reference: Reference | str) -> bool:
         """Whether the tag or digest is there."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         try:
             self._call("HEAD", ref, f"manifests/{ref.target}", headers=_ANY_IMAGE)
         except NotFoundError:
@@ -210,14 +210,14 @@ class Registry:
 
     def put_manifest(self, reference: Reference | str, body: bytes, media_type: str) -> str:
         """Write a manifest under the reference's tag: this is how a tag is moved. Gives its digest."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         headers = {"Content-Type": media_type}
         self._call("PUT", ref, f"manifests/{ref.tag or ref.digest}", headers=headers, body=body)
         return _sha256(body)
 
     def tags(self, reference: Reference | str) -> tuple[str, ...]:
         """Every tag of the reference's repository, sorted; none for a repository that is not there."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         tags: list[str] = []
         rest: str | None = "tags/list?n=1000"
         while rest is not None:
@@ -225,13 +225,13 @@ class Registry:
                 response = self._call("GET", ref, rest)
             except NotFoundError:
                 return ()
-            tags += _json(ref, response).get("tags") or ()
+            tags += _json_answer(ref, response).get("tags") or ()
             rest = _next_page(response)
         return tuple(sorted(tags))
 
     def delete(self, reference: Reference | str) -> None:
         """Delete the manifest behind the reference, with every tag on it; absent is as good as deleted."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         try:
             digest = ref.digest or self.digest(ref)
             self._call("DELETE", ref, f"manifests/{digest}")
@@ -244,7 +244,7 @@ class Registry:
         Deleting a digest takes all its tags, and few registries delete a tag alone: so the tag moves to an empty
         index of its own first, which is deleted then.
         """
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         empty = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [], "annotations": {"bake": str(ref)}}
         digest = self.put_manifest(ref, json.dumps(empty).encode(), INDEX_TYPES[0])
         try:
@@ -254,13 +254,13 @@ class Registry:
 
     def check_push(self, reference: Reference | str) -> None:
         """Raise RegistryError when these credentials cannot push there: an upload is begun and given up."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         if place := self._upload(ref):
             self._transport.request("DELETE", place, authorization=self._token(ref, "POST"))
 
     def put_blob(self, reference: Reference | str, body: bytes) -> str:
         """Store a blob in the reference's repository. Gives its digest."""
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         digest = _sha256(body)
         place = self._upload(ref)
         url = f"{place}{'&' if '?' in place else '?'}digest={urllib.parse.quote(digest)}"
@@ -360,7 +360,7 @@ class Registry:
             response = self._transport.request("GET", url, authorization=basic)
         if response.status >= 400:
             raise refusal(ref, "login", response)
-        answer = _json(ref, response)
+        answer = _json_answer(ref, response)
         return f"Bearer {answer.get('token') or answer.get('access_token') or ''}"
 
 
@@ -383,13 +383,13 @@ def engine_digests(env: Mapping[str, str], mirrors: Iterable[str], names: Sequen
             Registry(logins=logins, network=network, endpoints=endpoints, timeout=3.0, attempts=1)
             for endpoints in (*({DOCKER_HUB: url} for url in mirrors), {})
         ]
-        for name, digest in zip(names, pool.map(lambda name: _digest(registries, name), names), strict=True):
+        for name, digest in zip(names, pool.map(lambda name: _first_digest(registries, name), names), strict=True):
             if digest:
                 found[name] = digest
     return found
 
 
-def _digest(registries: Sequence[Registry], name: str) -> str:
+def _first_digest(registries: Sequence[Registry], name: str) -> str:
     """The first answer; "" without any. Only Docker Hub has mirrors: the last registry is that of all others."""
     ref = parse_reference(name)
     for registry in registries if ref.host == DOCKER_HUB else registries[-1:]:
@@ -407,7 +407,7 @@ def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Resolve:
     mirrors = tuple(mirrors)
 
     def resolve(reference: Reference | str) -> Pinned:
-        ref = _reference(reference)
+        ref = _as_reference(reference)
         try:
             return registry.image(ref)
         except (UnreachableError, RateLimitError, UnauthorizedError) as refused:
@@ -431,12 +431,12 @@ def load_resolver(env: Mapping[str, str], mirrors: Iterable[str] = ()) -> Resolv
     return resolver(through({}), [through({DOCKER_HUB: url}) for url in mirrors])
 
 
-def _reference(reference: Reference | str) -> Reference:
+def _as_reference(reference: Reference | str) -> Reference:
     return parse_reference(reference) if isinstance(reference, str) else reference
 
 
-def _manifest(ref: Reference, response: Response) -> Manifest:
-    content = _json(ref, response)
+def _verified_manifest(ref: Reference, response: Response) -> Manifest:
+    content = _json_answer(ref, response)
     digest = _sha256(response.body)
     if digest != (ref.digest or response.headers.get("docker-content-digest", digest)):
         raise RegistryError(str(ref), "the registry sent other content than its digest says", "try again")
@@ -460,7 +460,7 @@ def platform_name(given: Mapping[str, Any]) -> str:
     return f"{system}/{architecture}{shown}"
 
 
-def _json(ref: Reference, response: Response) -> Mapping[str, Any]:
+def _json_answer(ref: Reference, response: Response) -> Mapping[str, Any]:
     try:
         content = json.loads(response.body)
     except ValueError:

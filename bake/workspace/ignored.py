@@ -88,16 +88,16 @@ def _counts(path: str) -> bool:
 
 def load_git_ignored(root: Path, packages: Iterable[str]) -> tuple[str, ...]:
     """What the .gitignore files of the root and of the packages' folders say, as .dockerignore patterns."""
-    folders = sorted({"", *(parent for package in packages for parent in _folders(package))})
-    return tuple(dict.fromkeys(p for folder in folders for p in _load(root, folder)))
+    folders = sorted({"", *(parent for package in packages for parent in _folders_around(package))})
+    return tuple(dict.fromkeys(p for folder in folders for p in _load_gitignore(root, folder)))
 
 
-def _folders(path: str) -> Iterator[str]:
+def _folders_around(path: str) -> Iterator[str]:
     parts = path.split("/")
     return ("/".join(parts[: i + 1]) for i in range(len(parts)))
 
 
-def _load(root: Path, folder: str) -> tuple[str, ...]:
+def _load_gitignore(root: Path, folder: str) -> tuple[str, ...]:
     file = root / folder / ".gitignore"
     try:
         # git follows no link here either.
@@ -113,10 +113,10 @@ def parse_gitignore(text: str, folder: str) -> tuple[str, ...]:
     folder itself in git. Sources: gitignore(5); docs.docker.com/build/concepts/context, .dockerignore files.
     """
     lines = (line.rstrip() for line in text.splitlines())
-    return tuple(_pattern(line, folder) for line in lines if line.strip("!/ ") and not line.startswith("#"))
+    return tuple(_docker_pattern(line, folder) for line in lines if line.strip("!/ ") and not line.startswith("#"))
 
 
-def _pattern(line: str, folder: str) -> str:
+def _docker_pattern(line: str, folder: str) -> str:
     mark, body = ("!", line[1:]) if line.startswith("!") else ("", line.removeprefix("\\"))
     body = body.rstrip("/")
     anchored = "/" in body

@@ -12,11 +12,11 @@ def in_order(paths: Iterable[str], needs: Needs) -> tuple[str, ...]:
     order: dict[str, None] = {}
     for path in paths:
         if path not in order:
-            _enter(path, needs, order)
+            _append_with_needs(path, needs, order)
     return tuple(order)
 
 
-def _enter(path: str, needs: Needs, order: dict[str, None]) -> None:
+def _append_with_needs(path: str, needs: Needs, order: dict[str, None]) -> None:
     pending = [(path, iter(needs.get(path, ())))]
     entered = {*order, path}
     while pending:

@@ -211,7 +211,7 @@ def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
 
 def _load_npm(root: Path, root_package: Package) -> _Loaded:
     lock, lock_name = _load_lock(root)
-    paths = {*_load_members(root, _patterns(root_package.manifest)), *_linked(root, lock, lock_name)}
+    paths = {*_load_members(root, _patterns(root_package.manifest)), *_linked_folders(root, lock, lock_name)}
     return _load_packages(root, paths), lock, lock_name, NPM
 
 
@@ -310,7 +310,7 @@ _MANIFEST: Shape = {
 """What bake reads of a package.json."""
 
 
-def _linked(root: Path, lock: Lock, lock_name: str) -> Iterator[str]:
+def _linked_folders(root: Path, lock: Lock, lock_name: str) -> Iterator[str]:
     """Yield the directories that `file:` dependencies link: they are built and copied like members."""
     for entry in lock.entries.values():
         if entry.link and (normal(entry.link) != entry.link or not is_inside(root, entry.link)):

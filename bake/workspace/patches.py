@@ -37,10 +37,10 @@ def parse_patch(name: str) -> tuple[str, ...]:
 
     Source: ds300/patch-package, src/PackageDetails.ts.
     """
-    return tuple(map(_name, re.sub(r"(\.dev)?\.patch$", "", name).split("++")))
+    return tuple(map(_package_name, re.sub(r"(\.dev)?\.patch$", "", name).split("++")))
 
 
-def _name(part: str) -> str:
+def _package_name(part: str) -> str:
     words = [word for word in part.split("+") if word]
     versions = (at for at, word in enumerate(words) if re.match(r"\d+\.\d+\.\d+", word))
     return "/".join(words[: next(versions, 2)])
@@ -48,7 +48,7 @@ def _name(part: str) -> str:
 
 def load_patches(root: Path, package: Package) -> Patches | None:
     """Read which patches the install scripts of a package apply; None for none."""
-    options = _options(package)
+    options = _patch_options(package)
     if options is None:
         return None
     named = re.search(r"--patch-dir[= ]['\"]?([^\s'\"]+)", options)
@@ -59,7 +59,7 @@ def load_patches(root: Path, package: Package) -> Patches | None:
     return Patches(package=package.path, folder=folder, files=tuple(found)) if found else None
 
 
-def _options(package: Package) -> str | None:
+def _patch_options(package: Package) -> str | None:
     """The words behind `patch-package` in an install script."""
     for script in LIFECYCLE:
         for step in steps(package.scripts, script):

@@ -9,7 +9,7 @@ from posixpath import dirname, isfile, normpath, relpath
 from typing import Any, Final
 
 from bake.errors import WorkspaceError
-from bake.files import ANY, Shape, check_shape, is_inside, read_text
+from bake.files import ANY, Shape, check_shape, is_inside, read_text, table, words
 
 NAMES: Final = ("tsconfig.json", "jsconfig.json")
 
@@ -102,7 +102,7 @@ class TsConfigs:
 
         relative: only those that it names by a path, not by a package.
         """
-        extends = _strings(self._content(file).get("extends"))
+        extends = words(self._content(file).get("extends"))
         named = (self._extended(base, dirname(file)) for base in extends if not relative or base.startswith("."))
         return tuple(filter(None, named))
 
@@ -120,12 +120,12 @@ class TsConfigs:
         """Return the files that `references` name; the path as it is where no file is. They are not inherited."""
         references = self._content(file).get("references", [])
         paths = [one.get("path") for one in references if isinstance(one, dict)] if isinstance(references, list) else []
-        named = (_join(dirname(file), path) for path in paths if isinstance(path, str))
+        named = (_absolute_path(dirname(file), path) for path in paths if isinstance(path, str))
         return tuple(_json_file(path) or path for path in named)
 
     def own_paths(self, file: str) -> tuple[str, ...]:
         """Return where the `paths` lead that a file states itself, up to the "*"."""
-        if not _table(self._content(file).get("compilerOptions")).get("paths"):
+        if not table(self._content(file), "compilerOptions").get("paths"):
             return ()
         places = self._placed(file).get("paths", {}).values()
         return tuple(normpath(place.partition("*")[0]) for targets in places for place in targets)
@@ -151,7 +151,8 @@ class TsConfigs:
     def _load(self, path: str) -> Mapping[str, Any]:
         root = Path(self._root)
         try:
-            found = _table(parse_jsonc(read_text(root, path) or "{}")) if is_inside(root, path) else {}
+            content = parse_jsonc(read_text(root, path) or "{}") if is_inside(root, path) else {}
+            found = content if isinstance(content, dict) else {}
             if self._strict:
                 check_shape(found, _SHAPE, path)
         except (WorkspaceError, ValueError) as error:
@@ -181,28 +182,19 @@ class TsConfigs:
         options: dict[str, Any] = {}
         for base in self.bases(file):
             options |= self._inherited(base, seen)
-        own = _table(self._content(file).get("compilerOptions"))
+        own = table(self._content(file), "compilerOptions")
         return options | _absolute(own, dirname(file), options.get("baseUrl", ""))
 
     def _extended(self, base: str, here: str) -> str:
         """Return the file that `extends` names, "" when it is not there (a package that is not installed)."""
         if base.startswith((".", "/")):
-            return _json_file(_join(here, base))
+            return _json_file(_absolute_path(here, base))
         name = "/".join(base.split("/")[: 2 if base.startswith("@") else 1])
         inside = base[len(name) + 1 :] or "tsconfig.json"
         if name in self._packages:
             return _json_file(f"{self._packages[name]}/{inside}")
         parents = [here, *map(str, Path(here).parents)]
         return next(filter(None, (_json_file(f"{parent}/node_modules/{name}/{inside}") for parent in parents)), "")
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    every = value if isinstance(value, list) else [value]
-    return tuple(one for one in every if isinstance(one, str))
-
-
-def _table(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 _TOKEN = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.S)
@@ -226,12 +218,12 @@ def _absolute(own: Mapping[str, Any], here: str, inherited: str) -> dict[str, An
     options = {key: value for key, value in own.items() if key not in _PATHS}
     for key in ("baseUrl", "outDir", "rootDir"):
         if isinstance(own.get(key), str):
-            options[key] = _join(here, own[key])
+            options[key] = _absolute_path(here, own[key])
     base = options.get("baseUrl") or inherited or here
     paths = own.get("paths")
     if isinstance(paths, dict):
         options["paths"] = {
-            pattern: [_join(base, target) for target in targets if isinstance(target, str)]
+            pattern: [_absolute_path(base, target) for target in targets if isinstance(target, str)]
             for pattern, targets in paths.items()
             if isinstance(targets, list)
         }
@@ -241,7 +233,7 @@ def _absolute(own: Mapping[str, Any], here: str, inherited: str) -> dict[str, An
 _PATHS: Final = frozenset({"baseUrl", "outDir", "paths", "rootDir"})
 
 
-def _join(base: str, path: str) -> str:
+def _absolute_path(base: str, path: str) -> str:
     return path if path.startswith("${configDir}") else normpath(f"{base}/{path}" if path[:1] != "/" else path)
 
 
