@@ -92,11 +92,11 @@ class Reading:
 
     imports: what sources import. mentions: the words that files hold. outside: files and folders outside a package
     that its files name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked:
-    those of which some sources are links. written: folders in a package that its code writes to. globs: pattern -> what it names. sources: every file that is a source,
-    relative to the root, sorted: git tracks it or does not ignore it. tracked: those that git tracks though what it
-    ignores, or the usual names of secrets and results, would leave them out. commands: the files of a package's
-    commands that a clone has, relative to the root. vendored: files and folders that installs read beside manifests
-    and settings. versioned: whether git says what there is.
+    those of which some sources are links. written: folders in a package that its code writes to. globs: pattern -> what
+    it names. sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it.
+    tracked: those that git tracks though what it ignores, or the usual names of secrets and results, would leave them
+    out. commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
+    that installs read beside manifests and settings. versioned: whether git says what there is.
     """
 
     imports: Mapping[str, tuple[Import, ...]]
