@@ -1,5 +1,6 @@
 """What a push puts up and what is made of it: tags, releases, shards, manifests."""
 
+from bake.publish.digests import deployed_digests, find_digests, replace_digests
 from bake.publish.kubernetes import (
     Document,
     check_manifests,
@@ -28,10 +29,19 @@ from bake.publish.push import (
     uploads,
 )
 from bake.publish.release import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
+from bake.publish.rolls import RollForm, compare_digests, compare_inputs, render_rolls, summarise_rolls
 from bake.publish.shards import Joint, Shard, join, plan_merge
 from bake.publish.workloads import KUSTOMIZATION, Workload, make_workload, render_workloads
 
 __all__ = [
+    "RollForm",
+    "compare_digests",
+    "compare_inputs",
+    "deployed_digests",
+    "find_digests",
+    "render_rolls",
+    "replace_digests",
+    "summarise_rolls",
     "Workload",
     "render_workloads",
     "KUSTOMIZATION",

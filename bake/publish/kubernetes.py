@@ -103,12 +103,16 @@ def parse_documents(text: str, file: str) -> tuple[Document, ...]:
         found = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     # A date that is in no calendar is a ValueError.
     except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else file
-        remedy = "check what `helm template` gives" if "{{" in text else "correct it"
-        raise BakeError(where, "is not YAML", remedy) from None
+        raise not_yaml(error, text, file) from None
     items = [i for d in found if isinstance(d, dict) for i in (d["items"] if isinstance(d.get("items"), list) else [d])]
     return tuple(Document(file=file, content=i) for i in items if isinstance(i, dict))
+
+
+def not_yaml(error: Exception, text: str, file: str) -> BakeError:
+    """The error for a file that PyYAML does not take, with the line."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"{file}:{mark.line + 1}" if mark else file
+    return BakeError(where, "is not YAML", "check what `helm template` gives" if "{{" in text else "correct it")
 
 
 def check_manifests(documents: Iterable[Document], release: Release) -> tuple[Mismatch, ...]:
