@@ -15,7 +15,10 @@ from typing import Any
 
 import pytest
 
+from bake.build import Options, build
+from bake.console import Console
 from bake.plan import Project, Request, make_plan
+from bake.session import Naming, Selection, Session
 from tests.engine.conftest import ROOT, Workspace
 
 pytestmark = pytest.mark.engine
@@ -49,6 +52,21 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     return {row["image"]: row for row in json.loads(done.stdout)["images"]}
+
+
+def test_python_builds_from_values_and_gets_values(tiny_workspace: Workspace) -> None:
+    console = Console(environment=dict(os.environ), volume="quiet")
+    session = Session(console=console, directory=tiny_workspace.root)
+    plan = session.plan(Selection(targets=("api",), platforms=("linux/amd64",)), Naming(tags=("from-python",)))
+
+    outcome = build(session, plan, Options())
+
+    (image,) = outcome.images
+    assert (image.image, image.platforms, outcome.release) == ("api", ("linux/amd64",), None)
+    assert image.reference == f"{tiny_workspace.project}-api:from-python"
+    assert image.reference in inspect(image.reference)["RepoTags"]
+    (again,) = build(session, plan, Options()).images
+    assert (again.digest, again.steps) == (image.digest, 0)
 
 
 def test_roles_share_every_layer_and_differ_in_their_configuration(built: Mapping[str, Any]) -> None:
