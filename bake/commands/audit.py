@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bake.commands.arguments import selected
 from bake.components import LEVELS, Audit, AuditFinding, at_least, audit_fleet, image_contents, to_vex
 from bake.errors import CheckError
-from bake.lockfile import Lock
+from bake.lockfile import Lockfile
 from bake.session import Session
 from bake.table import markdown, table
 
@@ -44,7 +44,7 @@ def _audit(session: Session, targets: Sequence[str], registry: str | None) -> Au
     return audit_fleet(lock, fleet, advisories)
 
 
-def _versions(lock: Lock) -> Mapping[str, Sequence[str]]:
+def _versions(lock: Lockfile) -> Mapping[str, Sequence[str]]:
     """What the registry is asked about: what came from a registry, not from git or a folder."""
     found: dict[str, set[str]] = {}
     for entry in lock.entries.values():

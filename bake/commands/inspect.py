@@ -17,7 +17,7 @@ from bake.workspace import ROOT, shown
 
 if TYPE_CHECKING:
     from bake.images import Images, Layer, Stored
-    from bake.lockfile import Lock
+    from bake.lockfile import Lockfile
     from bake.plan import ServiceStage
 
 
@@ -57,7 +57,7 @@ class Held:
     via: tuple[str, ...]
 
 
-def _packages(service: "ServiceStage", images: "Images", lock: "Lock") -> tuple[Held, ...]:
+def _packages(service: "ServiceStage", images: "Images", lock: "Lockfile") -> tuple[Held, ...]:
     """Everything in the image, the largest first; of several platforms, the largest counts."""
     sizes: dict[str, int] = {}
     for stored in images.stored:

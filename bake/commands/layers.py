@@ -14,7 +14,7 @@ from bake.table import show, table
 
 if TYPE_CHECKING:
     from bake.images import Images
-    from bake.lockfile import Lock
+    from bake.lockfile import Lockfile
     from bake.plan import LayerClass, Plan
 
 
@@ -67,7 +67,7 @@ class Row:
     images: tuple[str, ...]
 
 
-def _row(plan: "Plan", lock: "Lock", layer: "LayerClass", images: "Images | None") -> Row:
+def _row(plan: "Plan", lock: "Lockfile", layer: "LayerClass", images: "Images | None") -> Row:
     return Row(
         layer=layer.id,
         native=layer.native,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from bake.errors import RegistryError
 from bake.lockfile import (
     FILE_NAME,
-    Lock,
     LockedImage,
+    Lockfile,
     MissingPlatformPackage,
     load_bake_lock,
     make_bake_lock,
@@ -49,7 +49,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def missing_packages(project: Project, lock: Lock) -> tuple[MissingPlatformPackage, ...]:
+def missing_packages(project: Project, lock: Lockfile) -> tuple[MissingPlatformPackage, ...]:
     """Platform packages that the lockfile lacks, of everything in it: builds need theirs too."""
     libcs = {*service_libcs(project.config).values(), named_libc(project.config.base.build)}
     platforms, reachable = project.config.project.platforms, frozenset(lock.entries)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bake.components.components import ImageContents
-from bake.lockfile import Lock
+from bake.lockfile import Lockfile
 from bake.registry import Advisory
 from bake.semver import satisfies
 
@@ -47,7 +47,7 @@ class Audit:
     outside: tuple[AuditFinding, ...]
 
 
-def audit_fleet(lock: Lock, fleet: Sequence[ImageContents], advisories: Sequence[Advisory]) -> Audit:
+def audit_fleet(lock: Lockfile, fleet: Sequence[ImageContents], advisories: Sequence[Advisory]) -> Audit:
     """Match advisories with what the lockfile installs, and that with what images hold."""
     versions: dict[str, set[str]] = {}
     for entry in lock.entries.values():

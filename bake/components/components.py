@@ -6,7 +6,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Iterator, Mapping
 
-from bake.lockfile import Entry, Lock, runs_on
+from bake.lockfile import Entry, Lockfile, runs_on
 from bake.plan import Closure, Image, Plan, ServiceStage
 
 
@@ -47,7 +47,7 @@ class ImageContents:
         return hashlib.sha256(f"{self.target} {self.platform} {self.base}\n{listed}".encode()).hexdigest()
 
 
-def image_contents(plan: Plan, lock: Lock, image: Image, platform: str) -> ImageContents:
+def image_contents(plan: Plan, lock: Lockfile, image: Image, platform: str) -> ImageContents:
     """The components of an image on a platform, by path. Packages of its base image are not among them."""
     service = next(s for s in plan.services if s.service == image.service)
     found = (*_own(service, lock), *_installed(plan, service, lock, platform))
@@ -60,7 +60,7 @@ def image_contents(plan: Plan, lock: Lock, image: Image, platform: str) -> Image
     )
 
 
-def _own(service: ServiceStage, lock: Lock) -> Iterator[Component]:
+def _own(service: ServiceStage, lock: Lockfile) -> Iterator[Component]:
     for path in service.closure.packages or (service.package,):
         entry = lock.packages[path]
         chain = _names(service.closure, lock, path)
@@ -69,7 +69,7 @@ def _own(service: ServiceStage, lock: Lock) -> Iterator[Component]:
         )
 
 
-def _installed(plan: Plan, service: ServiceStage, lock: Lock, platform: str) -> Iterator[Component]:
+def _installed(plan: Plan, service: ServiceStage, lock: Lockfile, platform: str) -> Iterator[Component]:
     layers = {e: c.id for c in plan.layers.classes if service.service in c.services for e in c.entries}
     for path in service.closure.entries:
         entry = lock.entries[path]
@@ -90,7 +90,7 @@ def _component(entry: Entry, layer: str, chain: tuple[str, ...]) -> Component:
     )
 
 
-def _names(closure: Closure, lock: Lock, path: str) -> tuple[str, ...]:
+def _names(closure: Closure, lock: Lockfile, path: str) -> tuple[str, ...]:
     """Who brings it, links left out: they say the name of what they lead to once more."""
     entries = (lock.at(step) for step in closure.chain(path))
     return tuple(e.name for e in entries if e is not None and not e.link)

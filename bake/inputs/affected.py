@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from bake.lockfile import Entry, Lock
+from bake.lockfile import Entry, Lockfile
 from bake.plan import Closure, Image, Plan, Project, ServiceStage, Stage, closure
 from bake.render import render_ignore
 from bake.workspace import Workspace, literal, parse_dockerignore, shown
@@ -328,12 +328,12 @@ class _Moved:
         return f"{name} {self.old.version} -> {self.new.version}"
 
 
-def changed_packages(old: Lock, new: Lock) -> Mapping[str, str]:
+def changed_packages(old: Lockfile, new: Lockfile) -> Mapping[str, str]:
     """Lock entry -> what became of it, in words, for every entry that is not what it was."""
     return {path: str(moved) for path, moved in _changed_entries(old, new).items()}
 
 
-def _changed_entries(old: Lock, new: Lock) -> Mapping[str, _Moved]:
+def _changed_entries(old: Lockfile, new: Lockfile) -> Mapping[str, _Moved]:
     paths = {*old.entries, *new.entries}
     pairs = {p: _Moved(old.entries.get(p), new.entries.get(p)) for p in paths}
     return {p: pair for p, pair in pairs.items() if _identity(pair.old) != _identity(pair.new)}
@@ -376,7 +376,7 @@ class _Tools:
         return self._known[package]
 
 
-def _leading(lock: Lock, goals: Iterable[str]) -> frozenset[str]:
+def _leading(lock: Lockfile, goals: Iterable[str]) -> frozenset[str]:
     """Every path from which one of the goals can be reached."""
     sources: dict[str, list[str]] = {}
     for path, edges in lock.edges.items():

@@ -12,7 +12,7 @@ from bake.lockfile.bake_lock import (
 )
 from bake.lockfile.hoist import hoisted
 from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, steps, unheeded
-from bake.lockfile.lockfile import RELOCK, Entry, Lock, extra_target, is_counted
+from bake.lockfile.lockfile import RELOCK, Entry, Lockfile, extra_target, is_counted
 from bake.lockfile.npm import make_lockfile, make_production, parse_bins, parse_lockfile
 from bake.lockfile.platforms import (
     MissingPlatformPackage,
@@ -28,7 +28,7 @@ __all__ = [
     "Entry",
     "FILE_NAME",
     "LIFECYCLE",
-    "Lock",
+    "Lockfile",
     "LockedImage",
     "MissingPlatformPackage",
     "RELOCK",

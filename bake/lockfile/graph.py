@@ -1,7 +1,7 @@
 """Resolved dependencies as a graph, before anybody has given them places in node_modules. Pure.
 
 The lockfiles of pnpm and yarn say who gets which package, not where it lies. Both parse into a Graph; a layout
-(`bake.pnpm.isolated`, `bake.hoist.hoisted`) makes the Lock of it that the rest of bake knows.
+(`bake.pnpm.isolated`, `bake.hoist.hoisted`) makes the Lockfile of it that the rest of bake knows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A graph laid out as package managers hoist it: the Lock of a tree that is expected, not known. Pure.
+"""A graph laid out as package managers hoist it: the Lockfile of a tree that is expected, not known. Pure.
 
 yarn and pnpm's `node-linker=hoisted` decide at install time where packages lie. Plans need places before: for
 layer classes, for names that nobody declares, for `bake why`. This layout gives them: everything at the root in
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bake.lockfile.graph import LINK, Graph
-from bake.lockfile.lockfile import Entry, Lock, first_place, place_in
+from bake.lockfile.lockfile import Entry, Lockfile, first_place, place_in
 
 
-def hoisted(graph: Graph, *, manager: str, file: str) -> Lock:
-    """Return the Lock of the expected tree. manager, file: whose lockfile it was, and its name."""
+def hoisted(graph: Graph, *, manager: str, file: str) -> Lockfile:
+    """Return the Lockfile of the expected tree. manager, file: whose lockfile it was, and its name."""
     # pnpm links workspace packages beside who asks for them.
     slots = _place_all(graph, members_at_root=manager != "pnpm")
-    return Lock(
+    return Lockfile(
         entries={path: _placed_entry(graph, path, target) for path, target in slots.items()},
         packages={path: member.entry for path, member in graph.members.items()},
         raw={"packages": {}},

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bake.lockfile.lockfile import Entry, Lock
+from bake.lockfile.lockfile import Entry, Lockfile
 from bake.semver import satisfies
 from bake.shell import parse_call, parse_line
 
@@ -46,7 +46,7 @@ class ScriptAdvice:
     unknown: tuple[str, ...] = ()
 
 
-def advise(lock: Lock, reached: Iterable[str]) -> ScriptAdvice:
+def advise(lock: Lockfile, reached: Iterable[str]) -> ScriptAdvice:
     """Sort the install scripts among the lock entries that images hold by what is known of them."""
     verdicts = {e.name: _verdict(e) for p in sorted(set(reached)) if has_script(lock, e := lock.entries[p])}
     sorted_by = {v: tuple(sorted(n for n, w in verdicts.items() if w == v)) for v in ("run", "without", "unknown")}
@@ -56,7 +56,7 @@ def advise(lock: Lock, reached: Iterable[str]) -> ScriptAdvice:
     )
 
 
-def has_script(lock: Lock, entry: Entry) -> bool:
+def has_script(lock: Lockfile, entry: Entry) -> bool:
     """Whether a package has an install script; lockfiles of yarn and pnpm do not say so, of some it is known."""
     return entry.install_script or (lock.manager != "npm" and _verdict(entry) == "run")
 

@@ -90,7 +90,7 @@ class Edge:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lock:
+class Lockfile:
     """A parsed lockfile. `entries` by entry path; `packages` (the root as "", members) by package path.
 
     raw: what `make_production` changes, of npm's lockfiles only. manager, file: whose lockfile, and its name.
@@ -171,7 +171,7 @@ def _bundled_paths(entries: Mapping[str, Entry]) -> Mapping[str, tuple[str, ...]
     return {owner: tuple(sorted(paths)) for owner, paths in bundles.items()}
 
 
-def _edges(lock: Lock, node: Entry, bundle: tuple[str, ...]) -> Iterator[Edge]:
+def _edges(lock: Lockfile, node: Entry, bundle: tuple[str, ...]) -> Iterator[Edge]:
     if node.link:
         yield Edge(node.name, "link", node.link if lock.at(node.link) else None)
         return
@@ -196,13 +196,13 @@ def name_at(path: str) -> str:
     return path.rpartition("node_modules/")[2] if is_entry_path(path) else path.rpartition("/")[2]
 
 
-def is_counted(lock: Lock, edge: Edge) -> bool:
+def is_counted(lock: Lockfile, edge: Edge) -> bool:
     # An optional peer counts where npm keeps it for production; what is there for development only is not.
     entry = lock.at(edge.target or "")
     return edge.kind != "peer-optional" or (entry is not None and not entry.dev)
 
 
-def extra_target(lock: Lock, path: str, name: str) -> str:
+def extra_target(lock: Lockfile, path: str, name: str) -> str:
     """Return the entry path that a package gets by an undeclared name, or the path of the workspace's own package.
 
     pnpm links no workspace package that nobody declares; a relative path or an alias leads to its files all the
@@ -214,7 +214,7 @@ def extra_target(lock: Lock, path: str, name: str) -> str:
     return target
 
 
-def _declaring(lock: Lock, path: str, name: str) -> str:
+def _declaring(lock: Lockfile, path: str, name: str) -> str:
     if lock.manager != "npm":
         return f"run `{lock.manager} add {name}` in {path or 'the root'}"
     where = f' -w "{path}"' if path else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import ANY, Shape, check_shape, normal, parse_json
-from bake.lockfile.lockfile import RELOCK, Edge, Entry, Lock, extra_target, is_counted, is_entry_path, name_at
+from bake.lockfile.lockfile import RELOCK, Edge, Entry, Lockfile, extra_target, is_counted, is_entry_path, name_at
 
 FILE_NAME = "package-lock.json"
 
@@ -23,8 +23,8 @@ _ENTRY: Shape = {
 """What bake reads of an entry. Source: docs.npmjs.com, package-lock-json, "packages"."""
 
 
-def parse_lockfile(text: str, file: str = FILE_NAME) -> Lock:
-    """Return the Lock in the text of a package-lock.json or npm-shrinkwrap.json.
+def parse_lockfile(text: str, file: str = FILE_NAME) -> Lockfile:
+    """Return the Lockfile in the text of a package-lock.json or npm-shrinkwrap.json.
 
     Raises WorkspaceError for bad JSON, lockfileVersion 1, what is no lockfile and entries outside the workspace.
     """
@@ -38,11 +38,11 @@ def parse_lockfile(text: str, file: str = FILE_NAME) -> Lock:
     return make_lockfile(raw)
 
 
-def make_lockfile(raw: Mapping[str, Any]) -> Lock:
-    """Return the Lock of a lockfile's parsed JSON, such as `make_production` returns."""
+def make_lockfile(raw: Mapping[str, Any]) -> Lockfile:
+    """Return the Lockfile of a lockfile's parsed JSON, such as `make_production` returns."""
     packages: Mapping[str, Mapping[str, Any]] = raw["packages"]
     every = {path: _entry(path, value) for path, value in packages.items()}
-    return Lock(
+    return Lockfile(
         entries={path: entry for path, entry in every.items() if is_entry_path(path)},
         packages={path: entry for path, entry in every.items() if not is_entry_path(path)},
         raw=raw,
@@ -112,7 +112,7 @@ def _words(value: object) -> tuple[str, ...]:
 
 
 def make_production(
-    lock: Lock, extra: Mapping[str, tuple[str, ...]]
+    lock: Lockfile, extra: Mapping[str, tuple[str, ...]]
 ) -> tuple[dict[str, Any], Mapping[str, Mapping[str, Any]]]:
     """Make `npm ci --omit=dev` install the extra names (package path -> names).
 
@@ -149,13 +149,13 @@ def _copied(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "packages": packages}
 
 
-def _named(lock: Lock, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _named(lock: Lockfile, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     for path in sorted(lock.packages):
         for name in sorted(set(extra.get(path, ()))):
             yield path, name
 
 
-def _declare(lock: Lock, raw: dict[str, Any], path: str, name: str, target: str) -> str:
+def _declare(lock: Lockfile, raw: dict[str, Any], path: str, name: str, target: str) -> str:
     """Put the name under the dependencies of the package that holds it; return that package's path."""
     owner = _declarer(lock, path, name, target)
     manifest = raw["packages"][owner]
@@ -172,7 +172,7 @@ def _declare(lock: Lock, raw: dict[str, Any], path: str, name: str, target: str)
     return owner
 
 
-def _declarer(lock: Lock, path: str, name: str, target: str) -> str:
+def _declarer(lock: Lockfile, path: str, name: str, target: str) -> str:
     declared = (lock.packages[path], lock.packages[""])
     for package in declared:
         tables = (package.dependencies, package.optional_dependencies, package.dev_dependencies)
@@ -181,7 +181,7 @@ def _declarer(lock: Lock, path: str, name: str, target: str) -> str:
     return "" if target == f"node_modules/{name}" else path
 
 
-def _clear_flags(lock: Lock, raw: dict[str, Any], starts: list[str]) -> None:
+def _clear_flags(lock: Lockfile, raw: dict[str, Any], starts: list[str]) -> None:
     hard = _reach(lock, starts, lambda edge: edge.kind not in ("optional", "peer-optional"))
     for path in _reach(lock, starts, lambda edge: is_counted(lock, edge)):
         value = raw["packages"][path]
@@ -193,7 +193,7 @@ def _clear_flags(lock: Lock, raw: dict[str, Any], starts: list[str]) -> None:
             value["devOptional"] = True
 
 
-def _reach(lock: Lock, starts: list[str], follow: Callable[[Edge], bool]) -> set[str]:
+def _reach(lock: Lockfile, starts: list[str], follow: Callable[[Edge], bool]) -> set[str]:
     seen, stack = set(starts), list(starts)
     while stack:
         for edge in lock.edges[stack.pop()]:

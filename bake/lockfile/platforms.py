@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bake.lockfile.lockfile import Entry, Lock
+from bake.lockfile.lockfile import Entry, Lockfile
 from bake.semver import is_version, satisfies
 
 
@@ -56,12 +56,12 @@ def _allows(words: tuple[str, ...], actual: str) -> bool:
 
 
 @lru_cache(maxsize=16)
-def foreign_entries(lock: Lock, platforms: tuple[str, ...], libc: str) -> frozenset[str]:
+def foreign_entries(lock: Lockfile, platforms: tuple[str, ...], libc: str) -> frozenset[str]:
     """Return the entries that none of the platforms gets."""
     return frozenset.intersection(*(_foreign_to(lock, platform, libc) for platform in platforms))
 
 
-def _foreign_to(lock: Lock, platform: str, libc: str) -> frozenset[str]:
+def _foreign_to(lock: Lockfile, platform: str, libc: str) -> frozenset[str]:
     limited = (entry for entry in lock.entries.values() if entry.os or entry.cpu or entry.libc)
     stack = [entry.path for entry in limited if not runs_on(entry, platform, libc)]
     found = set(stack)
@@ -136,7 +136,7 @@ def parse_platform_name(name: str) -> NamedPlatform | None:
 
 
 def missing_platform_packages(
-    lock: Lock, *, platforms: tuple[str, ...], libc: str, reachable: frozenset[str]
+    lock: Lockfile, *, platforms: tuple[str, ...], libc: str, reachable: frozenset[str]
 ) -> tuple[MissingPlatformPackage, ...]:
     """Return the platform packages that reachable families have for these platforms and the lockfile lacks.
 
@@ -154,7 +154,7 @@ def missing_platform_packages(
     return tuple(sorted(found, key=lambda one: (one.parent, one.name, one.platform)))
 
 
-def _family(lock: Lock, parent: str) -> Mapping[str, str]:
+def _family(lock: Lockfile, parent: str) -> Mapping[str, str]:
     entry = lock.at(parent)
     wanted = entry.optional_dependencies if entry else {}
     return {name: version for name, version in wanted.items() if parse_platform_name(name)}
@@ -171,7 +171,7 @@ def _serves_platform(name: str, family: Iterable[str], platform: str, libc: str)
     return libc == "glibc" or all(parse_platform_name(other) != musl for other in family)
 
 
-def _has(lock: Lock, parent: str, name: str, version: str) -> bool:
+def _has(lock: Lockfile, parent: str, name: str, version: str) -> bool:
     target = lock.resolve(parent, name)
     if target is None:
         return False

@@ -1,4 +1,4 @@
-"""pnpm's lockfile and layout: pnpm-lock.yaml (version 9) in, a Lock with the paths of the installed tree out. Pure.
+"""pnpm's lockfile and layout: pnpm-lock.yaml (version 9) in, a Lockfile with the paths of the installed tree out. Pure.
 
 Sources: the package @pnpm/dependency-path 5.1 (pnpm 9) and 1001 (pnpm 10) for names of directories;
 https://pnpm.io/symlinked-node-modules-structure for the layout; https://pnpm.io/settings for settings.
@@ -19,7 +19,7 @@ from typing import Any
 from bake.errors import WorkspaceError
 from bake.files import parse_yaml, table, words
 from bake.lockfile.graph import LINK, Graph, Node, mark_development
-from bake.lockfile.lockfile import Entry, Lock
+from bake.lockfile.lockfile import Entry, Lockfile
 
 LOCKFILE = "pnpm-lock.yaml"
 SETTINGS = "pnpm-workspace.yaml"
@@ -233,8 +233,8 @@ def _short_hash(text: str, *, old: bool) -> str:
 # --- the isolated layout -------------------------------------------------------------------------------
 
 
-def isolated(graph: Graph, *, major: int, public: Sequence[str] = ()) -> Lock:
-    """Return the Lock of pnpm's own layout: packages below node_modules/.pnpm, a link for every dependency.
+def isolated(graph: Graph, *, major: int, public: Sequence[str] = ()) -> Lockfile:
+    """Return the Lockfile of pnpm's own layout: packages below node_modules/.pnpm, a link for every dependency.
 
     public: patterns of names that are linked at the root too (`publicHoistPattern`).
     """
@@ -249,7 +249,7 @@ def isolated(graph: Graph, *, major: int, public: Sequence[str] = ()) -> Lock:
     root = Entry(path="", name="")
     for name, target in _public(graph, public).items():
         entries.setdefault(f"node_modules/{name}", _link(graph, root, f"node_modules/{name}", target, places))
-    return Lock(
+    return Lockfile(
         entries=entries,
         packages={path: member.entry for path, member in graph.members.items()},
         raw={"packages": {}},

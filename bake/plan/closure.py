@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from bake.errors import WorkspaceError
-from bake.lockfile import RELOCK, Lock, extra_target, foreign_entries, is_counted
+from bake.lockfile import RELOCK, Lockfile, extra_target, foreign_entries, is_counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Closure:
 
 
 def closure(
-    lock: Lock,
+    lock: Lockfile,
     package_path: str,
     *,
     platforms: tuple[str, ...],
@@ -73,7 +73,7 @@ def closure(
 
 
 @lru_cache(maxsize=16)
-def _steps(lock: Lock, platforms: tuple[str, ...], libc: str) -> Mapping[str, tuple[str, ...]]:
+def _steps(lock: Lockfile, platforms: tuple[str, ...], libc: str) -> Mapping[str, tuple[str, ...]]:
     """Return path -> where its production code can go from there on any of the platforms."""
     foreign = foreign_entries(lock, platforms, libc)
     return {
@@ -83,7 +83,7 @@ def _steps(lock: Lock, platforms: tuple[str, ...], libc: str) -> Mapping[str, tu
 
 
 def _adjust(
-    lock: Lock,
+    lock: Lockfile,
     path: str,
     step: Mapping[str, tuple[str, ...]],
     extra: Mapping[str, tuple[str, ...]],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bake.lockfile import Lock
+from bake.lockfile import Lockfile
 from bake.plan.closure import Closure
 
 
@@ -22,7 +22,7 @@ class LayerClass:
 
 def layer_classes(
     closures: Mapping[str, Closure],
-    lock: Lock,
+    lock: Lockfile,
     *,
     most: int,
     libc: Mapping[str, str] = MappingProxyType({}),
@@ -58,7 +58,7 @@ def layer_classes(
 _Key = tuple[tuple[str, ...], bool]
 
 
-def _groups(closures: Mapping[str, Closure], lock: Lock, libc: Mapping[str, str]) -> dict[_Key, set[str]]:
+def _groups(closures: Mapping[str, Closure], lock: Lockfile, libc: Mapping[str, str]) -> dict[_Key, set[str]]:
     # One bit per service: the set of services that need an entry is one number.
     services = sorted(closures)
     masks: dict[tuple[str, str], int] = {}

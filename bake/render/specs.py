@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bake.lockfile import Entry, Lock
+from bake.lockfile import Entry, Lockfile
 from bake.plan import Output, Plan, Project
 from bake.sources import NEVER, command_needs, left_out
 
@@ -55,7 +55,7 @@ def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
     }
 
 
-def _entry(lock: Lock, entry: Entry) -> Mapping[str, Any]:
+def _entry(lock: Lockfile, entry: Entry) -> Mapping[str, Any]:
     limits = {"os": entry.os, "cpu": entry.cpu, "libc": entry.libc}
     return (
         {"path": entry.path}

@@ -16,7 +16,7 @@ from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import ANY, Shape, check_shape, is_inside, normal, parse_object, parse_yaml, read_text
-from bake.lockfile import RELOCK, Lock, hoisted, parse_bins, parse_lockfile, pnpm, yarn
+from bake.lockfile import RELOCK, Lockfile, hoisted, parse_bins, parse_lockfile, pnpm, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
 from bake.workspace.order import find_way
 from bake.workspace.tsconfig import TsConfigs
@@ -92,7 +92,7 @@ class Workspace:
     manager: str
     packages: tuple[Package, ...]
     root_package: Package
-    lock: Lock
+    lock: Lockfile
     references: Mapping[str, tuple[str, ...]]
     lock_name: str = "package-lock.json"
     tool: Manager = NPM
@@ -196,7 +196,7 @@ def load_workspace(root: Path) -> Workspace:
     )
 
 
-_Loaded = tuple[tuple[Package, ...], Lock, str, Manager]
+_Loaded = tuple[tuple[Package, ...], Lockfile, str, Manager]
 
 
 def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
@@ -272,7 +272,7 @@ def _load_packages(root: Path, paths: Iterable[str]) -> tuple[Package, ...]:
     return tuple(_load_package(root, path) for path in present)
 
 
-def _load_lock(root: Path) -> tuple[Lock, str]:
+def _load_lock(root: Path) -> tuple[Lockfile, str]:
     for name in LOCKFILES:
         if (root / name).is_file():
             return parse_lockfile(_required(root, name), name), name
@@ -310,7 +310,7 @@ _MANIFEST: Shape = {
 """What bake reads of a package.json."""
 
 
-def _linked_folders(root: Path, lock: Lock, lock_name: str) -> Iterator[str]:
+def _linked_folders(root: Path, lock: Lockfile, lock_name: str) -> Iterator[str]:
     """Yield the directories that `file:` dependencies link: they are built and copied like members."""
     for entry in lock.entries.values():
         if entry.link and (normal(entry.link) != entry.link or not is_inside(root, entry.link)):

@@ -12,7 +12,7 @@ from bake.config import Layers, parse_config
 from bake.files import unified_diff
 from bake.guess import Guess, amend, guess, load_facts, render_config
 from bake.guess.dockerfiles import heredocs
-from bake.lockfile import Entry, Lock, ScriptAdvice, advise
+from bake.lockfile import Entry, Lockfile, ScriptAdvice, advise
 from bake.workspace import load_workspace
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
@@ -476,7 +476,7 @@ def test_known_install_scripts_are_advised_where_the_lockfile_tells_of_none() ->
     entries = {
         f"node_modules/{n}": Entry(path=f"node_modules/{n}", name=n, version="12.0.0") for n in ("sqlite3", "ms")
     }
-    lock = Lock(entries=entries, packages={}, raw={}, manager="yarn", file="yarn.lock")
+    lock = Lockfile(entries=entries, packages={}, raw={}, manager="yarn", file="yarn.lock")
     assert advise(lock, entries) == ScriptAdvice(run=("sqlite3",))
     assert advise(replace(lock, manager="npm"), entries) == ScriptAdvice()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bake.lockfile import Lock, make_production
+from bake.lockfile import Lockfile, make_production
 from bake.lockfile.npm import make_lockfile
 from bake.plan import Closure, closure
 from bake.workspace import Workspace, load_workspace
@@ -81,7 +81,7 @@ def write(root: Path, manifests: Mapping[str, Mapping[str, Any]]) -> Path:
     return root
 
 
-def close(lock: Lock, path: str, *, platform: str = "linux/amd64", **options: Any) -> Closure:
+def close(lock: Lockfile, path: str, *, platform: str = "linux/amd64", **options: Any) -> Closure:
     return closure(lock, path, platforms=(platform,), libc="glibc", **options)
 
 
@@ -95,7 +95,7 @@ def whole(workspace: Workspace, platform: str) -> set[str]:
     return {e for package in every for e in close(workspace.lock, package.path, platform=platform).entries}
 
 
-def walked(lock: Lock, path: str) -> set[str]:
+def walked(lock: Lockfile, path: str) -> set[str]:
     """What npm looks at for `--workspace`: the devDependencies of every workspace package that it meets, and
     what hangs on packages that it gives up for the platform."""
     seen, stack = {path}, [path]

@@ -7,7 +7,7 @@ import pytest
 from bake.errors import WorkspaceError
 from bake.lockfile import (
     Entry,
-    Lock,
+    Lockfile,
     MissingPlatformPackage,
     make_production,
     missing_platform_packages,
@@ -22,11 +22,11 @@ from bake.plan.layers import layer_classes
 BOTH = ("linux/amd64", "linux/arm64")
 
 
-def lock_of(packages: Mapping[str, Mapping[str, Any]]) -> Lock:
+def lock_of(packages: Mapping[str, Mapping[str, Any]]) -> Lockfile:
     return make_lockfile({"lockfileVersion": 3, "packages": {"": {}, **packages}})
 
 
-def entries(lock: Lock, path: str, platform: str = "linux/amd64", libc: str = "glibc", **options: Any) -> list[str]:
+def entries(lock: Lockfile, path: str, platform: str = "linux/amd64", libc: str = "glibc", **options: Any) -> list[str]:
     return [
         entry.replace("node_modules/", "~")
         for entry in closure(lock, path, platforms=(platform,), libc=libc, **options).entries
@@ -402,12 +402,12 @@ def test_dockers_platforms_are_translated_to_nodes(platform: str, node: tuple[st
     assert node_platform(platform) == node
 
 
-def family_lock(family: Mapping[str, str], **present: str) -> Lock:
+def family_lock(family: Mapping[str, str], **present: str) -> Lockfile:
     places = {f"node_modules/{name.replace('_', '-')}": {"version": version} for name, version in present.items()}
     return lock_of({"node_modules/parent": {"optionalDependencies": family}, **places})
 
 
-def lacking(lock: Lock, *, libc: str = "glibc", platforms: tuple[str, ...] = BOTH) -> list[str]:
+def lacking(lock: Lockfile, *, libc: str = "glibc", platforms: tuple[str, ...] = BOTH) -> list[str]:
     every = frozenset(lock.entries)
     found = missing_platform_packages(lock, platforms=platforms, libc=libc, reachable=every)
     return [f"{one.name}@{one.version} {one.platform}" for one in found]
