@@ -14,6 +14,7 @@ from bake.config import suggestion
 from bake.console import Console, painted
 from bake.errors import BakeError, ConfigError, UsageError
 from bake.session import Session
+from bake.streams import guarded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 well, 1 failed, 2 usage, 3 config or workspace, 4 engine, 5 registry, 130 interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    with guarded(os.environ):
+        return _guarded(arguments)
+
+
+def _guarded(arguments: Sequence[str] | None) -> int:
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except ConfigError as error:

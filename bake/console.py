@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from bake.streams import bare, command
+
 Volume = Literal["quiet", "normal", "verbose"]
 
 
@@ -43,10 +45,16 @@ class Console:
         """Tell what is wrong, also to a user who asked for quiet."""
         print(text, file=sys.stderr, flush=True)
 
+    def command(self, kind: str, text: str, **properties: object) -> None:
+        """Tell GitHub's runner something; see `bake.streams.command`."""
+        print(command(kind, text, **properties), file=bare(sys.stderr), flush=True)
+
     def group(self, title: str, text: str) -> None:
         """Tell the user something long: folded away in GitHub Actions, else only to those who want to know all."""
         if self.environment.get("GITHUB_ACTIONS") and text:
-            print(f"::group::{title}\n{text}\n::endgroup::", file=sys.stderr, flush=True)
+            self.command("group", title)
+            self.complain(text)
+            self.command("endgroup", "")
             return
         self.say(title)
         if text and self.volume == "verbose":
@@ -66,5 +74,7 @@ class Console:
     def warn(self, text: str) -> None:
         """Warn on stderr; in GitHub Actions as an annotation too."""
         self.noted.append(text)
-        prefix = "::warning::" if self.environment.get("GITHUB_ACTIONS") else ""
-        print(f"{prefix}{painted('bake: warning:', 'yellow', self.environment)} {text}", file=sys.stderr, flush=True)
+        if self.environment.get("GITHUB_ACTIONS"):
+            self.command("warning", f"bake: warning: {text}")
+        else:
+            self.complain(f"{painted('bake: warning:', 'yellow', self.environment)} {text}")

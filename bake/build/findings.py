@@ -15,12 +15,11 @@ def show_findings(console: Console, findings: Iterable[Finding]) -> None:
     for finding in found:
         group = alike[_kind(finding)]
         place = group.index(finding)
-        tell = console.complain if finding.level == "error" else console.say
         if whole or len(group) <= _MOST or place < _MOST - 1:
-            tell(_line(console, finding))
+            _tell(console, finding)
         elif place == _MOST - 1:
             left = f"{len(group) - place} more like this one; `bake check -v` shows each"
-            tell(f"bake: {finding.level}: {left}")
+            _say(console, finding, f"bake: {finding.level}: {left}")
     if not found:
         console.say("bake: nothing to complain of")
 
@@ -41,8 +40,13 @@ _MOST = 5
 """Findings with one and the same remedy that are shown at once."""
 
 
-def _line(console: Console, finding: Finding) -> str:
+def _tell(console: Console, finding: Finding) -> None:
     if not console.environment.get("GITHUB_ACTIONS"):
-        return f"bake: {finding.level}: {finding}"
-    place = f" file={finding.file},line={max(finding.line, 1)}" if finding.file else ""
-    return f"::{finding.level}{place}::{finding}"
+        _say(console, finding, f"bake: {finding.level}: {finding}")
+    elif finding.level == "error" or console.volume != "quiet":
+        place = {"file": finding.file, "line": max(finding.line, 1)} if finding.file else {}
+        console.command(finding.level, str(finding), **place)
+
+
+def _say(console: Console, finding: Finding, text: str) -> None:
+    (console.complain if finding.level == "error" else console.say)(text)

@@ -1,6 +1,7 @@
 """A build as a person at a terminal sees it: what ended scrolls by, what runs stands below it with its seconds."""
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from bake.console import Console
 from bake.display.titles import step_title
 from bake.engine import Progress, Step
 from bake.plan import Plan
+from bake.streams import bare, printable
 
 if TYPE_CHECKING:
     from rich.console import Console as Terminal
@@ -25,7 +27,7 @@ class Screen:
         """terminal: another one than stderr."""
         from rich.console import Console as Terminal
 
-        self._terminal = terminal or Terminal(stderr=True, highlight=False)
+        self._terminal = terminal or Terminal(file=bare(sys.stderr), highlight=False)
         self._console, self._plan = console, plan
 
     def show(self, step: Step) -> None:
@@ -34,7 +36,7 @@ class Screen:
             from rich.text import Text
 
             grid = _grid()
-            grid.add_row(Text(step_title(self._plan, step)), f"{step.seconds:.1f} s", style="green")
+            grid.add_row(Text(printable(step_title(self._plan, step))), f"{step.seconds:.1f} s", style="green")
             self._terminal.print(grid)
 
     @contextlib.contextmanager
@@ -57,7 +59,7 @@ class Screen:
         running = progress.running()
         grid = _grid()
         for step in running[:_MOST]:
-            title = f"  {step_title(self._plan, step)}"
+            title = printable(f"  {step_title(self._plan, step)}")
             grid.add_row(Text(title), f"{max(0.0, now - (step.started or now)):.0f} s", style="cyan")
         grid.add_row(_counted(progress, running), f"{max(0.0, now - begun):.0f} s", style="dim")
         return grid

@@ -12,7 +12,7 @@ from bake.commands import COMMANDS
 BAKE = Path(__file__).parents[2] / "bake"
 
 FLOORS = (
-    ("errors", "semver", "shell", "__init__"),
+    ("errors", "semver", "shell", "streams", "__init__"),
     ("files", "ci", "console", "table"),
     ("config", "git"),
     ("lockfile",),
