@@ -164,3 +164,46 @@ def test_what_contributing_names_is_there() -> None:
     named = re.findall(r"`((?:bake|docker|scripts|tests|examples)/[^`\s]*)`", text)
     assert len(named) > 20
     assert [path for path in named if "NAME" not in path and not (BAKE.parent / path).exists()] == []
+
+
+DISK = {
+    *("read_text", "read_bytes", "write_text", "write_bytes", "open", "exists", "is_file", "is_dir", "is_symlink"),
+    *(
+        "iterdir",
+        "glob",
+        "rglob",
+        "walk",
+        "scandir",
+        "listdir",
+        "lexists",
+        "stat",
+        "lstat",
+        "unlink",
+        "mkdir",
+    ),
+}
+"""Names of functions and methods that look at a disk; ours begin with load_, read_ or write_."""
+PURE_BUT_FOR = {"plan": "project.py", "render": "templates.py", "report": ""}
+PURE = [
+    *(file for room, edge in PURE_BUT_FOR.items() for file in sorted((BAKE / room).glob("*.py")) if file.name != edge),
+    BAKE / "publish" / "kubernetes.py",
+]
+
+
+def touches_the_disk(file: Path) -> Iterator[str]:
+    """What a file calls, or imports, that reaches the disk."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id=name), lineno=line) if name.startswith(("load_", "read_", "write_")):
+                yield f"{line}: {name}"
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), lineno=line) if name in DISK:
+                yield f"{line}: {name}"
+            case ast.Import(names=names, lineno=line):
+                yield from (f"{line}: {a.name}" for a in names if a.name in {"os", "shutil", "tempfile", "subprocess"})
+            case ast.ImportFrom(module="bake.git", lineno=line):
+                yield f"{line}: bake.git"
+
+
+@pytest.mark.parametrize("file", PURE, ids=lambda file: str(file.relative_to(BAKE)))
+def test_what_gets_values_reads_no_disk(file: Path) -> None:
+    assert list(touches_the_disk(file)) == []
