@@ -3,7 +3,8 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,16 @@ class Naming:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """One use of bake. directory: where it was called. file: the bake.toml, None for the nearest one."""
+    """One use of bake. directory: where it was called. file: the bake.toml, None for the nearest one.
+
+    clock, pause: seconds by a clock that only goes forward, and sleep for as many.
+    """
 
     console: Console
     directory: Path
     file: Path | None = None
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -4,7 +4,6 @@ What only tells of a build (the record for `bake why`, warnings, the account) co
 """
 
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -43,7 +42,7 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
 
     The engine is asked what it can do while the files are made ready. Raises BakeError.
     """
-    started = time.monotonic()
+    started = session.clock()
     options = dataclasses.replace(options, builder=options.builder or session.builder)
     with ThreadPoolExecutor(1) as pool:
         probing = pool.submit(probe, options.builder)
@@ -54,7 +53,7 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
         if not standing.changed and not standing.gone:
             write_plan(session, ready)
             images = _all_images(standing, {})
-            return Outcome(account=_account(session, plan, images, Progress(), time.monotonic() - started))
+            return Outcome(account=_account(session, plan, images, Progress(), session.clock() - started))
         preload()  # takes a while, as the engine's answer does
         capabilities = probing.result()
     return _build(session, ready, standing, options, capabilities, started)
@@ -104,7 +103,7 @@ def _build(
     write_record_of(session.project, made.plan, start, made.built)
     tell_growth(session, ready.cache, options.builder, registry)
     progress = made.built.progress
-    account = _account(session, made.plan, made.images, progress, time.monotonic() - started)
+    account = _account(session, made.plan, made.images, progress, session.clock() - started)
     keep_account(session.project, account)
     return Outcome(account=account, progress=progress, release=made.release, before=before)
 

@@ -1,7 +1,6 @@
 """A push of a plan: the images first, by digest, then all tags, then their manifest in a file."""
 
 import dataclasses
-import time
 from collections.abc import Mapping
 
 from bake.build.options import Options
@@ -66,7 +65,7 @@ def push_plan(
             marks=_true_marks(wanted, built),
         )
         with keeping_unfinished(folder / UNFINISHED, session.console.warn):
-            release = tag_all(registry, staged, release=session.release, wait=time.sleep)
+            release = tag_all(registry, staged, release=session.release, wait=session.pause)
         keep_release(folder, release)
         if options.release:
             write_release(options.release, release)

@@ -1,6 +1,5 @@
 """The plan's bakes, run: with lines for a person, again where the engine had bad luck, and failures explained."""
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -47,7 +46,7 @@ def run_plan(
         return persist(
             lambda: run_bake(root, file, each, show.show, show.beside),
             lambda error: pause_of(error, console, failing),
-            wait=time.sleep,
+            wait=session.pause,
         )
 
     try:

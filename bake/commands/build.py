@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,9 +110,9 @@ def _build(session: Session, plan: "Plan", options: "Options", form: str, timeli
     from bake.build import build
     from bake.report import size_changes, summary
 
-    started = time.monotonic()
+    started = session.clock()
     outcome = build(session, plan, options)
-    seconds = time.monotonic() - started
+    seconds = session.clock() - started
     show(form, {"images": outcome.images, "seconds": round(seconds, 1)}, table([_cells(i) for i in outcome.images]))
     if form != "json":
         session.console.say(_closing(outcome.images, seconds))

@@ -1,14 +1,11 @@
 """Look at everything that builds and pushes need on this machine; status 1 when one of them would fail."""
 
 import argparse
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.console import Console
-from bake.engine import Facts, Line, Needs, Problem, failed, judge
+from bake.engine import Facts, Line, Needs, Problem, failed, judge, read_free_space, read_version
 from bake.errors import BakeError
 from bake.session import Session, find_config
 from bake.table import show
@@ -16,9 +13,6 @@ from bake.table import show
 if TYPE_CHECKING:
     from bake.engine import Capabilities
     from bake.plan import Project
-
-_TIMEOUT = 20
-"""Seconds that a tool or registry has to answer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +40,9 @@ def _facts(session: Session, builder: str | None, *, offline: bool) -> Facts:
     engine = _engine(builder or _configured(ready))
     online = ready is not None and not offline
     return Facts(
-        tools={name: _version(name) for name in ("git", "node", "npm", "pnpm", "yarn")},
+        tools={name: read_version(name) for name in ("git", "node", "npm", "pnpm", "yarn")},
         engine=engine,
-        disk=_free(),
+        disk=read_free_space(),
         project=needs,
         images=_images(session, ready) if ready and online else None,
         push=_push(session, needs) if isinstance(needs, Needs) and online else None,
@@ -105,34 +99,6 @@ def _engine(builder: str | None) -> "Capabilities | Problem":
         return probe(builder)
     except BakeError as error:
         return _problem(error)
-
-
-def _version(tool: str) -> str:
-    """What a tool says its version is, "" when it is not there."""
-    if shutil.which(tool) is None:
-        return ""
-    try:
-        done = subprocess.run([tool, "--version"], capture_output=True, text=True, timeout=_TIMEOUT, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    words = done.stdout.split()
-    return words[-1] if done.returncode == 0 and words else ""
-
-
-def _free() -> int | None:
-    """Bytes free where the engine keeps images; None when that is not on this machine."""
-    if shutil.which("docker") is None:
-        return None
-    words = ["docker", "info", "--format", "{{.DockerRootDir}}"]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    folder = Path(done.stdout.strip() or "/nonexistent")
-    try:
-        return shutil.disk_usage(folder).free if folder.is_dir() else None
-    except OSError:
-        return None
 
 
 def _images(session: Session, project: "Project") -> Mapping[str, Problem | None]:

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +60,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         marks={u.image: u.mark.tag for u in joined if u.mark and not u.mark.bases},
     )
     with keeping_unfinished(session.project.folder / UNFINISHED, session.console.warn):
-        merged = tag_all(registry, staged, release=release, wait=time.sleep)
+        merged = tag_all(registry, staged, release=release, wait=session.pause)
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)

@@ -1,7 +1,6 @@
 """Give the images of a push further tags, without building: `bake promote release.json --tag stable`."""
 
 import argparse
-import time
 from pathlib import Path
 
 from bake.config import is_tag
@@ -39,7 +38,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
     with keeping_unfinished(manifest.parent / UNFINISHED, session.console.warn):
         promoted = promote(
-            load_registry(session.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=time.sleep
+            load_registry(session.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=session.pause
         )
     file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")
     write_release(file, promoted)

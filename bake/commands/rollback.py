@@ -1,7 +1,6 @@
 """Put tags back to what they were before a push or a promotion: `bake rollback .bake/release.json`."""
 
 import argparse
-import time
 from pathlib import Path
 
 from bake.publish import load_release
@@ -28,7 +27,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         release,
         tags=tuple(arguments.tag),
         force=arguments.force,
-        wait=time.sleep,
+        wait=session.pause,
     )
     for tag in kept:
         session.console.warn(f"{tag}: the registry does not let it be deleted; it is empty now")

@@ -4,7 +4,7 @@ Sources: cyclonedx.org/docs/1.6/json, spdx.github.io/spdx-spec/v2.3, github.com/
 libraries that write and check them take half a second to import, so they are imported where they are used.
 """
 
-import datetime  # noqa: TID251 a constant, not the clock
+import datetime
 import re
 import uuid
 from typing import TYPE_CHECKING, Any

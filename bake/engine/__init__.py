@@ -30,6 +30,7 @@ from bake.engine.docker import (
 from bake.engine.doctor import Facts, Line, Needs, Problem, failed, judge
 from bake.engine.process import Configured, ContainerState, Launch, Process
 from bake.engine.progress import Progress, StageTime, Step, merge, plain, union
+from bake.engine.tools import read_free_space, read_version
 
 __all__ = [
     "BuildOptions",
@@ -73,7 +74,9 @@ __all__ = [
     "probe",
     "prune",
     "read_cache_usage",
+    "read_free_space",
     "read_image_usage",
+    "read_version",
     "remove_builder",
     "run_bake",
     "save_images",
