@@ -17,6 +17,9 @@ _RELATIVE: Final = re.compile(
     rb"(?<![\w./-])((?:\./)?(?:\.\./)+[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|\./[\w@./+()\[\]-]+)"
 )
 _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
+_IMPORT: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
+_UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
+_JOINED: Final = re.compile(rb"""[\w)]\s*,(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
 _QUOTED: Final = re.compile(rb"""["'`]([@~#$\w][^"'`\s*]*)["'`]""")
 _SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _WRITTEN: Final = {".js": (".ts", ".tsx", ".jsx"), ".mjs": (".mts",), ".cjs": (".cts",), ".jsx": (".tsx",)}
@@ -86,6 +89,8 @@ class Outside:
             yield from self._inside(os.path.realpath(join(self._root, path)))
             return
         yield from self._relative(path, package)
+        if path.endswith(".proto"):
+            yield from self._imports(path)
         names = _texts(_QUOTED, self._read(path)) if aliases else ()
         placed = (place for name in names for alias in aliases for place in alias(name))
         yield from (found for place in placed for target in self._inside(place) for found in self._there(target))
@@ -95,9 +100,23 @@ class Outside:
         text = self._read(path)
         named = {*_texts(_RELATIVE, text), *("/".join(_words(part)) for part in _SPLIT.findall(text))}
         targets = {_joined(folder, name) for name in named for folder in (dirname(path), package)} - {""}
+        targets |= self._joined_later(path, text)
         for target in targets:
             if not (package and target.startswith(f"{package}/")):
                 yield from self._there(target)
+
+    def _imports(self, path: str) -> Iterator[str]:
+        """What a .proto file imports: from its folder, or from one above it that its reader names."""
+        for name in _texts(_IMPORT, self._read(path)):
+            for folder in (*_parents(path), ""):
+                yield from self._there(normpath(join(folder, name)))
+
+    def _joined_later(self, path: str, text: bytes) -> set[str]:
+        """What is joined in one place to what leads upwards in another: `join(root, 'proto')`."""
+        upward = {match[1].decode() + "/.." * match[2].count(b"..") for match in _UPWARD.finditer(text)}
+        bases = {base for up in upward if not (base := normpath(join(dirname(path), up))).startswith("..")}
+        names = {"/".join(_words(part)) for part in _JOINED.findall(text)} if bases else set()
+        return {normpath(join(base, name)) for base in bases for name in names}
 
     def _there(self, target: str) -> Iterator[str]:
         """Yield the path that a name means, which may lack its suffix."""

@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, promises, readFileSync, statSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
 import { glob } from './glob.mjs';
-import { basename, dirname, isAbsolute, join, leaves, relative } from './paths.mjs';
+import { ancestors, basename, dirname, isAbsolute, join, leaves, relative } from './paths.mjs';
 import { walk } from './files.mjs';
 
 const SCRIPT = /\.[cm]?[jt]sx?$/;
@@ -35,6 +35,9 @@ export async function traceFiles({ tree, tools, home, entries, members = {}, ali
     const named = [...namedIn(texts, { tree, home, away })];
     for (const each of named) if (!found.has(each.path)) found.set(each.path, each);
     next = named.map(({ path }) => join(tree, path)).filter((path) => SCRIPT.test(path) && !texts.has(path));
+  }
+  for (const { path } of found.values()) { // grows while it is walked
+    if (path.endsWith('.proto')) for (const each of importedBy(path, tree)) found.set(each.path, found.get(each.path) ?? each);
   }
   const files = [...found.values()].filter(({ path }) => !away(path) && !held(path) && isFile(join(tree, path)));
   return files.map((each) => located(each, texts, tree)).filter((each) => each.way === 'dependency' || each.line || !doubtful(each.path));
@@ -116,6 +119,13 @@ function filesAt(tree, place, { home, away, folders, reader }) {
   if (kind?.isFile()) return [{ path: place, way: 'asset', reader }];
   if (!kind?.isDirectory() || !folders || !place || place === '.' || `${home}/`.startsWith(`${place}/`)) return [];
   return walk(join(tree, place), (path) => !away(join(place, path))).map((path) => ({ path: join(place, path), way: 'asset', reader }));
+}
+
+/** What a .proto file imports: from its folder, or from one above it that its reader names. */
+function importedBy(path, tree) {
+  const names = [...readFileSync(join(tree, path), 'utf8').matchAll(/^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;/gm)].map(([, name]) => name);
+  const places = names.flatMap((name) => [...ancestors(path), ''].map((folder) => join(folder, name)));
+  return places.filter((place) => isFile(join(tree, place))).map((place) => ({ path: place, way: 'dependency', reader: path }));
 }
 
 const isFile = (path) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false;

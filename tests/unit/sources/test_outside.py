@@ -28,6 +28,8 @@ SHARED = {"shared/name.ts": "export const name = 1;", "shared/deep/more.ts": "",
         ("src/main.ts", "import { name } from '../../../shared/name';", ["shared/name.ts"]),
         ("src/main.ts", "import { name } from '../../../shared/name.js';", ["shared/name.ts"]),
         ("src/main.ts", "join(__dirname, '..', '..', '..', 'proto', 'a.proto')", ["proto/a.proto"]),
+        ("src/main.ts", "const root = join(__dirname, '../../..'); load(join(root, 'proto'))", ["proto"]),
+        ("src/main.ts", "const up = ['..', '..', '..']; load(join(base, 'proto', 'a.proto'))", ["proto/a.proto"]),
         ("package.json", '{"scripts": {"build": "tsc && cp ../../LICENSE dist/"}}', ["LICENSE"]),
         ("build.sh", "cp -r ../../proto dist", ["proto"]),
         ("tsconfig.json", '{"include": ["src", "../../shared/**/*"]}', ["shared"]),
@@ -90,3 +92,14 @@ def test_settings_of_a_package_manager_name_files_that_an_install_reads(tmp_path
     outside(tmp_path, files)
     found = Outside(tmp_path, MEMBERS, lambda _: True).named_by((".pnpmfile.cjs",))
     assert found == (".pnpmfile.cjs", "tools/pins.json")
+
+
+def test_what_a_proto_file_imports_comes_with_it(tmp_path: Path) -> None:
+    files = {
+        "apps/api/src/main.js": "load('../../proto/a.proto')",
+        "proto/a.proto": 'import "b/b.proto";\nimport public "gone.proto";',
+        "proto/b/b.proto": 'import "proto/c.proto";',
+        "proto/c.proto": "",
+        "proto/other.proto": "",
+    }
+    assert outside(tmp_path, files) == ["proto/a.proto", "proto/b/b.proto", "proto/c.proto"]
