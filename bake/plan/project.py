@@ -16,7 +16,7 @@ from posixpath import relpath
 from bake import config as cfg
 from bake.config import parse_reference
 from bake.errors import ConfigError
-from bake.files import ignore_in_git, strip_credentials
+from bake.files import expand_glob, ignore_in_git, is_inside, normal, read_text, strip_credentials
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
@@ -92,13 +92,11 @@ class Reading:
 
     imports: what sources import. mentions: the words that files hold. outside: files and folders outside a package
     that its files name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked:
-    those of which some sources are links. written: folders in a package that its code writes to. commands: the files
-    of a package's commands that a clone has, relative to the root.
-
-    globs: pattern -> what it names. sources: every file that is a source, relative to the root, sorted: git tracks it
-    or does not ignore it. tracked: those that git tracks though what it ignores, or the usual names of secrets and
-    results, would leave them out. vendored: files and folders that installs read beside manifests and settings.
-    versioned: whether git says what there is.
+    those of which some sources are links. written: folders in a package that its code writes to. globs: pattern -> what
+    it names. sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it.
+    tracked: those that git tracks though what it ignores, or the usual names of secrets and results, would leave them
+    out. commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
+    that installs read beside manifests and settings. versioned: whether git says what there is.
     """
 
     imports: Mapping[str, tuple[Import, ...]]
@@ -295,10 +293,10 @@ def load_project(
         ignored=ignored,
         reading=reading or load_reading(root, config, workspace, ignored, root_files, required),
         tasks=load_tasks(root, original.everyone, config.workspace.script),
-        npmrc=_text(root / ".npmrc"),
+        npmrc=read_text(root, ".npmrc") or "",
         secrets=places if secrets is None else secrets,
         absent=absent if secrets is None else (),
-        ejected={name: text for name in TEMPLATES if (text := _text(root / EJECTED / name))},
+        ejected={name: text for name in TEMPLATES if (text := read_text(root, f"{EJECTED}/{name}"))},
     )
 
 
@@ -333,7 +331,7 @@ def load_reading(
             for path in paths
         },
         mentions={
-            path: load_mentions(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)))
+            path: load_mentions(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)), root)
             for path in paths
         },
         outside={path: outside.load(path) for path in paths},
@@ -389,7 +387,7 @@ def _load_commands(root: Path, package: Package, sent: Callable[[str], bool]) ->
 def _load_vendored(
     root: Path, workspace: Workspace, required: Iterable[str], sent: Callable[[str], bool]
 ) -> tuple[str, ...]:
-    lock = _text(root / workspace.lock_name)
+    lock = read_text(root, workspace.lock_name) or ""
     found = (*load_vendored(root, workspace.everyone, lock), *required)
     return tuple(filter(sent, dict.fromkeys(found)))
 
@@ -432,10 +430,6 @@ def named_packages(config: cfg.Config, workspace: Workspace) -> tuple[Package, .
     return workspace.everyone if named & {"", ROOT, root.name} - members else workspace.packages
 
 
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
-
-
 def _secrets(
     config: cfg.Config, folder: Path, environment: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -471,13 +465,14 @@ def _completed(workspace: Workspace, bake_lock: BakeLock) -> Workspace:
 
 def _matches(root: Path, pattern: str) -> tuple[str, ...]:
     """What a glob names. `folder/**` is the folder; a path that is there is itself, whatever its characters."""
-    plain = pattern.removeprefix("./").removesuffix("/**").rstrip("/")
+    plain = normal(pattern.removesuffix("/**"))
+    if plain is None:
+        return ()
     if os.path.lexists(root / plain):
-        return (plain,)
+        return (plain,) if is_inside(root, plain) else ()
     if not re.search(r"[*?[]", plain):
         return ()
-    found = (p.relative_to(root) for p in root.glob(plain))
-    return tuple(sorted(p.as_posix() for p in found if not _NO_SOURCES.intersection(p.parts)))
+    return expand_glob(root, plain, skip=_NO_SOURCES)
 
 
 def load_root_files(root: Path, ignored: Iterable[str]) -> tuple[str, ...]:
