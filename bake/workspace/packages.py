@@ -451,14 +451,15 @@ def _load_named(configs: TsConfigs, root: Path, package: Package, members: froze
         seen.add(file)
         shared = (*configs.bases(file, relative=True), *configs.own_paths(file)) if package.path else ()
         for target in (*configs.references(file), *shared):
-            member = _member_of(relpath(target, root), members) or ""  # what no member holds is the root's
+            member = member_of(relpath(target, root), members) or ""  # what no member holds is the root's
             if member == package.path:
                 queue.append(target)
             elif member:
                 yield member
 
 
-def _member_of(path: str, members: frozenset[str]) -> str | None:
+def member_of(path: str, members: frozenset[str]) -> str | None:
+    """Return the innermost of the packages (paths) that holds a path of the workspace."""
     while path and path not in (".", "..", "/"):
         if path in members:
             return path

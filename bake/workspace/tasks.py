@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from posixpath import dirname, join, normpath
+from posixpath import join, normpath, relpath
 from typing import Any, Final
 
 from bake.files import table, words
 from bake.lockfile import steps
 from bake.shell import parse_call, parse_line
-from bake.workspace.packages import Package
-from bake.workspace.tsconfig import parse_jsonc
+from bake.workspace.packages import Package, member_of
+from bake.workspace.tsconfig import TsConfigs, parse_jsonc
 
 _CHECKS: Final = frozenset(
     {"lint", "test", "typecheck", "type-check", "check-types", "check", "format", "dev", "clean"}
@@ -156,56 +156,27 @@ def _first(root: Package, script: str) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _compiled(root: Path, packages: tuple[Package, ...], script: str) -> Mapping[str, str]:
     """Package path -> the command that compiles it alone, of those that `tsc -b` or `tsc -p` of the root compile."""
-    members = {package.path for package in packages if package.path}
+    members = frozenset(package.path for package in packages if package.path)
+    configs = TsConfigs(str(root), {package.name: str(root / package.path) for package in packages})
     found: dict[str, str] = {}
     for text in steps(packages[0].scripts, script):
         for step in parse_line(text):
-            for option, file in _projects(root, step.words):
-                member = next((path for path in _parents(file) if path in members), "")
-                if member:
+            for option, file in _projects(configs, root, step.words):
+                if member := member_of(file, members):
                     inside = shlex.quote(file.removeprefix(f"{member}/"))
                     found.setdefault(member, f"tsc {option} {inside}")
     return found
 
 
-def _projects(root: Path, called: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the tsconfig files that a command compiles, with the option for one of them."""
+def _projects(configs: TsConfigs, root: Path, called: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield the tsconfig files of the workspace that a command compiles, with the option for one of them."""
     if not called or called[0] != "tsc":
         return
     plain = [word for word in called[1:] if not word.startswith("-")]
-    if {"-b", "--build"} & {*called}:
-        yield from (("-b", file) for file in _referred(root, plain or ["."]))
-    elif {"-p", "--project"} & {*called} and plain:
-        yield from (("-p", file) for file in (_config(root, plain[0]),) if file)
-
-
-def _referred(root: Path, starts: Iterable[str]) -> Iterator[str]:
-    """Yield the tsconfig files at some places, and those that they refer to, each after these."""
-    seen: set[str] = set()
-
-    def visit(place: str) -> Iterator[str]:
-        file = _config(root, place)
-        if not file or file in seen:
-            return
-        seen.add(file)
-        for reference in _load(root / file).get("references") or ():
-            if isinstance(reference, dict) and isinstance(path := reference.get("path"), str):
-                yield from visit(join(dirname(file), path))
-        yield file
-
-    for start in starts:
-        yield from visit(start)
-
-
-def _config(root: Path, place: str) -> str:
-    """The tsconfig file at a place, "" for none inside the workspace."""
-    path = normpath(place)
-    if path.startswith(("..", "/")):
-        return ""
-    file = path if path.endswith(".json") else normpath(f"{path}/tsconfig.json")
-    return file if (root / file).is_file() else ""
-
-
-def _parents(path: str) -> Iterator[str]:
-    while path := dirname(path):
-        yield path
+    files: Iterable[str] = ()
+    option = "-b" if {"-b", "--build"} & {*called} else "-p" if {"-p", "--project"} & {*called} else ""
+    if option == "-b":
+        files = configs.with_references([configs.file_at(place) for place in plain or ["."]])
+    elif option and plain:
+        files = (configs.file_at(plain[0]),)
+    yield from ((option, relpath(file, root)) for file in files if file)

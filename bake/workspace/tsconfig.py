@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from posixpath import dirname, isfile, normpath, relpath
 from typing import Any, Final
 
 from bake.errors import WorkspaceError
-from bake.files import ANY, Shape, check_shape, is_inside, read_text, table, words
+from bake.files import ANY, Shape, check_shape, is_inside, normal, read_text, table, words
+from bake.workspace.order import in_order
 
 NAMES: Final = ("tsconfig.json", "jsconfig.json")
 
@@ -122,6 +123,22 @@ class TsConfigs:
         paths = [one.get("path") for one in references if isinstance(one, dict)] if isinstance(references, list) else []
         named = (_absolute_path(dirname(file), path) for path in paths if isinstance(path, str))
         return tuple(_json_file(path) or path for path in named)
+
+    def file_at(self, place: str) -> str:
+        """Return the file that `tsc -p` finds at a place of the workspace, "" for none inside it."""
+        plain = normal(place)
+        return "" if plain is None else _json_file(normpath(f"{self._root}/{plain}"))
+
+    def with_references(self, files: Iterable[str]) -> tuple[str, ...]:
+        """Return files and those that they refer to, each after these, as `tsc -b` compiles them."""
+        starts = tuple(filter(None, files))
+        needs: dict[str, tuple[str, ...]] = {}
+        queue = [*starts]
+        while queue:
+            if (file := queue.pop()) not in needs:
+                needs[file] = tuple(filter(isfile, self.references(file)))
+                queue.extend(needs[file])
+        return in_order(starts, needs)
 
     def own_paths(self, file: str) -> tuple[str, ...]:
         """Return where the `paths` lead that a file states itself, up to the "*"."""
