@@ -4,6 +4,7 @@ import argparse
 import ast
 import dataclasses
 import json
+import posixpath
 import re
 import runpy
 import sys
@@ -40,7 +41,7 @@ def main(words: list[str]) -> int:
     stale = [name for name, text in pages().items() if _read(DOCS / name) != text]
     if words == ["--check"]:
         for name in stale:
-            print(f"docs/{name} is not current; run scripts/reference", file=sys.stderr)
+            print(f"{posixpath.normpath(f'docs/{name}')} is not current; run scripts/reference", file=sys.stderr)
         return 1 if stale else 0
     for name, text in pages().items():
         (DOCS / name).parent.mkdir(parents=True, exist_ok=True)
