@@ -78,7 +78,7 @@ class Account:
     def progress(self) -> Progress:
         """Its steps, as one target's."""
         progress = Progress()
-        progress.steps = {str(i): _step(str(i), ran) for i, ran in enumerate(self.steps)}
+        progress.steps = {str(i): _step_of(str(i), ran) for i, ran in enumerate(self.steps)}
         return progress
 
     @property
@@ -87,7 +87,7 @@ class Account:
         return self.progress.stages(_ALL)
 
 
-def _step(digest: str, ran: Ran) -> Step:
+def _step_of(digest: str, ran: Ran) -> Step:
     return Step(
         digest=digest,
         name="",

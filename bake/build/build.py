@@ -49,14 +49,14 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
         check_build(session, plan, options)
         session.project.require_secrets()
         ready = make_ready(session, plan)
-        standing = _standing(session, ready, options)
+        standing = _find_standing(session, ready, options)
         if not standing.changed and not standing.gone:
             write_plan(session, ready)
             images = _all_images(standing, {})
-            return Outcome(account=_account(session, plan, images, Progress(), session.clock() - started))
+            return Outcome(account=_make_account(session, plan, images, Progress(), session.clock() - started))
         preload()  # takes a while, as the engine's answer does
         capabilities = probing.result()
-    return _build(session, ready, standing, options, capabilities, started)
+    return _build_changed(session, ready, standing, options, capabilities, started)
 
 
 def check_build(session: Session, plan: Plan, options: Options) -> None:
@@ -77,7 +77,7 @@ def check_build(session: Session, plan: Plan, options: Options) -> None:
         raise CheckError("check", what, "see above")
 
 
-def _standing(session: Session, ready: Ready, options: Options) -> Standing:
+def _find_standing(session: Session, ready: Ready, options: Options) -> Standing:
     """The images that are up to date; none when the user wants more of the build than images in the engine."""
     plan, names = ready.plan, ready.names
     if plan.request.push or options.overrides:
@@ -86,29 +86,29 @@ def _standing(session: Session, ready: Ready, options: Options) -> Standing:
     return load_standing(session.project, plan, names, ready.files, session.environment, force=any(more))
 
 
-def _build(
+def _build_changed(
     session: Session, ready: Ready, standing: Standing, options: Options, capabilities: Capabilities, started: float
 ) -> Outcome:
     """Build what is not up to date, then tell of it. started: by the monotonic clock."""
     registry = load_registry(session.environment)
     plan = dataclasses.replace(ready.plan, targets=standing.changed or standing.gone)
-    ready = _adapted(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
+    ready = _adapt_to_engine(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
     plan = ready.plan
     check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=plan.install.scripts)
     before, start = load_last_release(session), load_start(session, plan)
     if plan.request.push:
-        made = _push(session, ready, options, capabilities, registry)
+        made = _build_and_push(session, ready, options, capabilities, registry)
     else:
-        made = _load(session, ready, standing, options, capabilities)
+        made = _build_and_load(session, ready, standing, options, capabilities)
     write_record_of(session.project, made.plan, start, made.built)
     tell_growth(session, ready.cache, options.builder, registry)
     progress = made.built.progress
-    account = _account(session, made.plan, made.images, progress, session.clock() - started)
+    account = _make_account(session, made.plan, made.images, progress, session.clock() - started)
     keep_account(session.project, account)
     return Outcome(account=account, progress=progress, release=made.release, before=before)
 
 
-def _adapted(session: Session, ready: Ready, capabilities: Capabilities, registry: Registry) -> Ready:
+def _adapt_to_engine(session: Session, ready: Ready, capabilities: Capabilities, registry: Registry) -> Ready:
     """What the engine can keep, with the cache that there is and can be written."""
     plan, cache = limit_to_native(session, ready.plan, capabilities), ready.cache
     if cache.note:
@@ -129,7 +129,9 @@ def limit_to_native(session: Session, plan: Plan, capabilities: Capabilities) ->
     return make_plan(session.project, dataclasses.replace(plan.request, targets=plan.targets, platforms=(native,)))
 
 
-def _push(session: Session, ready: Ready, options: Options, capabilities: Capabilities, registry: Registry) -> _Made:
+def _build_and_push(
+    session: Session, ready: Ready, options: Options, capabilities: Capabilities, registry: Registry
+) -> _Made:
     pushed = push_plan(session, ready, options, capabilities, registry)
     plan = dataclasses.replace(ready.plan, targets=pushed.targets)
     images = tuple(
@@ -142,7 +144,9 @@ def _push(session: Session, ready: Ready, options: Options, capabilities: Capabi
     return _Made(plan=plan, built=pushed.built, images=images, release=pushed.release)
 
 
-def _load(session: Session, ready: Ready, standing: Standing, options: Options, capabilities: Capabilities) -> _Made:
+def _build_and_load(
+    session: Session, ready: Ready, standing: Standing, options: Options, capabilities: Capabilities
+) -> _Made:
     """Build into the local engine, and then what turns out to be gone from there."""
     standing.begin_asking()
     # Without an output of its own, an image that another driver than docker's made stays in its builder.
@@ -153,10 +157,10 @@ def _load(session: Session, ready: Ready, standing: Standing, options: Options, 
     if gone := tuple(t for t in standing.gone if t not in plan.targets):
         late = run_plan(session, dataclasses.replace(plan, targets=gone), cache, options)
         plan, built = dataclasses.replace(plan, targets=(*plan.targets, *gone)), joined([built, late])
-    return _Made(plan=plan, built=built, images=_all_images(standing, _loaded(session, standing, plan, built)))
+    return _Made(plan=plan, built=built, images=_all_images(standing, _loaded_images(session, standing, plan, built)))
 
 
-def _loaded(session: Session, standing: Standing, plan: Plan, built: Built) -> Mapping[str, BuiltImage]:
+def _loaded_images(session: Session, standing: Standing, plan: Plan, built: Built) -> Mapping[str, BuiltImage]:
     """Target -> what was built. The engine's word on it is kept for the next time."""
     names = {t: standing.names[t].references for t in standing.plan.targets if t in built.metadata}
     kept: Mapping[str, Kept] = {}
@@ -181,7 +185,9 @@ def _current_image(standing: Standing, target: str) -> BuiltImage:
     return dataclasses.replace(image, platforms=made.platforms, digest=made.digest)
 
 
-def _account(session: Session, plan: Plan, images: Sequence[BuiltImage], progress: Progress, seconds: float) -> Account:
+def _make_account(
+    session: Session, plan: Plan, images: Sequence[BuiltImage], progress: Progress, seconds: float
+) -> Account:
     return Account(
         project=plan.project,
         platforms=plan.platforms,

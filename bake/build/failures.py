@@ -18,11 +18,11 @@ def explained(project: Project, plan: Plan, step: Step) -> tuple[tuple[str, ...]
     """The failed step in the words of the workspace: its lines that tell, and the package and its script."""
     lines = "".join(step.log).rstrip().splitlines()
     if said := [line.removeprefix(_CARVE) for line in lines if line.startswith(_CARVE)]:
-        return _carved(said)
-    return tuple(f"    {line}" for line in telling(lines)), _named(project, plan, step, lines)
+        return _carve_failure(said)
+    return tuple(f"    {line}" for line in telling(lines)), _name_failure(project, plan, step, lines)
 
 
-def _named(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> BuildError:
+def _name_failure(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> BuildError:
     stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
@@ -41,7 +41,7 @@ def _named(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> Bu
     return BuildError(shown(stage.package), what, remedy(failed, lines))
 
 
-def _carved(said: Sequence[str]) -> tuple[tuple[str, ...], BuildError]:
+def _carve_failure(said: Sequence[str]) -> tuple[tuple[str, ...], BuildError]:
     """What docker/carve found wrong, a line per mistake; the last one ends the run."""
     where, _, what = said[-1].partition(": ")
     return tuple(f"bake: error: {line}" for line in said[:-1]), BuildError(where, what)

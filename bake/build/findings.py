@@ -11,9 +11,9 @@ def show_findings(console: Console, findings: Iterable[Finding]) -> None:
     found = tuple(findings)
     console.noted.extend(map(str, found))
     whole = bool(console.environment.get("GITHUB_ACTIONS")) or console.volume == "verbose"
-    alike = _alike(found)
+    alike = _group_alike(found)
     for finding in found:
-        group = alike[_kind(finding)]
+        group = alike[_finding_key(finding)]
         place = group.index(finding)
         if whole or len(group) <= _MOST or place < _MOST - 1:
             _tell(console, finding)
@@ -24,15 +24,15 @@ def show_findings(console: Console, findings: Iterable[Finding]) -> None:
         console.say("bake: nothing to complain of")
 
 
-def _alike(findings: Iterable[Finding]) -> Mapping[tuple[str, ...], Sequence[Finding]]:
+def _group_alike(findings: Iterable[Finding]) -> Mapping[tuple[str, ...], Sequence[Finding]]:
     """Findings of one level with one and the same remedy, together."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault(_kind(finding), []).append(finding)
+        groups.setdefault(_finding_key(finding), []).append(finding)
     return groups
 
 
-def _kind(finding: Finding) -> tuple[str, ...]:
+def _finding_key(finding: Finding) -> tuple[str, ...]:
     return (finding.level, finding.rule, finding.remedy, *finding.services)
 
 

@@ -54,14 +54,19 @@ class Failed:
 def remedy(failed: Failed, lines: Sequence[str]) -> str:
     """Return what to do about the failed build: the first thing that it misses, with its key."""
     prisma = (_GENERATE for line in lines if _PRISMA.search(line))
-    found = (*_modules(failed, lines), *_files(failed, lines), *prisma, *_commands(failed, lines))
+    found = (
+        *_missing_modules(failed, lines),
+        *_missing_files(failed, lines),
+        *prisma,
+        *_missing_commands(failed, lines),
+    )
     return next(iter(found), NOTHING)
 
 
-def _modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
+def _missing_modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
     """Packages that are installed or of the workspace, but not given to this build."""
     installed = {e.name for e in failed.workspace.lock.entries.values()}
-    for name in (name for line in lines for name in _missing(failed.workspace, line)):
+    for name in (name for line in lines for name in _missing_names(failed.workspace, line)):
         wanted = package_name(name)
         if name.startswith("../"):
             yield f"it reads {name} outside its folder: add the file to {failed.key}.inputs"
@@ -70,7 +75,7 @@ def _modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
             yield f"it needs {wanted}: declare it in {manifest}, or add it to {failed.key}.needs"
 
 
-def _missing(workspace: Workspace, line: str) -> Iterator[str]:
+def _missing_names(workspace: Workspace, line: str) -> Iterator[str]:
     """Yield what a line says is missing, as it would be imported."""
     for match in _IMPORT.finditer(line):
         yield next(filter(None, match.groups()))
@@ -80,7 +85,7 @@ def _missing(workspace: Workspace, line: str) -> Iterator[str]:
         yield from (e.name for e in workspace.lock.entries.values() if called[1] in e.bins)
 
 
-def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
+def _missing_files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
     """Files of the workspace that a tool looked for by their place in the image."""
     there = (failed.stage.package, *failed.stage.needs, *failed.stage.inputs, *failed.stage.reads, *failed.root_files)
     for path in (m[1] for line in lines if _MISSING.search(line) for m in _FILE.finditer(line)):
@@ -94,7 +99,7 @@ def _files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
             yield f"it reads {path} outside its folder: add the file, or the folder of it, to {failed.key}.inputs"
 
 
-def _commands(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
+def _missing_commands(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
     """Commands that no installed package brings."""
     manifest = failed.package.file("package.json")
     for name in (m[1] for line in lines if (m := _COMMAND.match(line.strip()))):

@@ -26,13 +26,13 @@ def settle(
     platforms: Sequence[str],
 ) -> Cache:
     """The cache without references that are not there yet, and without exports that would fail; a word about those."""
-    if cache.exports and (why := capabilities.features["cache export"] or _parted(capabilities, platforms)):
+    if cache.exports and (why := capabilities.features["cache export"] or _why_parted(capabilities, platforms)):
         warn(f"no cache is written: {why}")
         cache = cache.without_exports(why)
     if not cache.repository:
         return cache
     if cache.imports:
-        cache = _there(cache, registry)
+        cache = _only_existing(cache, registry)
     if cache.exports:
         try:
             registry.check_push(cache.repository)
@@ -42,7 +42,7 @@ def settle(
     return cache
 
 
-def _parted(capabilities: Capabilities, platforms: Sequence[str]) -> str:
+def _why_parted(capabilities: Capabilities, platforms: Sequence[str]) -> str:
     """Why nodes that build a platform each can write no cache together, "" when they can (docker/buildx#1044)."""
     if capabilities.nodes < 2 or len(platforms) < 2:
         return ""
@@ -63,7 +63,7 @@ def overgrown(cache: Cache, registry: Registry) -> Iterator[str]:
                 )
 
 
-def _there(cache: Cache, registry: Registry) -> Cache:
+def _only_existing(cache: Cache, registry: Registry) -> Cache:
     try:
         tags = registry.tags(cache.repository)
     except RegistryError:
@@ -75,7 +75,7 @@ def _there(cache: Cache, registry: Registry) -> Cache:
 def run_phases(plan: Plan, cache: Cache, options: BuildOptions, run: Callable[[BuildOptions], Built]) -> Built:
     """Build what the options name, in as many bakes as the cache needs."""
     phases = cache.phases(services_of(plan, options.targets))
-    return joined([run(_options(cache, options, targets, phases)) for targets in phases])
+    return joined([run(_phase_options(cache, options, targets, phases)) for targets in phases])
 
 
 def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
@@ -84,7 +84,7 @@ def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
     return {t: services.get(t, t) for t in targets}
 
 
-def _options(
+def _phase_options(
     cache: Cache, options: BuildOptions, targets: tuple[str, ...], phases: Sequence[tuple[str, ...]]
 ) -> BuildOptions:
     options = dataclasses.replace(options, targets=targets)

@@ -32,10 +32,10 @@ def load_marks(project: Project, plan: Plan, files: Mapping[str, str], resolve: 
     names = sorted({name for each in used.values() for name in each})
     known = resolve(names) if names else {}
     told = {target: {n: known[n] for n in each} for target, each in used.items() if known.keys() >= set(each)}
-    return {target: _mark(project, inputs[target], bases) for target, bases in told.items()}
+    return {target: _mark_of(project, inputs[target], bases) for target, bases in told.items()}
 
 
-def _mark(project: Project, inputs: str, bases: Mapping[str, str]) -> Mark:
+def _mark_of(project: Project, inputs: str, bases: Mapping[str, str]) -> Mark:
     """Where no base image may move, the hash is the one that {content} stands for."""
     attested = project.config.attestations
     more = [bases, attested] if bases or attested != Attestations() else None

@@ -56,7 +56,7 @@ def push_plan(
     staging = staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
     folder = session.project.folder
     with prepared(registry, wanted, staging, warn=session.console.warn):
-        built = _pushed(
+        built = _build_to_registry(
             session, dataclasses.replace(ready, plan=plan), options, capabilities, registry, wanted, staging
         )
         staged = Staged(
@@ -80,7 +80,7 @@ def _refuse_attestations(session: Session, capabilities: Capabilities) -> None:
         raise EngineError("attestations", why, "push with another builder, or take them out of bake.toml")
 
 
-def _pushed(
+def _build_to_registry(
     session: Session,
     ready: Ready,
     options: Options,

@@ -65,10 +65,10 @@ def make_stored(image: str, digest: str, manifest: Mapping[str, Any], config: Ma
     blobs = manifest.get("layers") or ()
     # A base without a history of its own leaves fewer words than layers; ours are the last ones.
     words = [""] * (len(blobs) - len(said)) + said[max(0, len(said) - len(blobs)) :]
-    return Stored(image=image, platform=platform, digest=digest, layers=tuple(_layers(blobs, words)), config=config)
+    return Stored(image=image, platform=platform, digest=digest, layers=tuple(_layers_of(blobs, words)), config=config)
 
 
-def _layers(blobs: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Iterator[Layer]:
+def _layers_of(blobs: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Iterator[Layer]:
     ours = False
     for blob, said in zip(blobs, words, strict=True):
         found = _OURS.match(said)
@@ -77,12 +77,12 @@ def _layers(blobs: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Iterato
             digest=str(blob["digest"]),
             media_type=str(blob.get("mediaType", "")),
             bytes=int(blob.get("size", 0)),
-            origin=_origin(found) if found else "settings" if ours else "base",
+            origin=_origin_of(found) if found else "settings" if ours else "base",
             name=(found["id"] or "") if found else "",
         )
 
 
-def _origin(found: "re.Match[str]") -> Origin:
+def _origin_of(found: "re.Match[str]") -> Origin:
     if found["home"]:
         return "settings"
     return "dependencies" if found["id"] else "packages"

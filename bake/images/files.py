@@ -23,7 +23,7 @@ def require_images(plan: Plan, *, pushed: bool) -> None:
 
 def keepers(plan: Plan, accept: Sequence[str] = ()) -> Mapping[str, Callable[[str], bool]]:
     """Package -> whether an image would have a file of it, and `accept` does not waive that."""
-    return {o.package: _waiving(_keeper(o), o.package, accept) for o in plan.outputs}
+    return {o.package: _waive_accepted(_keeper(o), o.package, accept) for o in plan.outputs}
 
 
 def _keeper(output: Output) -> Callable[[str], bool]:
@@ -36,7 +36,7 @@ def _keeper(output: Output) -> Callable[[str], bool]:
     )
 
 
-def _waiving(keep: Callable[[str], bool], package: str, accept: Sequence[str]) -> Callable[[str], bool]:
+def _waive_accepted(keep: Callable[[str], bool], package: str, accept: Sequence[str]) -> Callable[[str], bool]:
     def keeps(path: str) -> bool:
         item = Item(kind="file", name=posixpath.join(package, path))
         return keep(path) and not accepted(item, accept)
@@ -48,7 +48,7 @@ def read_fleet(plan: Plan, names: Names, engine: Containers, *, pushed: bool) ->
     """The packages' files in every image asked for, on every platform. Raises EngineError for an image not there."""
     pairs = [(image, platform) for platform in plan.platforms for image in plan.selected()]
     with ThreadPoolExecutor(4) as pool:
-        futures = [pool.submit(_content, plan, names[i.target], engine, i, p, pushed=pushed) for i, p in pairs]
+        futures = [pool.submit(_content_of, plan, names[i.target], engine, i, p, pushed=pushed) for i, p in pairs]
         try:
             return tuple(f.result() for f in futures)
         except BaseException:
@@ -57,7 +57,7 @@ def read_fleet(plan: Plan, names: Names, engine: Containers, *, pushed: bool) ->
             raise
 
 
-def _content(plan: Plan, name: Name, engine: Containers, image: Image, platform: str, *, pushed: bool) -> Content:
+def _content_of(plan: Plan, name: Name, engine: Containers, image: Image, platform: str, *, pushed: bool) -> Content:
     packages = packages_of(plan, image.service)
     box = open_image(plan, engine, image.target, name, platform, pushed=pushed)
     try:

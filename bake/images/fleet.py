@@ -22,7 +22,7 @@ def load_images(session: Session, plan: Plan, targets: Sequence[str], *, pushed:
         names = {i.target: called[i.target].references[0] for i in plan.images if i.target in targets}
         found = load_engine_images(names, [i.target for i in plan.selected()], folder / "cache")
     else:
-        names = dict(_released(load_release(folder / FILE_NAME), targets))
+        names = dict(_released_names(load_release(folder / FILE_NAME), targets))
         if absent := [i.target for i in plan.selected() if i.target not in names]:
             raise UsageError(absent[0], "was not in the last push", "leave --pushed out, or push it")
         found = load_registry_images(load_registry(session.environment), names, folder / "cache")
@@ -36,7 +36,7 @@ def load_images(session: Session, plan: Plan, targets: Sequence[str], *, pushed:
 
 def load_previous_images(session: Session, plan: Plan, file: Path) -> Images:
     """The same images as an earlier push left them, those that it had. file: that push's manifest."""
-    names = _released(load_release(file), [i.target for i in plan.selected()])
+    names = _released_names(load_release(file), [i.target for i in plan.selected()])
     found = load_registry_images(load_registry(session.environment), names, session.project.folder / "cache")
     return _on_platforms(found, plan)
 
@@ -45,5 +45,5 @@ def _on_platforms(images: Images, plan: Plan) -> Images:
     return dataclasses.replace(images, stored=tuple(s for s in images.stored if s.platform in plan.platforms))
 
 
-def _released(release: Release, targets: Sequence[str]) -> Mapping[str, str]:
+def _released_names(release: Release, targets: Sequence[str]) -> Mapping[str, str]:
     return {t: image.reference for t in targets if (image := release.image(t))}

@@ -26,26 +26,26 @@ class Block:
 
 def layer_map(stored: Sequence[Stored], contents: Mapping[str, Contents]) -> tuple[Block, ...]:
     """The blocks that the images are made of: base images first, then what most images share."""
-    layers = {n.digest: n for s in stored for n in s.layers if not _empty(n, contents)}
+    layers = {n.digest: n for s in stored for n in s.layers if not _is_empty(n, contents)}
     users = {d: tuple(sorted({s.image for s in stored if any(n.digest == d for n in s.layers)})) for d in layers}
     groups: dict[tuple[BlockKind, str, tuple[str, ...]], list[Layer]] = {}
     for digest, layer in layers.items():
-        groups.setdefault((_kind(layer), layer.name, users[digest]), []).append(layer)
-    blocks = (_block(kind, name, images, group, contents) for (kind, name, images), group in groups.items())
-    return tuple(sorted(blocks, key=_order))
+        groups.setdefault((_block_kind(layer), layer.name, users[digest]), []).append(layer)
+    blocks = (_make_block(kind, name, images, group, contents) for (kind, name, images), group in groups.items())
+    return tuple(sorted(blocks, key=_block_order))
 
 
-def _empty(layer: Layer, contents: Mapping[str, Contents]) -> bool:
+def _is_empty(layer: Layer, contents: Mapping[str, Contents]) -> bool:
     """Whether it only makes a folder, as WORKDIR does."""
     known = contents.get(layer.digest)
     return layer.origin == "settings" and known is not None and known.files == 0
 
 
-def _kind(layer: Layer) -> BlockKind:
+def _block_kind(layer: Layer) -> BlockKind:
     return "packages" if layer.origin == "settings" else layer.origin
 
 
-def _block(
+def _make_block(
     kind: BlockKind, name: str, images: tuple[str, ...], layers: Sequence[Layer], contents: Mapping[str, Contents]
 ) -> Block:
     size, holders = Size(), dict[str, int]()
@@ -59,5 +59,5 @@ def _block(
     return Block(kind=kind, name=name, images=images, size=size, holders=ordered)
 
 
-def _order(block: Block) -> tuple[int, int, int, tuple[str, ...], str]:
+def _block_order(block: Block) -> tuple[int, int, int, tuple[str, ...], str]:
     return (block.kind != "base", -len(block.images), -block.size.stored, block.images, block.name)

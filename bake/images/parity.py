@@ -50,9 +50,9 @@ class Parity:
 
 def compare_inventories(old: Inventory, new: Inventory, accept: Sequence[str]) -> Parity:
     """Both differences; items that `accept` names (`ENV FOO`, `port 6379`, `file docs/*`) are no loss."""
-    lost = _only(old, new)
+    lost = _only_in(old, new)
     return Parity(
-        lost=tuple(dataclasses.replace(i, accepted=accepted(i, accept)) for i in lost), gained=_only(new, old)
+        lost=tuple(dataclasses.replace(i, accepted=accepted(i, accept)) for i in lost), gained=_only_in(new, old)
     )
 
 
@@ -62,17 +62,17 @@ def accepted(item: Item, accept: Iterable[str]) -> bool:
     return any(k.lower() == item.kind and fnmatch.fnmatchcase(item.name, n.strip()) for k, n in pairs)
 
 
-def _only(one: Inventory, other: Inventory) -> tuple[Item, ...]:
+def _only_in(one: Inventory, other: Inventory) -> tuple[Item, ...]:
     commands = [Item(kind="command", name=k, detail=v) for k, v in one.commands.items() if k not in other.commands]
     files = [Item(kind="file", name=path) for path in sorted(one.files - other.files)]
-    ports = [Item(kind="port", name=port) for port in sorted(one.ports - other.ports, key=_number)]
+    ports = [Item(kind="port", name=port) for port in sorted(one.ports - other.ports, key=_port_number)]
     env = [
         Item(kind="env", name=k, detail=" | ".join(sorted(v))) for k, v in sorted(one.env.items()) if k not in other.env
     ]
     return (*commands, *files, *ports, *env)
 
 
-def _number(port: str) -> int:
+def _port_number(port: str) -> int:
     return int(re.sub(r"\D.*", "", port) or 0)
 
 

@@ -51,7 +51,7 @@ def load_engine_images(references: Mapping[str, str], needed: Iterable[str], cac
     if absent := [target for target in needed if target not in ids]:
         what = f"the engine does not have {references[absent[0]]}"
         raise EngineError(absent[0], what, f"build it (`bake build {absent[0]}`), or add --pushed")
-    known = _load(cache)
+    known = _load_known(cache)
     new = {target: references[target] for target, name in ids.items() if f"{target} {name}" not in known.images}
     if new:
         with tempfile.TemporaryDirectory(prefix="bake-save-") as folder:
@@ -59,21 +59,21 @@ def load_engine_images(references: Mapping[str, str], needed: Iterable[str], cac
             save_images(sorted(new.values()), file)
             for stored in _read_saved(file, new, known):
                 known.images[f"{stored[0].image} {ids[stored[0].image]}"] = stored
-        _keep(cache, known, {f"{target} {name}" for target, name in ids.items()})
+        _write_known(cache, known, {f"{target} {name}" for target, name in ids.items()})
     found = tuple(s for target, name in ids.items() for s in known.images.get(f"{target} {name}", ()))
     return Images(stored=found, contents=known.contents)
 
 
 def load_registry_images(registry: Registry, references: Mapping[str, str], cache: Path) -> Images:
     """Images of a registry. references: target -> name. Raises RegistryError."""
-    known = _load(cache)
-    stored = tuple(s for target, name in references.items() for s in _pull(registry, target, name))
+    known = _load_known(cache)
+    stored = tuple(s for target, name in references.items() for s in _pull_image(registry, target, name))
     layers = ((n, references[s.image]) for s in stored for n in s.layers)
     missing = {n.digest: (n, name) for n, name in layers if n.digest not in known.contents}
     with ThreadPoolExecutor(4) as pool:
         read = pool.map(lambda one: _pulled_contents(registry, *one), missing.values())
         known.contents.update({digest: c for digest, c in zip(missing, read, strict=True) if c})
-    _keep(cache, known, set())
+    _write_known(cache, known, set())
     return Images(stored=stored, contents=known.contents)
 
 
@@ -89,7 +89,7 @@ def _pulled_contents(registry: Registry, layer: Layer, name: str) -> Contents | 
     return None
 
 
-def _pull(registry: Registry, target: str, name: str) -> tuple[Stored, ...]:
+def _pull_image(registry: Registry, target: str, name: str) -> tuple[Stored, ...]:
     reference = parse_reference(name)
     top = registry.manifest(reference)
     manifests: dict[str, Mapping[str, Any]] = {top.digest: top.content}
@@ -125,37 +125,37 @@ def _read_saved(file: Path, references: Mapping[str, str], known: _Known) -> Ite
             return stream
 
         index = json.load(tar.extractfile("index.json"))  # type: ignore[arg-type]
-        digests = {_name(m): str(m["digest"]) for m in index["manifests"]}
+        digests = {_saved_name(m): str(m["digest"]) for m in index["manifests"]}
         for target, reference in references.items():
-            top = digests.get(_canonical(reference), "")
-            platforms = read_stored(target, top, lambda digest: _json(blob(digest)))
-            yield tuple(_weighed(stored, blob, known) for stored in platforms)
+            top = digests.get(_canonical_name(reference), "")
+            platforms = read_stored(target, top, lambda digest: _read_json(blob(digest)))
+            yield tuple(_weigh_layers(stored, blob, known) for stored in platforms)
 
 
-def _json(stream: IO[bytes]) -> Mapping[str, Any]:
+def _read_json(stream: IO[bytes]) -> Mapping[str, Any]:
     content: Mapping[str, Any] = json.load(stream)
     return content
 
 
-def _name(manifest: Mapping[str, Any]) -> str:
+def _saved_name(manifest: Mapping[str, Any]) -> str:
     """The name that the engine saved an image under. Source: moby, daemon/containerd/image_exporter.go."""
-    return _canonical(str((manifest.get("annotations") or {}).get("io.containerd.image.name", "")) or "unnamed")
+    return _canonical_name(str((manifest.get("annotations") or {}).get("io.containerd.image.name", "")) or "unnamed")
 
 
-def _canonical(name: str) -> str:
+def _canonical_name(name: str) -> str:
     return str(parse_reference(name))
 
 
-def _weighed(stored: Stored, blob: Callable[[str], IO[bytes]], known: _Known) -> Stored:
+def _weigh_layers(stored: Stored, blob: Callable[[str], IO[bytes]], known: _Known) -> Stored:
     """The image with the compressed sizes of its layers; their contents go into `known`."""
-    layers = tuple(_packed(layer, blob) for layer in stored.layers)
+    layers = tuple(_packed_layer(layer, blob) for layer in stored.layers)
     for layer in layers:
-        if layer.digest not in known.contents and (contents := _contents(layer, blob)):
+        if layer.digest not in known.contents and (contents := _layer_contents(layer, blob)):
             known.contents[layer.digest] = contents
     return dataclasses.replace(stored, layers=layers)
 
 
-def _packed(layer: Layer, blob: Callable[[str], IO[bytes]]) -> Layer:
+def _packed_layer(layer: Layer, blob: Callable[[str], IO[bytes]]) -> Layer:
     """Engines without containerd's image store keep layers as plain tar; a push compresses them."""
     if not layer.media_type.endswith(".tar"):
         return layer
@@ -163,7 +163,7 @@ def _packed(layer: Layer, blob: Callable[[str], IO[bytes]]) -> Layer:
     return dataclasses.replace(layer, bytes=compressed_size(iter(lambda: stream.read(1 << 20), b"")))
 
 
-def _contents(layer: Layer, blob: Callable[[str], IO[bytes]]) -> Contents | None:
+def _layer_contents(layer: Layer, blob: Callable[[str], IO[bytes]]) -> Contents | None:
     stream = blob(layer.digest)
     if layer.origin != "base":
         return read_contents(stream, layer.media_type)
@@ -179,24 +179,24 @@ def _base_contents(unpacked: int | None) -> Contents | None:
 # --- cache ---------------------------------------------------------------------------------------------
 
 
-def _load(cache: Path) -> _Known:
+def _load_known(cache: Path) -> _Known:
     try:
         table = json.loads(read_file(cache.parent, f"{cache.name}/images.json"))
         if table["format"] != _FORMAT:
             return _Known()
         return _Known(
-            images={name: tuple(_stored(s) for s in given) for name, given in table["images"].items()},
+            images={name: tuple(_make_stored(s) for s in given) for name, given in table["images"].items()},
             contents={digest: Contents(**given) for digest, given in table["contents"].items()},
         )
     except (OSError, ValueError, KeyError, TypeError):
         return _Known()
 
 
-def _stored(given: Mapping[str, Any]) -> Stored:
+def _make_stored(given: Mapping[str, Any]) -> Stored:
     return Stored(**{**given, "layers": tuple(Layer(**layer) for layer in given["layers"])})
 
 
-def _keep(cache: Path, known: _Known, used: set[str]) -> None:
+def _write_known(cache: Path, known: _Known, used: set[str]) -> None:
     """Write the cache. Images of old builds go; the contents of their layers are worth keeping for comparisons."""
     images = {name: given for name, given in known.images.items() if name in used} if used else known.images
     layers = {layer.digest for given in images.values() for s in given for layer in s.layers}

@@ -64,14 +64,14 @@ def load_comparison(first: Path, second: Path) -> tuple[Comparison, ...]:
 
 def _load_platforms(layout: Path) -> Iterator[tuple[str, str]]:
     """Platform and digest of the manifests; attestations are none."""
-    index = _load(layout / "index.json")
+    index = _read_json(layout / "index.json")
     for entry in index["manifests"]:
         if entry["mediaType"] in INDEX_TYPES:
-            for part in _blob(layout, entry["digest"])["manifests"]:
+            for part in _read_blob(layout, entry["digest"])["manifests"]:
                 if name := platform_name(part.get("platform") or {}):
                     yield name, part["digest"]
         else:
-            config = _blob(layout, _blob(layout, entry["digest"])["config"]["digest"])
+            config = _read_blob(layout, _read_blob(layout, entry["digest"])["config"]["digest"])
             yield platform_name(config), entry["digest"]
 
 
@@ -86,11 +86,11 @@ def _load_pair(platform: str, layouts: tuple[Path, Path], digests: list[str]) ->
 
 
 def _load_differences(platform: str, layouts: tuple[Path, Path], digests: list[str]) -> Iterator[Difference]:
-    manifests = [_blob(layout, digest) for layout, digest in zip(layouts, digests, strict=True)]
-    configs = [_blob(layout, m["config"]["digest"]) for layout, m in zip(layouts, manifests, strict=True)]
-    for key, what in _differing(configs[0], configs[1]):
+    manifests = [_read_blob(layout, digest) for layout, digest in zip(layouts, digests, strict=True)]
+    configs = [_read_blob(layout, m["config"]["digest"]) for layout, m in zip(layouts, manifests, strict=True)]
+    for key, what in _differing_keys(configs[0], configs[1]):
         yield Difference(platform=platform, layer="configuration", path=key, what=what)
-    names = _instructions(configs[0])
+    names = _layer_instructions(configs[0])
     layers = [m["layers"] for m in manifests]
     if len(layers[0]) != len(layers[1]):
         counts = f"{len(layers[0])} layers, then {len(layers[1])}"
@@ -98,7 +98,8 @@ def _load_differences(platform: str, layouts: tuple[Path, Path], digests: list[s
     for number, (one, other) in enumerate(zip(*layers, strict=False)):
         if one["digest"] != other["digest"]:
             files = [
-                _load_layer(_file(layout, blob["digest"])) for layout, blob in zip(layouts, (one, other), strict=True)
+                _load_layer(_blob_file(layout, blob["digest"]))
+                for layout, blob in zip(layouts, (one, other), strict=True)
             ]
             layer = names[number] if number < len(names) else f"layer {number + 1}"
             found = list(compare_layers(files[0], files[1]))
@@ -117,16 +118,16 @@ def compare_layers(first: Mapping[str, _Entry], second: Mapping[str, _Entry]) ->
         elif first[path] != second[path]:
             fields = [f.name for f in dataclasses.fields(_Entry)]
             pairs = [(f, getattr(first[path], f), getattr(second[path], f)) for f in fields]
-            yield path, ", ".join(_said(*pair) for pair in pairs if pair[1] != pair[2])
+            yield path, ", ".join(_difference_text(*pair) for pair in pairs if pair[1] != pair[2])
     if list(first) != list(second) and first == second:
         yield "", "the same files in another order"
 
 
-def _said(field: str, one: object, other: object) -> str:
+def _difference_text(field: str, one: object, other: object) -> str:
     return field if field == "content" else f"{field} {one}, then {other}"
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+def _differing_keys(one: Mapping[str, Any], other: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
     """Keys of two configurations that differ; what layers are called follows from the layers."""
     for key in sorted({*one, *other}):
         where = f"{path}.{key}" if path else key
@@ -134,14 +135,14 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any], path: str = "")
         if before == after or where == "rootfs":
             continue
         if isinstance(before, dict) and isinstance(after, dict):
-            yield from _differing(before, after, where)
+            yield from _differing_keys(before, after, where)
         elif where == "history":
             yield where, "times or instructions"
         else:
             yield where, f"{before}, then {after}"
 
 
-def _instructions(config: Mapping[str, Any]) -> list[str]:
+def _layer_instructions(config: Mapping[str, Any]) -> list[str]:
     """The instruction behind each layer."""
     history = config.get("history") or ()
     return [str(h.get("created_by", "")).partition(" # ")[0] for h in history if not h.get("empty_layer")]
@@ -164,15 +165,15 @@ def _load_layer(file: Path) -> Mapping[str, _Entry]:
     return entries
 
 
-def _file(layout: Path, digest: str) -> Path:
+def _blob_file(layout: Path, digest: str) -> Path:
     return layout / "blobs" / digest.replace(":", "/")
 
 
-def _blob(layout: Path, digest: str) -> Mapping[str, Any]:
-    return _load(_file(layout, digest))
+def _read_blob(layout: Path, digest: str) -> Mapping[str, Any]:
+    return _read_json(_blob_file(layout, digest))
 
 
-def _load(file: Path) -> Mapping[str, Any]:
+def _read_json(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

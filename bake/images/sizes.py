@@ -90,20 +90,20 @@ def measure(
     images: Sequence[Stored], services: Mapping[str, str], contents: Mapping[str, Contents]
 ) -> tuple[ImageSize, ...]:
     """The size of each image. services: target -> service. contents: by digest of the layer."""
-    users = _users(images, services)
-    return tuple(ImageSize(image=i.image, platform=i.platform, **_parts(i.layers, users, contents)) for i in images)
+    users = _layer_users(images, services)
+    return tuple(ImageSize(image=i.image, platform=i.platform, **_parts_of(i.layers, users, contents)) for i in images)
 
 
 def measure_fleet(
     images: Sequence[Stored], every: Sequence[Stored], services: Mapping[str, str], contents: Mapping[str, Contents]
 ) -> FleetSize:
     """The size of images together, each blob counted once. every: all there are, which tell what is shared."""
-    users = _users((*every, *images), services)
+    users = _layer_users((*every, *images), services)
     unique = {layer.digest: layer for image in images for layer in image.layers}
-    return FleetSize(images=len({i.image for i in images}), **_parts(unique.values(), users, contents))
+    return FleetSize(images=len({i.image for i in images}), **_parts_of(unique.values(), users, contents))
 
 
-def _parts(
+def _parts_of(
     layers: Iterable[Layer], users: Mapping[str, set[str]], contents: Mapping[str, Contents]
 ) -> Mapping[str, Size]:
     """The layers by what they are for, as the fields of Parts."""
@@ -115,7 +115,7 @@ def _parts(
     return found
 
 
-def _users(images: Iterable[Stored], services: Mapping[str, str]) -> Mapping[str, set[str]]:
+def _layer_users(images: Iterable[Stored], services: Mapping[str, str]) -> Mapping[str, set[str]]:
     """Layer -> the services whose images have it: all roles of a service share its layers anyway."""
     users: dict[str, set[str]] = {}
     for image in images:
@@ -129,7 +129,7 @@ def grown(before: Sequence[Stored], after: Sequence[Stored], contents: Mapping[s
 
     Images that only one side has, and layers whose contents are not known, are left out.
     """
-    old, new = _held(before, contents), _held(after, contents)
+    old, new = _held_bytes(before, contents), _held_bytes(after, contents)
     changes: dict[tuple[str, int, int], list[str]] = {}
     for image, platform in sorted(old.keys() & new.keys()):
         was, now = old[image, platform], new[image, platform]
@@ -140,13 +140,13 @@ def grown(before: Sequence[Stored], after: Sequence[Stored], contents: Mapping[s
         Growth(holder=h, before=b, after=a, images=tuple(dict.fromkeys(images)))
         for (h, b, a), images in changes.items()
     )
-    return tuple(sorted(found, key=_largest))
+    return tuple(sorted(found, key=_largest_first))
 
 
 def changed(images: Sequence[Stored], contents: Mapping[str, Contents], said: Mapping[str, str]) -> tuple[Growth, ...]:
     """The lock entries that changed, with what they take now. said: entry -> what became of it in the lockfile."""
     users: dict[str, dict[str, int]] = {}
-    for (image, _platform), held in _held(images, contents).items():
+    for (image, _platform), held in _held_bytes(images, contents).items():
         for holder in held.keys() & said.keys():
             users.setdefault(holder, {})[image] = max(held[holder], users.get(holder, {}).get(image, 0))
     found = (
@@ -159,14 +159,14 @@ def changed(images: Sequence[Stored], contents: Mapping[str, Contents], said: Ma
         )
         for holder, there in users.items()
     )
-    return tuple(sorted(found, key=_largest))
+    return tuple(sorted(found, key=_largest_first))
 
 
-def _largest(growth: Growth) -> tuple[int, str, tuple[str, ...]]:
+def _largest_first(growth: Growth) -> tuple[int, str, tuple[str, ...]]:
     return (-(growth.after if growth.bytes is None else growth.bytes), growth.holder, growth.images)
 
 
-def _held(images: Iterable[Stored], contents: Mapping[str, Contents]) -> dict[tuple[str, str], dict[str, int]]:
+def _held_bytes(images: Iterable[Stored], contents: Mapping[str, Contents]) -> dict[tuple[str, str], dict[str, int]]:
     """(image, platform) -> holder -> unpacked bytes."""
     result: dict[tuple[str, str], dict[str, int]] = {}
     for image in images:

@@ -56,16 +56,18 @@ def compare_trees(
     """
     images = tuple(fleet)
     packages = sorted({p for image in images for p in image.packages})
-    return tuple(_tally(package, images, old, keeps.get(package, lambda _path: True)) for package in packages)
+    return tuple(_tally_package(package, images, old, keeps.get(package, lambda _path: True)) for package in packages)
 
 
-def _tally(package: str, images: tuple[Content, ...], old: Content | None, keeps: Callable[[str], bool]) -> Tally:
+def _tally_package(
+    package: str, images: tuple[Content, ...], old: Content | None, keeps: Callable[[str], bool]
+) -> Tally:
     new = {i.name: part(i.files, package, i.packages) for i in images if package in i.packages}
     before = {p: d for p, d in part(old.files, package, old.packages).items() if keeps(p)} if old else {}
     # A package that the old image does not hold at all is compared among the new ones only.
     compared = {**new, old.name: before} if old and before else new
     paths = sorted({path for files in compared.values() for path in files})
-    findings = [f for path in paths if (f := _finding(package, path, new, before, old.name if old else ""))]
+    findings = [f for path in paths if (f := _file_finding(package, path, new, before, old.name if old else ""))]
     good = sum(f.kind == "gained" for f in findings)
     return Tally(
         package=package,
@@ -76,14 +78,14 @@ def _tally(package: str, images: tuple[Content, ...], old: Content | None, keeps
     )
 
 
-def _finding(package: str, path: str, new: Mapping[str, Files], before: Files, old: str) -> FileFinding | None:
+def _file_finding(package: str, path: str, new: Mapping[str, Files], before: Files, old: str) -> FileFinding | None:
     having = {name: files[path] for name, files in new.items() if path in files}
     full = f"{package}/{path}" if package else path
     if not having:
         return FileFinding(kind="lost", package=package, path=full, images=(old,))
     contents = having | ({old: before[path]} if path in before else {})
     if len(set(contents.values())) > 1:
-        return FileFinding(kind="differing", package=package, path=full, images=_odd(contents, old))
+        return FileFinding(kind="differing", package=package, path=full, images=_odd_images(contents, old))
     if lacking := tuple(name for name in new if name not in having):
         return FileFinding(kind="missing", package=package, path=full, images=lacking)
     if before and path not in before:
@@ -91,7 +93,7 @@ def _finding(package: str, path: str, new: Mapping[str, Files], before: Files, o
     return None
 
 
-def _odd(contents: Mapping[str, str], old: str) -> tuple[str, ...]:
+def _odd_images(contents: Mapping[str, str], old: str) -> tuple[str, ...]:
     """The images whose content is not the most frequent one; at a tie the old image's content is the right one."""
     counts: dict[str, int] = {}
     for digest in contents.values():

@@ -38,9 +38,9 @@ def make_matrix(plan: Plan, *, by: By, runners: Mapping[str, Words], within: Seq
     if not targets:
         return []
     if by == "platform":
-        return [_job(_slug(p), targets, (p,), runners) for p in plan.platforms]
-    groups = {t: [t] for t in targets} if by == "image" else _services(plan, targets)
-    return [_job(name, members, plan.platforms, runners) for name, members in groups.items()]
+        return [_make_job(_job_slug(p), targets, (p,), runners) for p in plan.platforms]
+    groups = {t: [t] for t in targets} if by == "image" else _services_of(plan, targets)
+    return [_make_job(name, members, plan.platforms, runners) for name, members in groups.items()]
 
 
 def render_matrix(jobs: Sequence[Job], *, indent: int | None = None) -> str:
@@ -53,13 +53,13 @@ def render_outputs(jobs: Sequence[Job]) -> str:
     return f"matrix={render_matrix(jobs)}\nany={str(bool(jobs)).lower()}\n"
 
 
-def _job(name: str, targets: Sequence[str], platforms: Sequence[str], runners: Mapping[str, Words]) -> Job:
+def _make_job(name: str, targets: Sequence[str], platforms: Sequence[str], runners: Mapping[str, Words]) -> Job:
     known = {**RUNNERS, **runners}
     runner = known.get(platforms[0]) or known["linux/amd64"]
     return Job(name=name, targets=" ".join(targets), platforms=",".join(platforms), runner=runner)
 
 
-def _services(plan: Plan, targets: Sequence[str]) -> Mapping[str, list[str]]:
+def _services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, list[str]]:
     owners = {i.target: i.service for i in plan.images}
     groups: dict[str, list[str]] = {}
     for target in targets:
@@ -67,5 +67,5 @@ def _services(plan: Plan, targets: Sequence[str]) -> Mapping[str, list[str]]:
     return groups
 
 
-def _slug(platform: str) -> str:
+def _job_slug(platform: str) -> str:
     return platform.replace("/", "-")

@@ -1,8 +1,8 @@
 """Publishing in two phases: every image reaches the registry first, then all tags move together.
 
 A registry can neither move several tags at once nor lock one. So a push writes its tags, looks at all of them again
-and repeats that until they are all its own (`_settle`): whichever push writes last also looks last, and sees only its
-own, as if the two had come one after the other. Images tell no commit, so neither knows which of them is the newer.
+and repeats that until they are all its own (`_settle_tags`): whichever push writes last also looks last, and sees
+only its own, as if the two had come one after the other. Images tell no commit, so neither knows which is the newer.
 """
 
 import contextlib
@@ -179,7 +179,7 @@ def prepared(
 
     staging: see push_outputs. Raises RegistryError before anything is built where the registry does not take it.
     """
-    _each(wanted, lambda u: registry.check_push(u.at("latest")))
+    _run_each(wanted, lambda u: registry.check_push(u.at("latest")))
     try:
         yield
     finally:
@@ -210,9 +210,9 @@ def tag_all(registry: Registry, staged: Staged, *, release: Release, wait: Wait)
     try:
         previous = move_tags(registry, moves, wait=wait)
     except HalfMovedError as error:
-        error.release = dataclasses.replace(release, images=_unfinished(images, error.left))
+        error.release = dataclasses.replace(release, images=_left_images(images, error.left))
         raise
-    return dataclasses.replace(release, images=_tagged(images, wanted, previous))
+    return dataclasses.replace(release, images=_with_tags(images, wanted, previous))
 
 
 @contextlib.contextmanager
@@ -228,10 +228,10 @@ def keeping_unfinished(file: Path, warn: Callable[[str], None]) -> Iterator[None
 
 def _mark(registry: Registry, marks: Sequence[tuple[Reference, Manifest]]) -> None:
     """Write the tags that stand for contents. They are true of each image alone, so they stay when a push fails."""
-    _each(marks, lambda m: registry.put_manifest(m[0], m[1].body, m[1].media_type))
+    _run_each(marks, lambda m: registry.put_manifest(m[0], m[1].body, m[1].media_type))
 
 
-def _unfinished(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) -> tuple[ReleasedImage, ...]:
+def _left_images(images: Iterable[ReleasedImage], left: Mapping[Reference, str]) -> tuple[ReleasedImage, ...]:
     """The images that tags were left on, with these tags only."""
     previous = {i.image: {t.tag: d for t, d in left.items() if t.name == i.repository} for i in images}
     return tuple(
@@ -262,23 +262,23 @@ def rollback(
         for t in i.tags
         if not tags or t in tags
     ]
-    now = _each(chosen, lambda c: _digest(registry, c[0]))
+    now = _run_each(chosen, lambda c: _digest_of(registry, c[0]))
     there = [(c, digest) for c, digest in zip(chosen, now, strict=True) if digest != c[2]]
     for (tag, digest, _), found in there:
         if found != digest and not force:
             what = f"has moved on since ({found[:19]})" if found else "has been deleted since"
             raise RegistryError(str(tag), what, "name the manifest of the last push, or use --force")
     old = [(tag, previous) for (tag, _, previous), _ in there if previous]
-    moves = _each(old, lambda o: Move(tag=o[0], manifest=_manifest(registry, *o)))
+    moves = _run_each(old, lambda o: Move(tag=o[0], manifest=_manifest_of(registry, *o)))
     if moves:
         move_tags(registry, moves, wait=wait)
     gone = tuple(tag for (tag, _, previous), _ in there if not previous)
-    results = _attempts(gone, registry.untag)
+    results = _try_each(gone, registry.untag)
     kept = tuple(t for t, r in zip(gone, results, strict=True) if isinstance(r, BaseException))
     return tuple(moves), gone, kept
 
 
-def _manifest(registry: Registry, tag: Reference, digest: str) -> Manifest:
+def _manifest_of(registry: Registry, tag: Reference, digest: str) -> Manifest:
     """A manifest by digest, of the repository of a tag."""
     return registry.manifest(dataclasses.replace(tag, tag="", digest=digest))
 
@@ -294,7 +294,7 @@ def push_pause(error: BuildError, wanted: Sequence[Upload], *, probe: Callable[[
     failure = push_failure(error, wanted)
     if isinstance(failure, _PERMANENT):
         raise failure from None
-    probe(_failed(error.what, wanted))
+    probe(_failed_upload(error.what, wanted))
     return 1.0
 
 
@@ -302,7 +302,7 @@ def _is_push(message: str) -> bool:
     return "failed to push" in message
 
 
-def _failed(message: str, wanted: Sequence[Upload]) -> Upload:
+def _failed_upload(message: str, wanted: Sequence[Upload]) -> Upload:
     """The image whose push failed."""
     return next((u for u in wanted if f"failed to push {u.repository}:" in message), wanted[0])
 
@@ -312,17 +312,19 @@ def push_failure(error: BuildError, wanted: Sequence[Upload]) -> BakeError:
     message = error.what
     if not _is_push(message):
         return error
-    ref = dataclasses.replace(parse_reference(_failed(message, wanted).repository), tag="")
+    ref = dataclasses.replace(parse_reference(_failed_upload(message, wanted).repository), tag="")
     said = message[message.index("failed to push") :]
     for sign, what, remedy in _SETTINGS:
         if sign in said:
             return BuilderSettingsError(ref.host, what, remedy.format(host=ref.host))
     if status := _status_of(said):
-        body = json.dumps({"errors": [{"message": _words(said)}]}).encode()
+        body = json.dumps({"errors": [{"message": _last_words(said)}]}).encode()
         return refusal(ref, "PUT", Response(status=status, headers={}, body=body))
     if _BROKEN.search(said):
-        return UnreachableError(ref.host, f"the push broke off ({_words(said)})", "try again; what was sent is kept")
-    return RegistryError(str(ref), f"the push failed ({_words(said)})", "try again; what was sent is kept")
+        return UnreachableError(
+            ref.host, f"the push broke off ({_last_words(said)})", "try again; what was sent is kept"
+        )
+    return RegistryError(str(ref), f"the push failed ({_last_words(said)})", "try again; what was sent is kept")
 
 
 def _status_of(message: str) -> int:
@@ -336,7 +338,7 @@ def _status_of(message: str) -> int:
     return 403 if _DENIED.search(message) else 0
 
 
-def _words(message: str) -> str:
+def _last_words(message: str) -> str:
     """The end of a chain of causes: what the registry itself said."""
     return message.strip().rpartition(": ")[2]
 
@@ -345,11 +347,11 @@ def existing(
     registry: Registry, references: Mapping[str, str], platforms: Callable[[str], Sequence[str]]
 ) -> Mapping[str, str]:
     """Image -> digest of those references that the registry has for all platforms of the image."""
-    found = _each(references.items(), lambda r: _existing(registry, r[1], platforms(r[0])))
+    found = _run_each(references.items(), lambda r: _existing_digest(registry, r[1], platforms(r[0])))
     return {image: digest for image, digest in zip(references, found, strict=True) if digest}
 
 
-def _existing(registry: Registry, reference: str, platforms: Sequence[str]) -> str:
+def _existing_digest(registry: Registry, reference: str, platforms: Sequence[str]) -> str:
     """A registry that denies to look at what is not there has not got it; whether one may push is asked elsewhere."""
     try:
         manifest = current(registry, parse_reference(reference))
@@ -365,23 +367,25 @@ def find(
 ) -> tuple[tuple[ReleasedImage, ...], Mapping[str, Manifest]]:
     """Look every pushed image up by its digest, down to its platforms. Raises RegistryError for one that is absent."""
     pushed = tuple(wanted)
-    found = _each(pushed, lambda u: _find(registry, u, digests[u.image]))
+    found = _run_each(pushed, lambda u: _find_upload(registry, u, digests[u.image]))
     return tuple(image for image, _ in found), {image.image: manifest for image, manifest in found}
 
 
-def _find(registry: Registry, upload: Upload, digest: str) -> tuple[ReleasedImage, Manifest]:
+def _find_upload(registry: Registry, upload: Upload, digest: str) -> tuple[ReleasedImage, Manifest]:
     if not digest:
         raise RegistryError(upload.repository, "BuildKit gave no digest for it", "no tag was moved; push again")
     ref = dataclasses.replace(parse_reference(upload.repository), tag="", digest=digest)
     manifest = registry.manifest(ref)
-    parts = [(p, registry.manifest(dataclasses.replace(ref, digest=d))) for p, d in _platforms(registry, ref, manifest)]
-    blobs = {b["digest"]: int(b["size"]) for _, part in parts for b in _blobs(part)}
+    parts = [
+        (p, registry.manifest(dataclasses.replace(ref, digest=d))) for p, d in _platforms_of(registry, ref, manifest)
+    ]
+    blobs = {b["digest"]: int(b["size"]) for _, part in parts for b in _blobs_of(part)}
     image = ReleasedImage(
         image=upload.image,
         repository=upload.repository,
         digest=digest,
         platforms=tuple(
-            ReleasedPlatform(platform=p, digest=m.digest, bytes=sum(int(b["size"]) for b in _blobs(m)))
+            ReleasedPlatform(platform=p, digest=m.digest, bytes=sum(int(b["size"]) for b in _blobs_of(m)))
             for p, m in sorted(parts, key=lambda pair: pair[0])
         ),
         bytes=sum(blobs.values()),
@@ -389,7 +393,7 @@ def _find(registry: Registry, upload: Upload, digest: str) -> tuple[ReleasedImag
     return image, manifest
 
 
-def _platforms(registry: Registry, ref: Reference, manifest: Manifest) -> list[tuple[str, str]]:
+def _platforms_of(registry: Registry, ref: Reference, manifest: Manifest) -> list[tuple[str, str]]:
     """Platform and digest of every image in an index; attestations are none."""
     if not manifest.is_index:
         return [(registry.platforms(ref)[0], manifest.digest)]
@@ -397,13 +401,13 @@ def _platforms(registry: Registry, ref: Reference, manifest: Manifest) -> list[t
     return [(name, m["digest"]) for m in listed if (name := platform_name(m.get("platform") or {}))]
 
 
-def _blobs(manifest: Manifest) -> list[Mapping[str, Any]]:
+def _blobs_of(manifest: Manifest) -> list[Mapping[str, Any]]:
     """Config and layers, each blob once."""
     listed = [manifest.content["config"], *(manifest.content.get("layers") or ())]
     return list({b["digest"]: b for b in listed}.values())
 
 
-def _tagged(
+def _with_tags(
     images: Iterable[ReleasedImage], wanted: Iterable[Upload], previous: Mapping[str, str]
 ) -> tuple[ReleasedImage, ...]:
     """The images with the tags that stand on them now."""
@@ -422,10 +426,10 @@ def move_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> Mappi
     """Move all tags, or none. Gives what they were by `host/repository:tag`, "" where there was none.
 
     Raises RegistryError when they are where they were, HalfMovedError when they are not."""
-    before = _each(moves, lambda m: current(registry, m.tag))
+    before = _run_each(moves, lambda m: current(registry, m.tag))
     old = dict(zip((m.tag for m in moves), before, strict=True))
     try:
-        _settle(registry, moves, wait=wait)
+        _settle_tags(registry, moves, wait=wait)
     except BaseException as error:
         if left := _put_back(registry, moves, old):
             raise HalfMovedError(error, {t: m.digest if (m := old[t]) else "" for t in left}) from error
@@ -441,27 +445,27 @@ def current(registry: Registry, tag: Reference) -> Manifest | None:
         return None
 
 
-def _settle(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> None:
+def _settle_tags(registry: Registry, moves: Sequence[Move], *, wait: Wait) -> None:
     """Write the tags and look again until all are this push's."""
     foreign: Sequence[Move] = moves
     for _ in range(_ROUNDS):
-        _each(foreign, lambda m: registry.put_manifest(m.tag, m.manifest.body, m.manifest.media_type))
-        foreign = _foreign(registry, moves)
+        _run_each(foreign, lambda m: registry.put_manifest(m.tag, m.manifest.body, m.manifest.media_type))
+        foreign = _foreign_moves(registry, moves)
         if not foreign:
             return
         wait(random.uniform(_PAUSE / 10, _PAUSE))  # noqa: S311 - nobody has to be kept from guessing it
-        foreign = _foreign(registry, moves)
+        foreign = _foreign_moves(registry, moves)
     tag = foreign[0].tag if foreign else moves[0].tag
     raise RegistryError(str(tag), "another push keeps moving it", "push again when that one has ended")
 
 
-def _foreign(registry: Registry, moves: Sequence[Move]) -> list[Move]:
+def _foreign_moves(registry: Registry, moves: Sequence[Move]) -> list[Move]:
     """The moves whose tags are on something else."""
-    digests = _each(moves, lambda m: _digest(registry, m.tag))
+    digests = _run_each(moves, lambda m: _digest_of(registry, m.tag))
     return [m for m, digest in zip(moves, digests, strict=True) if digest != m.manifest.digest]
 
 
-def _digest(registry: Registry, tag: Reference) -> str:
+def _digest_of(registry: Registry, tag: Reference) -> str:
     try:
         return registry.digest(tag)
     except NotFoundError:
@@ -470,13 +474,13 @@ def _digest(registry: Registry, tag: Reference) -> str:
 
 def _put_back(registry: Registry, moves: Sequence[Move], old: Mapping[Reference, Manifest | None]) -> list[Reference]:
     """Give the tags that stand on the new images their old ones; gives those that it could not."""
-    results = _attempts(moves, lambda m: _restore(registry, m, old[m.tag]))
+    results = _try_each(moves, lambda m: _restore_tag(registry, m, old[m.tag]))
     return [m.tag for m, result in zip(moves, results, strict=True) if isinstance(result, BaseException)]
 
 
-def _restore(registry: Registry, move: Move, old: Manifest | None) -> None:
+def _restore_tag(registry: Registry, move: Move, old: Manifest | None) -> None:
     """A tag that is on something else by now belongs to another push."""
-    if _digest(registry, move.tag) != move.manifest.digest or (old and old.digest == move.manifest.digest):
+    if _digest_of(registry, move.tag) != move.manifest.digest or (old and old.digest == move.manifest.digest):
         return
     if old is None:
         registry.untag(move.tag)
@@ -487,13 +491,13 @@ def _restore(registry: Registry, move: Move, old: Manifest | None) -> None:
 def clean(registry: Registry, wanted: Iterable[Upload], staging: str) -> tuple[Reference, ...]:
     """Take the staging tags away; gives those that the registry keeps."""
     tags = [u.at(staging) for u in wanted]
-    results = _attempts(tags, lambda tag: registry.untag(tag) if registry.has_manifest(tag) else None)
+    results = _try_each(tags, lambda tag: registry.untag(tag) if registry.has_manifest(tag) else None)
     return tuple(t for t, result in zip(tags, results, strict=True) if isinstance(result, BaseException))
 
 
-def _each(items: Iterable[Any], job: Callable[[Any], T]) -> list[T]:
+def _run_each(items: Iterable[Any], job: Callable[[Any], T]) -> list[T]:
     """The job for all items, several at a time. Raises the first failure, once all have ended."""
-    results = _attempts(items, job)
+    results = _try_each(items, job)
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -506,7 +510,7 @@ def _without_failures(results: Iterable[T | BaseException]) -> Iterator[T]:
             yield result
 
 
-def _attempts(items: Iterable[Any], job: Callable[[Any], T]) -> list[T | BaseException]:
+def _try_each(items: Iterable[Any], job: Callable[[Any], T]) -> list[T | BaseException]:
     """The job's result or failure for each item, several at a time, in the items' order."""
     with ThreadPoolExecutor(max_workers=_THREADS) as pool:
         futures = [pool.submit(job, item) for item in items]

@@ -82,13 +82,13 @@ class Release:
 
 def render_release(release: Release, *, suffix: str = ".json") -> str:
     """The manifest as text: TOML for the suffix `.toml`, JSON for `.json`. Raises ReleaseError for another."""
-    return _form(suffix)[1](_table(release))
+    return _form_of(suffix)[1](_release_table(release))
 
 
 def check_form(file: Path | None) -> None:
     """Before a push is made: raise ReleaseError when the name of the file for its manifest tells no form."""
     if file is not None:
-        _form(file.suffix)
+        _form_of(file.suffix)
 
 
 def write_release(file: Path, release: Release) -> None:
@@ -118,7 +118,7 @@ def load_release(file: Path) -> Release:
 
 def parse_release(text: str, *, name: str = FILE_NAME) -> Release:
     """Read a manifest; its form follows the name's suffix. Raises ReleaseError with every complaint."""
-    parse = _form(PurePosixPath(name).suffix)[0]
+    parse = _form_of(PurePosixPath(name).suffix)[0]
     try:
         document = parse(text)
     except ValueError as error:
@@ -137,26 +137,26 @@ def parse_release(text: str, *, name: str = FILE_NAME) -> Release:
 Form = tuple[Callable[[str], Any], Callable[[dict[str, Any]], str]]
 
 
-def _form(suffix: str) -> Form:
-    forms: Mapping[str, Form] = {".json": (json.loads, _json), ".toml": (tomllib.loads, tomli_w.dumps)}
+def _form_of(suffix: str) -> Form:
+    forms: Mapping[str, Form] = {".json": (json.loads, _to_json), ".toml": (tomllib.loads, tomli_w.dumps)}
     if suffix not in forms:
         raise ReleaseError(suffix or "the manifest", "is no form of a manifest", "end its name in .json or .toml")
     return forms[suffix]
 
 
-def _json(table: dict[str, Any]) -> str:
+def _to_json(table: dict[str, Any]) -> str:
     return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
 
 
-def _table(release: Release) -> dict[str, Any]:
+def _release_table(release: Release) -> dict[str, Any]:
     """Without what is not known: TOML has no null."""
     table = dataclasses.asdict(release)
     images = table.pop("images")
-    return {k: v for k, v in table.items() if v not in ("", None)} | {"images": _listed(images)}
+    return {k: v for k, v in table.items() if v not in ("", None)} | {"images": _tuples_to_lists(images)}
 
 
-def _listed(value: Any) -> Any:
+def _tuples_to_lists(value: Any) -> Any:
     """Tuples as lists, for TOML and JSON read them back as lists."""
     if isinstance(value, (list, tuple)):
-        return [_listed(v) for v in value]
-    return {k: _listed(v) for k, v in value.items()} if isinstance(value, dict) else value
+        return [_tuples_to_lists(v) for v in value]
+    return {k: _tuples_to_lists(v) for k, v in value.items()} if isinstance(value, dict) else value

@@ -43,24 +43,24 @@ def plan_merge(
     missing, or what shards disagree about.
     """
     for key in ("project", "revision", "branch", "version", "source", "created"):
-        _agree(shards, key)
-    images = _images(shards)
+        _require_same(shards, key)
+    images = _shard_images(shards)
     missing = [t for t in targets if t not in images]
     if missing:
         raise ReleaseError(", ".join(missing), "no shard has it", "merge the files of every job")
     chosen = {t: images[t] for t in sorted(targets or images)}
-    _complete(chosen, platforms)
-    return dataclasses.replace(shards[0].release, images=()), tuple(_joint(i, platforms) for i in chosen.values())
+    _require_platforms(chosen, platforms)
+    return dataclasses.replace(shards[0].release, images=()), tuple(_make_joint(i, platforms) for i in chosen.values())
 
 
-def _agree(shards: Sequence[Shard], key: str) -> None:
+def _require_same(shards: Sequence[Shard], key: str) -> None:
     values = {getattr(s.release, key): s.name for s in sorted(shards, key=lambda s: s.name, reverse=True)}
     if len(values) > 1:
         said = ", ".join(f"{str(v) or 'none'} in {name}" for v, name in sorted(values.items(), key=lambda v: v[1]))
         raise ReleaseError(key, f"the shards differ ({said})", _REMEDY)
 
 
-def _images(shards: Iterable[Shard]) -> Mapping[str, list[tuple[str, ReleasedImage]]]:
+def _shard_images(shards: Iterable[Shard]) -> Mapping[str, list[tuple[str, ReleasedImage]]]:
     """Target -> (file, image) of every shard that has it."""
     found: dict[str, list[tuple[str, ReleasedImage]]] = {}
     for shard in sorted(shards, key=lambda s: s.name):
@@ -69,7 +69,7 @@ def _images(shards: Iterable[Shard]) -> Mapping[str, list[tuple[str, ReleasedIma
     return found
 
 
-def _complete(images: Mapping[str, list[tuple[str, ReleasedImage]]], platforms: Sequence[str]) -> None:
+def _require_platforms(images: Mapping[str, list[tuple[str, ReleasedImage]]], platforms: Sequence[str]) -> None:
     """Every image has every platform, and no other."""
     missing = []
     for target, parts in images.items():
@@ -82,7 +82,7 @@ def _complete(images: Mapping[str, list[tuple[str, ReleasedImage]]], platforms: 
         raise ReleaseError("the shards", f"have no {', no '.join(missing)}", "merge the files of every job")
 
 
-def _joint(parts: Sequence[tuple[str, ReleasedImage]], platforms: Sequence[str]) -> Joint:
+def _make_joint(parts: Sequence[tuple[str, ReleasedImage]], platforms: Sequence[str]) -> Joint:
     """Each platform from one digest. One shard that has all of them is taken as it is."""
     _, first = parts[0]
     digests: dict[str, tuple[str, str]] = {}
@@ -110,7 +110,7 @@ def join(registry: Registry, joint: Joint) -> str:
     ref = parse_reference(joint.repository)
     if len(joint.sources) == 1:
         return next(iter(joint.sources))
-    parts = [_part(registry, dataclasses.replace(ref, tag="", digest=d), p) for d, p in joint.sources.items()]
+    parts = [_make_part(registry, dataclasses.replace(ref, tag="", digest=d), p) for d, p in joint.sources.items()]
     body = render_index(parts)
     digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
     registry.put_manifest(dataclasses.replace(ref, tag="", digest=digest), body, INDEX_TYPES[0])
@@ -125,7 +125,7 @@ class Part:
     annotations: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def _part(registry: Registry, ref: Reference, platforms: Sequence[str]) -> Part:
+def _make_part(registry: Registry, ref: Reference, platforms: Sequence[str]) -> Part:
     manifest = registry.manifest(ref)
     if not manifest.is_index:
         system, _, architecture = platforms[0].partition("/")
@@ -150,11 +150,13 @@ def render_index(parts: Iterable[Part]) -> bytes:
 
     Annotations of the parts' indexes are kept; where two differ, the one of the first platform.
     """
-    ordered = sorted(parts, key=lambda p: sorted(_name(d) for d in p.descriptors if _name(d)))
+    ordered = sorted(parts, key=lambda p: sorted(_platform_of(d) for d in p.descriptors if _platform_of(d)))
     described = [d for p in ordered for d in p.descriptors]
-    places = {d["digest"]: _name(d) for d in described if _name(d)}
-    images = sorted((d for d in described if _name(d)), key=_name)
-    about = sorted((d for d in described if not _name(d)), key=lambda d: (places.get(_about(d), ""), d["digest"]))
+    places = {d["digest"]: _platform_of(d) for d in described if _platform_of(d)}
+    images = sorted((d for d in described if _platform_of(d)), key=_platform_of)
+    about = sorted(
+        (d for d in described if not _platform_of(d)), key=lambda d: (places.get(_attested_digest(d), ""), d["digest"])
+    )
     annotations: dict[str, str] = {}
     for part in ordered:
         annotations = {**part.annotations, **annotations}
@@ -163,11 +165,11 @@ def render_index(parts: Iterable[Part]) -> bytes:
     return json.dumps(content | kept, indent=2, ensure_ascii=False).encode()
 
 
-def _name(descriptor: Mapping[str, Any]) -> str:
+def _platform_of(descriptor: Mapping[str, Any]) -> str:
     """Its platform; "" for an attestation."""
     return platform_name(descriptor.get("platform") or {})
 
 
-def _about(descriptor: Mapping[str, Any]) -> str:
+def _attested_digest(descriptor: Mapping[str, Any]) -> str:
     """The digest of the image that an attestation is about."""
     return str((descriptor.get("annotations") or {}).get(_ABOUT, ""))

@@ -44,8 +44,8 @@ def render_page(template: str, page: Page) -> str:
         page=page,
         account=account,
         count=f"{len(account.images)} image{'s' * (len(account.images) != 1)}",
-        columns=_columns(page),
-        rows=[(_name(b), b) for b in page.blocks],
+        columns=_image_columns(page),
+        rows=[(_block_name(b), b) for b in page.blocks],
         most=max((s.total.stored for s in page.sizes), default=0) or 1,
         apart=sum(s.total.stored for s in page.sizes),
         # The drawing escapes its own text.
@@ -53,7 +53,7 @@ def render_page(template: str, page: Page) -> str:
     )
 
 
-def _columns(page: Page) -> list[str]:
+def _image_columns(page: Page) -> list[str]:
     """Images in the order of the build, those of one service side by side."""
     there = {image for block in page.blocks for image in block.images}
     services = list(dict.fromkeys(i.service for i in page.account.images))
@@ -61,7 +61,7 @@ def _columns(page: Page) -> list[str]:
     return [i.image for i in images if i.image in there]
 
 
-def _name(block: Block) -> str:
+def _block_name(block: Block) -> str:
     """The layer class, or what the layers hold most of."""
     if block.kind == "base":
         return "base image"

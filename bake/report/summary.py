@@ -31,12 +31,14 @@ class Change:
 
 def size_changes(before: Release, after: Release) -> tuple[Change, ...]:
     """The images of a push whose size is not what it was, by a kilobyte or more, the largest growth first."""
-    found = (_change(before, image.image, {p.platform: p.bytes for p in image.platforms}) for image in after.images)
+    found = (
+        _size_change(before, image.image, {p.platform: p.bytes for p in image.platforms}) for image in after.images
+    )
     changed = [c for c in found if c.before is None or abs(c.after - c.before) >= _LEAST]
     return tuple(sorted(changed, key=lambda c: (-(c.after - (c.before or 0)), c.image)))
 
 
-def _change(before: Release, target: str, now: Mapping[str, int]) -> Change:
+def _size_change(before: Release, target: str, now: Mapping[str, int]) -> Change:
     old = before.image(target)
     was = {p.platform: p.bytes for p in old.platforms if p.platform in now} if old else {}
     if not was:
@@ -48,28 +50,28 @@ def summary(account: Account, changes: Sequence[Change] | None) -> str:
     """The build that went well. changes: None when there is no earlier push to compare with."""
     count = len(account.images)
     parts = [
-        f"### {_plain(account.project)}: {count} image{'s' * (count != 1)} in {account.seconds:.1f} s",
-        _about(account),
-        markdown([_row(i) for i in account.images]),
-        *_timeline(account),
-        *(_changed(changes) if changes is not None else ()),
-        *_warnings(account.warnings),
+        f"### {_escape_markdown(account.project)}: {count} image{'s' * (count != 1)} in {account.seconds:.1f} s",
+        _build_facts(account),
+        markdown([_image_row(i) for i in account.images]),
+        *_timeline_parts(account),
+        *(_changed_part(changes) if changes is not None else ()),
+        *_warnings_part(account.warnings),
     ]
     return "\n\n".join(filter(None, parts)) + "\n\n"
 
 
 def failure(message: str, warnings: Sequence[str] = ()) -> str:
     """The build that did not."""
-    return "\n\n".join(["### bake failed", _plain(message), *_warnings(warnings)]) + "\n\n"
+    return "\n\n".join(["### bake failed", _escape_markdown(message), *_warnings_part(warnings)]) + "\n\n"
 
 
-def _about(account: Account) -> str:
+def _build_facts(account: Account) -> str:
     commit = f"{account.branch} {account.revision[:12]}".strip()
     where = "pushed" if account.pushed else "not pushed"
-    return _plain(", ".join(filter(None, (commit, *account.platforms, where))))
+    return _escape_markdown(", ".join(filter(None, (commit, *account.platforms, where))))
 
 
-def _row(image: BuiltImage) -> Mapping[str, object]:
+def _image_row(image: BuiltImage) -> Mapping[str, object]:
     return {
         "image": f"`{image.reference}`",
         "digest": f"`{image.digest[:19]}`" if image.digest else "",
@@ -79,21 +81,21 @@ def _row(image: BuiltImage) -> Mapping[str, object]:
     }
 
 
-def _timeline(account: Account) -> list[str]:
+def _timeline_parts(account: Account) -> list[str]:
     steps = [s for s in account.progress.steps.values() if s.works and not s.cached]
     if not steps:
         return ["Every step came from a cache."] if account.steps else []
-    bars = _bars(steps)
+    bars = _stage_bars(steps)
     longest = sorted(bars, key=lambda b: b[1] - b[2])[:_MOST_STAGES]
     chart = ["gantt", "dateFormat x", "axisFormat %s s", "todayMarker off"]
     chart += [
-        f"{name} :{'crit, ' * failed}{start}, {end}" for name, start, end, failed in bars if name in _names(longest)
+        f"{name} :{'crit, ' * failed}{start}, {end}" for name, start, end, failed in bars if name in _bar_names(longest)
     ]
     ran = [s for s in account.stages if s.ran or s.seconds >= 0.05]
     return [
         f"<details><summary>{len(bars)} stages that ran</summary>",
         "```mermaid\n" + "\n".join(chart) + "\n```",
-        markdown([_stage(s) for s in ran]),
+        markdown([_stage_row(s) for s in ran]),
         "</details>",
     ]
 
@@ -101,47 +103,47 @@ def _timeline(account: Account) -> list[str]:
 _Bar = tuple[str, int, int, bool]
 
 
-def _bars(steps: Iterable[Step]) -> list[_Bar]:
+def _stage_bars(steps: Iterable[Step]) -> list[_Bar]:
     """Name, start and end in milliseconds, whether it failed: of each stage, from its first step to its last."""
     stages: dict[str, list[Step]] = {}
     for step in sorted(steps, key=lambda s: min(s.intervals)):
-        stages.setdefault(_name(step.stage, step.platform), []).append(step)
+        stages.setdefault(_stage_name(step.stage, step.platform), []).append(step)
     begin = min(min(s.intervals) for group in stages.values() for s in group)
     return [
         (
             name,
-            _milliseconds(min(min(s.intervals) for s in group) - begin),
+            _to_milliseconds(min(min(s.intervals) for s in group) - begin),
             # Mermaid draws nothing that takes no time.
-            max(_milliseconds(max(max(s.intervals.values()) for s in group) - begin), 1),
+            max(_to_milliseconds(max(max(s.intervals.values()) for s in group) - begin), 1),
             any(s.failed for s in group),
         )
         for name, group in stages.items()
     ]
 
 
-def _names(bars: Iterable[_Bar]) -> frozenset[str]:
+def _bar_names(bars: Iterable[_Bar]) -> frozenset[str]:
     return frozenset(bar[0] for bar in bars)
 
 
-def _milliseconds(seconds: float) -> int:
+def _to_milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _name(stage: str, platform: str) -> str:
+def _stage_name(stage: str, platform: str) -> str:
     """A stage as Mermaid takes it: colons, semicolons and `#` have a meaning there."""
     short = platform.rpartition("->")[2].removeprefix("linux/")
     return re.sub(r"[^A-Za-z0-9_./@+ -]", "-", f"{stage} {short}".strip())
 
 
-def _stage(stage: StageTime) -> Mapping[str, object]:
+def _stage_row(stage: StageTime) -> Mapping[str, object]:
     return {
-        "stage": f"`{_name(stage.stage, stage.platform)}`",
+        "stage": f"`{_stage_name(stage.stage, stage.platform)}`",
         "seconds": f"{stage.seconds:.1f}",
         "cached": f"{stage.cached}/{stage.steps}",
     }
 
 
-def _changed(changes: Sequence[Change]) -> list[str]:
+def _changed_part(changes: Sequence[Change]) -> list[str]:
     if not changes:
         return ["No image changed its size since the last push."]
     rows = [
@@ -155,15 +157,15 @@ def _changed(changes: Sequence[Change]) -> list[str]:
     return ["#### Size since the last push", markdown(rows)]
 
 
-def _warnings(warnings: Sequence[str]) -> list[str]:
+def _warnings_part(warnings: Sequence[str]) -> list[str]:
     if not warnings:
         return []
-    lines = [f"- {_plain(w)}" for w in warnings[:_MOST_WARNINGS]]
+    lines = [f"- {_escape_markdown(w)}" for w in warnings[:_MOST_WARNINGS]]
     left = len(warnings) - _MOST_WARNINGS
     more = [f"- and {left} more, in the log"] if left > 0 else []
     return ["#### Warnings and findings", "\n".join([*lines, *more])]
 
 
-def _plain(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Text in which nothing is Markdown or HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|!~&$])", r"\\\1", " ".join(text.split()))

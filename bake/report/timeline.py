@@ -32,9 +32,9 @@ _LEGEND = (("run", "RUN"), ("other", "COPY and others"), ("cached", "from a cach
 def timeline(progress: Progress, *, title: str) -> str:
     """The Dockerfile's steps of a build over time. Internal steps (contexts, exports, cache imports) have no row."""
     steps = [s for s in progress.steps.values() if s.stage and s.intervals]
-    rows = _rows(steps)
-    begin = min((_start(s) for s in steps), default=0.0)
-    length = max((end for s in steps for _, end in _shown(s)), default=begin) - begin
+    rows = _stage_rows(steps)
+    begin = min((_step_start(s) for s in steps), default=0.0)
+    length = max((end for s in steps for _, end in _shown_times(s)), default=begin) - begin
     scale = _WIDTH / max(length, 0.1)
     height = _TOP + len(rows) * _ROW + 34
     ran = sum(not s.cached for s in steps)
@@ -43,28 +43,28 @@ def timeline(progress: Progress, *, title: str) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         ' role="img" aria-labelledby="title about">',
-        f'<title id="title">{_xml(title)}</title>',
-        f'<desc id="about">{_xml(about)}</desc>',
+        f'<title id="title">{_escape_xml(title)}</title>',
+        f'<desc id="about">{_escape_xml(about)}</desc>',
         f"<style>\n{_STYLE}\n</style>",
-        f'<text x="{_MARGIN}" y="24" font-size="15" font-weight="600">{_xml(title)}</text>',
-        f'<text x="{_MARGIN}" y="44" class="faint">{_xml(about)}</text>',
-        *_legend(width),
-        *_grid(length, scale, height),
+        f'<text x="{_MARGIN}" y="24" font-size="15" font-weight="600">{_escape_xml(title)}</text>',
+        f'<text x="{_MARGIN}" y="44" class="faint">{_escape_xml(about)}</text>',
+        *_draw_legend(width),
+        *_draw_grid(length, scale, height),
     ]
     for index, (name, members) in enumerate(rows):
-        parts += _row(index, name, members, begin, scale)
+        parts += _draw_row(index, name, members, begin, scale)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _rows(steps: Iterable[Step]) -> list[tuple[str, list[Step]]]:
+def _stage_rows(steps: Iterable[Step]) -> list[tuple[str, list[Step]]]:
     """Stages in the order in which they begin to work; those that do nothing but wait or hit come as they started."""
     found: dict[str, list[Step]] = {}
-    for step in sorted(steps, key=_start):
-        found.setdefault(" ".join(filter(None, (step.stage, _short(step.platform)))), []).append(step)
+    for step in sorted(steps, key=_step_start):
+        found.setdefault(" ".join(filter(None, (step.stage, _target_platform(step.platform)))), []).append(step)
     return list(found.items())
 
 
-def _row(index: int, name: str, steps: Sequence[Step], begin: float, scale: float) -> list[str]:
+def _draw_row(index: int, name: str, steps: Sequence[Step], begin: float, scale: float) -> list[str]:
     y = _TOP + index * _ROW
     seconds = union(i for s in steps if s.works and not s.cached for i in s.intervals.items())
     what = f"{name}: {seconds:.1f} s, {sum(s.cached for s in steps)} of {len(steps)} steps cached"
@@ -72,29 +72,29 @@ def _row(index: int, name: str, steps: Sequence[Step], begin: float, scale: floa
     stage, _, platform = name.rpartition(" ")
     label = name if len(name) <= 36 or not stage else f"{stage[: 34 - len(platform)]}… {platform}"
     return [
-        f"<g><title>{_xml(what)}</title>{back}",
-        f'<text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">{_xml(label)}</text>',
-        *(bar for s in steps for bar in _bars(s, y, begin, scale)),
+        f"<g><title>{_escape_xml(what)}</title>{back}",
+        f'<text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">{_escape_xml(label)}</text>',
+        *(bar for s in steps for bar in _draw_bars(s, y, begin, scale)),
         "</g>",
     ]
 
 
-def _bars(step: Step, y: int, begin: float, scale: float) -> list[str]:
+def _draw_bars(step: Step, y: int, begin: float, scale: float) -> list[str]:
     """One bar per time it ran, of at least two pixels so that a hit can be seen."""
     kind = "failed" if step.failed else "cached" if step.cached else "run" if step.runs else "other"
     note = "failed" if step.failed else "cached" if step.cached else f"{step.seconds:.1f} s"
     return [
         f'<rect class="{kind}" x="{_LEFT + (start - begin) * scale:.1f}" y="{y + 5}"'
         f' width="{max((end - start) * scale, 3):.1f}" height="{_ROW - 10}" rx="1.5">'
-        f"<title>{_xml(f'{plain(step.what)} ({note})')}</title></rect>"
-        for start, end in _shown(step)
+        f"<title>{_escape_xml(f'{plain(step.what)} ({note})')}</title></rect>"
+        for start, end in _shown_times(step)
     ]
 
 
-def _shown(step: Step) -> list[tuple[float, float]]:
+def _shown_times(step: Step) -> list[tuple[float, float]]:
     """When it ran, without overlaps; a hit takes no time, whatever it waited for."""
     if step.cached:
-        return [(_start(step), _start(step))]
+        return [(_step_start(step), _step_start(step))]
     merged: list[tuple[float, float]] = []
     for start, end in sorted(step.intervals.items()):
         if merged and start <= merged[-1][1]:
@@ -104,7 +104,7 @@ def _shown(step: Step) -> list[tuple[float, float]]:
     return merged
 
 
-def _grid(length: float, scale: float, height: int) -> list[str]:
+def _draw_grid(length: float, scale: float, height: int) -> list[str]:
     step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600) if length / s <= 8), 1800)
     marks = [i * step for i in range(int(length / step) + 1)]
     bottom = height - 28
@@ -119,7 +119,7 @@ def _grid(length: float, scale: float, height: int) -> list[str]:
     ]
 
 
-def _legend(width: int) -> list[str]:
+def _draw_legend(width: int) -> list[str]:
     x = width - _MARGIN - sum(34 + 7 * len(text) for _, text in _LEGEND)
     parts: list[str] = []
     for kind, text in _LEGEND:
@@ -129,15 +129,15 @@ def _legend(width: int) -> list[str]:
     return parts
 
 
-def _start(step: Step) -> float:
+def _step_start(step: Step) -> float:
     return min(step.intervals)
 
 
-def _short(platform: str) -> str:
+def _target_platform(platform: str) -> str:
     """The platform that a step is for: `linux/amd64->arm64` is for arm64."""
     return platform.rpartition("->")[2].removeprefix("linux/")
 
 
-def _xml(text: str) -> str:
+def _escape_xml(text: str) -> str:
     """Text for XML, which holds no control characters."""
     return escape("".join(c if c.isprintable() else " " for c in text))
