@@ -22,6 +22,27 @@ function* installed(folder) {
   }
 }
 
+/** Whether each package that names it does so under optionalDependencies, as those of the workspace may too. */
+function isOptional(name) {
+  const naming = manifests().filter((each) => each.optionalDependencies?.[name] ?? each.dependencies?.[name] ?? each.devDependencies?.[name]);
+  return naming.length > 0 && naming.every((each) => each.optionalDependencies?.[name]);
+}
+
+let known;
+
+function manifests() {
+  known ??= [...installed(tree), ...members(tree)].map((folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  return known;
+}
+
+/** Folders outside node_modules with a package.json. */
+function* members(folder) {
+  if (existsSync(join(folder, 'package.json'))) yield folder;
+  for (const each of readdirSync(folder, { withFileTypes: true })) {
+    if (each.isDirectory() && each.name !== 'node_modules' && !each.name.startsWith('.')) yield* members(join(folder, each.name));
+  }
+}
+
 function scriptsOf(directory, { scripts = {}, gypfile }) {
   const native = gypfile !== false && !scripts.preinstall && !scripts.install && existsSync(join(directory, 'binding.gyp'));
   const given = ['preinstall', 'install', 'postinstall'].filter((name) => scripts[name]).map((name) => ['run', name]);
@@ -34,6 +55,9 @@ for (const directory of installed(tree)) {
   for (const words of scriptsOf(directory, manifest)) {
     console.log(`${manifest.name}@${manifest.version}: npm ${words.join(' ')}`);
     const { status } = spawnSync('npm', ['--ignore-scripts=false', ...words], { cwd: directory, stdio: 'inherit' });
-    if (status !== 0) process.exit(status ?? 1);
+    if (status === 0) continue;
+    if (!isOptional(manifest.name)) process.exit(status ?? 1);
+    console.log(`warning: ${manifest.name}: its install script failed; it is optional, so images go without what the script makes`);
+    break;
   }
 }

@@ -27,6 +27,7 @@ export function binary(directory, path) {
 
 /** Windows and macOS binaries are told from text by magic and name together: a Java class begins like a fat Mach-O. */
 function systemOf(magic, path) {
+  if (path.endsWith('.pdb')) return magic.toString('latin1') === 'Micr' ? 'windows' : ''; // a program database of Microsoft's
   if (!/\.(node|exe|dll|dylib)$/.test(path)) return '';
   if (magic.toString('latin1', 0, 2) === 'MZ') return 'windows';
   return ['cffaedfe', 'cefaedfe', 'cafebabe'].includes(magic.toString('hex')) ? 'darwin' : '';

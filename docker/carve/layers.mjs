@@ -42,8 +42,9 @@ function chooseFiles(tree, layers, { trimmed, wanted }) {
   const complaints = [];
   for (const { native, entries } of layers) {
     for (const entry of entries.filter(({ path, link }) => !link && !choices.has(path))) {
-      const { choice, complaint } = chooseOf(entry, join(tree, entry.path), { native: entry.native ?? native, trimmed, wanted });
+      const { choice, complaint, warning } = chooseOf(entry, join(tree, entry.path), { native: entry.native ?? native, trimmed, wanted });
       if (complaint) complaints.push(complaint);
+      if (warning) console.log(`warning: ${warning}`);
       if (choice) choices.set(entry.path, choice);
     }
   }
@@ -59,6 +60,7 @@ function chooseOf(entry, directory, { native, trimmed, wanted }) {
   const binaries = walk(directory, entering(entry)).filter(keeps).flatMap((path) => binary(directory, path));
   const foreign = binaries.filter((each) => !fits(each, wanted));
   if (foreign.length === binaries.length && foreign.some(({ linkable }) => linkable)) {
+    if (entry.optional) return { warning: `${complainOf(entry.path, foreign, wanted)}; it is left out, as an optional dependency may be` };
     const place = entry.path.slice(entry.path.lastIndexOf('node_modules/'));
     return { complaint: `${complainOf(entry.path, foreign, wanted)}, or leave it out: layers.trim = ["${place}/**"]` };
   }

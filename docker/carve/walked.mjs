@@ -51,7 +51,8 @@ function reach(starts, steps) {
   const queue = [...starts];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     for (const { entry, next } of steps(path)) {
-      entries.set(entry.path, entry);
+      const known = entries.get(entry.path);
+      entries.set(entry.path, known && !known.optional ? known : entry); // optional: to all who have it
       if (!seen.has(next)) queue.push(next);
       seen.add(next);
     }
@@ -101,7 +102,8 @@ function find(tree, { path, name, kind, members }, wanted) {
   const manifest = readJson(join(tree, place, 'package.json'));
   const limits = Object.fromEntries(['os', 'cpu', 'libc'].map((key) => [key, [manifest[key] ?? []].flat()]));
   if (!allowed(limits, wanted)) return [];
-  return [{ entry: { path: place, native: isNative(tree, place, manifest, limits) }, next: place, peer }];
+  const native = isNative(tree, place, manifest, limits);
+  return [{ entry: { path: place, native, optional: kind.startsWith('optional') }, next: place, peer }];
 }
 
 /** Node's algorithm: node_modules of the package, then of every folder above it. */

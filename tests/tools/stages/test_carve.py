@@ -944,3 +944,28 @@ def shape(root: Path) -> Mapping[str, tuple[int, float, str]]:
         )
         for p in sorted(root.rglob("*"))
     }
+
+
+def test_an_optional_package_without_a_binary_for_the_platform_is_left_out(tmp_path: Path) -> None:
+    binaries = {"node_modules/fast/arm.node": elf(ARM64), "node_modules/fast/package.json": "{}"}
+    plant(tmp_path / "app", {**binaries, "node_modules/x/a.js": "a"})
+    plan = {"layers": [layer("one", entry("node_modules/x"), {"path": "node_modules/fast", "optional": True})]}
+    done = run("layers", *layer_arguments(tmp_path, plan))
+    assert (done.returncode, done.stdout) == (
+        0,
+        "warning: node_modules/fast: arm.node is for linux/arm64, wanted linux/amd64 (glibc); install or build it for "
+        "the target platform; it is left out, as an optional dependency may be\n",
+    )
+    assert files(tmp_path / "layers/one") == ("app/node_modules/x/a.js",)
+
+
+def test_what_belongs_to_binaries_of_windows_goes_with_them(tmp_path: Path) -> None:
+    own: Mapping[str, str | bytes] = {
+        "linux.node": elf(AMD64),
+        "win.node": b"MZ\0\0",
+        "win.pdb": b"Microsoft C/C++ MSF 7.00",
+        "notes.pdb": b"ATOM",
+    }
+    plant(tmp_path / "app", {f"node_modules/x/{name}": content for name, content in own.items()})
+    layers(tmp_path, layer("one", entry("node_modules/x"), native=True))
+    assert files(tmp_path / "layers/one/app/node_modules/x") == ("linux.node", "notes.pdb")
