@@ -167,6 +167,10 @@ class Role:
     )
     schedule: Schedule | None = _doc("When it runs, as cron says it, e.g. `0 3 * * *`: a CronJob in manifests.", None)
     once: bool | None = _doc("Whether it ends by itself, like a migration: a Job in manifests.", None)
+    needs: tuple[str, ...] = _doc(
+        "What it needs beside it (`redis`, `postgres`, …, or a table of smoke.dependencies): `bake compose` starts it.",
+        (),
+    )
     budget: Size | None = _doc(
         "What the image may weigh at most, compressed and above its base image: `bake size` fails past it.", None
     )

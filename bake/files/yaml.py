@@ -83,3 +83,14 @@ def words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(str(word) for word in value) if isinstance(value, list) else ()
+
+
+def to_yaml(document: Any) -> str:
+    """Keys in their order, nothing aliased, one line per value."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            return True
+
+    return str(yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=1000))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from bake.config import Reference, parse_reference, suggestion
 from bake.errors import BakeError
-from bake.files import table
+from bake.files import table, to_yaml
 from bake.publish.release import Release, ReleasedImage
 
 Form = Literal["kustomize", "helm", "env", "json"]
@@ -49,17 +49,6 @@ def _variable(project: str, image: str) -> str:
 def _short(image: ReleasedImage) -> str:
     """The name that manifests use before a registry is known: `<project>-<target>`."""
     return image.repository.rpartition("/")[2]
-
-
-def to_yaml(document: Any) -> str:
-    """Keys in their order, nothing aliased, one line per value."""
-    import yaml
-
-    class Plain(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            return True
-
-    return str(yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

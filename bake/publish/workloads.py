@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from bake.config import Config, Health
 from bake.errors import UsageError
+from bake.files import to_yaml
 from bake.plan import Image
-from bake.publish.kubernetes import to_yaml
 from bake.publish.release import Release, ReleasedImage
 
 KUSTOMIZATION = "kustomization.yaml"

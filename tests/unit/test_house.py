@@ -20,7 +20,7 @@ FLOORS = (
     ("sources",),
     ("plan",),
     ("render", "engine", "registry"),
-    ("inputs", "publish", "components", "display"),
+    ("inputs", "publish", "components", "display", "compose"),
     ("session",),
     ("build",),
     ("images",),

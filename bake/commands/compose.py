@@ -1,0 +1,30 @@
+"""Write a compose file of the fleet: `docker compose up --watch` rebuilds what an edit changes, and nothing else."""
+
+import argparse
+
+from bake.commands.arguments import selected
+from bake.compose import FILE_NAME, render_compose
+from bake.session import Session
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which processes, and where the file goes."""
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="images or services (default: all)")
+    parser.add_argument("--print", action="store_true", dest="to_stdout", help="print it instead of writing it")
+
+
+def run(session: Session, arguments: argparse.Namespace) -> int:
+    """Write it beside the Dockerfile that it builds with."""
+    from bake.build import make_ready, write_plan
+    from bake.files import write_file
+
+    plan = session.plan(selected(arguments.targets, None))
+    text = render_compose(session.project, plan)
+    if arguments.to_stdout:
+        print(text, end="")
+        return 0
+    write_plan(session, make_ready(session, plan))
+    write_file(session.project.folder, FILE_NAME, text.encode())
+    file = (session.project.folder / FILE_NAME).relative_to(session.project.root)
+    session.console.say(f"{file} written; start it with `docker compose -f {file} up --watch`")
+    return 0

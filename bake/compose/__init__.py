@@ -1,0 +1,6 @@
+"""The fleet on one machine, as a compose file: started together, and rebuilt as sources change."""
+
+from bake.compose.compose import DEV_TAG, FILE_NAME, render_compose
+from bake.compose.known import KNOWN
+
+__all__ = ["DEV_TAG", "FILE_NAME", "KNOWN", "render_compose"]

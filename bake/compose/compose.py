@@ -1,0 +1,169 @@
+"""The plan as a compose file, with watch rules made from what each image is built from. Pure.
+
+Sources: github.com/compose-spec/compose-spec (05-services, build, develop), docs.docker.com/compose/how-tos/file-watch.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from bake import config as cfg
+from bake.compose.known import KNOWN
+from bake.config import suggestion
+from bake.errors import ConfigError
+from bake.files import to_yaml
+from bake.plan import FOLDER, Image, Plan, Project, Stage
+
+FILE_NAME = "compose.yaml"
+"""Its name below .bake/; its paths are relative to that folder."""
+
+DEV_TAG = "dev"
+
+_HEAD = f"""\
+# Written by `bake compose` from bake.toml. From the workspace's root:
+#   docker compose -f {FOLDER}/{FILE_NAME} up --watch
+# Settings of your own go into a second file (-f compose.override.yaml) and into .env.
+"""
+
+
+def render_compose(project: Project, plan: Plan) -> str:
+    """The compose file of the plan's targets. Raises ConfigError for a `needs` that nothing is known of."""
+    images = plan.selected()
+    dependencies = _dependencies(project, images)
+    document: dict[str, Any] = {
+        "name": plan.project,
+        "services": {
+            **{i.target: _service(project, plan, i) for i in images},
+            **{name: _dependency(each) for name, each in dependencies.items()},
+        },
+    }
+    if secrets := {m.id: _secret(m.file, m.env) for m in plan.builds.mounts if m.id in project.secrets}:
+        document["secrets"] = secrets
+    return _HEAD + to_yaml(document)
+
+
+def _secret(file: str | None, env: str | None) -> Mapping[str, str]:
+    return {"file": file} if file else {"environment": env or ""}
+
+
+def _dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, cfg.Dependency]:
+    own = project.config.smoke.dependencies
+    known = {**KNOWN, **own}
+    found: dict[str, cfg.Dependency] = dict(own)
+    complaints = []
+    for image in images:
+        for name in needs(project.config, image):
+            if name in known:
+                found[name] = known[name]
+            else:
+                hint = suggestion(name, known) or f"describe it as [smoke.dependencies.{name}]"
+                complaints.append(f"bake.toml: services.{image.service}.needs: nothing is known of {name!r}; {hint}")
+    if complaints:
+        raise ConfigError(cfg.FILE_NAME, "needs", complaints=tuple(dict.fromkeys(complaints)))
+    return found
+
+
+def needs(config: cfg.Config, image: Image) -> tuple[str, ...]:
+    """What a process says it needs: its role's own, else its service's."""
+    service = config.services[image.service]
+    role = service.roles[image.role] if image.role else service
+    return role.needs or service.needs
+
+
+def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
+    service = {
+        "image": f"{image.repository}:{DEV_TAG}",
+        "build": _build(project, plan, image),
+        # Its own settings on this machine; what is the same everywhere is in the image.
+        "env_file": [{"path": "../.env", "required": False}],
+        "environment": dict(project.config.smoke.env),
+        "ports": [f"{image.port}:{image.port}"] if image.port else [],
+        "healthcheck": _healthcheck(image),
+        "depends_on": list(needs(project.config, image)),
+        "read_only": True,
+        "tmpfs": [f"{path}:mode=1777" for path in image.writable],
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "stop_grace_period": f"{project.config.smoke.grace}s",
+        "profiles": ["once"] if _ends(project.config, image) else [],
+        "develop": {"watch": list(_watches(project, plan, image))},
+    }
+    return {key: value for key, value in service.items() if value}
+
+
+def _ends(config: cfg.Config, image: Image) -> bool:
+    """Whether it ends by itself: `docker compose run` starts it when it is wanted."""
+    service = config.services[image.service]
+    role = service.roles[image.role] if image.role else service
+    return bool(role.once or role.schedule)
+
+
+def _build(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
+    args = {k: v for s in plan.builds.stages for k, v in s.args.items()}
+    build = {
+        "context": "..",
+        "dockerfile": f"{FOLDER}/Dockerfile",
+        "target": image.stage,
+        "additional_contexts": {name: f"./{name}" for name in ("manifests", "plan", "tools")},
+        "args": args | {f"BAKE_ENV_{k}": v for k, v in image.env.items() if "\n" in v or "\r" in v},
+        "secrets": [m.id for m in plan.builds.mounts if m.id in project.secrets],
+    }
+    return {key: value for key, value in build.items() if value}
+
+
+def _healthcheck(image: Image) -> dict[str, Any]:
+    health = image.health
+    port = (health.port if health else None) or image.port
+    if health is None or not health.path or not port:
+        return {}
+    url = f"http://127.0.0.1:{port}{health.path}"
+    script = f"fetch({url!r}).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"
+    return {
+        "test": ["CMD", "node", "-e", script],
+        "interval": "10s",
+        "timeout": "5s",
+        "start_period": f"{health.timeout}s",
+        "start_interval": "1s",
+    }
+
+
+def _dependency(dependency: cfg.Dependency) -> dict[str, Any]:
+    service = {
+        "image": dependency.image,
+        "command": list(cfg.words(dependency.command)) if dependency.command else [],
+        "environment": dict(dependency.env),
+    }
+    return {key: value for key, value in service.items() if value}
+
+
+def _watches(project: Project, plan: Plan, image: Image) -> Iterator[dict[str, Any]]:
+    """Folders whose edits make another image: what it is built from, and nothing else."""
+    ignore = sorted({_anywhere(p) for p in project.ignored if not p.startswith("!")} | {"**/node_modules"})
+    for path in watched_paths(plan, image):
+        yield {"path": f"../{path}" if path else "..", "action": "rebuild", "ignore": ignore}
+
+
+def _anywhere(pattern: str) -> str:
+    """A pattern of the workspace, for a folder of it."""
+    return pattern if pattern.startswith("**/") else f"**/{pattern.rstrip('/').rpartition('/')[2]}"
+
+
+def watched_paths(plan: Plan, image: Image) -> tuple[str, ...]:
+    """Folders and files of the workspace that the image is built from, sorted; none within another."""
+    service = next(s for s in plan.services if s.service == image.service)
+    stages = {s.package: s for s in plan.builds.stages}
+    packages = _reached(stages, {image.package, *service.closure.packages})
+    extra = {i for p in packages if p in stages for i in (*stages[p].inputs, *stages[p].reads)}
+    return _outermost({*packages, *(e for e in extra if not any(c in e for c in "*?[{"))})
+
+
+def _reached(stages: Mapping[str, Stage], packages: set[str]) -> set[str]:
+    """The packages and those that their builds need."""
+    return packages | {need for p in packages if p in stages for need in stages[p].needs}
+
+
+def _outermost(paths: set[str]) -> tuple[str, ...]:
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not any(not k or path == k or path.startswith(f"{k}/") for k in kept):
+            kept.append(path)
+    return tuple(kept)

@@ -1,0 +1,102 @@
+"""The compose file of a fleet, read back as YAML."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bake.compose import render_compose
+from bake.errors import ConfigError
+from bake.plan import Plan, Project, Request, load_project, make_plan
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
+
+
+@pytest.fixture(scope="module")
+def services(example_project: Project, example_plan: Plan) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load(render_compose(example_project, example_plan))["services"]
+    return found
+
+
+def watched(service: dict[str, Any]) -> list[str]:
+    return [rule["path"] for rule in service["develop"]["watch"]]
+
+
+def test_each_process_is_a_service_built_by_bakes_own_dockerfile(
+    services: dict[str, dict[str, Any]], example_plan: Plan
+) -> None:
+    assert list(services) == [i.target for i in example_plan.images]
+    assert services["metastore"]["image"] == "apphub-metastore:dev"
+    build = services["metastore"]["build"]
+    assert (build["context"], build["dockerfile"], build["target"]) == ("..", ".bake/Dockerfile", "image-metastore")
+    assert build["additional_contexts"] == {n: f"./{n}" for n in ("manifests", "plan", "tools")}
+
+
+def test_an_edit_rebuilds_the_images_that_are_built_from_its_package_and_no_other(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    assert watched(services["metastore"]) == ["../packages/shared", "../services/metastore"]
+    everybody = {name for name, service in services.items() if "../packages/shared" in watched(service)}
+    assert {"catalog-api", "catalog-worker", "metastore"} <= everybody
+    assert "cli" not in everybody
+    assert "../services/catalog" not in watched(services["filestore-api"])
+
+
+def test_what_a_build_writes_starts_no_other_build(services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        for rule in service["develop"]["watch"]:
+            assert {"**/node_modules", "**/dist"} <= set(rule["ignore"])
+
+
+def test_a_container_is_as_restricted_as_smoke_tries_it(services: dict[str, dict[str, Any]]) -> None:
+    worker = services["catalog-worker"]
+    assert worker["read_only"] is True
+    assert worker["cap_drop"] == ["ALL"]
+    assert worker["tmpfs"] == ["/tmp:mode=1777"]
+    assert "ports" not in worker
+
+
+def test_health_is_asked_by_the_images_own_node(services: dict[str, dict[str, Any]]) -> None:
+    health = services["metastore"]["healthcheck"]
+    assert health["test"][:3] == ["CMD", "node", "-e"]
+    assert "'http://127.0.0.1:4100/healthz'" in health["test"][3]
+
+
+def test_what_ends_by_itself_is_started_on_request_only(services: dict[str, dict[str, Any]]) -> None:
+    assert services["cli"]["profiles"] == ["once"]
+
+
+def with_needs(tmp_path: Path, needs: str, more: str = "") -> tuple[Project, Plan]:
+    text = (EXAMPLE / "bake.toml").read_text("utf-8")
+    own = 'package = "services/metastore"\n'
+    root = tmp_path / "w"
+    root.mkdir()
+    for path in EXAMPLE.iterdir():
+        if path.name not in ("bake.toml", "node_modules", ".bake"):
+            (root / path.name).symlink_to(path)
+    (root / "bake.toml").write_text(text.replace(own, f"{own}needs = {needs}\n") + more, "utf-8")
+    project = load_project(root / "bake.toml", {})
+    return project, make_plan(project, Request(targets=("metastore",)))
+
+
+def test_what_a_process_needs_is_started_first(tmp_path: Path) -> None:
+    services = yaml.safe_load(render_compose(*with_needs(tmp_path, '["redis", "postgres"]')))["services"]
+    assert services["metastore"]["depends_on"] == ["redis", "postgres"]
+    assert services["redis"] == {"image": "redis:8-alpine"}
+    assert services["postgres"]["environment"]["POSTGRES_DB"] == "app"
+
+
+def test_a_table_of_smoke_dependencies_goes_before_what_is_known(tmp_path: Path) -> None:
+    own = '[smoke.dependencies.redis]\nimage = "valkey/valkey:8"\n'
+    services = yaml.safe_load(render_compose(*with_needs(tmp_path, '["redis"]', own)))["services"]
+    assert services["redis"] == {"image": "valkey/valkey:8"}
+
+
+def test_a_need_that_nobody_knows_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        render_compose(*with_needs(tmp_path, '["rediss", "oracle"]'))
+    assert caught.value.complaints == (
+        "bake.toml: services.metastore.needs: nothing is known of 'rediss'; did you mean `redis`?",
+        "bake.toml: services.metastore.needs: nothing is known of 'oracle'; describe it as [smoke.dependencies.oracle]",
+    )
