@@ -78,12 +78,12 @@ def judge(facts: Facts) -> tuple[Line, ...]:
     needs = facts.project if isinstance(facts.project, Needs) else None
     return (
         *_engine_lines(facts, needs),
-        *_disk(facts),
-        *_workspace(facts),
-        *_tools(facts, needs),
+        *_disk_lines(facts),
+        *_workspace_line(facts),
+        *_tool_lines(facts, needs),
         *_base_image_lines(facts),
-        *_registry(facts, needs),
-        *_git(facts),
+        *_registry_lines(facts, needs),
+        *_git_lines(facts),
     )
 
 
@@ -97,15 +97,15 @@ def _engine_lines(facts: Facts, needs: Needs | None) -> Iterator[Line]:
     if isinstance(found, Problem):
         yield Line(check="engine", state="fail", found=found.what, fix=found.fix)
         return
-    yield _server(found)
-    yield _buildx(found.buildx)
+    yield _server_line(found)
+    yield _buildx_line(found.buildx)
     yield Line(check="builder", state="ok", found=f"{found.builder} (driver {found.driver})")
-    yield _store(found, needs)
+    yield _store_line(found, needs)
     yield _platform_line(found, needs)
-    yield _cache(found)
+    yield _cache_line(found)
 
 
-def _server(found: "Capabilities") -> Line:
+def _server_line(found: "Capabilities") -> Line:
     if found.server:
         return Line(check="engine", state="ok", found=f"Docker {found.server} on {found.native}")
     return Line(
@@ -116,7 +116,7 @@ def _server(found: "Capabilities") -> Line:
     )
 
 
-def _buildx(version: str) -> Line:
+def _buildx_line(version: str) -> Line:
     plain = version.removeprefix("v").partition("-")[0].partition("+")[0]
     if not satisfies(plain, f">={OLDEST_BUILDX}"):
         fix = f"install buildx {OLDEST_BUILDX} or newer (docker-buildx-plugin)"
@@ -131,7 +131,7 @@ def _buildx(version: str) -> Line:
     return Line(check="buildx", state="ok", found=version)
 
 
-def _store(found: "Capabilities", needs: Needs | None) -> Line:
+def _store_line(found: "Capabilities", needs: Needs | None) -> Line:
     several = needs is not None and len(needs.platforms) > 1
     why = found.features["load several platforms"] if several else found.features["load"]
     if not why:
@@ -159,7 +159,7 @@ def _platform_line(found: "Capabilities", needs: Needs | None) -> Line:
     return Line(check="platforms", state="warn", found=what, fix=fix)
 
 
-def _cache(found: "Capabilities") -> Line:
+def _cache_line(found: "Capabilities") -> Line:
     why = found.features["cache export"]
     if not why:
         return Line(check="cache export", state="ok", found="the builder can write a registry cache")
@@ -167,7 +167,7 @@ def _cache(found: "Capabilities") -> Line:
     return Line(check="cache export", state="warn", found=why, fix=fix)
 
 
-def _disk(facts: Facts) -> Iterator[Line]:
+def _disk_lines(facts: Facts) -> Iterator[Line]:
     if facts.disk is None:
         return
     found = f"{size(facts.disk)} free"
@@ -178,14 +178,14 @@ def _disk(facts: Facts) -> Iterator[Line]:
     yield Line(check="disk", state=state, found=found, fix="make room: docker buildx prune")
 
 
-def _workspace(facts: Facts) -> Iterator[Line]:
+def _workspace_line(facts: Facts) -> Iterator[Line]:
     if isinstance(facts.project, Problem):
         yield Line(check="workspace", state="fail", found=facts.project.what, fix=facts.project.fix)
     elif facts.project is None:
         yield Line(check="workspace", state="warn", found="no bake.toml here", fix="write one with `bake init`")
 
 
-def _tools(facts: Facts, needs: Needs | None) -> Iterator[Line]:
+def _tool_lines(facts: Facts, needs: Needs | None) -> Iterator[Line]:
     """Node and the package manager: builds bring their own, so a difference is a warning."""
     if needs is None:
         return
@@ -224,7 +224,7 @@ def _base_image_lines(facts: Facts) -> Iterator[Line]:
             yield Line(check="base image", state="fail", found=f"{reference}: {problem.what}", fix=problem.fix)
 
 
-def _registry(facts: Facts, needs: Needs | None) -> Iterator[Line]:
+def _registry_lines(facts: Facts, needs: Needs | None) -> Iterator[Line]:
     if needs is None:
         return
     if not needs.registry:
@@ -237,7 +237,7 @@ def _registry(facts: Facts, needs: Needs | None) -> Iterator[Line]:
         yield Line(check="registry", state="ok", found=f"{needs.registry} takes pushes")
 
 
-def _git(facts: Facts) -> Iterator[Line]:
+def _git_lines(facts: Facts) -> Iterator[Line]:
     version = facts.tools.get("git", "")
     if not version:
         what, fix = "not installed: tags and labels lack the commit", "install git, or give --tag"

@@ -140,8 +140,8 @@ def render_bake_lock(lock: BakeLock) -> str:
     """TOML text; the same lock always gives the same bytes."""
     table = {
         "version": lock.version,
-        "packages": [_table(package) for package in sorted(lock.packages, key=lambda each: each.path)],
-        "images": {reference: _table(image) for reference, image in sorted(lock.images.items())},
+        "packages": [_toml_table(package) for package in sorted(lock.packages, key=lambda each: each.path)],
+        "images": {reference: _toml_table(image) for reference, image in sorted(lock.images.items())},
     }
     return _HEADER + tomli_w.dumps({key: value for key, value in table.items() if value})
 
@@ -184,7 +184,7 @@ def make_bake_lock(
         manifests = fetch([need.request for need in wanted])
         fresh, shadowed = _place_all(packages, wanted, manifests)
         locked |= fresh
-        wanted = (*shadowed, *(need for package in fresh.values() for need in _needs(package)))
+        wanted = (*shadowed, *(need for package in fresh.values() for need in _needs_of(package)))
     return BakeLock(
         packages=tuple(package for _, package in sorted(locked.items())),
         images={reference: resolve(reference) for reference in sorted(set(images))},
@@ -203,11 +203,11 @@ def complete(raw: Mapping[str, Any], lock: BakeLock) -> dict[str, Any]:
     for package in added.values():
         base = bases.get(package.name.partition("/")[0]) or _base_of(packages, package.parent)
         packages[package.path] = _lock_entry(package, base)
-    asks = _asks(packages, {_alias(path) for path in added})
+    asks = _asks(packages, {_alias_at(path) for path in added})
     while stray := _strays(packages, asks, added):
         for path in stray:
             del packages[path], added[path]
-    _flag(packages, asks, added.keys())
+    _flag_added(packages, asks, added.keys())
     return {**raw, "packages": dict(sorted(packages.items()))}
 
 
@@ -242,10 +242,10 @@ class _Need:
     @property
     def request(self) -> tuple[str, str]:
         """Name and range to ask the registry for."""
-        return _real(self.alias, self.spec)
+        return _real_request(self.alias, self.spec)
 
 
-def _real(alias: str, spec: str) -> tuple[str, str]:
+def _real_request(alias: str, spec: str) -> tuple[str, str]:
     """`npm:@x/y@1.2` names another package under this alias."""
     if not spec.startswith("npm:"):
         return alias, spec
@@ -253,12 +253,12 @@ def _real(alias: str, spec: str) -> tuple[str, str]:
     return (spec[4:at], spec[at + 1 :]) if at > 4 else (spec[4:], "*")
 
 
-def _table(value: LockedPackage | LockedImage) -> dict[str, Any]:
+def _toml_table(value: LockedPackage | LockedImage) -> dict[str, Any]:
     """TOML keys as schema.read expects them, without what is empty."""
-    return {key.replace("_", "-"): _plain(item) for key, item in asdict(value).items() if item}
+    return {key.replace("_", "-"): _plain_value(item) for key, item in asdict(value).items() if item}
 
 
-def _plain(item: Any) -> Any:
+def _plain_value(item: Any) -> Any:
     if isinstance(item, tuple):
         return list(item)
     return dict(sorted(item.items())) if isinstance(item, Mapping) else item
@@ -267,7 +267,7 @@ def _plain(item: Any) -> Any:
 # Where a package goes in the tree
 
 
-def _levels(packages: Mapping[str, Any], path: str) -> tuple[str, ...]:
+def _levels_above(packages: Mapping[str, Any], path: str) -> tuple[str, ...]:
     """Directories whose node_modules Node searches for `path`, outermost first; those npm installs into."""
     parts = path.split("/") if path else []
     ancestors = ("/".join(parts[:count]) for count in range(len(parts) + 1))
@@ -275,7 +275,7 @@ def _levels(packages: Mapping[str, Any], path: str) -> tuple[str, ...]:
 
 
 def _accepts(entry: Mapping[str, Any], alias: str, spec: str) -> bool:
-    name, wanted = _real(alias, spec)
+    name, wanted = _real_request(alias, spec)
     return entry.get("name", alias) == name and satisfies(entry.get("version", ""), wanted)
 
 
@@ -301,10 +301,10 @@ def _place_all(
     bases = _registry_bases(packages)
     for need, manifest in zip(needs, manifests, strict=True):
         waiting.discard((need.parent, need.alias))
-        package = _locked(need, manifest)
+        package = _lock_manifest(need, manifest)
         if need.company is not None and not _same_platform(package, need.company):
             continue
-        path, losers = _place(packages, asks, need, package, waiting)
+        path, losers = _place_one(packages, asks, need, package, waiting)
         if path in packages:
             continue
         base = bases.get(package.name.partition("/")[0]) or _base_of(packages, need.parent)
@@ -314,7 +314,7 @@ def _place_all(
     return placed, shadowed
 
 
-def _place(
+def _place_one(
     packages: Mapping[str, Any],
     asks: "_Asks",
     need: _Need,
@@ -326,7 +326,7 @@ def _place(
     waiting: (parent, name) that get their own version later. Where there is no such place it goes inside the
     parent, and those who then find the wrong version need theirs.
     """
-    levels = _levels(packages, need.parent)
+    levels = _levels_above(packages, need.parent)
     # What is found now would hide everything placed further out.
     found = first_place(packages, need.parent, need.alias)
     hidden = set(takewhile(lambda level: place_in(level, need.alias) != found, levels)) if found else set()
@@ -348,7 +348,7 @@ def _place(
 
 def _losers(packages: Mapping[str, Any], asks: "_Asks", slot: str, package: LockedPackage) -> tuple[_Need, ...]:
     """Those who would find the package at `slot` and do not accept it."""
-    alias, trial = _alias(slot), {**packages, slot: _lock_entry(package, "")}
+    alias, trial = _alias_at(slot), {**packages, slot: _lock_entry(package, "")}
     return tuple(
         _Need(parent=ask.path, alias=alias, spec=ask.spec)
         for ask in _dependents(trial, asks, slot)
@@ -380,14 +380,14 @@ def _asks(packages: Mapping[str, Any], aliases: Set[str]) -> _Asks:
 
 def _dependents(packages: Mapping[str, Any], asks: _Asks, slot: str) -> Iterable[_Ask]:
     """Those that find `slot` when they ask for its name."""
-    alias = _alias(slot)
+    alias = _alias_at(slot)
     home = slot.removesuffix(f"node_modules/{alias}")
     for ask in asks[alias]:
         if ask.path in packages and f"{ask.path}/".startswith(home) and first_place(packages, ask.path, alias) == slot:
             yield ask
 
 
-def _needs(package: LockedPackage) -> Iterable[_Need]:
+def _needs_of(package: LockedPackage) -> Iterable[_Need]:
     for alias, spec in package.dependencies.items():
         yield _Need(parent=package.path, alias=alias, spec=spec)
     for alias, spec in package.optional_dependencies.items():
@@ -402,14 +402,14 @@ def _same_platform(package: LockedPackage, company: LockedPackage) -> bool:
 # Between the registry's manifests, bake.lock and package-lock.json
 
 
-def _locked(need: _Need, manifest: Mapping[str, Any]) -> LockedPackage:
+def _lock_manifest(need: _Need, manifest: Mapping[str, Any]) -> LockedPackage:
     name, spec = need.request
     dist = manifest.get("dist") or {}
     if not isinstance(dist, Mapping) or not isinstance(dist.get("integrity"), str) or "version" not in manifest:
         raise RegistryError(f"{name}@{spec}", "the registry's manifest has no integrity", "ask the registry's owner")
-    optional = _ranges(manifest.get("optionalDependencies"))
+    optional = _text_ranges(manifest.get("optionalDependencies"))
     # npm lists optional dependencies under both keys in a published manifest.
-    required = {key: value for key, value in _ranges(manifest.get("dependencies")).items() if key not in optional}
+    required = {key: value for key, value in _text_ranges(manifest.get("dependencies")).items() if key not in optional}
     return LockedPackage(
         path=place_in("", need.alias),
         name=name,
@@ -417,33 +417,33 @@ def _locked(need: _Need, manifest: Mapping[str, Any]) -> LockedPackage:
         parent=need.parent,
         integrity=dist["integrity"],
         resolved=_below_registry(str(dist.get("tarball", "")), name)[1],
-        os=_names(manifest.get("os")),
-        cpu=_names(manifest.get("cpu")),
-        libc=_names(manifest.get("libc")),
-        engines=_ranges(manifest.get("engines")),
+        os=_platform_words(manifest.get("os")),
+        cpu=_platform_words(manifest.get("cpu")),
+        libc=_platform_words(manifest.get("libc")),
+        engines=_text_ranges(manifest.get("engines")),
         bin=_bins(name, manifest.get("bin")),
         dependencies=required,
         optional_dependencies=optional,
-        peer_dependencies=_ranges(manifest.get("peerDependencies")),
+        peer_dependencies=_text_ranges(manifest.get("peerDependencies")),
         install_script=bool(manifest.get("hasInstallScript")) or _has_script(manifest),
     )
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def _platform_words(value: Any) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value
     return tuple(str(each) for each in values or () if each != "any")
 
 
-def _ranges(value: Any) -> dict[str, str]:
+def _text_ranges(value: Any) -> dict[str, str]:
     return {str(key): str(each) for key, each in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _bins(name: str, value: Any) -> dict[str, str]:
-    return {name.rpartition("/")[2]: value} if isinstance(value, str) else _ranges(value)
+    return {name.rpartition("/")[2]: value} if isinstance(value, str) else _text_ranges(value)
 
 
 def _has_script(manifest: Mapping[str, Any]) -> bool:
-    return not {"preinstall", "install", "postinstall"}.isdisjoint(_ranges(manifest.get("scripts")))
+    return not {"preinstall", "install", "postinstall"}.isdisjoint(_text_ranges(manifest.get("scripts")))
 
 
 def _below_registry(tarball: str, name: str) -> tuple[str, str]:
@@ -457,7 +457,7 @@ def _registry_bases(packages: Mapping[str, Any]) -> Mapping[str, str]:
     """Scope -> the registry URL that this lockfile's tarballs of that scope have."""
     bases: dict[str, str] = {}
     for path in packages:
-        scope, slash, _ = _alias(path).partition("/")
+        scope, slash, _ = _alias_at(path).partition("/")
         if slash and scope not in bases and (base := _base_of(packages, path)):
             bases[scope] = base
     return bases
@@ -465,11 +465,11 @@ def _registry_bases(packages: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _base_of(packages: Mapping[str, Any], path: str) -> str:
     entry = packages.get(path, {})
-    return _below_registry(entry.get("resolved") or "", entry.get("name") or _alias(path))[0]
+    return _below_registry(entry.get("resolved") or "", entry.get("name") or _alias_at(path))[0]
 
 
 def _lock_entry(package: LockedPackage, base: str) -> dict[str, Any]:
-    """The entry as npm writes it; flags other than `optional` come from `_flag`."""
+    """The entry as npm writes it; flags other than `optional` come from `_flag_added`."""
     alias = package.path.rpartition("node_modules/")[2]
     entry: dict[str, Any] = {
         "name": package.name if package.name != alias else "",
@@ -500,14 +500,14 @@ def _strays(packages: Mapping[str, Any], asks: _Asks, added: Iterable[str]) -> t
 
 def _is_at_home(packages: Mapping[str, Any], asks: _Asks, path: str) -> bool:
     found = tuple(_dependents(packages, asks, path))
-    return bool(found) and all(_accepts(packages[path], _alias(path), ask.spec) for ask in found)
+    return bool(found) and all(_accepts(packages[path], _alias_at(path), ask.spec) for ask in found)
 
 
-def _alias(path: str) -> str:
+def _alias_at(path: str) -> str:
     return path.rpartition("node_modules/")[2]
 
 
-def _flag(packages: dict[str, Any], asks: _Asks, added: Set[str]) -> None:
+def _flag_added(packages: dict[str, Any], asks: _Asks, added: Set[str]) -> None:
     """Mark added entries `dev` or `peer` when all who need them are; npm's calcDepFlags does the same."""
     askers = {path: tuple(_dependents(packages, asks, path)) for path in added}
     for flag, own_edges in (("dev", "devDependencies"), ("peer", "peerDependencies")):
@@ -523,10 +523,10 @@ def _flag(packages: dict[str, Any], asks: _Asks, added: Set[str]) -> None:
             packages[path] = {**packages[path], flag: True}
     for path in added:
         if "dev" not in packages[path]:
-            _reach(packages, path)
+            _mark_reached(packages, path)
 
 
-def _reach(packages: dict[str, Any], path: str) -> None:
+def _mark_reached(packages: dict[str, Any], path: str) -> None:
     """What was for development only and is needed by the production entry at `path` loses that mark."""
     entry = packages[path]
     for alias in (*entry.get("dependencies", {}), *entry.get("optionalDependencies", {})):
@@ -535,7 +535,7 @@ def _reach(packages: dict[str, Any], path: str) -> None:
             continue
         kept = {key: value for key, value in packages[found].items() if key != "dev"}
         packages[found] = kept if kept.get("optional") else {**kept, "devOptional": True}
-        _reach(packages, found)
+        _mark_reached(packages, found)
 
 
 # Comparing
@@ -543,7 +543,7 @@ def _reach(packages: dict[str, Any], path: str) -> None:
 
 def _package_findings(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[LockFinding]:
     for each in wanted:
-        seen = [package for package in lock.packages if _visible(package, each.parent, each.name)]
+        seen = [package for package in lock.packages if _is_visible(package, each.parent, each.name)]
         if any(_answers(package, each.name, each.version) for package in seen):
             continue
         asked = f"{each.name}@{each.version} for {each.platform}"
@@ -554,14 +554,14 @@ def _package_findings(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Lo
             yield LockFinding(kind="missing", where=each.parent, what=f"{asked} is in neither lockfile")
 
 
-def _visible(package: LockedPackage, parent: str, alias: str) -> bool:
+def _is_visible(package: LockedPackage, parent: str, alias: str) -> bool:
     """Whether Node finds the package's place from the parent."""
     home = package.path.removesuffix(f"node_modules/{alias}")
-    return _alias(package.path) == alias and f"{parent}/".startswith(home)
+    return _alias_at(package.path) == alias and f"{parent}/".startswith(home)
 
 
 def _answers(package: LockedPackage, alias: str, spec: str) -> bool:
-    name, wanted = _real(alias, spec)
+    name, wanted = _real_request(alias, spec)
     return package.name == name and satisfies(package.version, wanted)
 
 
@@ -571,21 +571,21 @@ def _extra_packages(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Lock
     while fresh := {
         package.path
         for package in lock.packages
-        if package.path not in used and any(_visible(package, *ask) for ask in asked)
+        if package.path not in used and any(_is_visible(package, *ask) for ask in asked)
     }:
         used |= fresh
-        asked = [ask for package in lock.packages if package.path in fresh for ask in _brought(lock, package)]
+        asked = [ask for package in lock.packages if package.path in fresh for ask in _brought_along(lock, package)]
     for package in lock.packages:
         if package.path not in used:
             what = f"{package.name}@{package.version} is in bake.lock and no longer needed"
             yield LockFinding(kind="extra", where=package.path, what=what)
 
 
-def _brought(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str, str]]:
+def _brought_along(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str, str]]:
     """(parent, name) that are asked for because of the package: by it, or by those it would mislead."""
-    yield from ((need.parent, need.alias) for need in _needs(package))
-    alias = _alias(package.path)
-    yield from ((other.parent, alias) for other in lock.packages if _visible(package, other.parent, alias))
+    yield from ((need.parent, need.alias) for need in _needs_of(package))
+    alias = _alias_at(package.path)
+    yield from ((other.parent, alias) for other in lock.packages if _is_visible(package, other.parent, alias))
 
 
 def _image_findings(lock: BakeLock, images: Sequence[str], current: Mapping[str, str]) -> Iterable[LockFinding]:

@@ -41,7 +41,7 @@ def parse_lockfile(text: str, file: str = FILE_NAME) -> Lockfile:
 def make_lockfile(raw: Mapping[str, Any]) -> Lockfile:
     """Return the Lockfile of a lockfile's parsed JSON, such as `make_production` returns."""
     packages: Mapping[str, Mapping[str, Any]] = raw["packages"]
-    every = {path: _entry(path, value) for path, value in packages.items()}
+    every = {path: _parsed_entry(path, value) for path, value in packages.items()}
     return Lockfile(
         entries={path: entry for path, entry in every.items() if is_entry_path(path)},
         packages={path: entry for path, entry in every.items() if not is_entry_path(path)},
@@ -60,14 +60,14 @@ def _no_packages(raw: object, file: str) -> WorkspaceError:
     )
 
 
-def _entry(path: str, value: Mapping[str, Any]) -> Entry:
+def _parsed_entry(path: str, value: Mapping[str, Any]) -> Entry:
     name = str(value.get("name") or name_at(path))
     if value.get("link"):
         return Entry(path=path, name=name, link=str(value.get("resolved") or ""), dev=bool(value.get("dev")))
     # Thousands of entries, few fields each: only those that are there are handed on.
     known = {_FIELDS[key]: given for key, given in value.items() if key in _FIELDS and given}
     for key in _WORDS & known.keys():
-        known[key] = _words(known[key])
+        known[key] = _word_list(known[key])
     if "bins" in known:
         known["bins"] = parse_bins(name, known["bins"])
     meta = value.get("peerDependenciesMeta")
@@ -105,7 +105,7 @@ def parse_bins(name: str, bins: object) -> Mapping[str, str]:
     return {str(k): str(v) for k, v in bins.items()} if isinstance(bins, dict) else {}
 
 
-def _words(value: object) -> tuple[str, ...]:
+def _word_list(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(str(word) for word in value) if isinstance(value, list) else ()
@@ -119,10 +119,10 @@ def make_production(
     Returns the changed lockfile (a new value) and package path -> the manifest fields that go with it.
     Raises WorkspaceError for a name that the lockfile does not hold.
     """
-    raw = _copied(lock.raw)
+    raw = _copied_lock(lock.raw)
     changed: dict[str, Mapping[str, Any]] = {}
     starts: list[str] = []
-    for path, name in _named(lock, extra):
+    for path, name in _extra_names(lock, extra):
         target = extra_target(lock, path, name)
         starts.append(target)
         if target in lock.entries and not lock.entries[target].link:
@@ -140,7 +140,7 @@ def make_production(
     }
 
 
-def _copied(raw: Mapping[str, Any]) -> dict[str, Any]:
+def _copied_lock(raw: Mapping[str, Any]) -> dict[str, Any]:
     """A lockfile whose entries' own fields and dependency tables may be changed without changing `raw`."""
     packages = {
         path: {key: dict(value) if isinstance(value, dict) else value for key, value in entry.items()}
@@ -149,7 +149,7 @@ def _copied(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "packages": packages}
 
 
-def _named(lock: Lockfile, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _extra_names(lock: Lockfile, extra: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     for path in sorted(lock.packages):
         for name in sorted(set(extra.get(path, ()))):
             yield path, name
@@ -182,8 +182,8 @@ def _declarer(lock: Lockfile, path: str, name: str, target: str) -> str:
 
 
 def _clear_flags(lock: Lockfile, raw: dict[str, Any], starts: list[str]) -> None:
-    hard = _reach(lock, starts, lambda edge: edge.kind not in ("optional", "peer-optional"))
-    for path in _reach(lock, starts, lambda edge: is_counted(lock, edge)):
+    hard = _reached_paths(lock, starts, lambda edge: edge.kind not in ("optional", "peer-optional"))
+    for path in _reached_paths(lock, starts, lambda edge: is_counted(lock, edge)):
         value = raw["packages"][path]
         if path in hard:
             value.pop("devOptional", None)
@@ -193,7 +193,7 @@ def _clear_flags(lock: Lockfile, raw: dict[str, Any], starts: list[str]) -> None
             value["devOptional"] = True
 
 
-def _reach(lock: Lockfile, starts: list[str], follow: Callable[[Edge], bool]) -> set[str]:
+def _reached_paths(lock: Lockfile, starts: list[str], follow: Callable[[Edge], bool]) -> set[str]:
     seen, stack = set(starts), list(starts)
     while stack:
         for edge in lock.edges[stack.pop()]:

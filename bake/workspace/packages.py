@@ -217,11 +217,11 @@ def _load_npm(root: Path, root_package: Package) -> _Loaded:
 
 def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     settings = parse_yaml(read_text(root, pnpm.SETTINGS) or "", pnpm.SETTINGS)
-    patterns = tuple(_strings(settings.get("packages")))
+    patterns = tuple(_strings_in(settings.get("packages")))
     packages = _load_packages(root, _load_members(root, patterns, f"{pnpm.SETTINGS}: packages"))
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
     built = pnpm.built_packages(settings, root_package.manifest)
-    graph = pnpm.parse_pnpm_lock(_required(root, pnpm.LOCKFILE), manifests, built)
+    graph = pnpm.parse_pnpm_lock(_required_text(root, pnpm.LOCKFILE), manifests, built)
     tool = load_pnpm(root, root_package.manifest, settings)
     if tool.layout == "walk":
         return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool
@@ -232,7 +232,7 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
 
 
 def _load_yarn(root: Path, root_package: Package) -> _Loaded:
-    text = _required(root, yarn.LOCKFILE)
+    text = _required_text(root, yarn.LOCKFILE)
     packages = _load_packages(root, _load_members(root, _patterns(root_package.manifest)))
     tool = load_yarn(root, root_package.manifest, text)
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
@@ -263,7 +263,7 @@ _LOADERS: Mapping[str, Callable[[Path, Package], _Loaded]] = {
 }
 
 
-def _strings(value: object) -> Iterator[str]:
+def _strings_in(value: object) -> Iterator[str]:
     yield from (one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
@@ -275,13 +275,13 @@ def _load_packages(root: Path, paths: Iterable[str]) -> tuple[Package, ...]:
 def _load_lock(root: Path) -> tuple[Lockfile, str]:
     for name in LOCKFILES:
         if (root / name).is_file():
-            return parse_lockfile(_required(root, name), name), name
+            return parse_lockfile(_required_text(root, name), name), name
     raise WorkspaceError("workspace", f"no package-lock.json in {root}", RELOCK)
 
 
 def _load_package(root: Path, path: str) -> Package:
     file = PurePosixPath(path, "package.json").as_posix()
-    manifest = parse_object(_required(root, file), file)
+    manifest = parse_object(_required_text(root, file), file)
     check_shape(manifest, _MANIFEST, file)
     return Package(
         path=path,
@@ -291,7 +291,7 @@ def _load_package(root: Path, path: str) -> Package:
     )
 
 
-def _required(root: Path, name: str) -> str:
+def _required_text(root: Path, name: str) -> str:
     """The text of a file that is known to be there."""
     text = read_text(root, name)
     if text is None:
@@ -424,7 +424,7 @@ def _load_references(root: Path, packages: tuple[Package, ...]) -> Mapping[str, 
     return {path: tuple(sorted(named)) for path, named in found.items() if named}
 
 
-def _compiled(package: Package) -> tuple[str, ...]:
+def _compiled_files(package: Package) -> tuple[str, ...]:
     """Return the tsconfig files that the scripts of a build name, or else the usual ones.
 
     A tsconfig.json beside the one that a build names refers to what tests need, be it who uses the package.
@@ -442,7 +442,7 @@ def _load_named(configs: TsConfigs, root: Path, package: Package, members: froze
     root's own files are such ones. A configuration that is extended by its package's name is a dependency like others:
     whose manifest does not name it needs no output of it.
     """
-    queue = [str(root / package.path / name) for name in _compiled(package)]
+    queue = [str(root / package.path / name) for name in _compiled_files(package)]
     seen: set[str] = set()
     while queue:
         file = queue.pop()

@@ -59,19 +59,19 @@ def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
     What cannot be read says nothing: its own tool will complain.
     """
     everyone = tuple(packages)
-    turbo, nx = _load(root / "turbo.json"), _load(root / "nx.json")
+    turbo, nx = _read_json(root / "turbo.json"), _read_json(root / "nx.json")
     tasks = {**table(turbo, "pipeline"), **table(turbo, "tasks")}
     names = {package.name: package for package in everyone}
     defaults = {task: _nx_needs(about, names) for task, about in table(nx, "targetDefaults").items()}
     return Tasks(
         shared={**defaults, **{task: _turbo_needs(about) for task, about in tasks.items() if "#" not in task}},
-        own={p.path: own for p in everyone if (own := _own(root, p, tasks, names))},
-        first=tuple(_first(everyone[0], script)),
-        compiled=_compiled(root, everyone, script),
+        own={p.path: own for p in everyone if (own := _own_needs(root, p, tasks, names))},
+        first=tuple(_first_scripts(everyone[0], script)),
+        compiled=_compiled_by_root(root, everyone, script),
     )
 
 
-def _load(file: Path) -> Mapping[str, Any]:
+def _read_json(file: Path) -> Mapping[str, Any]:
     try:
         value = parse_jsonc(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -108,20 +108,23 @@ def _nx_names(one: Any, names: Mapping[str, Package]) -> Iterator[str]:
             yield from (target if project == "self" else f"{project}#{target}" for project in chosen)
 
 
-def _own(root: Path, package: Package, tasks: Mapping[str, Any], names: Mapping[str, Package]) -> Needs:
+def _own_needs(root: Path, package: Package, tasks: Mapping[str, Any], names: Mapping[str, Package]) -> Needs:
     """What a package's own files say, and what turbo.json says of it by name."""
     folder = root / package.path
     prefix = f"{package.name}#"
     own = {task.removeprefix(prefix): _turbo_needs(about) for task, about in tasks.items() if task.startswith(prefix)}
     if package.path:
-        turbo = _load(folder / "turbo.json")
+        turbo = _read_json(folder / "turbo.json")
         mine = {**table(turbo, "pipeline"), **table(turbo, "tasks")}
         own |= {
             task: _turbo_needs(about)
             for task, about in mine.items()
             if isinstance(about, dict) and "dependsOn" in about
         }
-    targets = {**table(_load(folder / "project.json"), "targets"), **table(table(package.manifest, "nx"), "targets")}
+    targets = {
+        **table(_read_json(folder / "project.json"), "targets"),
+        **table(table(package.manifest, "nx"), "targets"),
+    }
     own |= {t: _nx_needs(a, names) for t, a in targets.items() if isinstance(a, dict) and "dependsOn" in a}
     wireit = table(package.manifest, "wireit")
     elsewhere = {path.path: path.name for path in names.values()}
@@ -141,7 +144,7 @@ def _wireit(package: Package, about: Any, names: Mapping[str, str]) -> Iterator[
 # --- the root's own script -----------------------------------------------------------------------------
 
 
-def _first(root: Package, script: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _first_scripts(root: Package, script: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what the root's build runs in packages before it builds them."""
     for text in (*steps(root.scripts, f"pre{script}"), *steps(root.scripts, script)):
         for step in parse_line(text):
@@ -154,21 +157,21 @@ def _first(root: Package, script: str) -> Iterator[tuple[str, tuple[str, ...]]]:
                 yield call.name, call.packages
 
 
-def _compiled(root: Path, packages: tuple[Package, ...], script: str) -> Mapping[str, str]:
+def _compiled_by_root(root: Path, packages: tuple[Package, ...], script: str) -> Mapping[str, str]:
     """Package path -> the command that compiles it alone, of those that `tsc -b` or `tsc -p` of the root compile."""
     members = frozenset(package.path for package in packages if package.path)
     configs = TsConfigs(str(root), {package.name: str(root / package.path) for package in packages})
     found: dict[str, str] = {}
     for text in steps(packages[0].scripts, script):
         for step in parse_line(text):
-            for option, file in _projects(configs, root, step.words):
+            for option, file in _compiled_files(configs, root, step.words):
                 if member := member_of(file, members):
                     inside = shlex.quote(file.removeprefix(f"{member}/"))
                     found.setdefault(member, f"tsc {option} {inside}")
     return found
 
 
-def _projects(configs: TsConfigs, root: Path, called: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _compiled_files(configs: TsConfigs, root: Path, called: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield the tsconfig files of the workspace that a command compiles, with the option for one of them."""
     if not called or called[0] != "tsc":
         return

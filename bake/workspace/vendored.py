@@ -26,25 +26,25 @@ def load_vendored(root: Path, packages: Iterable[Package], lock: str) -> tuple[s
     """
     everyone = tuple(packages)
     members = {package.path for package in everyone}
-    named = {normpath(join(*place)) for package in everyone for place in _named(package)}
+    named = {normpath(join(*place)) for package in everyone for place in _named_files(package)}
     named |= {normpath(path) for path in _IN_LOCK.findall(lock)}
     return tuple(sorted(p for p in named - members if p != "." and is_inside(root, p) and (root / p).exists()))
 
 
-def _named(package: Package) -> Iterator[tuple[str, str]]:
+def _named_files(package: Package) -> Iterator[tuple[str, str]]:
     """Yield a folder and a path from there for each dependency that is named by its path."""
     for field in _TABLES:
         if not (package.path and field in _OF_ROOT):
-            for value in _values(package.manifest.get(field)):
+            for value in _values_in(package.manifest.get(field)):
                 if found := _PATCH.match(value):
                     yield ("" if "#~/" in value else package.path), found["path"]
                 elif _NAMED.search(value) and "://" not in value and (found := _PATH.match(value)):
                     yield package.path, found["path"]
 
 
-def _values(value: Any) -> Iterator[str]:
+def _values_in(value: Any) -> Iterator[str]:
     """Yield the texts in a table; those of overrides are nested."""
     if isinstance(value, str):
         yield value
     for one in value.values() if isinstance(value, Mapping) else ():
-        yield from _values(one)
+        yield from _values_in(one)
