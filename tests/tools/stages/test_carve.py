@@ -947,7 +947,10 @@ def shape(root: Path) -> Mapping[str, tuple[int, float, str]]:
 
 
 def test_an_optional_package_without_a_binary_for_the_platform_is_left_out(tmp_path: Path) -> None:
-    binaries = {"node_modules/fast/arm.node": elf(ARM64), "node_modules/fast/package.json": "{}"}
+    binaries: dict[str, str | bytes] = {
+        "node_modules/fast/arm.node": elf(ARM64),
+        "node_modules/fast/package.json": "{}",
+    }
     plant(tmp_path / "app", {**binaries, "node_modules/x/a.js": "a"})
     plan = {"layers": [layer("one", entry("node_modules/x"), {"path": "node_modules/fast", "optional": True})]}
     done = run("layers", *layer_arguments(tmp_path, plan))
