@@ -172,6 +172,11 @@ def read_dirty(root: Path) -> tuple[str, ...]:
     return read_changes(root, head, direct=True).paths
 
 
+def list_tracked(root: Path) -> tuple[str, ...]:
+    """Every file below `root` that git tracks, those of submodules among them, relative to it; () without git."""
+    return _tracked(root, "--recurse-submodules")
+
+
 def list_files(root: Path) -> tuple[str, ...]:
     """Every file below `root` that git tracks, relative to it; () without git."""
     return _tracked(root)

@@ -98,7 +98,7 @@ def _since(session: Session, since: str, now: Images) -> tuple[Growth, ...]:
     """What changed in the lockfile since a revision, with the bytes it has now: of old ones git knows none."""
     changes = read_changes(session.project.file.parent, since)
     try:
-        past = load_past(session.project, changes.base)
+        past = load_past(session.project, changes)
     except (ConfigError, WorkspaceError) as error:
         raise UsageError(since, f"cannot be planned ({error.where}: {error.what})", "name another") from None
     return changed(now.stored, now.contents, changed_packages(past.workspace.lock, session.project.workspace.lock))

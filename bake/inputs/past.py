@@ -1,14 +1,16 @@
 """The workspace as it was: its manifests, lockfile and settings of a commit, planned by the same code as today's."""
 
-import dataclasses
+import contextlib
 import fnmatch
+import os
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from bake.files import normal, strip_credentials
-from bake.git import Changes, read_files
+from bake.files import ignore_in_git, normal, strip_credentials
+from bake.git import Changes, list_tracked, read_files
 from bake.plan import EJECTED, Project, load_project
 from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
 
@@ -20,30 +22,62 @@ _TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker/trace/*", "docker-bak
 
 def load_past(
     project: Project,
-    revision: str,
+    changes: Changes,
     *,
+    unchanged: Iterable[str] = (),
     texts: Mapping[str, str] = MappingProxyType({}),
     absent: frozenset[str] = frozenset(),
 ) -> Project:
-    """The workspace at a commit. texts, absent: files that differed then, relative to bake.toml's folder.
+    """The workspace before the changes. Paths are relative to bake.toml's folder.
 
-    Its sources are not at hand: today's tell what packages import. Where a package's imports have changed, so have its
-    sources, which is reason enough to build it again. Raises ConfigError and WorkspaceError when it could not be
-    planned even then.
+    It is laid out in a folder: files that are what they were are linked there, so that planning finds whatever it looks
+    for, and on a clean tree just what it finds today. Its sources are not read: today's tell what packages import, and
+    where a package's imports have changed, so have its sources, which is reason enough to build it again.
+
+    unchanged: files that git does not track and that are what they were. texts, absent: files that differed from the
+    commit. Raises ConfigError and WorkspaceError when it could not be planned even then.
     """
-    home = project.file.parent
-    files = {n: f for n, f in read_files(home, revision, wanted(project)).items() if n not in absent}
-    with tempfile.TemporaryDirectory(prefix="bake-past-") as folder:
+    home, differs = project.file.parent, _below(changes.paths)
+    with tempfile.TemporaryDirectory(prefix="past-", dir=_place(project)) as folder:
+        for name in dict.fromkeys((*list_tracked(home), *unchanged)):
+            if not differs(name) and name not in absent:
+                _link(home / name, Path(folder, name))
+        files = read_files(home, changes.base, lambda path: differs(path) and path not in absent)
         for name, data in {**files, **{n: t.encode() for n, t in texts.items()}}.items():
             if normal(name) != name:  # a tree that git itself would not check out
                 continue
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
             path.write_bytes(data)
-        old = load_project(Path(folder, project.file.name), {}, secrets=project.secrets, reading=project.reading)
-    # No secret is read from the past: those that git tracks today stand for those of old.
-    root_files = tuple(sorted({*old.root_files, *filter(_secret, project.root_files)}))
-    return dataclasses.replace(old, root_files=root_files)
+        return load_project(Path(folder, project.file.name), {}, secrets=project.secrets, reading=project.reading)
+
+
+def _place(project: Project) -> Path | None:
+    """Where links to the workspace's files can lie; None for the usual place, to which they are copied."""
+    with contextlib.suppress(OSError):
+        ignore_in_git(project.folder)
+        return project.folder
+    return None
+
+
+def _below(paths: Iterable[str]) -> Callable[[str], bool]:
+    """A test for paths: whether they are among these, or below one: a changed submodule stands for all it holds."""
+    there = frozenset(paths)
+    return lambda path: path in there or any(p.as_posix() in there for p in PurePosixPath(path).parents)
+
+
+def _link(file: Path, copy: Path) -> None:
+    """The same file in another place; nothing where somebody has removed it meanwhile, or it is a folder."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+        if file.is_symlink():
+            copy.symlink_to(file.readlink())
+            return
+        try:
+            os.link(file, copy)
+        except OSError:
+            shutil.copyfile(file, copy)
 
 
 _secret = parse_dockerignore("\n".join(anywhere((*NEVER_SENT, *UNTRACKED))))

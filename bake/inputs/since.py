@@ -40,7 +40,7 @@ def since_revision(project: Project, plan: Plan, since: str) -> Reasons:
     """Why each image is affected by what the working tree changes since the merge base with a revision."""
     changes = read_changes(project.file.parent, since)
     try:
-        past = load_past(project, changes.base)
+        past = load_past(project, changes)
     except (ConfigError, WorkspaceError) as error:
         return everything(plan, f"there is no plan of {since} ({error.where}: {error.what})")
     return _compared(project, plan.request, Side(project=project, plan=plan), past, changes)
@@ -55,7 +55,7 @@ def since_state(project: Project, request: Request, state: State) -> Reasons:
         return everything(plan, "git does not know this workspace, so no one knows what changed")
     changes = load_changes(project.file.parent, state)
     try:
-        past = load_past(project, changes.base, texts=state.texts, absent=_deleted(state))
+        past = load_past(project, changes, unchanged=state.hashes.keys(), texts=state.texts, absent=_deleted(state))
     except (ConfigError, WorkspaceError) as error:
         return everything(plan, f"there is no plan of the last build ({error.where}: {error.what})")
     before = dataclasses.replace(request, environment=state.environment)

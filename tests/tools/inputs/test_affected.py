@@ -176,6 +176,59 @@ def test_a_version_bump_in_pnpms_lockfile_affects_the_image_that_reaches_the_pac
     assert any(reason.startswith("dependency JSONStream 1.3.4 (new)") for reason in found["worker"])
 
 
+@pytest.mark.parametrize("manager", ["pnpm", "berry", "classic"])
+def test_on_a_tree_that_no_build_sees_a_change_of_nothing_is_affected_whatever_planning_reads(
+    tmp_path: Path, manager: str
+) -> None:
+    workspace = GitWorkspace(tmp_path)
+    write_shelf(tmp_path, manager)
+    services = "".join(f'[services.{name}]\npackage = "services/{name}"\n' for name in ("api", "worker"))
+    workspace.write("bake.toml", f'[project]\nname = "shelf"\nplatforms = ["linux/amd64"]\n{services}')
+    workspace.write(".npmrc", "strict-peer-dependencies=false\n")
+    workspace.write(".gitignore", "node_modules\n.bake\n*.log\n.yarn/cache\n")
+    workspace.write("debug.log", "here, and not git's\n")
+    for file, text in {
+        "pnpm": {".pnpmfile.cjs": "require('./hooks/read.cjs');\n", "hooks/read.cjs": ""},
+        "berry": {
+            ".yarn/releases/yarn-4.9.1.cjs": "// a release that is committed\n",
+            ".yarn/plugins/one.cjs": "// a plugin\n",
+        },
+        "classic": {".yarn/releases/yarn-1.22.22.cjs": "// a release that is committed\n"},
+    }[manager].items():
+        workspace.write(file, text)
+    if manager == "berry":
+        rc = (tmp_path / ".yarnrc.yml").read_text() if (tmp_path / ".yarnrc.yml").is_file() else ""
+        plugin = "plugins:\n  - path: .yarn/plugins/one.cjs\n    spec: one\n"
+        workspace.write(".yarnrc.yml", f"{rc}yarnPath: .yarn/releases/yarn-4.9.1.cjs\n{plugin}")
+    if manager == "classic":
+        workspace.write(".yarnrc", 'yarn-path ".yarn/releases/yarn-1.22.22.cjs"\n')
+    workspace.git("init", "-q", "-b", "main")
+    base = workspace.commit()
+
+    assert workspace.reasons() == {}
+    workspace.write("README.md", "# Shelf\n")
+    workspace.commit()
+    assert workspace.reasons(base) == {}
+    assert sorted(p.name for p in (tmp_path / ".bake").glob("past-*")) == []
+
+
+def test_a_release_of_the_manager_that_is_another_affects_all(tmp_path: Path) -> None:
+    workspace = GitWorkspace(tmp_path)
+    write_shelf(tmp_path, "berry")
+    services = "".join(f'[services.{name}]\npackage = "services/{name}"\n' for name in ("api", "worker"))
+    workspace.write("bake.toml", f'[project]\nname = "shelf"\nplatforms = ["linux/amd64"]\n{services}')
+    workspace.write(".gitignore", "node_modules\n.bake\n")
+    rc = (tmp_path / ".yarnrc.yml").read_text() if (tmp_path / ".yarnrc.yml").is_file() else ""
+    workspace.write(".yarnrc.yml", f"{rc}yarnPath: .yarn/releases/yarn-4.9.1.cjs\n")
+    workspace.write(".yarn/releases/yarn-4.9.1.cjs", "// one\n")
+    workspace.git("init", "-q", "-b", "main")
+    workspace.commit()
+    workspace.write(".yarn/releases/yarn-4.9.1.cjs", "// another\n")
+    assert workspace.reasons().keys() == {"api", "worker"}
+    # What lies in the past is a link to what lies here, and the past is another file.
+    assert (tmp_path / ".yarn/releases/yarn-4.9.1.cjs").read_text() == "// another\n"
+
+
 def test_the_place_where_a_package_comes_from_does_not_count(shop: GitWorkspace) -> None:
     shop.replace(
         "package-lock.json", '"integrity": "sha512-left', '"resolved": "https://a/b.tgz", "integrity": "sha512-left'
