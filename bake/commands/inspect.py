@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
     plan = session.plan(selected([arguments.name], arguments.platform), named(arguments.tag))
-    if len(plan.targets) != 1 or plan.targets == ("monolith",):
+    if len(plan.targets) != 1 or not plan.selected():
         raise UsageError(arguments.name, f"means {', '.join(plan.targets)}", "name one image")
     images = load_images(session, plan, plan.targets, pushed=arguments.pushed)
     service = next(s for s in plan.services if s.service == plan.image(plan.targets[0]).service)

@@ -59,10 +59,11 @@ def _images(session: Session, account: Account) -> "Images":
     """The build's images, where it left them. The all-in-one image shares nothing, and takes long to read."""
     from bake.config import parse_reference
     from bake.images import load_engine_images, load_registry_images
+    from bake.plan import MONOLITH
     from bake.registry import load_registry
 
     cache = session.project.folder / "cache"
-    built = [i for i in account.images if i.image != "monolith"]
+    built = [i for i in account.images if i.image != MONOLITH]
     names = {i.image: parse_reference(i.reference) for i in built}
     if account.pushed:
         fixed = {i.image: str(dataclasses.replace(names[i.image], tag="", digest=i.digest)) for i in built}

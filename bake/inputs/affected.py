@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from bake.lockfile import Entry, Lockfile
-from bake.plan import Closure, Image, Plan, Project, ServiceStage, Stage, closure
+from bake.plan import MONOLITH, Closure, Image, Plan, Project, ServiceStage, Stage, closure
 from bake.render import render_ignore
 from bake.workspace import Workspace, literal, parse_dockerignore, shown
 
@@ -103,7 +103,7 @@ def monolith(old: Plan, new: Plan, paths: Iterable[str], ignore: str) -> tuple[R
 
 def everything(plan: Plan, what: str) -> Mapping[str, tuple[Reason, ...]]:
     """Every image is affected by something that says nothing about which."""
-    return {t: (Reason(kind="unknown", what=what),) for t in (*(i.target for i in plan.images), "monolith")}
+    return {t: (Reason(kind="unknown", what=what),) for t in (*(i.target for i in plan.images), MONOLITH)}
 
 
 def _sorted(reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -13,7 +13,7 @@ def seen_by_builds(project: Project, plan: Plan) -> Callable[[str], bool]:
     ignores = parse_dockerignore(render_ignore(project, plan))
     planned = _planned(project)
     packages = [s.package for s in plan.builds.stages]
-    everything = plan.monolith is not None and "monolith" in plan.targets
+    everything = plan.monolith in plan.asked()
 
     def sees(path: str) -> bool:
         above = any(package.startswith(f"{path.rstrip('/')}/") for package in packages)

@@ -9,7 +9,7 @@ from bake.git import Changes, list_files, read_changes
 from bake.inputs.affected import Edits, Reason, Side, affected, everything, monolith
 from bake.inputs.past import changed_templates, load_past
 from bake.inputs.record import State, load_changes, load_record
-from bake.plan import Plan, Project, Request, make_plan
+from bake.plan import MONOLITH, Plan, Project, Request, make_plan
 
 Reasons = Mapping[str, tuple[Reason, ...]]
 """Target -> why it is affected; () when it is not."""
@@ -83,7 +83,7 @@ def _compared(project: Project, request: Request, new: Side, past: Project, chan
         templates=changed_templates(changes, home),
     )
     found = affected(Side(project=past, plan=old), new, edits)
-    return {**found, "monolith": monolith(old, new.plan, edits.paths, _dockerignore(root, new.plan))}
+    return {**found, MONOLITH: monolith(old, new.plan, edits.paths, _dockerignore(root, new.plan))}
 
 
 def _dockerignore(root: Path, plan: Plan) -> str:

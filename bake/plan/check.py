@@ -85,7 +85,7 @@ def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
         for pattern in filter(project.names_nothing, stage.inputs):
             key = f'packages."{shown(stage.package)}".inputs'
             yield _setting(key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package))
-    if monolith and "monolith" in plan.targets and project.names_nothing(monolith.dockerfile):
+    if monolith in plan.asked() and monolith and project.names_nothing(monolith.dockerfile):
         yield _setting("monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
 
 
