@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.console import Console
 from bake.errors import UsageError
-from bake.images import Result, Trial, attempt, make_trial, start_dependencies
+from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
 from bake.session import Session
 from bake.table import show, table
 
@@ -64,6 +64,7 @@ def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tup
     names = session.names(plan)
     settings, entries = session.project.config.smoke, session.project.workspace.lock.entries
     present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
+    locked = frozenset(e.name for e in entries.values()) | {p.name for p in session.project.workspace.packages}
     return tuple(
         make_trial(
             image,
@@ -73,7 +74,12 @@ def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tup
             native=native,
             registry=plan.registry or "",
             pushed=pushed,
-            present=present[image.service],
+            known=Known(
+                present=present[image.service],
+                locked=locked,
+                aliases=tuple(session.project.aliases(image.package)),
+                absent=absence(session.project, plan, image.package),
+            ),
         )
         for platform in plan.platforms
         for image in plan.selected()

@@ -1,5 +1,6 @@
 """Built images: what is in them, what they weigh, whether they are the same, whether they start."""
 
+from bake.images.absent import absence
 from bake.images.blobs import Layer, Stored
 from bake.images.files import (
     keepers,
@@ -28,10 +29,12 @@ from bake.images.sizes import (
     measure_fleet,
     over_budget,
 )
-from bake.images.trial import Result, Trial, attempt, make_trial, start_dependencies
+from bake.images.trial import Known, Result, Trial, attempt, make_trial, start_dependencies
 from bake.images.verify import Content, Tally, compare_trees, part
 
 __all__ = [
+    "Known",
+    "absence",
     "Block",
     "Comparison",
     "Content",

@@ -8,7 +8,7 @@ import dataclasses
 import posixpath
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from bake.config import Dependency, Health, Smoke, words
@@ -72,6 +72,23 @@ class Engine(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of an image's files, for remedies."""
+
+    present: frozenset[str] = frozenset()
+    """Names of the packages in the image."""
+    locked: frozenset[str] | None = None
+    """Names of the packages in the lockfile, where they are known."""
+    aliases: tuple[str, ...] = ()
+    """Names that stand for files of the workspace, as tsconfig.json and module-alias have them."""
+    absent: Callable[[str], str] = lambda _path: ""
+    """Why the image lacks a path, "" where nothing is known."""
+
+
+_NOTHING_KNOWN = Known()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """One image on one platform, and what is expected of it. timeout and grace: seconds."""
 
@@ -87,8 +104,7 @@ class Trial:
     settle: float
     poll: float
     grace: float
-    present: frozenset[str] = frozenset()
-    """Names of the packages in the image."""
+    known: Known = _NOTHING_KNOWN
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,12 +165,9 @@ def make_trial(
     native: str,
     registry: str = "",
     pushed: bool = False,
-    present: frozenset[str] = frozenset(),
+    known: Known = _NOTHING_KNOWN,
 ) -> Trial:
-    """How to try the image. native: the engine's own platform. pushed: take it from the registry only.
-
-    present: names of the packages in the image.
-    """
+    """How to try the image. native: the engine's own platform. pushed: take it from the registry only."""
     scale = 1 if platform == native else EMULATED
     health = image.health
     port = (health.port if health else None) or image.port
@@ -181,7 +194,7 @@ def make_trial(
         settle=_SETTLE * scale,
         poll=_POLL * scale,
         grace=settings.grace * scale,
-        present=present,
+        known=known,
     )
 
 
@@ -339,7 +352,7 @@ def judge(trial: Trial, seen: Observed) -> Result:
         stopped=seen.stopped,
         exit_code=None if last.running else last.exit_code,
         process=_shown(seen.process.line) if seen.process else "",
-        log=tuple(seen.log.splitlines()[-_LOG_LINES:]) if findings else (),
+        log=_excerpt(seen.log) if findings else (),
     )
 
 
@@ -442,6 +455,11 @@ _READ_ONLY = (
     re.compile(rf"(?P<call>Read-only file system):? {_PATH}"),
 )
 _MODULE = re.compile(r"Cannot find (?:module|package) '(?P<name>(?:@[^'/]+/)?[^'./@][^'/]*)(?P<file>/[^']*)?'")
+_ABSENT = re.compile(
+    r"ENOENT: no such file or directory, \w+ ['\"](?P<path>[^'\"]+)['\"]"
+    r"|Cannot find module ['\"](?P<module>[./][^'\"]*)['\"]"
+)
+_STACK = re.compile(r"Require stack:\s*\n\s*- (/\S+)|imported from (/\S+)")
 _ENV_FILE = re.compile(r"^node: (\S*\.env\S*): not found$", re.M)
 _VARIABLE = re.compile(
     r"^(?=.*(?:\b[Ss]et\b|\b[Mm]ust\b|\b[Mm]issing\b|[Rr]equire[sd]|not (?:set|defined)))"
@@ -454,11 +472,23 @@ _VARIABLE = re.compile(
 _REFUSED = re.compile(r"ECONNREFUSED[ :]+([^\s\"',]+)|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (\S+)")
 
 
+_NAMED = re.compile(r"^(?!\s*at )(?:\S+ )?(?:Uncaught )?[\w.$]*(?:Error|Exception)(?: \[\w+\])?: ")
+
+
+def _excerpt(log: str) -> tuple[str, ...]:
+    """The log's last lines, from the one that names the error on: what follows it can be longer than an excerpt."""
+    lines = log.splitlines()
+    named = max((i for i, line in enumerate(lines) if _NAMED.match(line)), default=len(lines))
+    start = max(0, len(lines) - _LOG_LINES)
+    return tuple(lines[min(start, named) :][:_LOG_LINES])
+
+
 def _hint(trial: Trial, seen: Observed) -> str:
     """What to do about a process that did not get up, read from its log and its sockets."""
     hints: tuple[Callable[[Trial, Observed], str], ...] = (
         _hint_platform,
         _hint_writable,
+        _hint_absent,
         _hint_module,
         _hint_env_file,
         _hint_variable,
@@ -502,14 +532,40 @@ def _folder(path: str, *, made: bool) -> str:
     return path if made else posixpath.dirname(path)
 
 
+def _hint_absent(trial: Trial, seen: Observed) -> str:
+    """A file that git has or a build wrote, and the image has not."""
+    named = (found["path"] or found["module"] for found in _ABSENT.finditer(seen.log))
+    paths = (path for name in named for path in _module_paths(seen.log, name))
+    return next((text for path in paths if (text := trial.known.absent(path))), "")
+
+
+def _module_paths(log: str, name: str) -> Iterator[str]:
+    """A path as it is; a relative module from where it is required, with the suffixes that Node tries."""
+    if name.startswith(".") and (found := _STACK.search(log)):
+        name = posixpath.join(posixpath.dirname(found[1] or found[2]), name)
+    yield from (name, f"{name}.js", f"{name}.json", f"{name}/index.js", f"{name}.ts")
+
+
 def _hint_module(trial: Trial, seen: Observed) -> str:
     found = _MODULE.search(seen.log)
     if not found:
         return ""
-    if found["file"] and found["name"] in trial.present:
+    name = f"{found['name']}{found['file'] or ''}"
+    if any(_fits(pattern, name) for pattern in trial.known.aliases):
+        return (
+            f"{name} is an alias, which nothing answers here: let the build replace it, or the command load what does"
+        )
+    if found["file"] and found["name"] in trial.known.present:
         # TypeScript's `paths` and bundlers' aliases make up such names; Node knows the package's own files.
         return f"{found['name']} is in the image and has no {found['file'][1:]}: import what its package.json names"
+    if trial.known.locked is not None and found["name"] not in trial.known.locked:
+        return f"{found['name']} is not in the image, and the lockfile has no such package"
     return f'{found["name"]} is not in the image: add it to packages."{shown(trial.package)}".dependencies'
+
+
+def _fits(pattern: str, name: str) -> bool:
+    head, star, tail = pattern.partition("*")
+    return name.startswith(head) and name.endswith(tail) if star else name == pattern
 
 
 def _hint_env_file(_trial: Trial, seen: Observed) -> str:
@@ -528,7 +584,10 @@ def _hint_refused(_trial: Trial, seen: Observed) -> str:
     found = _REFUSED.search(seen.log)
     if not found:
         return ""
-    return f"it needs {found[1] or found[2]}: add it as smoke.dependencies.<name> and name it in smoke.env"
+    host = found[1] or found[2]
+    if host.partition(":")[0] in ("undefined", "null", "NaN"):
+        return f"it asks for a host called {host}: a variable that names it is not set; set it in [smoke.env]"
+    return f"it needs {host}: add it as smoke.dependencies.<name> and name it in smoke.env"
 
 
 def _hint_address(trial: Trial, seen: Observed) -> str:

@@ -9,7 +9,7 @@ from bake.config import Dependency, Health, Smoke
 from bake.engine import Configured, ContainerState, Launch, Process
 from bake.engine.containers import parse_listeners
 from bake.errors import EngineError
-from bake.images import Result, Trial, attempt, make_trial, start_dependencies
+from bake.images import Known, Result, Trial, attempt, make_trial, start_dependencies
 from bake.images.trial import Box, same_command
 from bake.plan import Image, Name
 
@@ -300,6 +300,42 @@ def test_a_folder_that_holds_the_program_is_not_to_be_hidden_by_an_empty_one(fol
     ("log", "remedy"),
     [
         (
+            "Error: Cannot find module '@mod/users'",
+            "@mod/users is an alias, which nothing answers here: let the build ",
+        ),
+        ("Error: Cannot find module 'zod'", "zod is not in the image, and the lockfile has no such package"),
+        (
+            "Error: Cannot find module 'ms'",
+            'ms is not in the image: add it to packages."services/catalog".dependencies',
+        ),
+        ("Error: ENOENT: no such file or directory, open 'docs/a.md'", "why docs/a.md"),
+        ("Error: Cannot find module './a'\nRequire stack:\n- /app/services/catalog/dist/x.js", "why /app/services/"),
+        ("Error: getaddrinfo ENOTFOUND undefined", "it asks for a host called undefined: a variable that names it "),
+    ],
+)
+def test_advice_is_given_only_where_it_is_right(log: str, remedy: str) -> None:
+    missing = {"docs/a.md", "/app/services/catalog/dist/./a.js"}
+    known = Known(
+        locked=frozenset({"ms"}),
+        aliases=("@mod/*",),
+        absent=lambda path: f"why {path}" if path in missing else "",
+    )
+    (line,) = said(tried(dataclasses.replace(trial(), known=known), dies=1, code=1, well=9, written=log))
+    assert remedy in line
+
+
+def test_a_log_is_shown_from_the_line_that_names_the_error() -> None:
+    stack = [f"    at step{i} (/app/x.js:{i})" for i in range(30)]
+    log = "\n".join(["starting", "node:internal/modules", "Error: Cannot find module './a'", *stack, "Node.js v24.0.0"])
+    result = tried(dies=1, code=1, well=9, written=log)
+    assert result.log[0] == "Error: Cannot find module './a'"
+    assert len(result.log) == 20
+
+
+@pytest.mark.parametrize(
+    ("log", "remedy"),
+    [
+        (
             "Error: Cannot find module 'zod'",
             'zod is not in the image: add it to packages."services/catalog".dependencies',
         ),
@@ -366,7 +402,7 @@ def test_where_a_sick_process_listens_is_part_of_the_remedy(sockets: tuple[str, 
 
 def test_a_file_that_a_package_of_the_image_does_not_have_is_told_apart_from_an_absent_package() -> None:
     log = "Error: Cannot find module '@acme/bundler/lib/bundle'"
-    case = dataclasses.replace(trial(), present=frozenset({"@acme/bundler"}))
+    case = dataclasses.replace(trial(), known=Known(present=frozenset({"@acme/bundler"})))
     (line,) = said(tried(case, dies=1, code=1, well=9, written=log))
     remedy = "@acme/bundler is in the image and has no lib/bundle: import what its package.json names"
     assert line == f"start: ended with code 1 before it was ready; {remedy}"

@@ -1,0 +1,55 @@
+"""Why an image lacks a file that its process looks for: the rule that left it out, and the key that brings it back."""
+
+import posixpath
+from collections.abc import Callable
+
+from bake.plan import TREE, Output, Plan, Project
+from bake.sources import glob
+from bake.workspace import shown
+
+_TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
+
+
+def absence(project: Project, plan: Plan, package: str) -> Callable[[str], str]:
+    """A sentence about a path that a process of the package misses; "" where nothing is known of it."""
+    sources = frozenset(project.reading.sources)
+    folders = frozenset(folder for file in sources for folder in _above(file))
+    outputs = {output.package: output for output in plan.outputs}
+
+    def explain(path: str) -> str:
+        place = posixpath.relpath(posixpath.normpath(posixpath.join(TREE, package, path)), TREE)
+        if place not in sources and place not in folders:
+            return ""
+        owner = next((above for above in (*_above(place), "") if above in outputs), None)
+        output = outputs.get(owner) if owner is not None and _is_own(project, owner, place) else None
+        key = f'packages."{shown(package)}"'
+        if output is None:
+            return f'{place} is in git, beside what its build gets: add "{place}" to {key}.inputs and {key}.outputs'
+        return _rule(output, place, key)
+
+    return explain
+
+
+def _is_own(project: Project, owner: str, place: str) -> bool:
+    """Whether the innermost package that a path is in is this one."""
+    inside = project.workspace.inside(owner)
+    return not any(f"{place}/".startswith(f"{other}/") for other in inside)
+
+
+def _rule(output: Output, place: str, key: str) -> str:
+    own = posixpath.relpath(place, output.package or ".")
+    theirs = f'packages."{shown(output.package)}"'
+    if glob(output.exclude)(own):
+        return f"{place} is left out by {theirs}.exclude"
+    if output.files is not None and not glob(output.files)(own):
+        return f'{place} is not among {output.key}: add "{own}"'
+    if own in output.unneeded or any(file.startswith(f"{own}/") for file in output.unneeded):
+        return f'{place} is left out, as its name tells of development: add "{place}" to {key}.outputs'
+    if own.endswith(_TYPESCRIPT) and not output.sources:
+        return f"{place} is left out, as TypeScript that nothing runs: set {theirs}.sources = true"
+    return ""
+
+
+def _above(path: str) -> tuple[str, ...]:
+    parts = path.split("/")
+    return tuple("/".join(parts[:i]) for i in range(len(parts) - 1, 0, -1))

@@ -1,0 +1,50 @@
+"""What is said of a file that an image lacks: the rule, and the key that brings it back."""
+
+from pathlib import Path
+
+import pytest
+
+from bake.images import absence
+from bake.plan import Request, load_project, make_plan
+from tests.git_workspace import GitWorkspace, make_git_workspace
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> GitWorkspace:
+    workspace = make_git_workspace(tmp_path / "shop")
+    for name in ("services/api/test/data.json", "services/api/secret/a.txt", "data/b.json", "services/api/src/c.ts"):
+        workspace.write(name, "{}")
+    workspace.write("bake.toml", (workspace.root / "bake.toml").read_text() + EXCLUDES)
+    workspace.commit()
+    return workspace
+
+
+EXCLUDES = '\n[packages."services/api"]\nexclude = ["secret"]\n'
+OUTPUTS = 'add "{0}" to packages."services/api".outputs'
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("test/data.json", f"is left out, as its name tells of development: {OUTPUTS}"),
+        ("/app/services/api/test", f"is left out, as its name tells of development: {OUTPUTS}"),
+        ("secret/a.txt", 'is left out by packages."services/api".exclude'),
+        (
+            "../../data/b.json",
+            'is in git, beside what its build gets: add "{0}" to packages."services/api".inputs and '
+            'packages."services/api".outputs',
+        ),
+        (
+            "src/c.ts",
+            'is left out, as TypeScript that nothing runs: set packages."services/api".sources = true',
+        ),
+        ("gone.json", ""),
+        ("/etc/hosts", ""),
+    ],
+)
+def test_the_rule_that_leaves_a_file_out_is_named(shop: GitWorkspace, path: str, said: str) -> None:
+    project = load_project(shop.root / "bake.toml", {})
+    explain = absence(project, make_plan(project, Request()), "services/api")
+    place = path.removeprefix("/app/") if path.startswith("/app/") else f"services/api/{path}"
+    place = place.replace("services/api/../../", "")
+    assert explain(path) == (f"{place} {said.format(place)}" if said else "")
