@@ -17,6 +17,7 @@ from typing import Any
 from bake.plan import Request, load_project, make_plan
 from bake.render import render
 from bake.table import table
+from scripts.bench_commits import measure_commits
 from tests.generate import generate
 
 ROOT = Path(__file__).parents[1]
@@ -40,8 +41,8 @@ UPDATED, VERSIONS = "croner", ("8.1.0", "8.1.1", "8.1.2")
 
 
 def main(parts: Sequence[str]) -> None:
-    known: Mapping[str, Callable[[], None]] = {"plan": plan, "size": size, "time": times}
-    for part in parts or known:
+    known: Mapping[str, Callable[[], None]] = {"plan": plan, "size": size, "time": times, "commits": commits}
+    for part in parts or ("plan", "size", "time"):
         known[part]()
 
 
@@ -191,6 +192,12 @@ def times() -> None:
     )
     print(f"builds that ran after one line of metastore changed: {', '.join(edited)}")
     print(f"builds that ran after an update of {UPDATED}, which catalog uses: {', '.join(updated)}")
+
+
+def commits() -> None:
+    """What commits that touch one package each build, change and restart, on runners that start cold."""
+    with _example() as root:
+        measure_commits(root, IMAGES)
 
 
 def _edited(root: Path) -> Path:
