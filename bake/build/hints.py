@@ -25,6 +25,9 @@ _FILE = re.compile(rf"(?<![\w/.-]){re.escape(TREE)}/((?:[\w@.+-]+/)*[\w@.+-]*\w)
 _PRISMA = re.compile(
     r"@prisma/client['\"]* (?:has no exported member|did not initialize)|Cannot find module '\.prisma/client"
 )
+_GIT = re.compile(
+    r"not a git repository|\bspawn(?:Sync)? git ENOENT|\bgit: (?:command )?not found|Command failed: git "
+)
 _GENERATE = (
     "Prisma's client is not generated: let the package with the schema run `prisma generate` in its build, "
     'with outputs = ["node_modules/.prisma"]'
@@ -54,13 +57,22 @@ class Failed:
 def remedy(failed: Failed, lines: Sequence[str]) -> str:
     """Return what to do about the failed build: the first thing that it misses, with its key."""
     prisma = (_GENERATE for line in lines if _PRISMA.search(line))
+    git = (_asks_git(failed) for line in lines if _GIT.search(line))
     found = (
+        *git,
         *_missing_modules(failed, lines),
         *_missing_files(failed, lines),
         *prisma,
         *_missing_commands(failed, lines),
     )
     return next(iter(found), NOTHING)
+
+
+def _asks_git(failed: Failed) -> str:
+    return (
+        "it asks git, and a build has no repository: hand over what it asks for, as "
+        f'{failed.key}.args.GIT_SHA = "{{sha}}" ({{branch}} and {{version}} too), and let it read that variable first'
+    )
 
 
 def _missing_modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
@@ -106,7 +118,20 @@ def _missing_commands(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
         yield f"it calls {name}: declare what brings it in {manifest}, or set {failed.key}.build = false"
 
 
+_GIT_LOGIN = (
+    "a dependency comes from a git repository that wants a login: give [secrets.git] with ssh = true in bake.toml (the "
+    'agent of $SSH_AUTH_SOCK), or with file = "~/.ssh/id_ed25519" too'
+)
 _INSTALLS = {
+    r"\bspawn git\b.*ENOENT|\bgit: (?:command )?not found|syscall spawn git": (
+        "base.build lacks git, which a dependency is fetched with: name an image that has it, such as node:24, and not "
+        "its slim variant"
+    ),
+    r"Could not resolve hostname (?P<what>[\w.-]+)": (
+        "the build does not reach the host{what}: see the engine's network and proxy settings"
+    ),
+    r"Permission denied \(publickey|Host key verification failed|could not read Username|\bgit (?:--\S+ )*ls-remote"
+    r"|Could not read from remote repository": _GIT_LOGIN,
     r"find Python|not found: make|(?:make|g\+\+|cc1plus)(?:: command)?: not found": (
         "base.build lacks Python or a compiler for an install script: name an image with both, such as node:24, "
         "and not its slim variant"

@@ -200,7 +200,11 @@ class PackageSettings:
     """What bake cannot see in a package by itself."""
 
     build: str | bool = _doc("Another npm script than `workspace.script`, or false: nothing to build.", True)
-    args: Mapping[Variable, str | Arg] = _doc("Build arguments, set as environment while it builds.", {})
+    args: Mapping[Variable, str | Arg] = _doc(
+        "Build arguments, set as environment while it builds. {sha}, {branch} and {version} in them are filled in from "
+        "git: then every commit builds this package again.",
+        {},
+    )
     needs: tuple[str, ...] = _doc(
         "Packages its build needs besides the declared ones: of the workspace (path or name), or dependencies.", ()
     )
@@ -228,6 +232,11 @@ class Secret:
     env: Variable | None = _doc("Environment variable that holds it.", None)
     target: Mounted | None = _doc("Where it is mounted; by default /run/secrets/<id>, for `npmrc` /root/.npmrc.", None)
     variable: Variable | None = _doc("Environment variable of the step that gets its value.", None)
+    ssh: bool = _doc(
+        "Let git log in by SSH, for dependencies in private repositories: by the agent of $SSH_AUTH_SOCK, or by the "
+        "key `file`.",
+        default=False,
+    )
     required: bool = _doc("Stop a build when it is not there.", default=True)
 
 
@@ -457,7 +466,9 @@ def _check(config: Config, complaints: Complaints) -> None:
     for name, service in config.services.items():
         _check_service(f"services.{name}", service, complaints)
     for name, secret in config.secrets.items():
-        if (secret.file is None) == (secret.env is None):
+        if secret.ssh and (secret.env or secret.target or secret.variable):
+            complaints.add(f"secrets.{name}", "ssh goes with `file` alone, or with nothing")
+        elif not secret.ssh and (secret.file is None) == (secret.env is None):
             complaints.add(f"secrets.{name}", "needs one of file, env")
     if parse_size(config.smoke.memory) < _LEAST_MEMORY:
         complaints.add("smoke.memory", f"{config.smoke.memory!r} is less than an engine takes, 6m")

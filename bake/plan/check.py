@@ -54,6 +54,8 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_own_scripts(project, plan),
         *_patches(project, plan),
         *_commands(project, plan),
+        *_git_dependencies(project, plan),
+        *_git_calls(project, plan),
     )
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.level, f.where, f.line, f.what)))
 
@@ -316,6 +318,48 @@ def _commands(project: Project, plan: Plan) -> Iterator[Finding]:
             what = f"its command starts `{name}`, a package manager that an image need not have"
             remedy = "name the process itself: it gets signals, and starts faster"
             yield Finding(level="warning", rule="command", where=image.target, what=what, remedy=remedy)
+
+
+_HOSTED = frozenset({"github.com", "gitlab.com", "bitbucket.org", "git.sr.ht"})
+"""Hosts whose public repositories package managers fetch without git."""
+_WITHOUT_GIT = re.compile(r"(?:docker\.io/(?:library/)?)?node:\S*(?:slim|alpine)")
+
+
+def _git_dependencies(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Dependencies that git fetches by SSH, and what installs lack for them."""
+    mounts = plan.builds.mounts
+    logs_in = any(m.ssh or ".gitconfig" in m.option or ".ssh" in m.option for m in mounts)
+    for path, entry in project.workspace.lock.entries.items():
+        found = re.match(r"(?:git\+)?ssh://(?:[^@/]+@)?(?P<host>[^:/]+)|(?:[\w-]+)@(?P<other>[\w.-]+):", entry.resolved)
+        host = (found["host"] or found["other"]) if found else ""
+        if not host or host in _HOSTED:
+            continue
+        what = f"comes from {entry.resolved.partition('#')[0]}"
+        if _WITHOUT_GIT.match(plan.builds.base):
+            remedy = "name a base.build that has it, such as node:24"
+            yield _error("git", path, f"{what}, and {plan.builds.base} has no git", remedy, services=_users(plan, path))
+        if not logs_in:
+            remedy = "add [secrets.git] with ssh = true to bake.toml (the agent of $SSH_AUTH_SOCK, or `file` for a key)"
+            yield _error("git", path, f"{what}, and builds have no SSH key", remedy, services=_users(plan, path))
+
+
+def _git_calls(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Builds that ask git for the commit, and get no argument instead."""
+    for stage in plan.builds.stages:
+        place = project.reading.git_calls.get(stage.package, "") if stage.script and not stage.args else ""
+        if place:
+            file, _, line = place.partition(":")
+            yield Finding(
+                level="warning",
+                rule="git",
+                where=place,
+                what="its build asks git, and a build has no repository",
+                remedy=f'hand over the commit as packages."{shown(stage.package)}".args.GIT_SHA = "{{sha}}" '
+                "({branch} and {version} too), and let it read that variable first",
+                services=_users(plan, stage.package),
+                file=file,
+                line=int(line or 0),
+            )
 
 
 def _error(

@@ -37,6 +37,8 @@ class Mount:
     env: str | None
     option: str
     """The text behind `--mount=`."""
+    ssh: bool = False
+    """Whether it lets git log in, rather than being a file or a variable."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +252,9 @@ def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
 
 def _mount(name: str, secret: cfg.Secret) -> Mount:
     """How steps mount a secret; `npmrc` and `ca` have their usual places."""
+    if secret.ssh:
+        option = f"type=ssh,id={name}" + (",required=true" if secret.required else "")
+        return Mount(id=name, file=secret.file, env=None, option=option, ssh=True)
     options = ["type=secret", f"id={name}"]
     if secret.variable:
         options.append(f"env={secret.variable}")

@@ -27,6 +27,7 @@ from bake.sources import (
     command_needs,
     imported_packages,
     kept_empty,
+    load_git_call,
     load_imports,
     load_mentions,
     load_written,
@@ -96,7 +97,8 @@ class Reading:
     it names. sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it.
     tracked: those that git tracks though what it ignores, or the usual names of secrets and results, would leave them
     out. commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
-    that installs read beside manifests and settings. versioned: whether git says what there is.
+    that installs read beside manifests and settings. git_calls: where builds ask git. versioned: whether git says what
+    there is.
     """
 
     imports: Mapping[str, tuple[Import, ...]]
@@ -110,6 +112,7 @@ class Reading:
     sources: tuple[str, ...]
     tracked: tuple[str, ...]
     vendored: tuple[str, ...]
+    git_calls: Mapping[str, str]
     versioned: bool
 
 
@@ -300,6 +303,12 @@ def load_project(
     )
 
 
+def _built_by(config: cfg.Config, path: str) -> str:
+    """The script that builds a package, as far as bake.toml names one by its path."""
+    settings = config.packages.get(path or ROOT)
+    return settings.build if settings and isinstance(settings.build, str) else config.workspace.script
+
+
 def load_reading(
     root: Path,
     config: cfg.Config,
@@ -344,6 +353,7 @@ def load_reading(
         written={path: _load_written(root, workspace, tsconfigs, sources, path) for path in paths},
         commands={p.path: _load_commands(root, p, sent) for p in workspace.everyone},
         vendored=_load_vendored(root, workspace, required, sent),
+        git_calls={path: load_git_call(root, workspace.package(path), _built_by(config, path)) for path in paths},
         sources=sources,
         globs={pattern: _matches(root, pattern) for pattern in patterns},
         tracked=tracked,
@@ -437,7 +447,9 @@ def _secrets(
     found: dict[str, str] = {}
     complaints: list[str] = []
     for name, secret in config.secrets.items():
-        if secret.env is not None:
+        if secret.ssh and secret.file is None:
+            place, there = "", bool(environment.get("SSH_AUTH_SOCK"))
+        elif secret.env is not None:
             place, there = f"env={secret.env}", secret.env in environment
         else:
             path = folder / _expand(secret.file or "", environment)
@@ -445,7 +457,8 @@ def _secrets(
         if there or secret.required:
             found[name] = place
         if not there and secret.required:
-            what = f"${secret.env} is not set" if secret.env else f"{secret.file} does not exist"
+            name_of = secret.env or ("" if secret.file else "SSH_AUTH_SOCK")
+            what = f"${name_of} is not set" if name_of else f"{secret.file} does not exist"
             complaints.append(f"{cfg.FILE_NAME}: secrets.{name}: {what}; provide it or set required = false")
     return found, tuple(complaints)
 

@@ -113,7 +113,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         script=work.script,
         before=work.before,
         is_command=work.is_command,
-        args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
+        args={k: _filled(argument_value(v, request.environment), project, request) for k, v in settings.args.items()},
         inputs=settings.inputs,
         outputs=settings.outputs,
         reads=_reads(project, path, needs, settings.inputs),
@@ -138,6 +138,13 @@ def isolates_builds(project: Project, stages: Sequence[Stage]) -> bool:
     settings = project.config.workspace
     several = settings.build == "split" and sum(bool(s.script) for s in stages) > 1
     return settings.isolate and several and project.workspace.tool.isolates
+
+
+def _filled(value: str, project: Project, request: Request) -> str:
+    """An argument with what git says of the commit, where it asks for that; "" where git says nothing."""
+    version = project.config.project.version or request.version or project.workspace.root_package.version
+    known = {"sha": request.revision[:12], "branch": request.branch, "version": version}
+    return re.sub(r"\{(sha|branch|version)\}", lambda match: known[match[1]], value)
 
 
 def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:

@@ -36,7 +36,8 @@ def render_bake_file(
         groups=service_groups,
         args={k: v for s in plan.builds.stages for k, v in s.args.items()},
         image_args={i.target: _multiline(i.env) for i in plan.images},
-        secrets=[_secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets],
+        secrets=[_secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets and not m.ssh],
+        ssh=[_ssh(project, m.id) for m in plan.builds.mounts if m.id in project.secrets and m.ssh],
         outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets),
         attest=_attest(project.config.attestations),
         tags={t: name.references for t, name in names.items()},
@@ -114,6 +115,12 @@ def _attest(settings: Attestations) -> list[str]:
     if settings.sbom:
         attest.append("type=sbom" + (f",generator={settings.sbom}" if isinstance(settings.sbom, str) else ""))
     return attest
+
+
+def _ssh(project: Project, name: str) -> str:
+    """How buildx is told of a key, or of the agent where there is none."""
+    place = project.secrets[name].removeprefix("src=")
+    return f"{name}={place}" if place else name
 
 
 def _secret(project: Project, name: str) -> str:

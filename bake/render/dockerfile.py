@@ -41,6 +41,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         root_files=project.matches(project.root_files),
         install_files=_install_files(project, plan),
         ca=_ca(plan),
+        git_ssh="ssh -o StrictHostKeyChecking=accept-new" if any(m.ssh for m in plan.builds.mounts) else "",
         healthcheck=_healthcheck,
         tracer_missing=_TRACER_MISSING,
     )

@@ -1,5 +1,6 @@
 """What code imports and names, and what a start command needs."""
 
+from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.kept import LOADERS, NEVER, glob, keeper, left_out, unneeded
 from bake.sources.mentions import load_mentions, script_words
@@ -26,6 +27,7 @@ __all__ = [
     "keeper",
     "kept_empty",
     "left_out",
+    "load_git_call",
     "load_imports",
     "load_mentions",
     "load_written",

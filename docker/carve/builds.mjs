@@ -76,7 +76,11 @@ function* storeItems(tree, store) {
 /** item -> the stages that need it. */
 function stageUsers(tree, items, { members, stages }) {
   const units = new Map(items.filter(({ link, made }) => !link && !made).map(({ path }) => [path, new Set()]));
-  const unitOf = (path) => (path === '.' || units.has(path) || members.has(path) ? path : unitOf(dirname(path)));
+  const links = new Map(items.filter(({ link }) => link).map(({ path, link }) => [path, link]));
+  const unitOf = (path) => {
+    if (path === '.' || units.has(path) || members.has(path)) return path;
+    return unitOf(links.get(path) ?? dirname(path)); // a command of a workspace package lies behind the link to it
+  };
   const steps = buildSteps(tree, members);
   const types = list(join(tree, 'node_modules/@types')).map(({ name }) => `@types/${name}`); // TypeScript reads all of them
   for (const [stage, { packages, extra }] of Object.entries(stages)) {

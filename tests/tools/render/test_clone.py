@@ -7,7 +7,7 @@ import pytest
 
 from bake.errors import WorkspaceError
 from bake.git import list_ignored
-from bake.plan import Project, Request, load_project, make_plan
+from bake.plan import Project, Request, check, load_project, make_plan
 from bake.render import render, render_dockerfile, render_ignore
 from bake.workspace import parse_dockerignore
 from tests.git_workspace import GitWorkspace, make_git_workspace
@@ -153,3 +153,63 @@ def test_a_layout_of_npm_s_that_its_lockfile_does_not_tell_is_not_used(shop: Git
     shop.write(".npmrc", "install-strategy=linked\nlegacy-peer-deps=true\n//r.example/:_authToken=x\n")
     project = loaded(shop.root)
     assert render(project, make_plan(project, Request()))["manifests/.npmrc"] == "legacy-peer-deps=true\n"
+
+
+ASKS = '[packages."services/api".args]\nGIT_SHA = "{sha} {branch} {version} {other}"\n'
+
+
+def test_a_build_is_told_the_commit_where_it_asks(shop: GitWorkspace) -> None:
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text('utf-8')}\n{ASKS}")
+    request = Request(revision="0123456789abcdef", branch="main", version="1.2.3")
+    stages = {s.package: s.args for s in make_plan(loaded(shop.root), request).builds.stages}
+    assert stages["services/api"] == {"GIT_SHA": "0123456789ab main 1.2.3 {other}"}
+    assert stages["packages/lib"] == {}
+
+
+def found(shop: GitWorkspace) -> list[str]:
+    project = loaded(shop.root)
+    return [str(one) for one in check(project, make_plan(project, Request())) if one.rule == "git"]
+
+
+def test_a_build_that_asks_git_is_warned_of_unless_it_is_told(shop: GitWorkspace) -> None:
+    shop.replace("services/api/package.json", '"build": "tsc"', '"build": "echo $(git rev-parse HEAD) && tsc"')
+    assert found(shop) == [
+        "services/api/package.json: its build asks git, and a build has no repository (in api); hand over the commit "
+        'as packages."services/api".args.GIT_SHA = "{sha}" ({branch} and {version} too), and let it read that variable '
+        "first"
+    ]
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text('utf-8')}\n{ASKS}")
+    assert found(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "config", "said"),
+    [
+        (
+            "git@git.acme.example",
+            "",
+            "and builds have no SSH key (in api); add [secrets.git] with ssh = true to bake.toml",
+        ),
+        ("git@git.acme.example", "[secrets.git]\nssh = true\n", ""),
+        ("git@git.acme.example", '[secrets.x]\nfile = "~/.gitconfig"\ntarget = "/root/.gitconfig"\n', ""),
+        ("git@github.com", "", ""),
+    ],
+)
+def test_a_git_dependency_asks_for_a_key_before_anything_runs(
+    shop: GitWorkspace, host: str, config: str, said: str
+) -> None:
+    shop.replace("package-lock.json", '"integrity": "sha512-left-1.0.0"', f'"resolved": "git+ssh://{host}/a/b.git#c"')
+    shop.write("bake.toml", f"{(shop.root / 'bake.toml').read_text('utf-8')}\n{config}")
+    assert [said in line for line in found(shop)] == ([True] if said else [])
+
+
+def test_a_base_without_git_cannot_fetch_git_dependencies(shop: GitWorkspace) -> None:
+    shop.replace(
+        "package-lock.json", '"integrity": "sha512-left-1.0.0"', '"resolved": "git+ssh://git@g.example/b.git#c"'
+    )
+    text = (shop.root / "bake.toml").read_text("utf-8")
+    shop.write("bake.toml", f'{text}\n[base]\nbuild = "node:24-slim"\n[secrets.git]\nssh = true\n')
+    assert found(shop) == [
+        "node_modules/left: comes from git+ssh://git@g.example/b.git, and node:24-slim has no git (in api); "
+        "name a base.build that has it, such as node:24"
+    ]

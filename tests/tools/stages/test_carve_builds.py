@@ -221,3 +221,13 @@ def test_builds_share_one_copy_of_each_file_with_its_mode_and_time(tmp_path: Pat
     first, second = (tmp_path / "builds" / s / "node_modules/all/package.json" for s in ("a", "b"))
     assert first.stat().st_ino == second.stat().st_ino != file.stat().st_ino
     assert (first.stat().st_mode & 0o777, first.stat().st_mtime) == (0o755, 499162500)
+
+
+def test_a_command_of_a_workspace_package_comes_with_that_package(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}},
+        {"node_modules/lib": "../packages/lib", "node_modules/.bin/lib": "../lib/bin/lib.js"},
+    )
+    links = {name: [p for p in found if "lib" in p] for name, found in carve(tmp_path).items()}
+    assert links == {"a": ["node_modules/.bin/lib", "node_modules/lib"], "b": []}

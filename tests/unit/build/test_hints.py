@@ -132,3 +132,30 @@ def test_anything_else_is_for_the_compilers_lines_to_say(tmp_path: Path, line: s
 )
 def test_a_failed_install_is_told_what_it_lacked(line: str, way_out: str) -> None:
     assert install_remedy(["> install", line, "npm error A complete log of this run can be found"]) == way_out
+
+
+@pytest.mark.parametrize(
+    "line", ["fatal: not a git repository (or any of the parent directories): .git", "Error: spawnSync git ENOENT"]
+)
+def test_a_build_that_asks_git_is_told_the_argument(tmp_path: Path, line: str) -> None:
+    assert hinted(tmp_path, line) == (
+        "it asks git, and a build has no repository: hand over what it asks for, as "
+        'packages."services/api".args.GIT_SHA = "{sha}" ({branch} and {version} too), and let it read that '
+        "variable first"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("git@git.acme.example: Permission denied (publickey).", "[secrets.git] with ssh = true"),
+        ("npm error command git --no-replace-objects ls-remote ssh://git@g.example/x.git", "[secrets.git]"),
+        ("npm error syscall spawn git", "base.build lacks git"),
+        (
+            "ssh: Could not resolve hostname git.acme.example: Name or service",
+            "does not reach the host (git.acme.example)",
+        ),
+    ],
+)
+def test_an_install_that_git_fails_says_what_git_lacks(line: str, said: str) -> None:
+    assert said in install_remedy([line])

@@ -10,6 +10,7 @@ from bake.config import parse_config
 from bake.errors import ConfigError
 from bake.plan import Cache, Request, load_project, make_plan, name_images
 from bake.render import render_bake_file, render_dockerfile
+from tests.git_workspace import CONFIG, make_git_workspace
 
 MINIMAL = '[project]\nname = "x"\n[services.a]\npackage = "a"\n'
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
@@ -68,3 +69,27 @@ def test_a_place_that_a_mount_cannot_take_is_refused(target: str) -> None:
     (line,) = caught.value.complaints
     assert line.startswith("bake.toml: secrets.ca.target: ")
     assert line.endswith("is not an absolute path without spaces, commas, quotes, `$` and `\\`")
+
+
+@pytest.mark.parametrize(("place", "told"), [("", '"git"'), ("src=/home/me/key", '"git=/home/me/key"')])
+def test_git_logs_in_by_an_agent_or_a_key_that_no_layer_holds(place: str, told: str) -> None:
+    dockerfile, bake_file = rendered("\n[secrets.git]\nssh = true\n", git=place)
+    assert f"ssh       = [{told}]" in bake_file
+    assert "secret    = []" in bake_file
+    for step in steps(dockerfile):
+        assert "--mount=type=ssh,id=git,required=true" in step
+    assert "GIT_SSH_COMMAND='ssh -o StrictHostKeyChecking=accept-new' npm ci" in dockerfile
+
+
+def test_ssh_goes_with_a_file_or_alone() -> None:
+    with pytest.raises(ConfigError) as caught:
+        rendered('\n[secrets.git]\nssh = true\nenv = "KEY"\n')
+    assert caught.value.complaints == ("bake.toml: secrets.git: ssh goes with `file` alone, or with nothing",)
+
+
+def test_an_agent_that_does_not_run_is_said_before_a_build(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    shop.write("bake.toml", f"{CONFIG}\n[secrets.git]\nssh = true\n")
+    absent = load_project(shop.root / "bake.toml", {}).absent
+    assert absent == ("bake.toml: secrets.git: $SSH_AUTH_SOCK is not set; provide it or set required = false",)
+    assert load_project(shop.root / "bake.toml", {"SSH_AUTH_SOCK": "/tmp/agent"}).absent == ()
