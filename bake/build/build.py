@@ -20,7 +20,7 @@ from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preload, probe
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
-from bake.plan import EXPORTER, Plan, check, errors, make_plan
+from bake.plan import EXPORTER, Plan, check, errors, make_plan, plan_cache
 from bake.publish import Release
 from bake.registry import Registry, load_registry
 from bake.render import render
@@ -92,7 +92,7 @@ def _build_changed(
     """Build what is not up to date, then tell of it. started: by the monotonic clock."""
     registry = load_registry(session.environment)
     plan = dataclasses.replace(ready.plan, targets=standing.changed or standing.gone)
-    ready = _adapt_to_engine(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
+    ready = adapt_to_engine(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
     plan = ready.plan
     check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=plan.install.scripts)
     before, start = load_last_release(session), load_start(session, plan)
@@ -108,14 +108,15 @@ def _build_changed(
     return Outcome(account=account, progress=progress, release=made.release, before=before)
 
 
-def _adapt_to_engine(session: Session, ready: Ready, capabilities: Capabilities, registry: Registry) -> Ready:
+def adapt_to_engine(session: Session, ready: Ready, capabilities: Capabilities, registry: Registry) -> Ready:
     """What the engine can keep, with the cache that there is and can be written."""
-    plan, cache = limit_to_native(session, ready.plan, capabilities), ready.cache
-    if cache.note:
-        session.console.say(cache.note)
-    cache = settle(cache, capabilities, registry, session.console.warn, platforms=plan.platforms)
-    files = ready.files if plan is ready.plan else render(session.project, plan)
-    return dataclasses.replace(ready, plan=plan, cache=cache, files=files)
+    plan, project = limit_to_native(session, ready.plan, capabilities), session.project
+    if plan is not ready.plan:
+        ready = dataclasses.replace(ready, plan=plan, cache=plan_cache(project, plan), files=render(project, plan))
+    if ready.cache.note:
+        session.console.say(ready.cache.note)
+    cache = settle(ready.cache, capabilities, registry, session.console.warn, platforms=plan.platforms)
+    return dataclasses.replace(ready, cache=cache)
 
 
 def limit_to_native(session: Session, plan: Plan, capabilities: Capabilities) -> Plan:

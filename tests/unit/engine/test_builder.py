@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bake.build.build import limit_to_native
+from bake.build.build import adapt_to_engine, limit_to_native
+from bake.build.ready import make_ready
 from bake.config import Builder, parse_config
 from bake.console import Console
 from bake.engine import Capabilities, check, create_commands, differences, unbuildable
 from bake.engine.builders import parse_listed
 from bake.errors import ConfigError, EngineError
+from bake.plan import Request, make_plan
+from bake.registry import load_registry
 from bake.session import Selection, Session
 
 HEAD = '[project]\nname = "x"\n[services.a]\npackage = "a"\n'
@@ -241,6 +244,22 @@ def test_where_the_engine_keeps_one_platform_per_image_its_own_is_built_and_said
         "bake: warning: the engine's image store is not containerd's: building linux/amd64 only; "
         "see `bake builder status`\n"
     )
+
+
+def test_the_cache_of_one_platform_alone_is_not_written_over_that_of_all(example: Session) -> None:
+    config = (example.directory / "bake.toml").read_text(encoding="utf-8")
+    (example.directory / "bake.toml").write_text(f'{config}\n[cache]\ntype = "local"\n', encoding="utf-8")
+    ready = make_ready(example, make_plan(example.project, Request(branch="main", cache_to=True)))
+    builder = capabilities(driver="docker-container", containerd=False)
+
+    alone = adapt_to_engine(example, ready, builder, load_registry({}))
+
+    assert {e.split("dest=")[1].split(",")[0] for e in ready.cache.exports.values()} == {
+        ".bake/buildcache/workspace.main"
+    }
+    assert {e.split("dest=")[1].split(",")[0] for e in alone.cache.exports.values()} == {
+        ".bake/buildcache/workspace_amd64.main"
+    }
 
 
 @pytest.mark.parametrize("platforms", [(), ("linux/amd64", "linux/arm64")])
