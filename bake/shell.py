@@ -32,6 +32,7 @@ _TOKEN: Final = re.compile(
     r"""
     (?P<comment>(?<![^\s;&|(])\#[^\n]*)
     |(?P<space>(?:[ \t\r]|\\\r?\n)+)
+    |(?P<fed>[<>]\((?:[^()'"]|'[^']*'|"(?:\\.|[^"\\])*"|\([^()]*\))*\))
     |(?P<redirect>\d*(?:&>>?|>>|>\||<<<|<<-?|<>|>|<)(?P<duplicate>&[\d-])?)
     |(?P<joint>&&|\|\||;;|\|&|[;|&\n()])
     |'(?P<single>[^']*)'
@@ -46,46 +47,59 @@ _TOKEN: Final = re.compile(
 
 def parse_line(text: str) -> tuple[Step, ...]:
     """Cut a shell's line into simple commands; quotes hold theirs together. () for a quote that does not end."""
-    steps: list[Step] = []
-    words: list[str] = []
-    word: list[str] | None = None
-    begin = at = 0
-    expands = skip = False
-
-    def end_word() -> None:
-        nonlocal word, skip
-        if word is not None and not skip:
-            words.append("".join(word))
-        skip = skip and word is None
-        word = None
-
-    def end_step(end: int, joint: str) -> None:
-        nonlocal words, expands
-        end_word()
-        if words:
-            steps.append(Step(text=text[begin:end].strip(), words=tuple(words), joint=joint, expands=expands))
-        words, expands = [], False
-
+    scanner, at = _Scanner(text), 0
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
             return ()
-        kind = found.lastgroup if found.lastgroup != "duplicate" else "redirect"
-        if kind in {"space", "comment"}:
-            end_word()
-        elif kind == "redirect":
-            end_word()
-            skip = found["duplicate"] is None
-        elif kind == "joint":
-            end_step(at, found["joint"])
-            begin = found.end()
-        else:
-            value = found[kind] if kind else ""
-            expands |= kind == "variable" or (kind == "double" and bool(re.search(r"(?<!\\)[$`]", value)))
-            word = [*(word or ()), re.sub(r"\\([\\\"$`])", r"\1", value) if kind == "double" else value]
+        scanner.take(found)
         at = found.end()
-    end_step(at, "")
-    return tuple(steps)
+    scanner.end_step(at, "")
+    return tuple(scanner.steps)
+
+
+class _Scanner:
+    """Gathers tokens into words, and words into simple commands."""
+
+    def __init__(self, text: str) -> None:
+        self.steps: list[Step] = []
+        self._text, self._begin = text, 0
+        self._words: list[str] = []
+        self._word: list[str] | None = None
+        self._expands = self._skips = False
+
+    def take(self, found: re.Match[str]) -> None:
+        """Take the next token."""
+        kind = found.lastgroup or "escaped"
+        if kind in {"space", "comment"}:
+            self._end_word()
+        elif kind in {"redirect", "duplicate"}:
+            self._end_word()
+            self._skips = found["duplicate"] is None  # its file is no word of the command
+        elif kind == "joint":
+            self.end_step(found.start(), found["joint"])
+            self._begin = found.end()
+        else:
+            self._add(kind, found[kind])
+
+    def _add(self, kind: str, value: str) -> None:
+        self._expands |= kind == "variable" or (kind == "double" and bool(re.search(r"(?<!\\)[$`]", value)))
+        plain = re.sub(r"\\([\\\"$`])", r"\1", value) if kind == "double" else value
+        self._word = [*(self._word or ()), plain]
+
+    def _end_word(self) -> None:
+        if self._word is not None and not self._skips:
+            self._words.append("".join(self._word))
+        self._skips = self._skips and self._word is None
+        self._word = None
+
+    def end_step(self, end: int, joint: str) -> None:
+        """End the simple command before a joint."""
+        self._end_word()
+        if self._words:
+            text = self._text[self._begin : end].strip()
+            self.steps.append(Step(text=text, words=tuple(self._words), joint=joint, expands=self._expands))
+        self._words, self._expands = [], False
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -349,6 +363,7 @@ def unversioned(name: str) -> str:
 
 
 _RUNS: Final = frozenset({"run", "run-script"})
+_NO_NAMES: Final = _RUNS | _OWN_VERBS
 
 
 def _chosen(words: tuple[str, ...], tool: str = "npm") -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
@@ -359,7 +374,7 @@ def _chosen(words: tuple[str, ...], tool: str = "npm") -> tuple[tuple[str, ...],
     packages: list[str] = []
     kept: list[str] = []
     pending, every = list(words), False
-    while pending and pending[0] != "--" and not (tool != "npm" and {*kept} - _RUNS):
+    while pending and pending[0] != "--" and not (tool != "npm" and _named(kept)):
         word = pending.pop(0)
         option, equals, value = word.partition("=")
         if word == "-w" and tool == "pnpm":
@@ -374,6 +389,11 @@ def _chosen(words: tuple[str, ...], tool: str = "npm") -> tuple[tuple[str, ...],
             kept.append(word)
     chosen = tuple(p for p in packages if p)
     return chosen, every and not chosen, (*kept, *pending)
+
+
+def _named(kept: Sequence[str]) -> bool:
+    """Whether a script or a command has been named yet."""
+    return any(word not in _NO_NAMES and not word.startswith("-") for word in kept)
 
 
 def _selected(pattern: str) -> str:

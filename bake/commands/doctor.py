@@ -75,7 +75,7 @@ def _configured(project: "Project | None") -> str | None:
 
 
 def _needs(session: Session, project: "Project") -> Needs:
-    from bake.guess import image_node
+    from bake.evidence import image_node
     from bake.workspace import parse_package_manager
 
     config, manifest = project.config, project.workspace.root_package.manifest

@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Write, print or propose."""
-    from bake.guess import guess, load_facts
+    from bake.evidence import load_facts
+    from bake.guess import guess
     from bake.workspace import load_workspace
 
     workspace = load_workspace(_root(session))

@@ -7,7 +7,7 @@ from bake.files.inside import is_below, is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
 from bake.files.read import decode, parse_json, parse_object, parse_toml, read_text
 from bake.files.shape import ANY, Shape, check_shape
-from bake.files.yaml import parse_yaml, table, to_yaml, words
+from bake.files.yaml import parse_documents, parse_yaml, table, to_yaml, words
 
 __all__ = [
     "ANY",
@@ -22,6 +22,7 @@ __all__ = [
     "is_inside",
     "normal",
     "npmrc_option",
+    "parse_documents",
     "parse_json",
     "parse_npmrc",
     "parse_object",

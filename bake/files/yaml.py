@@ -13,6 +13,12 @@ def parse_yaml(text: str, file: str) -> Mapping[str, Any]:
     Newer versions of pnpm put a document about pnpm itself before the workspace's. Scalars stay text because
     YAML 1.1 would make a boolean of a package called `on`. Raises WorkspaceError, with the line, for no YAML.
     """
+    documents = parse_documents(text, file)
+    return documents[-1] if documents else {}
+
+
+def parse_documents(text: str, file: str) -> tuple[Mapping[str, Any], ...]:
+    """Return every mapping in the text. Raises WorkspaceError, as parse_yaml does."""
     # Takes 0.1 s to import; npm workspaces do without.
     import yaml
 
@@ -26,10 +32,9 @@ def parse_yaml(text: str, file: str) -> Mapping[str, Any]:
         raise WorkspaceError(
             _place(error, text, file), "not YAML", "settle its merge conflicts or correct it"
         ) from None
-    found = documents[-1] if documents else {}
-    if "&" in text and not _could_be_written(found):
+    if "&" in text and not all(map(_could_be_written, documents)):
         raise WorkspaceError(file, "its aliases make it endless", "write out what they stand for")
-    return found
+    return tuple(documents)
 
 
 def _place(error: Exception, text: str, file: str) -> str:

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from bake.guess.dockerfiles import ORCHESTRATES
-from bake.guess.facts import PackageFacts, WorkspaceFacts
+from bake.evidence import PackageFacts, WorkspaceFacts
+from bake.guess.usage import ORCHESTRATES
 from bake.lockfile import unheeded
+from bake.shell import called_scripts
 from bake.workspace import Package, Workspace, parse_jsonc
 
 
@@ -14,10 +15,32 @@ def build_script(facts: PackageFacts, everything: WorkspaceFacts, runs: Sequence
 
     runs: words of the commands that its processes start with.
     """
+    if (said := _said(facts, everything)) and said[0] != "build":
+        return said
     build, source = _build(facts, runs)
     if build is True and (script := _prepared(facts.package, everything)):
         return script, f"it has no script `build`, and `{script}` is run before those of others"
     return build, source
+
+
+_MAKES = re.compile(r"(?:^|[:_-])(?:build|bundle|compile|dist|production)(?:$|[:_-])")
+
+
+def _said(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str] | None:
+    """The script that production's build runs in the package; `build` where it is among several."""
+    scripts = facts.package.scripts
+    files = {e.file for e in everything.said.get(facts.package.path, ()) if e.file}
+    calls = [c for c in everything.builds if c.package == facts.package.path and c.script in scripts]
+    calls = [c for c in calls if c.source in files] or calls
+    makes = [c for c in calls if _MAKES.search(c.script) and (facts.package.path or not _hands_on(scripts[c.script]))]
+    best = next((c for c in makes if c.script == "build"), makes[-1] if makes else None)
+    return (best.script, f"{best.source} runs it") if best else None
+
+
+def _hands_on(text: str) -> bool:
+    """Whether a script of the root builds other packages."""
+    calls = [*called_scripts(text)]
+    return any(c.every or (c.packages and c.tool != "nx") for c in calls)
 
 
 def _build(facts: PackageFacts, runs: Sequence[str]) -> tuple[str | bool, str]:

@@ -5,7 +5,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bake.config import Config, Layers
-from bake.guess.guess import DEFAULT_NODE, Guess, PackageGuess, Process, Service
+from bake.guess.guess import Guess, PackageGuess
+from bake.guess.judge import Service
+from bake.guess.node import DEFAULT_NODE
+from bake.guess.processes import Process
 from bake.workspace import shown
 
 HEADER = (
@@ -108,6 +111,7 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
         yield _line(f"{mark}health = {_text(process.health)}", process.health_source)
     if process.writable:
         yield f"writable = {_list(process.writable)}"
+    yield from (f"# {note}" for note in process.notes)
 
 
 def _command(words: tuple[str, ...]) -> str:

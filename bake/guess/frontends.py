@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any
 
-from bake.guess.facts import PackageFacts
+from bake.evidence import PackageFacts
 from bake.workspace import parse_jsonc
 
 

@@ -1,10 +1,8 @@
 """Where a server listens and how one knows that it is well, guessed from commands, settings and sources. Pure."""
 
-import posixpath
 import re
 
-from bake.guess.dockerfiles import parse_compose, parse_dockerfile
-from bake.guess.facts import PackageFacts, WorkspaceFacts
+from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend
 from bake.sources import Start
 
@@ -17,9 +15,6 @@ HTTP = frozenset(
     }
 )
 """Packages of which one makes its user a server."""
-PRODUCTION = re.compile(r"Dockerfile(?:\.prod\w*|\.release)?|(?:prod\w*\.)?Dockerfile")
-"""Names of Dockerfiles whose image is the one for production."""
-
 _PORT_NAME = (
     r"(?!(?:DB|DATABASE|REDIS|SMTP|MAIL|EMAIL|POSTGRES|PG|MYSQL|MONGO|KAFKA|RABBIT\w*|ELASTIC|VITE|METRICS|DEBUG)_)"
 )
@@ -57,12 +52,17 @@ _ROUTE_MAYBE = re.compile(rf"(?:\.\s*(?:get|all|route)\s*\(|(?:url|path|pathname
 
 
 def find_port(
-    facts: PackageFacts, everything: WorkspaceFacts, start: Start, frontend: Frontend | None, source: str
+    facts: PackageFacts,
+    everything: WorkspaceFacts,
+    start: Start,
+    frontend: Frontend | None,
+    source: str,
+    said: Evidence | None = None,
 ) -> tuple[int | None, str]:
-    """The port and the file that tells it. source: of the start."""
+    """The port and the file that tells it. source: of the start. said: what production says of it."""
     line = " ".join(start.words)
     own = next(((port, f"{tool}'s own") for pattern, port, tool in _OWN_PORTS if re.search(pattern, line)), None)
-    if stated := _stated_port(facts, everything, start, source):
+    if stated := _stated_port(start, source, said):
         return stated
     # Next.js asks no source.
     found = (None, "") if own and own[1].startswith("Next.js") else _source_port(facts)
@@ -71,28 +71,19 @@ def find_port(
     return found if found[0] is not None else own or _library_port(facts, everything)
 
 
-def _stated_port(
-    facts: PackageFacts, everything: WorkspaceFacts, start: Start, source: str
-) -> tuple[int | None, str] | None:
-    """The port that the command, a Dockerfile or a compose file names."""
+def _stated_port(start: Start, source: str, said: Evidence | None) -> tuple[int | None, str] | None:
+    """The port that the command, or a file about production, names."""
     if option := _OPTION.search(" ".join(start.words)):
         return int(option[1]), "its command"
     if re.fullmatch(r"\d{2,5}", given := dict(start.env).get("PORT", "")):
         return int(given), source
-    for name, text in facts.texts.items():
-        port = parse_dockerfile(text).port if PRODUCTION.fullmatch(posixpath.basename(name)) else None
-        if port and port not in _OTHERS_PORTS:
-            return port, facts.package.file(f"{name}: EXPOSE")
-    for path, text in everything.texts.items():
-        if "compose" in posixpath.basename(path):
-            for service in parse_compose(text, posixpath.dirname(path)):
-                if service.folder == facts.package.path and service.port:
-                    return service.port, f"{path}: {service.name}"
+    if said and said.port and said.port not in _OTHERS_PORTS:
+        return said.port, said.told.get("port", said.source)
     return None
 
 
 _OWN_PORTS = (
-    (r"(?:^|exec )next start", 3000, "Next.js"),
+    (r"(?:^|exec |\.sh )next start", 3000, "Next.js"),
     (r"^fastify ", 3000, "fastify-cli"),
     (r"^(?:react-router|remix)-serve ", 3000, "React Router"),
     (r"^node \.output/server/index\.mjs", 3000, "Nitro"),
@@ -125,11 +116,10 @@ def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
     return None, ""
 
 
-def find_health(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str, bool]:
+def find_health(facts: PackageFacts, everything: WorkspaceFacts, said: Evidence | None = None) -> tuple[str, str, bool]:
     """The path, its file, and whether it is served under that very path; libraries of the workspace count too."""
-    for name, text in facts.texts.items():
-        if PRODUCTION.fullmatch(posixpath.basename(name)) and (asked := parse_dockerfile(text).health):
-            return asked, f"{facts.package.path}/{name}: HEALTHCHECK", True
+    if said and said.health:
+        return said.health, said.told.get("health", said.source), True
     needs = everything.workspace.needs(facts.package.path)
     libraries = (f for f in everything.packages if "start" not in f.package.scripts)
     places = (facts, *(f for f in libraries if f.package.path in needs))

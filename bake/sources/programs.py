@@ -14,7 +14,7 @@ _FOLDERS = frozenset({"dist", "build", "out", "public"})
 
 _JS_OBJECT = re.compile(r"\{[^{}]*\}")
 _JS_STRING = r"'([^'\n]*)'|\"([^\"\n]*)\"|`([^`]*)`"
-_JS_SPAWN = re.compile(rf"\b(?:spawn|execFile|fork)\(\s*({_JS_STRING})\s*,\s*\[([^\]]*)\]")
+_JS_SPAWN = re.compile(rf"\b\w*(?i:spawn|execFile|fork|process|run|start)\w*\(\s*({_JS_STRING})\s*,\s*\[([^\]]*)\]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ FLOORS = (
     ("session",),
     ("build",),
     ("images",),
+    ("evidence",),
     ("guess", "report"),
     ("commands",),
     ("cli",),

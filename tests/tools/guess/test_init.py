@@ -9,9 +9,9 @@ import pytest
 
 from bake.cli import main
 from bake.config import Layers, parse_config
+from bake.evidence import heredocs, load_facts
 from bake.files import unified_diff
-from bake.guess import Guess, amend, guess, load_facts, render_config
-from bake.guess.dockerfiles import heredocs
+from bake.guess import Guess, amend, guess, render_config
 from bake.lockfile import Entry, Lockfile, ScriptAdvice, advise
 from bake.workspace import load_workspace
 
@@ -105,7 +105,7 @@ def test_a_procfile_and_a_compose_file_name_further_roles(tmp_path: Path) -> Non
     compose = "services:\n  cron: {build: services/api, command: node dist/cron.js}\n"
     files = {"services/api/Procfile": "mail: node dist/mail.js\n", "compose.yaml": compose}
     found = guessed(tmp_path, {"services/api": API}, **files)
-    assert [p.role for p in found.services[0].processes] == ["api", "worker", "mail", "cron"]
+    assert [p.role for p in found.services[0].processes] == ["api", "cron", "mail", "worker"]
 
 
 def test_a_dockerfile_beside_the_package_is_believed(tmp_path: Path) -> None:
@@ -337,7 +337,8 @@ def test_a_standalone_next_server_of_a_dockerfile_is_started_by_next_itself(tmp_
     )
     files = {"web/Dockerfile": docker, "web/entrypoint.sh": "", "web/src/db.ts": "const port = 8443;"}
     process = guessed(tmp_path, {"web": NEXT}, **files).services[0].processes[0]
-    assert (process.words, process.port, process.port_source) == (("next", "start"), 3000, "Next.js's own")
+    found = ("./entrypoint.sh", "next", "start")
+    assert (process.words, process.port, process.port_source) == (found, 3000, "Next.js's own")
 
 
 def test_a_script_that_a_dockerfile_starts_is_named_as_the_package_has_it(tmp_path: Path) -> None:
@@ -587,14 +588,14 @@ def test_a_command_that_is_a_server_has_its_own_port(tmp_path: Path) -> None:
     assert (process.port, process.port_source) == (3000, "React Router's own")
 
 
-def test_a_dockerfile_in_a_folder_of_the_package_tells_the_port_and_not_before_its_scripts_the_command(
+def test_a_dockerfile_in_a_folder_of_the_package_tells_the_port_and_the_command_where_its_files_come_from(
     tmp_path: Path,
 ) -> None:
     docker = 'FROM node:22\nCOPY dist/src dist\nEXPOSE 8081\nCMD ["node", "dist/main.js"]\n'
     files = {"services/api/docker/Dockerfile": docker}
     found = guessed(tmp_path, {"services/api": {"name": "api", "scripts": {"start": "node dist/src/main"}}}, **files)
     process = found.services[0].processes[0]
-    assert (process.words, process.port, found.node) == (("node", "dist/src/main"), 8081, 22)
+    assert (process.words, process.port, found.node) == (("node", "dist/src/main.js"), 8081, 22)
 
 
 def test_an_app_that_nx_alone_starts_is_left_out_with_what_to_do(tmp_path: Path) -> None:
@@ -618,7 +619,7 @@ def test_a_command_line_tool_prints_its_help_where_nobody_gives_it_arguments(tmp
 def test_a_process_that_a_shell_script_starts_is_named_without_what_makes_it_one(tmp_path: Path) -> None:
     script = "#!/bin/sh\nnode /app/services/api/dist/jobs.js &\nexec crond\n"
     found = guessed(tmp_path, {"services/api": API}, **{"docker/start-jobs.sh": script})
-    assert [p.role for p in found.services[0].processes] == ["api", "worker", "jobs"]
+    assert [p.role for p in found.services[0].processes] == ["api", "jobs", "worker"]
 
 
 def test_a_supervisor_names_the_main_process_of_a_package_without_a_script(tmp_path: Path) -> None:

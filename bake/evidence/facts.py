@@ -4,12 +4,18 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from bake.files import is_below
 from bake.workspace import Package, Workspace
+
+if TYPE_CHECKING:
+    from bake.evidence.place import Evidence
+    from bake.evidence.said import BuildCall
 
 _SOURCES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".vue", ".svelte")
 _NOT_SOURCES = ("*.d.ts", "*.test.*", "*.spec.*", "*.stories.*", "*.min.js")
@@ -65,11 +71,12 @@ class PackageFacts:
         return {self.package.file(name): text for name, text in self.texts.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WorkspaceFacts:
     """The whole workspace. texts: of files at the root and in its usual folders for containers, by path.
 
     outside: existing paths outside packages that packages' scripts and configuration name, by package path.
+    deployed: texts of files that tell what production runs, wherever they lie, by path. paths: of all files.
     """
 
     name: str
@@ -77,6 +84,27 @@ class WorkspaceFacts:
     packages: tuple[PackageFacts, ...]
     texts: Mapping[str, str]
     outside: Mapping[str, tuple[str, ...]]
+    deployed: Mapping[str, str] = field(default_factory=dict)
+    paths: frozenset[str] = frozenset()
+    said: Mapping[str, tuple["Evidence", ...]] = field(default_factory=dict)
+    """Processes that files say production runs, by package path."""
+    loose: tuple["Evidence", ...] = ()
+    """Those that no package was found for, or whose command could not be told."""
+    builds: tuple["BuildCall", ...] = ()
+    nodes: tuple[tuple[str, str], ...] = ()
+    """Versions of Node that production has, and where they stand."""
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """All folders that hold files, the root ("") among them."""
+        return frozenset(
+            str(above) if str(above) != "." else "" for p in self.paths for above in PurePosixPath(p).parents
+        )
+
+    def owner(self, path: str) -> Package:
+        """The package that holds a path: the member that lies deepest, else the root."""
+        inside = (p for p in self.workspace.packages if path == p.path or path.startswith(f"{p.path}/"))
+        return max(inside, key=lambda p: len(p.path), default=self.workspace.root_package)
 
 
 def load_facts(workspace: Workspace) -> WorkspaceFacts:
@@ -90,13 +118,35 @@ def load_facts(workspace: Workspace) -> WorkspaceFacts:
     own = _load_package(root, workspace.root_package, nested)
     packages = (own, *members) if not members or any(map(_is_source, own.sources)) else members
     named = {f.package.path: outside_paths(f, nested) for f in packages}
+    paths = tuple(_load_paths(root))
     return WorkspaceFacts(
         name=str(workspace.root_package.manifest.get("name") or root.resolve().name),
         workspace=workspace,
         packages=packages,
         texts=_load_root(root),
         outside={path: found for path, names in named.items() if (found := _existing(root, names))},
+        deployed={path: _text(root, root / path) for path in paths if _DEPLOYS.search(f"/{path}")},
+        paths=frozenset(paths),
     )
+
+
+_NEVER_READ = frozenset({"node_modules", ".git", ".bake", ".yarn", ".pnpm-store", ".next", ".turbo", ".nx"})
+_DEPLOYS = re.compile(
+    r"/(?:Dockerfile|Containerfile)[^/]*$|[./](?:Dockerfile|Containerfile)$|/[^/]*compose[^/]*\.ya?ml$"
+    r"|/Procfile[^/]*$|/(?:render|fly|railway|nixpacks)[^/]*\.(?:ya?ml|toml|json)$|/(?:nest-cli|project)\.json$"
+    r"|/(?:ecosystem|pm2)[^/]*\.(?:[cm]?js|json)$|/supervisor[^/]*\.(?:conf|ini)$|/\.github/workflows/[^/]+\.ya?ml$"
+    r"|/(?:k8s|kube\w*|kustomize|manifests?|helm|charts?|deploy\w*|infra\w*|ops|templates|base|overlays?)/.*\.ya?ml$"
+    r"|/(?:s6-rc\.d|services\.d|sv)/[^/]+/run$|/supervisor\w*/[^/]+\.(?:conf|sh)$|\.sh$|\.conf$"
+    r"|^/[^/]+\.[cm]?js$|/(?:docker|deploy|scripts|bin)/[^/]+\.[cm]?js$|/[^/]*(?:entry|start|run|health|super)[^/]*\.[cm]?js$"
+)
+"""Files that say how processes are built and started in production, and the scripts that such files start."""
+
+
+def _load_paths(root: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(f for f in folders if f not in _NEVER_READ)
+        here = Path(place).relative_to(root).as_posix()
+        yield from (PurePosixPath(here, name).as_posix() for name in sorted(files))
 
 
 def _is_source(path: str) -> bool:

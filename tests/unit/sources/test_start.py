@@ -1,9 +1,9 @@
+"""The plain process behind a start command."""
+
 from collections.abc import Mapping
 
 import pytest
 
-from bake.guess import image_node
-from bake.guess.dockerfiles import ComposeService, Dockerfile, parse_compose, parse_dockerfile
 from bake.sources import Start, start_of
 from bake.workspace import Package
 
@@ -11,60 +11,6 @@ from bake.workspace import Package
 def package(scripts: Mapping[str, str] | None = None, path: str = "services/api", **fields: object) -> Package:
     manifest = {"scripts": scripts or {}, **fields}
     return Package(path=path, name=f"@w/{path.rpartition('/')[2]}", version="1.0.0", manifest=manifest)
-
-
-def test_a_dockerfile_is_read_by_its_last_stage() -> None:
-    text = 'FROM node:20 AS build\nCMD ["npm", "test"]\nFROM node:22-alpine\nENV PORT=4000\nEXPOSE ${PORT}/tcp\n'
-    text += 'ENTRYPOINT ["node"]\nCMD ["dist/server.js"]\n'
-    expected = Dockerfile(words=("node", "dist/server.js"), port=4000, node=22, alpine=True)
-    assert parse_dockerfile(text) == expected
-
-
-def test_a_dockerfile_in_shell_form_with_continued_lines_is_read() -> None:
-    text = "FROM node:22-slim\nENV HOST 0.0.0.0\nCMD node \\\n  # the server\n  dist/main.js\n"
-    assert parse_dockerfile(text) == Dockerfile(words=("node", "dist/main.js"), node=22)
-
-
-def test_a_program_in_shell_form_stays_one_for_a_shell() -> None:
-    text = 'ENTRYPOINT ["./run.sh"]\nCMD if a; then node b.js; fi\n'
-    assert parse_dockerfile(text).words == ("./run.sh", "sh", "-c", "if a; then node b.js; fi")
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        "HEALTHCHECK CMD curl --fail http://localhost:4000/healthz || exit 1",
-        "HEALTHCHECK --interval=30s \\\n  CMD node -e \"get('http://127.0.0.1:'+(process.env.PORT||8000)+'/healthz',f)\"",
-    ],
-)
-def test_a_healthcheck_tells_its_path(check: str) -> None:
-    assert parse_dockerfile(f"FROM node:22\n{check}\n").health == "/healthz"
-
-
-def test_a_dockerfile_without_node_tells_no_version() -> None:
-    assert parse_dockerfile("FROM python:3\nCMD []\n") == Dockerfile()
-
-
-@pytest.mark.parametrize(("name", "major"), [("node:24-slim", 24), ("ghcr.io/acme/node:v22", 22), ("acme/base:1", 0)])
-def test_an_image_name_tells_nodes_version(name: str, major: int) -> None:
-    assert image_node(name) == major
-
-
-def test_compose_services_are_placed_by_context_or_dockerfile() -> None:
-    text = """
-services:
-  api: {build: ./services/api, ports: ["80:4000/tcp"]}
-  worker: {build: {context: ., dockerfile: services/api/Dockerfile}, command: node dist/worker.js}
-  db: {image: postgres}
-"""
-    assert parse_compose(text) == (
-        ComposeService(name="api", folder="services/api", words=(), port=4000),
-        ComposeService(name="worker", folder="services/api", words=("node", "dist/worker.js"), port=None),
-    )
-
-
-def test_a_compose_file_that_is_no_yaml_names_nothing() -> None:
-    assert parse_compose("services: [") == ()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,150 @@
+"""Where the files of a Dockerfile's image come from in the repository, and what its command is there. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bake.evidence.dockerfiles import PACKAGE, Copied, Stage
+from bake.evidence.facts import WorkspaceFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """The image of one stage. context: the folder that it is built in. file: the Dockerfile."""
+
+    facts: WorkspaceFacts
+    stages: tuple[Stage, ...]
+    at: int
+    context: str
+    file: str
+
+    @property
+    def stage(self) -> Stage:
+        """The stage whose image it is."""
+        return self.stages[self.at]
+
+    def origin(self, path: str) -> str | None:
+        """Where a file or folder of the image lies in the repository, from its root; None when that is not told."""
+        return next(self._origins(posixpath.normpath(path), self.at, 12), None)
+
+    def text(self, path: str) -> str | None:
+        """The text of a script in the image, when the repository or the Dockerfile itself has it."""
+        if path in self.stage.written:
+            return self.stage.written[path]
+        found = self.origin(path)
+        return self.facts.deployed.get(found) if found is not None else None
+
+    def _origins(self, path: str, at: int, depth: int) -> Iterator[str]:
+        """The likeliest first: what exists, then what a package holds, then the rest."""
+        found = dict.fromkeys(self._sources(path, at, depth)) if depth else {}
+        yield from sorted(found or (dict.fromkeys(self._inferred(path, at, depth)) if depth else {}), key=self._doubt)
+
+    def _doubt(self, path: str) -> int:
+        if self.exists(path):
+            return 0
+        return 1 if self.facts.owner(path).path else 2
+
+    def exists(self, path: str) -> bool:
+        """Whether the repository has a file or folder of that path."""
+        return path in self.facts.paths or path in self.facts.folders
+
+    def _sources(self, path: str, at: int, depth: int) -> Iterator[str]:
+        rows = enumerate(self.stages[at].copied)
+        for _, copied in sorted(rows, key=lambda row: (-len(row[1].place), -row[0])):
+            rest = _below(path, copied)
+            if rest is None:
+                continue
+            if copied.stage is not None:
+                yield from self._origins(
+                    posixpath.normpath(posixpath.join("/", copied.source, rest)), copied.stage, depth - 1
+                )
+            elif (source := self._source(copied, rest)) is not None:
+                yield source
+
+    def _source(self, copied: Copied, rest: str) -> str | None:
+        source = copied.source
+        if source.startswith(PACKAGE):
+            package = self.facts.workspace.find(source.removeprefix(PACKAGE))
+            return _joined(package.path, rest) if package else None
+        if "*" in source:
+            folder, _, pattern = source.rpartition("/")
+            source = folder if fnmatchcase(rest, pattern) else "\0"
+        return None if "\0" in source else _joined(self.context, source.lstrip("/"), rest)
+
+    def _inferred(self, path: str, at: int, depth: int) -> Iterator[str]:
+        """From what lies in a folder, and from what lies beside a path: of `COPY apps ./apps` the root is known."""
+        for copied in self.stages[at].copied:
+            if copied.place.startswith(f"{path.rstrip('/')}/"):
+                rest = copied.place[len(path.rstrip("/")) + 1 :]
+                for found in self._sources(copied.place, at, depth):
+                    if found == rest or found.endswith(f"/{rest}"):
+                        yield found[: -len(rest)].rstrip("/")
+            source, home = posixpath.normpath(copied.source.lstrip("/")), copied.place
+            while (
+                copied.stage is None
+                and source not in {"", "."}
+                and posixpath.basename(source) == posixpath.basename(home)
+            ):
+                source, home = posixpath.dirname(source), posixpath.dirname(home)
+                if path == home or path.startswith(f"{home.rstrip('/')}/"):
+                    yield _joined(self.context, source, path[len(home.rstrip("/")) + 1 :])
+
+
+def _below(path: str, copied: Copied) -> str | None:
+    """The rest of a path in what was copied, None when it is not in there."""
+    if path == copied.place:
+        return ""
+    if copied.one or not path.startswith(f"{copied.place.rstrip('/')}/"):
+        return None
+    return path[len(copied.place.rstrip("/")) + 1 :]
+
+
+def _joined(*parts: str) -> str:
+    found = posixpath.normpath(posixpath.join("", *parts))
+    return "" if found == "." else found
+
+
+def likely_contexts(facts: WorkspaceFacts, file: str, stages: Sequence[Stage]) -> tuple[str, ...]:
+    """Folders that a Dockerfile may be built in, the likeliest first: where most of what it copies exists."""
+    folder = posixpath.dirname(file)
+    above = tuple(dict.fromkeys(("", facts.owner(file).path, folder, posixpath.dirname(folder))))
+    sources = {
+        c.source.lstrip("/").removeprefix("./").rstrip("/")
+        for s in stages
+        for c in s.copied
+        if c.stage is None and not c.source.startswith(PACKAGE) and "*" not in c.source
+    } - {".", ""}
+
+    def missing(context: str) -> int:
+        places = (_joined(context, source) for source in sources)
+        return sum(place not in facts.paths and place not in facts.folders for place in places)
+
+    return tuple(sorted(above, key=missing))
+
+
+HTML = re.compile(
+    r"^/(?:usr/share/nginx|var/www|srv|usr/share/caddy|usr/local/apache2/htdocs|site|public|static|html)\b"
+)
+"""Folders that file servers serve."""
+
+
+def served_folders(contents: Contents) -> Iterator[tuple[str, str]]:
+    """Where what an image serves is built (package path, folder in it), from what was copied into such folders."""
+    for copied in contents.stage.copied:
+        if HTML.match(copied.place) and not copied.one and (found := contents.origin(copied.place)):
+            package = contents.facts.owner(found)
+            inside = found.removeprefix(package.path).lstrip("/")
+            if inside and not contents.exists(found):
+                yield package.path, inside
+
+
+def filled(words: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...]:
+    """Words with the image's own variables put in where they are parts of paths: others stay for the container."""
+
+    def value(found: re.Match[str]) -> str:
+        known = env.get(found[1] or found[2], "")
+        return known if known.startswith("/") else found[0]
+
+    return tuple(re.sub(r"\$(?:(\w+)|\{(\w+)\})", value, word) for word in words)

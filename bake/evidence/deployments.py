@@ -1,0 +1,292 @@
+"""What platforms' files say about processes: Kubernetes, Render, Fly, Railway, Nixpacks, workflows. Pure."""
+
+import json
+import posixpath
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bake.errors import WorkspaceError
+from bake.files import parse_documents, parse_yaml, table
+from bake.shell import parse_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """One process as a platform starts it.
+
+    name: what the file calls it. line: the text of its command, words: its command as a list; neither where the
+    image's own stands. dockerfile: what it is built from, "" when that is not said. folder: where it starts.
+    """
+
+    source: str
+    name: str = ""
+    line: str = ""
+    words: tuple[str, ...] = ()
+    build: str = ""
+    folder: str = ""
+    dockerfile: str = ""
+    port: int | None = None
+    health: str = ""
+    image: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """A `docker build` that a script or a workflow runs. context: "" for the root, None where it is not said."""
+
+    source: str
+    dockerfile: str
+    target: str = ""
+    context: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_deployment(path: str, text: str) -> tuple[Deployed, ...]:
+    """The processes that a platform's file names; () for any other file."""
+    name = posixpath.basename(path)
+    if name in {"render.yaml", "render.yml"}:
+        return tuple(_render(path, text))
+    if re.fullmatch(r"fly(?:\.[\w-]+)*\.toml", name):
+        return tuple(_fly(path, text))
+    if re.fullmatch(r"railway\.(?:toml|json)", name) or name == "nixpacks.toml":
+        return tuple(_railway(path, text))
+    return tuple(_kubernetes(path, text)) if name.endswith((".yaml", ".yml")) else ()
+
+
+def _yaml(text: str) -> Mapping[str, Any]:
+    try:
+        return parse_yaml(text, "")
+    except WorkspaceError:
+        return {}
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except ValueError:
+        return {}
+
+
+def _number(value: object) -> int | None:
+    return int(str(value)) if str(value).isdigit() and 0 < int(str(value)) < 65536 else None
+
+
+def _rooted(place: object) -> str:
+    """A path that a platform's file names, from the root."""
+    plain = posixpath.normpath(str(place).lstrip("/"))
+    return "" if plain == "." else plain
+
+
+def _render(path: str, text: str) -> Iterator[Deployed]:
+    """Source: render.com/docs/blueprint-spec."""
+    for service in _yaml(text).get("services") or ():
+        if not isinstance(service, dict) or service.get("type") not in {"web", "pserv", "worker", "cron"}:
+            continue
+        if service.get("runtime", service.get("env", "node")) not in {"node", "docker"}:
+            continue
+        variables = (v for v in service.get("envVars") or () if isinstance(v, dict) and "value" in v)
+        env = {str(v.get("key")): str(v["value"]) for v in variables}
+        docker = service.get("dockerfilePath") or ("Dockerfile" if service.get("runtime") == "docker" else "")
+        yield Deployed(
+            source=f"{path}: {service.get('name', '')}",
+            name=str(service.get("name", "")),
+            line=str(service.get("startCommand") or service.get("dockerCommand") or ""),
+            build=str(service.get("buildCommand") or ""),
+            folder=_rooted(service.get("rootDir") or "."),
+            dockerfile=_rooted(docker) if docker else "",
+            health=str(service.get("healthCheckPath") or ""),
+            node=env.get("NODE_VERSION", ""),
+        )
+
+
+def _fly(path: str, text: str) -> Iterator[Deployed]:
+    """Source: fly.io/docs/reference/configuration."""
+    config = _toml(text)
+    folder = posixpath.dirname(path)
+    served = [table(config, "http_service"), *(s for s in config.get("services", ()) if isinstance(s, dict))]
+    http = next((s for s in served if s), {})
+    checks = [*http.get("checks", ()), *http.get("http_checks", ()), *table(config, "checks").values()]
+    health = next((str(c["path"]) for c in checks if isinstance(c, dict) and "path" in c), "")
+    build, env = table(config, "build"), table(config, "env")
+    docker = str(build.get("dockerfile", ""))
+    first = Deployed(
+        source=path,
+        name=str(config.get("app", "")),
+        folder=folder,
+        dockerfile=posixpath.normpath(posixpath.join(folder, docker)) if docker else "",
+        port=_number(http.get("internal_port", env.get("PORT", ""))),
+        health=health,
+        image=str(build.get("image", "")),
+    )
+    processes = table(config, "processes")
+    for name, line in processes.items():
+        own = name in {"app", "web"} or len(processes) == 1 or name in http.get("processes", ())
+        yield Deployed(
+            source=f"{path}: {name}",
+            name=str(name),
+            line=str(line),
+            folder=folder,
+            dockerfile=first.dockerfile,
+            port=first.port if own else None,
+            health=health if own else "",
+        )
+    if not processes:
+        yield first
+
+
+def _railway(path: str, text: str) -> Iterator[Deployed]:
+    """Source: docs.railway.com/reference/config-as-code, nixpacks.com/docs/configuration/file."""
+    try:
+        config = json.loads(text) if path.endswith(".json") else _toml(text)
+    except ValueError:
+        return
+    deploy, build = table(config, "deploy"), table(config, "build")
+    line = deploy.get("startCommand") or table(config, "start").get("cmd") or ""
+    docker = build.get("dockerfilePath", "")
+    if line or docker or deploy.get("healthcheckPath"):
+        yield Deployed(
+            source=path,
+            line=str(line),
+            build=str(build.get("buildCommand", "")),
+            folder=posixpath.dirname(path),
+            dockerfile=_rooted(docker) if docker else "",
+            health=str(deploy.get("healthcheckPath", "")),
+        )
+
+
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"})
+_ONCE = frozenset({"Job", "CronJob"})
+
+
+def _kubernetes(path: str, text: str) -> Iterator[Deployed]:
+    """Containers of the workloads in a manifest. Of a Helm template, lines that are only templates are left out."""
+    if not re.search(r"^kind:\s*(?:Deployment|StatefulSet|DaemonSet|Pod)\b", text, re.M):
+        return
+    plain = re.sub(r"^\s*\{\{.*\}\}\s*$\n?", "", text, flags=re.M)
+    plain = re.sub(r"\{\{[^}]*\}\}", "TEMPLATE", plain)
+    try:
+        documents = parse_documents(plain, path)
+    except WorkspaceError:
+        return
+    for document in documents:
+        if document.get("kind") in _WORKLOADS - _ONCE:
+            pod = table(table(table(document, "spec"), "template"), "spec") or table(document, "spec")
+            name = str(table(document, "metadata").get("name", ""))
+            containers = found if isinstance(found := pod.get("containers"), list) else []
+            for container in containers:
+                if isinstance(container, dict):
+                    yield _container(path, name, container, alone=len(containers) == 1)
+
+
+def _container(path: str, workload: str, container: Mapping[str, Any], *, alone: bool) -> Deployed:
+    name = str(container.get("name", "")) or workload
+    probes = (table(table(container, p), "httpGet") for p in ("livenessProbe", "readinessProbe", "startupProbe"))
+    probe = next((p for p in probes if p.get("path")), {})
+    ports = container.get("ports")
+    first = next((p for p in ports if isinstance(p, dict)), {}) if isinstance(ports, list) else {}
+    words = [*(container.get("command") or ()), *(container.get("args") or ())]
+    known = all(isinstance(w, str) and "TEMPLATE" not in w for w in words)
+    health = str(probe.get("path", ""))
+    return Deployed(
+        source=f"{path}: {workload if alone and workload and 'TEMPLATE' not in workload else name}",
+        name=workload if alone and workload and "TEMPLATE" not in workload else name,
+        words=tuple(words) if known else (),
+        port=_number(first.get("containerPort", "")) or _number(probe.get("port", "")),
+        health=health if "TEMPLATE" not in health else "",
+        image=str(container.get("image", "")),
+    )
+
+
+# --- docker build ---------------------------------------------------------------------------------------------
+
+
+def parse_builds(source: str, text: str, folder: str = "") -> Iterator[Build]:
+    """Each `docker build` of a script's or a workflow's text."""
+    for line in re.findall(r"docker\s+(?:buildx\s+|image\s+)?build\b(?:[^\n\\]|\\\n?)*", text):
+        for step in parse_line(re.sub(r"\\\n", " ", line.replace("\\n", " ").rstrip("\\\"',")))[:1]:
+            yield _docker_build(source, step.words, folder)
+
+
+_PLAIN_FLAGS = frozenset({"--push", "--load", "--no-cache", "--pull", "-q", "--quiet", "--rm", "--force-rm"})
+
+
+def _docker_build(source: str, words: tuple[str, ...], folder: str) -> Build:
+    given: dict[str, str] = {}
+    args: dict[str, str] = {}
+    context = "."
+    pending = list(words[words.index("build") + 1 :])
+    while pending:
+        option, equals, value = pending.pop(0).partition("=")
+        if not option.startswith("-"):
+            context = option
+        elif option not in _PLAIN_FLAGS:
+            value = value if equals else pending.pop(0) if pending else ""
+            name, _, argument = value.partition("=")
+            args |= {name: argument} if option == "--build-arg" else {}
+            given[option] = value
+    place = posixpath.normpath(posixpath.join(folder, context))
+    file = given.get("-f") or given.get("--file")
+    known = "$" not in place
+    dockerfile = posixpath.normpath(posixpath.join(folder, file) if file else posixpath.join(place, "Dockerfile"))
+    return Build(
+        source=source,
+        dockerfile=dockerfile,
+        target=given.get("--target", ""),
+        context=("" if place == "." else place) if known else None,
+        args={n: v for n, v in args.items() if "$" not in v},
+    )
+
+
+def parse_workflow(path: str, text: str) -> Iterator[Build]:
+    """What a GitHub workflow builds: docker/build-push-action with its matrix, and `docker build` in its steps."""
+    for job in table(_yaml(text), "jobs").values():
+        if not isinstance(job, dict):
+            continue
+        for step in job.get("steps") or ():
+            if not isinstance(step, dict):
+                continue
+            if "build-push-action" in str(step.get("uses", "")):
+                yield from _pushed(path, table(step, "with"), tuple(_matrix(job)))
+            yield from parse_builds(path, str(step.get("run", "")), str(step.get("working-directory", "")))
+
+
+def _matrix(job: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
+    """The rows of a matrix: its `include`, or each value of its lists."""
+    matrix = table(table(job, "strategy"), "matrix")
+    for row in matrix.get("include") or () if isinstance(matrix.get("include"), list) else ():
+        if isinstance(row, dict):
+            yield {str(k): str(v) for k, v in row.items()}
+    for key, values in matrix.items():
+        for value in values if isinstance(values, list) and key != "include" else ():
+            if isinstance(value, dict):
+                yield {f"{key}.{k}": str(v) for k, v in value.items()}
+            else:
+                yield {str(key): str(value)}
+
+
+_EXPRESSION = re.compile(r"\$\{\{\s*matrix\.([\w.-]+)\s*\}\}")
+
+
+def _pushed(path: str, given: Mapping[str, Any], rows: tuple[Mapping[str, str], ...]) -> Iterator[Build]:
+    for row in rows or ({},):
+
+        def filled(key: str, row: Mapping[str, str] = row) -> str:
+            return _EXPRESSION.sub(lambda m: row.get(m[1], m[0]), str(given.get(key) or ""))
+
+        context = filled("context") or "."
+        file = filled("file") or posixpath.join(context, "Dockerfile")
+        args = (line.partition("=")[::2] for line in filled("build-args").splitlines())
+        place = posixpath.normpath(context)
+        if "${{" not in file:
+            yield Build(
+                source=path,
+                dockerfile=posixpath.normpath(file),
+                target=filled("target") if "${{" not in filled("target") else "",
+                context=("" if place == "." else place) if "${{" not in place else None,
+                args={n.strip(): v.strip() for n, v in args if n.strip() and "${{" not in v},
+            )

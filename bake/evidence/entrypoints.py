@@ -1,0 +1,124 @@
+"""What a shell script becomes: the process that it ends in, what runs before it and beside it. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bake.shell import EXECUTORS, KEYWORDS, MANAGERS, Step, parse_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Becomes:
+    """The process that a script ends in.
+
+    words: its command, () when it cannot be told. passes: it becomes its own arguments (`exec "$@"`). execs: the
+    process takes its place, so that it gets signals. before: commands that ran first. beside: processes that go on in
+    the background. directory: where it went, from where it began.
+    """
+
+    words: tuple[str, ...] = ()
+    passes: bool = False
+    execs: bool = False
+    directory: str = ""
+    before: tuple[str, ...] = ()
+    beside: tuple[tuple[str, ...], ...] = ()
+
+
+def read_script(text: str, arguments: Sequence[str] = ()) -> Becomes:
+    """Read a script as it runs with these arguments; a `case` on the first one is followed."""
+    steps = tuple(_levelled(_followed(_plain(text), tuple(arguments))))
+    beside = tuple(s.words for _, s in steps if s.joint == "&" and _is_process(s.words))
+    front = [(level, s) for level, s in steps if s.joint != "&"]
+    execs = [(level, s) for level, s in front if s.words[0] == "exec" and s.words[1:]]
+    outer = [s for level, s in execs if level == 0]
+    last = next((s for level, s in reversed(front) if level == 0), None)
+    branches = [s for _, s in execs or front if _is_process(s.words)]
+    if outer:
+        end: Step | None = outer[0]
+    elif not execs and last and _is_process(last.words):
+        end = last
+    else:
+        # Branches that differ in options only start the same program; the last one is what runs without settings.
+        end = branches[-1] if len({_program(s.words) for s in branches}) == 1 else None
+    if end is None:
+        return Becomes(beside=beside)
+    words = end.words[1:] if end.words[0] == "exec" else end.words
+    return Becomes(
+        words=() if _ARGUMENTS.fullmatch(words[0]) else words,
+        passes=bool(_ARGUMENTS.fullmatch(words[0])),
+        execs=end.words[0] == "exec",
+        directory=_directory(s for level, s in front if level == 0 and s is not end),
+        before=tuple(
+            s.text
+            for _, s in front
+            if s.words[0] != "exec" and _is_process(s.words) and _program(s.words) != _program(end.words)
+        ),
+        beside=beside,
+    )
+
+
+_ARGUMENTS = re.compile(r"\$@|\$\{@\}|\$\*|\$\{1\+\$@\}")
+_FUNCTION = re.compile(r"^([ \t]*)(?:function\s+)?[\w-]+\s*\(\)\s*\{.*?^\1\}[ \t]*$", re.M | re.S)
+_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n.*?^\s*\2[ \t]*$", re.M | re.S)
+_CASE = re.compile(r"^[ \t]*case\s+(?P<what>\S+)\s+in\b(?P<branches>.*?)^[ \t]*esac\b", re.M | re.S)
+_BRANCH = re.compile(r"^[ \t]*\(?(?P<patterns>[^()\n]+?)\s*\)(?P<body>.*?)(?:;;|\Z)", re.M | re.S)
+
+
+def _plain(text: str) -> str:
+    return _HEREDOC.sub(r"\3", _FUNCTION.sub("", re.sub(r"^\s*#[^\n]*$", "", text, flags=re.M)))
+
+
+def _followed(text: str, arguments: tuple[str, ...]) -> str:
+    """The text with the branch of each `case` on the first argument in its place; other ones are left out."""
+    first = {"$1", "${1}", *(f"${name}" for name in re.findall(r"\b(\w+)=[\"']?\$\{?1\b", text))}
+
+    def branch(found: re.Match[str]) -> str:
+        what = found["what"].strip("\"'").replace("{", "").replace("}", "")
+        if what not in {"$1", *first} or not arguments:
+            return ""
+        for each in _BRANCH.finditer(found["branches"]):
+            patterns = (p.strip().strip("\"'") for p in each["patterns"].split("|"))
+            if any(fnmatchcase(arguments[0], p) for p in patterns):
+                return each["body"]
+        return ""
+
+    return _CASE.sub(branch, text)
+
+
+def _levelled(text: str) -> Iterator[tuple[int, Step]]:
+    """Simple commands, and inside how many conditions and loops each is."""
+    level = 0
+    for step in parse_line(text) or tuple(s for line in text.splitlines() for s in parse_line(line)):
+        words = step.words
+        while words and words[0] in KEYWORDS:
+            level += (words[0] in {"if", "for", "while", "until", "{"}) - (words[0] in {"fi", "done", "}"})
+            words = words[1:] if words[0] not in {"for", "if", "while", "until", "elif"} else ()
+        if words:
+            text = re.sub(rf"^(?:(?:{'|'.join(map(re.escape, KEYWORDS))})\s+)+", "", step.text)
+            yield level, Step(text=text, words=words, joint=step.joint, expands=step.expands)
+
+
+_STARTS = frozenset({"node", "tsx", "ts-node", "next", "nuxt", "nest", "pm2-runtime", "supervisord", "prisma", "exec"})
+
+
+def _is_process(words: Sequence[str]) -> bool:
+    """Whether a command does a program's work, rather than preparing the shell."""
+    rest = [w for w in words if not re.match(r"[A-Za-z_]\w*=", w)]
+    if not rest:
+        return False
+    name = posixpath.basename(rest[0])
+    own = rest[0].startswith(("./", "/app/")) or name.endswith((".sh", ".js", ".mjs"))
+    return name in _STARTS or name in MANAGERS or name in EXECUTORS or own or bool(_ARGUMENTS.fullmatch(rest[0]))
+
+
+def _program(words: Sequence[str]) -> str:
+    """What a command runs: its file, or its first word."""
+    files = (w for w in words if re.search(r"\.[cm]?[jt]sx?$", w) and not w.startswith("-"))
+    return next(reversed([*files]), words[1] if words[0] == "exec" else words[0])
+
+
+def _directory(steps: Iterator[Step]) -> str:
+    moves = [s.words[1] for s in steps if s.words[0] == "cd" and len(s.words) == 2 and "$" not in s.words[1]]
+    return posixpath.normpath(posixpath.join("", *moves)) if moves else ""

@@ -1,0 +1,385 @@
+"""A command of an image, as the package has it that its file, its script or its folder belongs to. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bake.evidence.contents import Contents, filled, served_folders
+from bake.evidence.dockerfiles import Copied, Stage
+from bake.evidence.entrypoints import Becomes, read_script
+from bake.evidence.facts import WorkspaceFacts
+from bake.shell import SHELLS, parse_call, parse_line, unwrap
+from bake.sources import Program, Start, command_needs, parse_programs, start_of, with_defaults
+from bake.workspace import Package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One process, or a folder that is served, as one file says it.
+
+    package: path of the package it is of, None when no package could be told. name: what the file calls it. start:
+    its command, as the package has it. static: the folder that is served. script: the script in front of it that was
+    seen through. system: packages of the distribution, folders: places that it writes to, both of the image.
+    """
+
+    source: str
+    package: str | None = None
+    name: str = ""
+    start: Start = field(default_factory=Start)
+    static: str = ""
+    port: int | None = None
+    health: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    system: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    script: str = ""
+    image: str = ""
+    directory: str = ""
+    holds: tuple[str, ...] = ()
+    """Built folders of other packages that the image holds, from the root: a server serves them."""
+    file: str = ""
+    """The Dockerfile whose image it is in."""
+    sources: str = ""
+    """The folder of the package that its code lies in, where others' code is beside it."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Where `port` and `health` stand, when that is another file."""
+
+
+RUNS_FILES = frozenset({"node", "tsx", "ts-node", "bun"})
+_WITH_VALUE = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"})
+"""Node's options whose value is a word of its own. Source: nodejs.org/api/cli.html."""
+_OUTPUT = re.compile(r"^(?:\./)?(?:src|dist|build|lib|out)/(?:src/)?")
+
+
+def operand_at(words: Sequence[str]) -> int:
+    """Where the file stands that a command of Node runs, 0 for none."""
+    pending = enumerate(words)
+    for at, word in pending:
+        if at and not word.startswith("-"):
+            return at
+        if word in _WITH_VALUE:
+            next(pending, None)
+    return 0
+
+
+def entry_of(words: Sequence[str]) -> tuple[str, ...]:
+    """A command as what it runs, be it a source or what is compiled of it: `tsx src/a.ts` is `node dist/a.js`."""
+    if words[:2] == ("sh", "-c") and len(words) > 2 and (steps := parse_line(words[2])):
+        words = unwrap(steps[-1].words).words
+    at = operand_at(words) if words and words[0] in RUNS_FILES else 0
+    if not at:
+        return tuple(re.sub(r"\.[cm]?js$", "", w) for w in words)
+    return (re.sub(r"(?:/index)?\.[cm]?[jt]sx?$", "", _OUTPUT.sub("", words[at])), *words[at + 1 :])
+
+
+_SERVERS = re.compile(r"(?:^|/)(?:nginx|nginx-unprivileged|caddy|httpd|static-web-server|lighttpd)(?::|@|$)")
+SERVER_COMMANDS = frozenset({"nginx", "caddy", "httpd", "httpd-foreground", "serve", "http-server", "webapp-server"})
+
+
+def is_file_server(stage: Stage) -> bool:
+    words = unwrap(stage.words)
+    named = posixpath.basename(words.words[0]) if words.words else ""
+    text = " ".join(stage.words)
+    commands = "|".join(SERVER_COMMANDS)
+    return bool(
+        _SERVERS.search(stage.image) or named in SERVER_COMMANDS or re.search(rf"(?:^|\s|/)(?:{commands})\s", text)
+    )
+
+
+# --- through scripts --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How far a command has been followed. env: what was set on the way. on_shell: whether a shell reads the words."""
+
+    words: tuple[str, ...]
+    directory: str
+    before: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    script: str = ""
+    on_shell: bool = False
+
+    def follow(self, became: Becomes, words: tuple[str, ...]) -> "_Way":
+        """One step further: into what a script or a shell's text becomes."""
+        steps = tuple(step for step in became.before if not _prepared(step))
+        directory = posixpath.normpath(posixpath.join(self.directory, became.directory))
+        return replace(self, words=words, directory=directory, before=(*self.before, *steps))
+
+
+def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...], directory: str) -> Iterator[Evidence]:
+    """The process behind a command of an image, or the several that it starts."""
+    way = _Way(words=words, directory=directory)
+    for _ in range(8):
+        way = replace(way, words=filled(way.words, contents.stage.env))
+        further = _inside_script(contents, way)
+        if further is None and (line := unwrap(way.words).line):
+            further = _inside_line(way, line)
+        if further is None or further.words == way.words:
+            break
+        if isinstance(ended := _ended(contents, evidence, way, further), tuple):
+            yield from ended
+            return
+        way = further
+    if run := _runner(contents, way.words, way.directory):
+        yield from _started(contents, evidence, run)
+        return
+    found = _owned(contents, evidence, way)
+    start = replace(found.start, before=(*way.before, *found.start.before))
+    yield replace(found, start=start, script=contents.origin(way.script) or "" if way.script else "")
+
+
+def _inside_line(way: _Way, line: str) -> _Way | None:
+    """What a shell's text becomes."""
+    became = read_script(line)
+    found = unwrap(way.words)
+    further = replace(way.follow(became, became.words), on_shell=True)
+    return replace(further, env=(*way.env, *found.env)) if became.words else None
+
+
+def _inside_script(contents: Contents, way: _Way) -> _Way | None:
+    """What the shell script becomes that a command runs; no words where that cannot be told."""
+    text, rest, path = _script(contents, way.words, way.directory)
+    if text is None:
+        return None
+    became = read_script(text, rest)
+    # One that starts nothing itself can only pass its arguments on.
+    words = rest if became.passes or "exec" not in text else became.words
+    words = words or became.words
+    does_more = bool(became.before) or not became.passes or "export " in text
+    return replace(way.follow(became, words), script=path if does_more else way.script)
+
+
+def _ended(contents: Contents, evidence: Evidence, way: _Way, further: _Way) -> tuple[Evidence, ...] | None:
+    """What a script is when it is not to be seen through: several programs, a program itself, the package's own."""
+    text, rest, path = _script(contents, way.words, way.directory)
+    if text is None:
+        return None
+    if programs := _several(contents, path, text, way.directory):
+        named = ((replace(evidence, name=p.name, port=None, health="", env={}), p) for p in programs)
+        return tuple(e for one, p in named for e in place_command(contents, one, p.words, p.directory))
+    became = read_script(text, rest)
+    if not further.words:
+        return (_kept(contents, evidence, path, rest),)
+    if not became.words and not became.before:
+        return _prefixed(contents, evidence, path, further)
+    return None
+
+
+def _text_at(contents: Contents, path: str) -> str | None:
+    """The text of a script, also in an image whose Dockerfile does not say what it copies."""
+    found = contents.text(path)
+    origin = _origin(contents, path) if found is None else None
+    return contents.facts.deployed.get(origin) if origin is not None else found
+
+
+def _prefixed(contents: Contents, evidence: Evidence, path: str, further: _Way) -> tuple[Evidence, ...] | None:
+    """A process behind a script that only prepares its environment, where the package has that script too."""
+    origin = contents.origin(path) or _origin(contents, path)
+    inner = next(place_command(contents, evidence, further.words, further.directory), None)
+    if origin is None or inner is None or not inner.package or contents.facts.owner(origin).path != inner.package:
+        return None
+    own = f"./{origin.removeprefix(f'{inner.package}/')}"
+    return (replace(inner, start=replace(inner.start, words=(own, *inner.start.words), before=further.before)),)
+
+
+def _runner(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[Program, ...]:
+    """The programs that a JavaScript file starts which does nothing else: one that serves nothing itself."""
+    plain = unwrap(words).words
+    if plain[:1] != ("node",) or not (at := operand_at(plain)):
+        return ()
+    text = contents.text(posixpath.normpath(posixpath.join(directory, plain[at]))) or ""
+    if re.search(r"\.listen\(|createServer|express\(|fastify\(", text):
+        return ()
+    found = parse_programs("run.js", text, directory)
+    return tuple(p for p in found if posixpath.basename(p.words[0]) in RUNS_FILES | SERVER_COMMANDS)
+
+
+def _started(contents: Contents, evidence: Evidence, programs: Sequence[Program]) -> Iterator[Evidence]:
+    """What a file starts: its processes of Node, or when there are none the folder that its file server serves."""
+    own = [p for p in programs if posixpath.basename(p.words[0]) in RUNS_FILES]
+    if len(own) > 1:
+        evidence = replace(evidence, port=None, health="", env={})  # of one of them, it is not told of which
+    for program in own:
+        yield from place_command(
+            contents, replace(evidence, name=program.name or evidence.name), program.words, program.directory
+        )
+    if not own:
+        served = dict.fromkeys(served_folders(contents))
+        yield from (replace(evidence, package=p, static=f, env={}, system=()) for p, f in served)
+
+
+def _script(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[str | None, tuple[str, ...], str]:
+    """The text of the shell script that a command runs, its arguments, and its path in the image."""
+    rest = words
+    while rest:
+        name = posixpath.basename(rest[0])
+        if name in SHELLS and len(rest) > 1 and not rest[1].startswith("-"):
+            rest = rest[1:]
+            name = posixpath.basename(rest[0])
+        places = [posixpath.join(directory, rest[0])]
+        places += [f"{folder}/{rest[0]}" for folder in ("/usr/local/bin", "/usr/bin", "") if "/" not in rest[0]]
+        for place in places:
+            text = _text_at(contents, posixpath.normpath(place))
+            if text is not None and (text.startswith("#!") or name.endswith(".sh")) and not re.match(r"#!.*node", text):
+                return text, rest[1:], posixpath.normpath(place)
+        inner = unwrap(rest)
+        if not inner.wrappers or inner.line or inner.words == rest:
+            return None, (), ""
+        rest = inner.words
+    return None, (), ""
+
+
+def _kept(contents: Contents, evidence: Evidence, path: str, rest: Sequence[str]) -> Evidence:
+    """A script that is a program of its own: it is started as it is where its package has it."""
+    origin = contents.origin(path)
+    package = contents.facts.owner(origin) if origin else None
+    if origin is None or package is None or (not package.path and contents.facts.workspace.packages):
+        return replace(evidence, start=Start(reason=f"`{origin or path}` is a shell's program"))
+    words = (f"./{origin.removeprefix(f'{package.path}/')}", *rest)
+    return replace(evidence, package=package.path, start=Start(words=words))
+
+
+_SUPERVISORS = frozenset({"supervisord", "pm2-runtime", "pm2", "s6-svscan", "init", "concurrently", "runsvdir"})
+
+
+def _several(contents: Contents, path: str, text: str, directory: str) -> tuple[Program, ...]:
+    """The programs that a shell script starts beside each other, when these are several."""
+    became = read_script(text)
+    inside = posixpath.normpath(posixpath.join(directory, became.directory))
+    rows = [*became.beside, became.words] if became.beside else []
+    programs = [Program(name=posixpath.basename(path), words=words, directory=inside) for words in rows if words]
+    owned = [(p, _owned(contents, Evidence(source=""), _Way(words=p.words, directory=inside))) for p in programs]
+    known = [p for p, found in owned if found.package is not None]
+    return tuple(known) if len(known) > 1 else ()
+
+
+def _prepared(step: str) -> bool:
+    """Whether a step belongs to the build, so that a container need not repeat it."""
+    call = parse_call(unwrap(parse_line(step)[0].words).words)
+    return bool(call and re.match(r"build|clean|compile|install|ci$", call.name or call.verb))
+
+
+# --- into packages ----------------------------------------------------------------------------------------------
+
+
+def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
+    """The command as the package has it that its file, its script or its folder belongs to."""
+    facts = contents.facts
+    found = unwrap(way.words)
+    words = found.words
+    name = posixpath.basename(words[0]) if words else ""
+    if found.line:
+        return replace(evidence, start=Start(reason=f"`{found.line.strip()}` is a shell's program"))
+    if not words:
+        return evidence
+    if name in _SUPERVISORS:
+        return replace(evidence, start=Start(reason=f"`{name}` starts several processes"))
+    if name in SERVER_COMMANDS and (folder := _served(contents, words, way.directory)):
+        return replace(evidence, package=folder[0], static=folder[1], env={}, system=())
+    package, placed = _placed(contents, words, way.directory)
+    root = package is not None and not package.path and bool(facts.workspace.packages)
+    if root and name in RUNS_FILES and (folder := _served(contents, words[1:], way.directory)) and folder[0]:
+        return replace(evidence, package=folder[0], static=folder[1], env={}, system=())
+    if package is None:
+        return replace(evidence, start=Start(reason=f"no package has `{' '.join(words)}`"))
+    start = start_of(placed, package, facts.workspace.packages)
+    if start.package is not None:
+        package = facts.workspace.package(start.package) if start.package else facts.workspace.root_package
+    if _is_standalone(facts, package, placed):
+        start = replace(start, words=("next", "start"), reason="")
+    if way.on_shell and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
+        start = replace(start, words=("sh", "-c", f"exec {' '.join(start.words)}"))
+    given = ((n, with_defaults(v)) for n, v in (*way.env, *found.env))
+    env = tuple((n, v) for n, v in given if "$" not in v and n != "NODE_ENV")
+    return replace(evidence, package=package.path, start=replace(start, env=(*env, *start.env)))
+
+
+def _served(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[str, str] | None:
+    """The folder that a file server is told to serve: the package's path, and the folder in it."""
+    for word in words[1:]:
+        origin = contents.origin(posixpath.join(directory, word)) if not word.startswith("-") and word != "." else None
+        package = contents.facts.owner(origin) if origin else None
+        if origin and package and origin != package.path and not re.search(r"\.\w+$", origin):
+            return package.path, origin.removeprefix(f"{package.path}/")
+    return None
+
+
+def _is_standalone(facts: WorkspaceFacts, package: Package, words: Sequence[str]) -> bool:
+    """Whether it is the server that Next.js's standalone output has, started in the layout of another image."""
+    made = "next" in package.dependencies and package.file("server.js") not in facts.paths
+    return any(".next/standalone" in w or (made and w in {"server.js", "./server.js"}) for w in words)
+
+
+def _placed(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[Package | None, tuple[str, ...]]:
+    """The package that a command is of, and the command with its files as that package names them."""
+    runs = posixpath.basename(words[0]) in RUNS_FILES
+    at = operand_at(words) if runs else 0
+    if parse_call(words) is not None or (not runs and "/" not in words[0]):
+        return _by_folder(contents, words, directory), words
+    origin = _origin(contents, posixpath.join(directory, words[at])) if at or not runs else None
+    if origin is None:
+        return None, words
+    package = contents.facts.owner(origin)
+    missing = not runs and not contents.exists(origin) and (not package.path or origin.endswith(".sh"))
+    if missing or (not package.path and _is_foreign(contents.facts, origin)):
+        return None, words
+    if origin in contents.facts.folders and package.path == origin:
+        return package, (*words[:at], ".", *words[at + 1 :])
+    inside = origin.removeprefix(f"{package.path}/") if package.path else origin
+    others = [_relative(contents, w, package, directory) for w in words]
+    return package, (*others[:at], inside if runs else f"./{inside}", *others[at + 1 :])
+
+
+def _by_folder(contents: Contents, words: tuple[str, ...], directory: str) -> Package | None:
+    """The package in whose folder a command without a file of its own starts; one that has the command."""
+    facts = contents.facts
+    origin = _origin(contents, directory)
+    if parse_call(words) is not None:
+        return facts.owner(origin) if origin is not None else facts.workspace.root_package
+    package = facts.owner(origin) if origin is not None else None
+    if package is None or words[0].startswith("-"):
+        return None
+    return None if command_needs(facts.workspace, package.path, words).unknown else package
+
+
+HOMES = ("/", "/app", "/usr/src/app", "/workspace", "/opt/app", "/srv/app", "/home/node/app", "/usr/app", "/src")
+"""Folders of images that usually hold the whole repository."""
+
+
+def _origin(contents: Contents, path: str) -> str | None:
+    """Where a path lies in the repository; of a Dockerfile that does not say what it copies, by its usual places."""
+    if (found := contents.origin(path)) is not None or contents.stage.copied:
+        return found
+    folder = posixpath.dirname(contents.file)
+    own = contents.facts.owner(contents.file).path if contents.file else ""
+    places = [place for place in dict.fromkeys((folder, own)) if place]
+    copied = [Copied(place=contents.stage.workdir, source=f"/{place}") for place in places]
+    copied += [Copied(place=home, source=".") for home in HOMES]
+    plain = replace(contents, stages=(Stage(copied=tuple(copied)),), at=0, context="")
+    return plain.origin(path)
+
+
+def _is_foreign(facts: WorkspaceFacts, path: str) -> bool:
+    """Whether a path that no member holds is of a package that is none of the workspace's."""
+    above = posixpath.dirname(path)
+    while above:
+        if f"{above}/package.json" in facts.paths:
+            return True
+        above = posixpath.dirname(above)
+    return False
+
+
+def _relative(contents: Contents, word: str, package: Package, directory: str) -> str:
+    """A word that names a file of the image, as the package names it."""
+    option, equals, path = word.partition("=") if word.startswith("-") else ("", "", word)
+    if "/" not in path or path.startswith("@") or "://" in path:
+        return word
+    origin = _origin(contents, posixpath.join(directory, path))
+    if origin is None or not origin.startswith(f"{package.path}/" if package.path else ""):
+        return word
+    if not path.startswith("/") and not contents.exists(origin) and not re.search(r"\.[cm]?[jt]s$", path):
+        return word
+    inside = origin.removeprefix(f"{package.path}/") if package.path else origin
+    return f"{option}{equals}./{inside}" if option else inside

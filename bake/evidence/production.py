@@ -1,0 +1,439 @@
+"""The processes that production runs, as the repository's files say it, each placed in its package. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bake.evidence.compose import ComposeService, parse_compose
+from bake.evidence.contents import Contents, likely_contexts, served_folders
+from bake.evidence.deployments import Build, Deployed, parse_builds, parse_deployment, parse_workflow
+from bake.evidence.dockerfiles import Copied, Stage, asked_path, asked_port, final_stages, heredocs, parse_dockerfile
+from bake.evidence.entrypoints import read_script
+from bake.evidence.facts import WorkspaceFacts
+from bake.evidence.names import is_beside, is_for_developers, plain_name, slug
+from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, is_file_server, place_command
+from bake.evidence.projects import find_projects
+from bake.shell import parse_call
+from bake.sources import Program, Start, parse_programs
+
+
+def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
+    """All that files say, the strongest first: compose files, Dockerfiles, supervisors, platforms."""
+    builds = tuple(stated_builds(facts))
+    stated = {b.dockerfile: b for b in reversed(builds)}
+    found = [*_composed(facts)]
+    targets = {(b.dockerfile, b.target) for b in builds}
+    files = [
+        f for f in facts.deployed if is_dockerfile(f) and (f in stated or not (is_for_developers(f) or is_beside(f)))
+    ]
+    for file in sorted(files, key=lambda f: (f not in stated, posixpath.basename(f) != "Dockerfile", f)):
+        found += _of_dockerfile(facts, file, facts.deployed[file], stated.get(file), targets)
+    images = [
+        c for file, text in facts.deployed.items() if is_dockerfile(file) for c in _all_contents(facts, file, text)
+    ]
+    found += _supervised(facts, images)
+    found += _platforms(facts, images)
+    found += find_projects(facts)
+    return tuple(_distinct(e for e in found if not is_once(e.name, e.start.words)))
+
+
+_ONCE = re.compile(
+    r"(?:^|[^a-z])(?:migrat\w*|seed\w*|setup|bootstrap|install|backup|restore|init-\w+|init-db)(?:$|[^a-z])"
+)
+
+
+def is_once(name: str, words: Sequence[str]) -> bool:
+    """Whether something ends when it has done its work: a migration, a seed."""
+    first = posixpath.basename(words[0]) if words else ""
+    commands = first in {"prisma", "drizzle-kit", "typeorm", "knex", "sequelize", "sequelize-cli", "node-pg-migrate"}
+    files = (w for w in words if re.search(r"\.[cm]?[jt]s$", w))
+    return bool(_ONCE.search(slug(name))) or commands or any(_ONCE.search(posixpath.basename(w)) for w in files)
+
+
+def is_dockerfile(path: str) -> bool:
+    """Whether a file is a Dockerfile by its name."""
+    name = posixpath.basename(path)
+    return bool(
+        re.fullmatch(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:Dockerfile|Containerfile)", name)
+    ) and not name.endswith((".dockerignore", ".md", ".sh", ".j2", ".tmpl"))
+
+
+def _distinct(found: Iterable[Evidence]) -> Iterator[Evidence]:
+    """Each process once, with what weaker files add to it."""
+    known: dict[tuple[object, ...], Evidence] = {}
+    for each in found:
+        runs = each.package is not None and bool(each.start.words or each.static)
+        entry = entry_of(each.start.words) or each.source
+        key: tuple[object, ...] = (each.package, each.static, entry) if runs else (each.source, each.name)
+        first = known.get(key)
+        known[key] = _joined(first, each) if first else each
+    yield from known.values()
+
+
+def _joined(one: Evidence, other: Evidence) -> Evidence:
+    return replace(
+        one,
+        name=one.name or other.name,
+        port=one.port or other.port,
+        health=one.health or other.health,
+        env={**other.env, **one.env},
+        system=tuple(dict.fromkeys((*one.system, *other.system))),
+        folders=tuple(dict.fromkeys((*one.folders, *other.folders))),
+        image=one.image or other.image,
+        holds=tuple(dict.fromkeys((*one.holds, *other.holds))),
+        told=told_by(one, other),
+    )
+
+
+def told_by(one: Evidence, other: Evidence) -> Mapping[str, str]:
+    """Where a process's port and health stand, once another file adds what the first one lacks."""
+    added = {"port": other.port and not one.port, "health": other.health and not one.health}
+    return {**one.told, **{key: other.told.get(key, other.source) for key, is_new in added.items() if is_new}}
+
+
+# --- Dockerfiles ----------------------------------------------------------------------------------------------
+
+
+def stated_builds(facts: WorkspaceFacts) -> Iterator[Build]:
+    """Every build that scripts, workflows and compose files ask for."""
+    for package in facts.workspace.everyone:
+        for name, text in package.scripts.items():
+            yield from parse_builds(f"{package.file('package.json')}: scripts.{name}", text, package.path)
+    for path, text in facts.deployed.items():
+        if path.startswith(".github/workflows/"):
+            yield from parse_workflow(path, text)
+
+
+def _all_contents(facts: WorkspaceFacts, file: str, text: str) -> Iterator[Contents]:
+    stages = parse_dockerfile(text)
+    for at in final_stages(stages):
+        yield Contents(facts=facts, stages=stages, at=at, context=likely_contexts(facts, file, stages)[0], file=file)
+
+
+_PLAIN_STAGES = frozenset(
+    {
+        *("runner", "run", "runtime", "prod", "production", "final", "release", "deploy", "app", "base", "main"),
+        *("server", "image", "default", "deps", "builder", "build", "stage", "node"),
+    }
+)
+
+
+def _of_dockerfile(
+    facts: WorkspaceFacts, file: str, text: str, build: Build | None, targets: set[tuple[str, str]]
+) -> Iterator[Evidence]:
+    stages = parse_dockerfile(text, build.args if build else {})
+    ends = [s.name for s in stages]
+    wanted = {ends.index(t) for f, t in targets if f == file and t in ends}
+    for at in sorted({*final_stages(stages), *wanted}):
+        stage = stages[at]
+        if at not in wanted and len(stages) - 1 != at and is_for_developers(stage.name):
+            continue
+        last = at == len(stages) - 1
+        name = stage.name if slug(stage.name) not in _PLAIN_STAGES else ""
+        source = f"{file}: {stage.name}" if stage.name and not last else file
+        stated = build.context if build else None
+        contexts = likely_contexts(facts, file, stages) if stated is None else (stated,)
+        yield from _of_stage(facts, stages, at, file, contexts, source, name or _suffix(file))
+
+
+def _suffix(file: str) -> str:
+    """What a Dockerfile's name says about its process: `Dockerfile.worker` is of the worker."""
+    name = re.sub(r"^(?:Dockerfile|Containerfile)[.-]?|\.?(?:Dockerfile|Containerfile)$", "", posixpath.basename(file))
+    return name if slug(name) not in {*_PLAIN_STAGES, "web-server"} else ""
+
+
+def _of_stage(
+    facts: WorkspaceFacts,
+    stages: tuple[Stage, ...],
+    at: int,
+    file: str,
+    contexts: Sequence[str],
+    source: str,
+    name: str,
+    over: ComposeService | None = None,
+) -> Iterator[Evidence]:
+    """What one stage's image runs, in the first context in which that is a package's own."""
+    results = []
+    for context in contexts:
+        contents = Contents(facts=facts, stages=stages, at=at, context=context, file=file)
+        found = tuple(_of_image(contents, source, name, over))
+        if found and all(e.package is not None and _is_likely(facts, e) for e in found):
+            yield from found
+            return
+        results.append(found)
+    yield from next(filter(None, results), ())
+
+
+def _is_likely(facts: WorkspaceFacts, evidence: Evidence) -> bool:
+    """Whether a process is of a member, or names something that the root itself has."""
+    if evidence.package or not facts.workspace.packages or evidence.static:
+        return True
+    return bool(evidence.start.words) and _root_has(facts, evidence.start.words)
+
+
+def _root_has(facts: WorkspaceFacts, words: Sequence[str]) -> bool:
+    """Whether a file of the root itself is what a command runs, or what that is compiled from."""
+    entry = entry_of(words)
+    if words[0] not in RUNS_FILES or not entry:
+        return words[0] in {"next", "nuxt"} or parse_call(words) is not None
+    return any(entry_of(("node", path))[:1] == entry[:1] for path in facts.paths if not facts.owner(path).path)
+
+
+def _of_image(contents: Contents, source: str, name: str, over: ComposeService | None) -> Iterator[Evidence]:
+    """The process of an image, the several that it supervises, or the folder that it serves."""
+    stage = contents.stage
+    if over:
+        entrypoint = over.entrypoint if over.entrypoint is not None else stage.entrypoint
+        command = over.command if over.command is not None else () if over.entrypoint is not None else stage.command
+        env = {**stage.env, **{n: v for n, v in over.env.items() if n == "PORT"}}
+        stage = replace(stage, entrypoint=entrypoint, command=command, env=env)
+        stage = replace(stage, workdir=over.directory or stage.workdir)
+    health = (over.health if over else "") or _health(contents)
+    plain = Evidence(
+        source=source,
+        name=name,
+        port=_port(stage, over),
+        health=health,
+        env={n: v for n, v in stage.env.items() if is_setting(n, v)},
+        system=stage.system,
+        folders=tuple(dict.fromkeys((*stage.volumes, *(over.volumes if over else ()), *_given(contents)))),
+        image=stage.image,
+        file=contents.file,
+        directory=stage.workdir,
+        holds=tuple(dict.fromkeys(_built(contents))),
+        told=_told(contents, over),
+    )
+    served = tuple(served_folders(contents))
+    if served and is_file_server(stage):
+        yield from (replace(plain, package=p, static=f, env={}, system=()) for p, f in dict.fromkeys(served))
+        return
+    yield from place_command(contents, plain, stage.words, stage.workdir)
+
+
+def _told(contents: Contents, over: ComposeService | None) -> Mapping[str, str]:
+    """Where an image's port and health stand, when that is its Dockerfile."""
+    exposed = bool(contents.stage.ports) and not contents.stage.env.get("PORT")
+    told = {"port": f"{contents.file}: EXPOSE"} if exposed else {}
+    checked = bool(contents.stage.health) and not (over and over.health)
+    return {**told, "health": f"{contents.file}: HEALTHCHECK"} if checked else told
+
+
+def _built(contents: Contents) -> Iterator[str]:
+    """Folders of the image that a build made in one package, each copied by its own name."""
+    for copied in contents.stage.copied:
+        origin = contents.origin(copied.place) if copied.stage is not None and not copied.one else None
+        if origin and not contents.exists(origin) and origin != contents.facts.owner(origin).path:
+            yield origin
+
+
+def _port(stage: Stage, over: ComposeService | None) -> int | None:
+    given = (over.env.get("PORT", "") if over else "") or stage.env.get("PORT", "")
+    known = int(given) if given.isdigit() else None
+    asked = asked_port(stage.health)
+    # What the process itself is told to take, before what a proxy in front of it has.
+    if known or (asked and asked in stage.ports):
+        return known or asked
+    return next(iter(stage.ports), None) or (over.port if over else None)
+
+
+_NO_SETTINGS = re.compile(
+    r"PATH|NODE_ENV|CI|HUSKY|PNPM_HOME|COREPACK_\w+|npm_config_\w+|NPM_CONFIG_\w+|pnpm_config_\w+|YARN_\w+|TURBO_\w+"
+    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|\w*_VERSION|SENTRY_\w+|\w*(?:SECRET|TOKEN|PASSWORD|PRIVATE_KEY)\w*"
+    r"|PYTHON\w*|GO\w*|CGO_\w+|LANG|LC_\w+|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+|\w*DATABASE_URL"
+)
+
+
+def is_setting(name: str, value: str) -> bool:
+    """Whether a variable of an image is one that its process reads, and its value is known."""
+    return not _NO_SETTINGS.fullmatch(name) and bool(value) and "$" not in value
+
+
+def _given(contents: Contents) -> Iterator[str]:
+    """Folders that the image makes for its process, beside those of the system and of its own code."""
+    for folder in contents.stage.folders:
+        if not _SYSTEM_FOLDERS.match(folder) and contents.origin(folder) is None and folder != contents.stage.workdir:
+            yield folder
+
+
+_SYSTEM_FOLDERS = re.compile(
+    r"/(?:etc|usr|root|var/cache|var/lib/apt|tmp|bin|pnpm|prod|proc|run)(?:/|$)|/(?:app|opt|home|home/node)?$"
+)
+
+
+def _health(contents: Contents) -> str:
+    """The path that HEALTHCHECK asks for, also in the script that it runs."""
+    check = re.sub(r"^(?:--\S+\s+)*CMD\s+", "", contents.stage.health)
+    if not check or (path := asked_path(check)):
+        return asked_path(check) if check else ""
+    words = re.findall(r"[^\s\"',\[\]]+", check)
+    texts = (contents.text(posixpath.join(contents.stage.workdir, w)) for w in words if re.search(r"\.\w+$", w))
+    return next((path for text in texts if text and (path := asked_path(text))), "")
+
+
+# --- compose files --------------------------------------------------------------------------------------------
+
+
+def _composed(facts: WorkspaceFacts) -> Iterator[Evidence]:
+    for path, text in facts.deployed.items():
+        if "compose" in posixpath.basename(path) and not is_for_developers(path):
+            services = parse_compose(text, posixpath.dirname(path))
+            for service in services:
+                if service.profiles and all(map(is_for_developers, service.profiles)):
+                    continue
+                source = f"{path}: {service.name}"
+                if service.built:
+                    yield from _of_service(facts, service, source)
+                elif service.image and not is_others(service.image):
+                    yield Evidence(
+                        source=source,
+                        name=service.name,
+                        port=service.port,
+                        health=service.health,
+                        image=service.image,
+                        start=Start(words=service.command or ()),
+                        folders=service.volumes,
+                    )
+
+
+def _of_service(facts: WorkspaceFacts, service: ComposeService, source: str) -> Iterator[Evidence]:
+    text = service.text or facts.deployed.get(service.dockerfile, "")
+    stages = parse_dockerfile(text, service.args)
+    named = [s.name for s in stages]
+    if not stages and service.command:
+        own = Evidence(source=source, name=service.name, port=service.port, health=service.health)
+        home = service.context or posixpath.dirname(service.dockerfile)
+        yield from place_command(_repository(facts), own, service.command, posixpath.join("/", home))
+    if not stages or is_for_developers(service.target) or (service.target and service.target not in named):
+        return
+    at = named.index(service.target) if service.target else len(stages) - 1
+    yield from _of_stage(facts, stages, at, service.dockerfile, (service.context,), source, service.name, service)
+
+
+_OTHERS = re.compile(
+    r"(?:^|/)(?:postgres|mysql|mariadb|mongo|redis|valkey|rabbitmq|kafka|zookeeper|elasticsearch|opensearch|minio|nginx"
+    r"|traefik|caddy|mailhog|mailpit|maildev|localstack|clickhouse|meilisearch|typesense|adminer|pgadmin|grafana|loki"
+    r"|prometheus|jaeger|otel|vault|keycloak|node|alpine|busybox|chrome|chromium|browserless|memcached|nats|temporal)"
+)
+
+
+def is_others(image: str) -> bool:
+    """Whether an image is one of the world's databases and tools, rather than of this repository."""
+    return bool(_OTHERS.search(image))
+
+
+# --- supervisors and platforms --------------------------------------------------------------------------------
+
+_SUPERVISOR_FILES = re.compile(
+    r"^Procfile(?!.*dev)|\.conf$|^(?:ecosystem|pm2)[\w.-]*\.(?:[cm]?js|json)$|^run$|^(?!.*\.config\.).*\.(?:[cm]?js|sh)$"
+)
+
+
+_CONTAINERS = re.compile(r"(?:^|[/._-])(?:docker|deploy\w*|containers?|supervisor\w*|infra|ops)(?:/|[._-][^/]*/)")
+"""Folders of what runs in containers."""
+
+
+def _supervised(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[Evidence]:
+    """Programs of supervisors' files, those that Dockerfiles write among them."""
+    for file, name, text in _supervisor_texts(facts):
+        folder = "/" + posixpath.dirname(file) if name.startswith(("Procfile", "ecosystem", "pm2")) else "/"
+        for program in _programs(file, name, text, folder):
+            if found := _anywhere(facts, images, program, f"{file}: {program.name}"):
+                yield found
+
+
+def _supervisor_texts(facts: WorkspaceFacts) -> Iterator[tuple[str, str, str]]:
+    for file, text in facts.deployed.items():
+        name = posixpath.basename(file)
+        if is_for_developers(file) or (name.endswith(".sh") and not _CONTAINERS.search(file)):
+            continue
+        if is_dockerfile(file):
+            yield from (
+                (file, posixpath.basename(p), t)
+                for p, t in heredocs(text)
+                if _SUPERVISOR_FILES.search(posixpath.basename(p))
+            )
+        elif _SUPERVISOR_FILES.search(name):
+            yield file, name, text
+
+
+def _programs(file: str, name: str, text: str, folder: str) -> Iterator[Program]:
+    """Programs that a supervisor's file names; of s6 and runit, whose files are called `run`, one for each folder."""
+    if name != "run" and not name.endswith(".sh"):
+        yield from (p for p in parse_programs(name, text, folder) if p.name)
+        return
+    became = read_script(text)
+    program = name if name != "run" else posixpath.basename(posixpath.dirname(file))
+    for words in (*became.beside, became.words):
+        if words:
+            yield Program(name=program, words=words, directory=posixpath.join("/", became.directory))
+
+
+def _anywhere(facts: WorkspaceFacts, images: Sequence[Contents], program: Program, source: str) -> Evidence | None:
+    """A program of a file that does not say in which image it runs: the first image in which a package has it."""
+    evidence = Evidence(source=source, name=plain_name(program.name))
+    for contents in (*images, _repository(facts)):
+        directory = program.directory if program.directory != "/" else contents.stage.workdir
+        for found in place_command(contents, evidence, _marked(program.words, contents, directory), directory):
+            if found.package is not None and (found.start.words or found.static) and _is_likely(facts, found):
+                return found
+    return None
+
+
+def _marked(words: tuple[str, ...], contents: Contents, directory: str) -> tuple[str, ...]:
+    """A command without a script in front that marks the lines of its log: `./prefix-output.sh node dist/x.js`."""
+    marks = len(words) > 1 and words[0].endswith(".sh")
+    marks = marks and posixpath.basename(words[1]) in {*RUNS_FILES, "npm", "pnpm", "yarn"}
+    text = contents.text(posixpath.normpath(posixpath.join(directory, words[0]))) if marks else None
+    return words[1:] if marks and (text is None or not read_script(text, words[1:]).passes) else words
+
+
+def _repository(facts: WorkspaceFacts) -> Contents:
+    """The repository itself, as what starts without an image has it; usual folders of images are its root."""
+    stage = Stage(workdir="/", copied=tuple(Copied(place=home, source=".") for home in HOMES))
+    return Contents(facts=facts, stages=(stage,), at=0, context="", file="")
+
+
+def _platforms(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[Evidence]:
+    for path, text in facts.deployed.items():
+        if not is_for_developers(path) and "compose" not in posixpath.basename(path):
+            for deployed in parse_deployment(path, text):
+                yield _deployed(facts, images, deployed)
+
+
+def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deployed) -> Evidence:
+    plain = Evidence(
+        source=deployed.source,
+        name=deployed.name,
+        port=deployed.port,
+        health=deployed.health,
+        image=deployed.image,
+    )
+    words = deployed.words or (("sh", "-c", deployed.line) if deployed.line else ())
+    if not words:
+        own = next((c for c in images if c.file == deployed.dockerfile), None) if deployed.dockerfile else None
+        if own is None:
+            return plain
+        return next(iter(place_command(own, plain, own.stage.words, own.stage.workdir)), plain)
+    places = [c for c in images if c.file == deployed.dockerfile] if deployed.dockerfile else []
+    places += [_repository(facts)] if deployed.line else [*images, _repository(facts)]
+    for contents in places:
+        directory = posixpath.join("/", deployed.folder) if not contents.file else contents.stage.workdir
+        for found in place_command(contents, plain, words, directory):
+            if found.package is not None and found.start.words and _is_likely(facts, found):
+                return found
+    if (package := _meant(facts, deployed)) and not deployed.line:
+        return next(iter(place_command(_repository(facts), plain, words, f"/{package}")), plain)
+    return replace(plain, start=Start(reason=f"`{' '.join(words)}` is of no package"))
+
+
+def _meant(facts: WorkspaceFacts, deployed: Deployed) -> str:
+    """The member that a workload's image or name means, "" for none or several."""
+    image = slug(re.sub(r"[@:][^/]*$", "", deployed.image).rpartition("/")[2])
+    project = f"{slug(facts.name)}-"
+    names = {image, image.removeprefix(project), plain_name(deployed.name).removeprefix(project)}
+    members = {p.path: slug(posixpath.basename(p.path)) for p in facts.workspace.packages}
+    exact = [path for path, name in members.items() if name in names]
+    begun = [path for path, name in members.items() if any(n.startswith(f"{name}-") for n in names)]
+    found = exact or begun
+    return found[0] if len(found) == 1 else ""

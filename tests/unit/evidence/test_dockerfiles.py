@@ -1,0 +1,144 @@
+"""A Dockerfile, stage by stage, with what it says about a process."""
+
+import pytest
+
+from bake.evidence import image_node
+from bake.evidence.dockerfiles import (
+    Copied,
+    asked_path,
+    asked_port,
+    final_stages,
+    parse_dockerfile,
+    substitute,
+)
+
+
+def test_each_stage_has_what_the_stages_below_it_have() -> None:
+    text = """\
+ARG NODE_VERSION=22.13.0
+FROM node:${NODE_VERSION}-alpine AS base
+WORKDIR /app
+ENV DATA=/data PORT=4000
+FROM base AS build
+RUN npm run build
+FROM base
+ARG SUB=x
+ENV LOGS=$DATA/$SUB
+EXPOSE ${PORT}/tcp
+USER node
+VOLUME ["/data", "/cache"]
+ENTRYPOINT ["node"]
+CMD ["dist/server.js"]
+"""
+    stages = parse_dockerfile(text)
+    last = stages[-1]
+    assert final_stages(stages) == (2,)
+    assert (last.image, last.workdir, last.words) == ("node:22.13.0-alpine", "/app", ("node", "dist/server.js"))
+    assert (last.ports, last.user, last.volumes) == ((4000,), "node", ("/data", "/cache"))
+    assert last.env == {"DATA": "/data", "PORT": "4000", "LOGS": "/data/x"}
+    assert [run.text for run in stages[1].runs] == ["npm run build"]
+    assert parse_dockerfile(text, {"NODE_VERSION": "24"})[0].image == "node:24-alpine"
+
+
+def test_every_stage_that_runs_and_is_used_by_no_other_is_an_image() -> None:
+    text = """\
+FROM node:24 AS base
+FROM base AS test
+CMD ["npm", "test"]
+FROM base AS api
+CMD ["node", "a.js"]
+FROM base AS lint
+RUN npm run lint
+FROM base AS worker
+CMD ["node", "b.js"]
+"""
+    stages = parse_dockerfile(text)
+    assert [stages[at].name for at in final_stages(stages)] == ["test", "api", "worker"]
+
+
+def test_a_command_in_shell_form_is_a_shells_and_an_entrypoint_takes_the_stage_below_its_command() -> None:
+    text = 'FROM node:22\nCMD node \\\n  # the server\n  dist/main.js\nFROM node:22\nCMD ["a"]\nENTRYPOINT ["b"]\n'
+    first, second = parse_dockerfile(text)
+    assert first.words == ("sh", "-c", "node dist/main.js")
+    assert second.words == ("b", "a")
+    below = 'FROM node:22 AS x\nCMD ["a"]\nFROM x\nENTRYPOINT ["b"]\n'
+    assert parse_dockerfile(below)[-1].words == ("b",)
+
+
+def test_copies_tell_where_files_come_from() -> None:
+    text = """\
+FROM node:24 AS build
+WORKDIR /src
+COPY package*.json ./
+COPY . .
+RUN pnpm --filter @w/worker deploy --prod /prod/worker && mv dist /out
+FROM node:24
+WORKDIR /app
+COPY --chown=node --from=build /prod/worker ./worker
+COPY docker/start.sh ./
+ADD ["scripts/a.sh", "/usr/local/bin/run"]
+"""
+    build, last = parse_dockerfile(text)
+    assert build.copied == (
+        Copied(place="/src", source="package*.json"),
+        Copied(place="/src", source="."),
+        Copied(place="/prod/worker", source="package:@w/worker"),
+        Copied(place="/out", source="/src/dist", stage=0),
+    )
+    assert last.copied == (
+        Copied(place="/app/worker", source="/prod/worker", stage=0),
+        Copied(place="/app/start.sh", source="docker/start.sh", one=True),
+        Copied(place="/usr/local/bin/run", source="scripts/a.sh", one=True),
+    )
+
+
+def test_what_the_distribution_gives_and_which_folders_are_made_is_known() -> None:
+    text = """\
+FROM node:24-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg openssl=3.0 \\
+ && rm -rf /var/lib/apt/lists/*
+RUN apk add --no-cache --virtual .build python3 && mkdir -p /data/uploads
+"""
+    last = parse_dockerfile(text)[-1]
+    assert (last.system, last.folders) == (("ffmpeg", "openssl", "python3"), ("/data/uploads",))
+
+
+def test_a_file_that_a_here_document_writes_is_kept_and_one_that_is_run_is_not() -> None:
+    text = "FROM node:24\nRUN cat <<'END' > /etc/a.conf\n[program:a]\nEND\n"
+    text += "RUN <<END\napk add git\nEND\nCOPY <<E /b\nx\nE\n"
+    last = parse_dockerfile(text)[-1]
+    assert (last.written, last.system) == ({"/etc/a.conf": "[program:a]\n", "/b": "x\n"}, ("git",))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$A", "1"),
+        ("${A}b", "1b"),
+        ("${B:-2}", "2"),
+        ("${B-2}", "2"),
+        ("${A:+3}", "3"),
+        ("${B}", "${B}"),
+        ("${E:-4}", "4"),
+    ],
+)
+def test_variables_are_put_in_as_docker_does(text: str, value: str) -> None:
+    assert substitute(text, {"A": "1", "E": ""}) == value
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "port"),
+    [
+        ("CMD curl --fail http://localhost:4000/healthz || exit 1", "/healthz", 4000),
+        ("node -e \"get('http://127.0.0.1:'+(process.env.PORT||8000)+'/healthz',f)\"", "/healthz", None),
+        ('wget --spider "http://127.0.0.1:${PORT:-3000}/api/health" || exit 1', "/api/health", None),
+        ("CMD node healthcheck.js", "", None),
+    ],
+)
+def test_a_health_check_tells_its_path_and_its_port(check: str, path: str, port: int | None) -> None:
+    assert (asked_path(check), asked_port(check)) == (path, port)
+
+
+@pytest.mark.parametrize(("name", "major"), [("node:24-slim", 24), ("ghcr.io/acme/node:v22", 22), ("acme/base:1", 0)])
+def test_an_image_name_tells_nodes_version(name: str, major: int) -> None:
+    assert image_node(name) == major
