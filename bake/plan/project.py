@@ -30,6 +30,7 @@ from bake.sources import (
     load_git_call,
     load_imports,
     load_mentions,
+    load_named,
     load_written,
     script_words,
     undeclared,
@@ -91,18 +92,20 @@ _LAYOUTS = r"^\s*(?:install-strategy|global-style|legacy-bundling)\s*=.*\n?"
 class Reading:
     """What the files of the workspace tell, and git of them; by package path where nothing else is said.
 
-    imports: what sources import. mentions: the words that files hold. outside: files and folders outside a package
-    that its files name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked:
-    those of which some sources are links. written: folders in a package that its code writes to. globs: pattern -> what
-    it names. sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it.
-    tracked: those that git tracks though what it ignores, or the usual names of secrets and results, would leave them
-    out. commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
-    that installs read beside manifests and settings. git_calls: where builds ask git. versioned: whether git says what
-    there is.
+    imports: what sources import. mentions: the words that files hold. named: what code that runs has in quotes, and
+    of it what stands where a package's name is taken. outside: files and folders outside a package that its files
+    name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which
+    some sources are links. written: folders in a package that its code writes to. globs: pattern -> what it names.
+    sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it. tracked:
+    those that git tracks though what it ignores, or the usual names of secrets and results, would leave them out.
+    commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
+    that installs read beside manifests and settings. git_calls: where builds ask git. versioned: whether git says
+    what there is.
     """
 
     imports: Mapping[str, tuple[Import, ...]]
     mentions: Mapping[str, frozenset[str]]
+    named: Mapping[str, tuple[frozenset[str], frozenset[str]]]
     outside: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
@@ -216,6 +219,17 @@ class Project:
         named = (mentioned | words) & installed | {commands[w] for w in words & commands.keys()}
         declaring = (package, self.workspace.root_package)
         return frozenset(n for n in named if not any(p.declares(n) for p in declaring))
+
+    def named(self, package_path: str) -> frozenset[str]:
+        """Packages that code which runs names in a text, and that nothing but the root or a development declares.
+
+        Of the root's dependencies any text counts; of the development ones, what stands where a name is taken.
+        """
+        package, root = self.workspace.package(package_path), self.workspace.root_package
+        quoted, named = self.reading.named.get(package.path, (frozenset(), frozenset()))
+        found = (quoted & root.dependencies.keys()) | {n for n in named if package.declares(n) or root.declares(n)}
+        known = (n for n in found if n not in package.dependencies)
+        return frozenset(n for n in known if self.workspace.lock.resolve(package.path, n) is not None)
 
     @functools.cached_property
     def _installed(self) -> tuple[frozenset[str], Mapping[str, str]]:
@@ -341,6 +355,10 @@ def load_reading(
         },
         mentions={
             path: load_mentions(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)), root)
+            for path in paths
+        },
+        named={
+            path: load_named(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)), root)
             for path in paths
         },
         outside={path: outside.load(path) for path in paths},

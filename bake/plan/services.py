@@ -41,6 +41,7 @@ def added_dependencies(project: Project, images: Iterable[Image]) -> Mapping[str
         settings = project.settings(package)
         names = set(settings.dependencies)
         names |= {u.import_.name for u in project.undeclared(package.path) if u.provider}
+        names |= project.named(package.path)
         found[package.path] = names - set(settings.ignore)
     for image in images:
         if not image.static:

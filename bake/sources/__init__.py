@@ -3,7 +3,7 @@
 from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.kept import LOADERS, NEVER, glob, keeper, left_out, unneeded
-from bake.sources.mentions import load_mentions, script_words
+from bake.sources.mentions import load_mentions, load_named, script_words
 from bake.sources.needs import command_binaries, command_needs
 from bake.sources.outside import Outside
 from bake.sources.programs import Program, identity, parse_programs
@@ -30,6 +30,7 @@ __all__ = [
     "load_git_call",
     "load_imports",
     "load_mentions",
+    "load_named",
     "load_written",
     "package_name",
     "parse_programs",

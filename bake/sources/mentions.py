@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from posixpath import islink, splitext
 from typing import Final
 
 from bake.files import is_below
+from bake.sources.files import load_sources
 from bake.sources.scan import COMPONENTS, SCRIPTS
 
 _OTHERS: Final = frozenset({".astro", ".css", ".html", ".json", ".json5", ".jsonc", ".less", ".mdx", ".sass", ".scss"})
@@ -29,7 +30,32 @@ def load_mentions(directory: Path, nested: frozenset[str], root: Path) -> frozen
         if islink(file) and not is_below(root, file):
             continue
         found.update(_QUOTED.findall(_read(file)))
-    return frozenset(name.decode("ascii", "replace") for name in found)
+    return _decoded(found)
+
+
+_NAMED = re.compile(
+    rb"""\b(?:target|transport|driver|dialect|client|adapter|engine|provider|plugin|preset|loader|store|module)\w*['"]?\s*:"""
+    rb"""\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`]|\brequire\.resolve\(\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`/]"""
+)
+
+
+def load_named(directory: Path, nested: frozenset[str], root: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what code that runs has in quotes, and of it what stands where libraries take the name of a package.
+
+    A logger's transport, the driver of a database. Tests and build files do not count.
+    """
+    quoted: set[bytes] = set()
+    named: set[bytes] = set()
+    for source in load_sources(str(directory), nested, str(root)).values():
+        if source.role == "source":
+            text = _read(f"{directory}/{source.path}")
+            quoted.update(_QUOTED.findall(text))
+            named.update(found for pair in _NAMED.findall(text) for found in pair if found)
+    return _decoded(quoted), _decoded(named)
+
+
+def _decoded(names: Iterable[bytes]) -> frozenset[str]:
+    return frozenset(name.decode("ascii", "replace") for name in names)
 
 
 def script_words(manifest: Mapping[str, object]) -> frozenset[str]:

@@ -48,3 +48,13 @@ def test_the_rule_that_leaves_a_file_out_is_named(shop: GitWorkspace, path: str,
     place = path.removeprefix("/app/") if path.startswith("/app/") else f"services/api/{path}"
     place = place.replace("services/api/../../", "")
     assert explain(path) == (f"{place} {said.format(place)}" if said else "")
+
+
+def test_a_package_that_code_names_comes_along_where_the_root_or_development_declares_it(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    shop.write("services/api/src/log.ts", "export const log = pino({ transport: { target: 'tsc-like' } });\n")
+    project = load_project(shop.root / "bake.toml", {})
+    assert project.named("services/api") == {"tsc-like"}
+    plan = make_plan(project, Request())
+    (api,) = (s for s in plan.services if s.service == "api")
+    assert "node_modules/tsc-like" in api.closure.entries
