@@ -72,6 +72,8 @@ class MemoryRegistry:
             return Answer(body=json.dumps({"tags": tags}).encode())
         if asked.method == "POST" and asked.path.endswith("/blobs/uploads/"):
             return Answer(status=202, headers={"Location": f"{asked.path}1"})
+        if asked.method == "PUT" and "/blobs/uploads/1?digest=" in asked.path:
+            return Answer(status=201)
         if asked.method == "DELETE" and asked.path.endswith("/blobs/uploads/1"):
             return Answer(status=204, body=b"")
         return Answer(status=404)

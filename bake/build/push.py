@@ -14,6 +14,7 @@ from bake.publish import (
     Release,
     Staged,
     Upload,
+    attach_origin,
     keep_release,
     keeping_unfinished,
     prepared,
@@ -51,7 +52,7 @@ def push_plan(
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
     wanted = _with_present(session, ready, options, registry, wanted)
     plan = dataclasses.replace(plan, targets=tuple(u.image for u in wanted if not u.there))
-    if session.is_dirty(plan):
+    if dirty := session.is_dirty(plan):
         session.console.warn("the workspace has changes that are not committed: its images are not those of the commit")
     staging = staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
     folder = session.project.folder
@@ -69,6 +70,8 @@ def push_plan(
         keep_release(folder, release)
         if options.release:
             write_release(options.release, release)
+    if options.tag and not dirty:
+        attach_origin(registry, release, [i for i in release.images if i.image in plan.targets])
     names = {u.image: tuple(f"{u.repository}:{t}" for t in u.tags) for u in wanted}
     references = {i.image: names[i.image] or (i.reference,) for i in release.images}
     return Pushed(built=built, release=release, targets=plan.targets, references=references)

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Check the set, join each image, move all tags or none."""
-    from bake.publish import Shard, Staged, join, tag_all
+    from bake.publish import Shard, Staged, attach_origin, join, tag_all
     from bake.registry import load_registry
 
     check_form(arguments.release)
@@ -64,6 +64,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)
+    attach_origin(registry, merged, [i for i in merged.images if not known[i.image].there])
     rows = [
         {"image": f"{i.repository}:{tag}", "platforms": [p.platform for p in i.platforms], "digest": i.digest}
         for i in merged.images

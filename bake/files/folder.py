@@ -47,9 +47,12 @@ def ignore_in_git(folder: Path) -> None:
     _write(folder, ".gitignore", b"*\n", time=_time(b"*\n"))
 
 
-def write_file(folder: Path, name: str, data: bytes) -> None:
-    """Write one file below the folder; it appears whole or not at all. Raises OSError and WorkspaceError."""
-    _write(folder, name, data)
+def write_file(folder: Path, name: str, data: bytes, *, private: bool = False) -> None:
+    """Write one file below the folder; it appears whole or not at all. Raises OSError and WorkspaceError.
+
+    private: for its owner alone.
+    """
+    _write(folder, name, data, mode=0o600 if private else 0o644)
 
 
 def read_file(folder: Path, name: str) -> bytes:
@@ -58,12 +61,12 @@ def read_file(folder: Path, name: str) -> bytes:
         return _read(parent, PurePosixPath(name).name)
 
 
-def _write(folder: Path, name: str, data: bytes, *, time: int | None = None) -> None:
+def _write(folder: Path, name: str, data: bytes, *, time: int | None = None, mode: int = 0o644) -> None:
     last = PurePosixPath(name).name
     try:
         with _opened(folder, name, make=True) as parent:
             if _content(parent, last) != data:
-                _replace(parent, last, data)
+                _replace(parent, last, data, mode)
             if time is not None:
                 os.utime(last, (time, time), dir_fd=parent, follow_symlinks=False)
     except OSError as error:
@@ -114,13 +117,13 @@ def _read(parent: int, name: str) -> bytes:
         return file.read()
 
 
-def _replace(parent: int, name: str, data: bytes) -> None:
+def _replace(parent: int, name: str, data: bytes, mode: int) -> None:
     new = f"{_NEW}{os.getpid()}-{threading.get_native_id()}-{name}"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new, dir_fd=parent)
     try:
-        with os.fdopen(os.open(new, _WRITE, 0o644, dir_fd=parent), "wb") as file:
-            os.fchmod(file.fileno(), 0o644)
+        with os.fdopen(os.open(new, _WRITE, mode, dir_fd=parent), "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(data)
         os.replace(new, name, src_dir_fd=parent, dst_dir_fd=parent)
     except BaseException:

@@ -139,8 +139,8 @@ def load_record(folder: Path) -> Record:
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Leave the record in .bake/; the file appears whole. Raises OSError."""
-    write_file(folder, FILE_NAME, render_record(record).encode())
+    """Leave the record in .bake/, for its owner alone: it holds what is not committed. Raises OSError."""
+    write_file(folder, FILE_NAME, render_record(record).encode(), private=True)
 
 
 def render_record(record: Record) -> str:

@@ -10,6 +10,7 @@ from bake.publish.kubernetes import (
     used_images,
 )
 from bake.publish.matrix import make_matrix, render_matrix, render_outputs
+from bake.publish.origin import attach_origin
 from bake.publish.push import (
     HalfMovedError,
     Mark,
@@ -34,6 +35,7 @@ from bake.publish.shards import Joint, Shard, join, plan_merge
 from bake.publish.workloads import KUSTOMIZATION, Workload, make_workload, render_workloads
 
 __all__ = [
+    "attach_origin",
     "RollForm",
     "compare_digests",
     "compare_inputs",

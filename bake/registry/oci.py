@@ -6,6 +6,7 @@ docs.docker.com/reference/cli/docker/login (credential stores).
 
 import base64
 import contextlib
+import dataclasses
 import hashlib
 import json
 import re
@@ -214,6 +215,26 @@ class Registry:
         headers = {"Content-Type": media_type}
         self._call("PUT", ref, f"manifests/{ref.tag or ref.digest}", headers=headers, body=body)
         return _sha256(body)
+
+    def put_referrer(self, subject: Reference, manifest: Manifest, kind: str, annotations: Mapping[str, str]) -> None:
+        """Say something of an image beside it: its own digest stays. Raises RegistryError.
+
+        Source: OCI distribution specification, "Pushing Manifests with Subject"; image specification, guidance for
+        artifacts without content.
+        """
+        empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": self.put_blob(subject, b"{}"), "size": 2}
+        about = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.body)}
+        content = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPES[0],
+            "artifactType": kind,
+            "config": empty,
+            "layers": [empty],
+            "subject": about,
+            "annotations": dict(annotations),
+        }
+        body = json.dumps(content, sort_keys=True).encode()
+        self.put_manifest(dataclasses.replace(subject, tag="", digest=_sha256(body)), body, MANIFEST_TYPES[0])
 
     def tags(self, reference: Reference | str) -> tuple[str, ...]:
         """Every tag of the reference's repository, sorted; none for a repository that is not there."""

@@ -155,6 +155,7 @@ def test_a_record_holds_no_credentials(shop: GitWorkspace, capsys: pytest.Captur
     build(shop, "web", step=None)
     text = (shop.root / ".bake" / "last-build.json").read_text()
     assert "legacy-peer-deps" in text
+    assert (shop.root / ".bake" / "last-build.json").stat().st_mode & 0o777 == 0o600
     assert "hidden" not in text
     assert why(capsys, "web").startswith("web: nothing has changed since its last build\n")
 

@@ -16,6 +16,7 @@ from bake.publish import (
     Release,
     Staged,
     Upload,
+    attach_origin,
     prepared,
     promote,
     push_failure,
@@ -25,7 +26,7 @@ from bake.publish import (
     staging_tag,
     tag_all,
 )
-from bake.publish.push import clean
+from bake.publish.push import clean, find
 from bake.registry import DeniedError, NotFoundError, QuotaError, UnauthorizedError
 from bake.registry.oci import RateLimitError
 from tests.memory_registry import MemoryRegistry, memory_registry
@@ -553,3 +554,37 @@ def test_a_second_rollback_has_nothing_to_do(registry: MemoryRegistry) -> None:
     rollback(registry.client(), release, wait=lambda _: None)
 
     assert rollback(registry.client(), release, wait=lambda _: None) == ((), (), ())
+
+
+# What tells of the commit
+
+
+def test_a_referrer_tells_of_the_commit_and_leaves_the_digest_alone(registry: MemoryRegistry) -> None:
+    digests = stored(registry, "", "")
+    release = Release(project="acme", revision="c" * 40, version="1.2.3", source="https://example.invalid/a", created=7)
+    (image,) = find(registry.client(), wanted(registry)[:1], digests)[0]
+
+    attach_origin(registry.client(), release, [image])
+    attach_origin(registry.client(), release, [image])
+
+    told = [json.loads(body) for _, body in registry.manifests.values() if b"artifactType" in body]
+    assert [(t["artifactType"], t["subject"]["digest"], t["annotations"]) for t in told] == [
+        (
+            "application/vnd.bake.origin.v1",
+            digests["api"],
+            {
+                "org.opencontainers.image.revision": "c" * 40,
+                "org.opencontainers.image.version": "1.2.3",
+                "org.opencontainers.image.source": "https://example.invalid/a",
+                "org.opencontainers.image.created": "1970-01-01T00:00:07Z",
+            },
+        )
+    ]
+
+
+def test_a_registry_that_takes_no_referrers_is_left_in_peace(registry: MemoryRegistry) -> None:
+    (image,) = find(registry.client(), wanted(registry)[:1], stored(registry, "", ""))[0]
+    registry.before = failing("PUT", "/manifests/", Answer(status=400))
+    attach_origin(registry.client(), Release(project="acme", revision="c" * 40), [image])
+    registry.before = lambda _: pytest.fail("nothing is known of a commit")
+    attach_origin(registry.client(), Release(project="acme"), [image])
