@@ -1,18 +1,16 @@
-"""What the last build did, for its summary and its page: images, steps and warnings, in `.bake/account.json`."""
+"""What the last build did, for its summary and its page: images, steps and warnings, in `.bake/history.json`."""
 
 import dataclasses
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bake.engine import Built, Progress, StageTime, Step, plain
 from bake.errors import UsageError
-from bake.files import read_file, write_file
+from bake.files import read_chapter, write_chapter
 from bake.plan import Plan
 
-FILE_NAME = "account.json"
-"""Its name below .bake/."""
+_CHAPTER = "account"
 
 _FORMAT = 2
 _ALL = "all"
@@ -143,16 +141,16 @@ def warnings_of(noted: Iterable[str], progress: Progress) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in (*noted, *progress.warnings) if text))
 
 
-def render_account(account: Account) -> str:
-    """The account as JSON."""
-    return json.dumps({"format": _FORMAT, **dataclasses.asdict(account)}, ensure_ascii=False) + "\n"
+def account_table(account: Account) -> Mapping[str, Any]:
+    """The account as a table."""
+    return {"format": _FORMAT, **dataclasses.asdict(account)}
 
 
-def parse_account(text: str) -> Account:
+def parse_account(given: Mapping[str, Any]) -> Account:
     """Read it. Raises ValueError, KeyError or TypeError for what is no account of this bake."""
-    table: dict[str, Any] = json.loads(text)
-    if table.pop("format") != _FORMAT:
-        raise ValueError(text[:40])
+    table = dict(given)
+    if (written := table.pop("format")) != _FORMAT:
+        raise ValueError(written)
     table["images"] = tuple(_built_image(i) for i in table["images"])
     table["steps"] = tuple(Ran(**{**s, "intervals": tuple((a, b) for a, b in s["intervals"])}) for s in table["steps"])
     return Account(**{**table, "platforms": tuple(table["platforms"]), "warnings": tuple(table["warnings"])})
@@ -164,13 +162,13 @@ def _built_image(table: dict[str, Any]) -> BuiltImage:
 
 
 def write_account(folder: Path, account: Account) -> None:
-    """Leave the account in .bake/; the file appears whole. Raises OSError."""
-    write_file(folder, FILE_NAME, render_account(account).encode())
+    """Leave the account in .bake/. Raises OSError."""
+    write_chapter(folder, _CHAPTER, account_table(account))
 
 
 def load_account(folder: Path) -> Account:
     """The account in .bake/. Raises UsageError where there is none, or one of another bake."""
     try:
-        return parse_account(read_file(folder, FILE_NAME).decode())
+        return parse_account(read_chapter(folder, _CHAPTER))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UsageError("report", "there is no account of a build here", "run `bake build` first") from None

@@ -1,11 +1,10 @@
 """Images that the engine has already, just as a build would make them: BuildKit need not be asked about these.
 
-What builds made of what is kept in `.bake/made.json`: the hash of everything that decides an image, and the id that the
-engine has it under. Both are facts that stay true, so an image is up to date when its hash is known and all its names
-still lead to that id. Whatever this cannot tell goes to BuildKit.
+What builds made of what is kept in `.bake/history.json`: the hash of everything that decides an image, and the id that
+the engine has it under. Both are facts that stay true, so an image is up to date when its hash is known and all its
+names still lead to that id. Whatever this cannot tell goes to BuildKit.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -17,13 +16,12 @@ from typing import Any
 from bake.config import parse_reference
 from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
-from bake.files import read_file, write_file
+from bake.files import read_chapter, write_chapter
 from bake.inputs import digest, load_inputs
 from bake.plan import Image, Names, Plan, Project
 from bake.registry import engine_digests
 
-FILE_NAME = "made.json"
-"""Its name below .bake/."""
+_CHAPTER = "made"
 
 _FORMAT = 1
 _MOST = 1000
@@ -184,7 +182,7 @@ def remember(memory: Memory, made: Memory) -> Memory:
 def load_memory(folder: Path) -> Memory:
     """The memory in .bake/; empty where there is none, or one of another bake."""
     try:
-        table: Mapping[str, Any] = json.loads(read_file(folder, FILE_NAME))
+        table: Mapping[str, Any] = read_chapter(folder, _CHAPTER)
         return {k: _made(v) for k, v in table["made"].items()} if table["format"] == _FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -195,6 +193,5 @@ def _made(value: Mapping[str, Any]) -> Made:
 
 
 def write_memory(folder: Path, memory: Memory) -> None:
-    """Leave the memory in .bake/; the file appears whole. Raises OSError."""
-    table = {"format": _FORMAT, "made": {k: asdict(v) for k, v in memory.items()}}
-    write_file(folder, FILE_NAME, f"{json.dumps(table, indent=1)}\n".encode())
+    """Leave the memory in .bake/. Raises OSError."""
+    write_chapter(folder, _CHAPTER, {"format": _FORMAT, "made": {k: asdict(v) for k, v in memory.items()}})

@@ -3,6 +3,7 @@
 from bake.files.diff import unified_diff
 from bake.files.folder import ignore_in_git, read_file, write_file, write_files
 from bake.files.glob import expand_glob
+from bake.files.history import HISTORY, read_chapter, write_chapter
 from bake.files.inside import is_below, is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
 from bake.files.read import decode, parse_json, parse_object, parse_toml, read_text
@@ -11,6 +12,7 @@ from bake.files.yaml import parse_documents, parse_yaml, table, to_yaml, words
 
 __all__ = [
     "ANY",
+    "HISTORY",
     "Npmrc",
     "Shape",
     "check_shape",
@@ -28,6 +30,7 @@ __all__ = [
     "parse_object",
     "parse_toml",
     "parse_yaml",
+    "read_chapter",
     "read_file",
     "read_text",
     "require_inside",
@@ -37,6 +40,7 @@ __all__ = [
     "to_yaml",
     "wants_login",
     "words",
+    "write_chapter",
     "write_file",
     "write_files",
 ]

@@ -1,6 +1,6 @@
 """What the last build here was made of: per image the state of the workspace, and its first step that ran.
 
-The file is `.bake/last-build.json`. A state is a commit plus what was not committed: the text of files that plans
+It is a chapter of `.bake/history.json`. A state is a commit plus what was not committed: the text of files that plans
 are made of, the SHA-256 of all files ("" for one that was deleted).
 """
 
@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from bake.engine import Progress, Step
-from bake.files import is_inside, read_file, write_file
+from bake.files import is_inside, read_chapter, write_chapter
 from bake.git import Changes, read_changes, read_dirty
 from bake.inputs.past import without_credentials
 
-FILE_NAME = "last-build.json"
-"""Its name below .bake/."""
+_CHAPTER = "builds"
 
 _FORMAT = 1
 
@@ -133,18 +132,18 @@ def add(record: Record, state: State, steps: Mapping[str, FirstStep | None]) -> 
 def load_record(folder: Path) -> Record:
     """The record in .bake/; empty where there is none, or one of another bake."""
     try:
-        return parse_record(read_file(folder, FILE_NAME).decode())
+        return parse_record(read_chapter(folder, _CHAPTER))
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 
 def write_record(folder: Path, record: Record) -> None:
-    """Leave the record in .bake/, for its owner alone: it holds what is not committed. Raises OSError."""
-    write_file(folder, FILE_NAME, render_record(record).encode(), private=True)
+    """Leave the record in .bake/. Raises OSError."""
+    write_chapter(folder, _CHAPTER, record_table(record))
 
 
-def render_record(record: Record) -> str:
-    """The record as JSON; each state stands there once."""
+def record_table(record: Record) -> Mapping[str, Any]:
+    """The record as a table; each state stands there once."""
     states = {s.id: s for b in record.values() for s in (b.state, b.before) if s}
     images = {
         target: {
@@ -154,13 +153,11 @@ def render_record(record: Record) -> str:
         }
         for target, build in record.items()
     }
-    table = {"format": _FORMAT, "states": {i: dataclasses.asdict(s) for i, s in states.items()}, "images": images}
-    return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+    return {"format": _FORMAT, "states": {i: dataclasses.asdict(s) for i, s in states.items()}, "images": images}
 
 
-def parse_record(text: str) -> Record:
+def parse_record(table: Mapping[str, Any]) -> Record:
     """Read it. Raises ValueError, KeyError or TypeError for what is no record of this bake."""
-    table: Mapping[str, Any] = json.loads(text)
     if table["format"] != _FORMAT:
         raise ValueError(table["format"])
     states = {k: State(**{**v, "platforms": tuple(v["platforms"])}) for k, v in table["states"].items()}

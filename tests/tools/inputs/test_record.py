@@ -10,7 +10,7 @@ from bake.cli import main
 from bake.console import Console
 from bake.engine import Progress
 from bake.inputs import FirstStep, LastBuild, State, add, first_step, load_record, load_state, wanted, write_record
-from bake.inputs.record import parse_record, render_record
+from bake.inputs.record import parse_record, record_table
 from bake.session import Session
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
@@ -48,13 +48,13 @@ def test_a_record_reads_back_as_it_was() -> None:
         texts={"b": "t"},
     )
     record = {"web": LastBuild(state=state, before=State(), step=COMPILE), "api": LastBuild(state=state)}
-    assert parse_record(render_record(record)) == record
+    assert parse_record(record_table(record)) == record
 
 
 def test_a_record_of_another_bake_counts_as_none(tmp_path: Path) -> None:
-    (tmp_path / "last-build.json").write_text('{"format": 99}')
+    (tmp_path / "history.json").write_text('{"builds": {"format": 99}}')
     assert load_record(tmp_path) == {}
-    (tmp_path / "last-build.json").write_text("{")
+    (tmp_path / "history.json").write_text("{")
     assert load_record(tmp_path) == {}
 
 
@@ -153,9 +153,9 @@ def test_a_record_holds_no_credentials(shop: GitWorkspace, capsys: pytest.Captur
     shop.write(".env", "TOKEN=hidden2\n")
     shop.write(".yarnrc.yml", "nodeLinker: node-modules\nnpmAuthToken: hidden3\n")
     build(shop, "web", step=None)
-    text = (shop.root / ".bake" / "last-build.json").read_text()
+    text = (shop.root / ".bake" / "history.json").read_text()
     assert "legacy-peer-deps" in text
-    assert (shop.root / ".bake" / "last-build.json").stat().st_mode & 0o777 == 0o600
+    assert (shop.root / ".bake" / "history.json").stat().st_mode & 0o777 == 0o600
     assert "hidden" not in text
     assert why(capsys, "web").startswith("web: nothing has changed since its last build\n")
 

@@ -143,12 +143,12 @@ def test_the_memory_keeps_the_latest(tmp_path: Path) -> None:
     assert list(memory)[-1] == "300"
     write_memory(tmp_path, memory)
     assert load_memory(tmp_path) == memory
-    assert [f.name for f in tmp_path.iterdir()] == ["made.json"]
+    assert [f.name for f in tmp_path.iterdir()] == ["history.json"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 99, "made": {}}', '{"format": 1, "made": {"a": {"id": "b"}}}'])
 def test_a_memory_of_another_bake_counts_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "made.json").write_text(text)
+    (tmp_path / "history.json").write_text(f'{{"made": {text}}}')
     assert load_memory(tmp_path) == {}
 
 

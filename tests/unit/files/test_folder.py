@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bake.errors import WorkspaceError
-from bake.files import read_file, write_file, write_files
+from bake.files import HISTORY, read_chapter, read_file, write_chapter, write_file, write_files
 
 
 def test_a_changed_file_of_the_same_length_has_another_time(tmp_path: Path) -> None:
@@ -111,3 +111,17 @@ def test_files_of_bake_are_not_read_through_links(tmp_path: Path) -> None:
     (tmp_path / ".bake" / "last-build.json").symlink_to(tmp_path / "secret")
     with pytest.raises(OSError, match=r"last-build\.json"):
         read_file(tmp_path / ".bake", "last-build.json")
+
+
+def test_a_chapter_of_the_history_leaves_the_others_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    write_chapter(tmp_path, "builds", {"a": 1})
+    write_chapter(tmp_path, "made", {"b": [2]})
+    write_chapter(tmp_path, "builds", {"a": 3})
+    assert (read_chapter(tmp_path, "builds"), read_chapter(tmp_path, "made")) == ({"a": 3}, {"b": [2]})
+    assert (tmp_path / HISTORY).stat().st_mode & 0o777 == 0o600
+    with pytest.raises(KeyError):
+        read_chapter(tmp_path, "account")
+    for broken in ("{", "[]"):
+        (tmp_path / HISTORY).write_text(broken)
+        write_chapter(tmp_path, "made", {"b": 1})
+        assert read_chapter(tmp_path, "made") == {"b": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bake.build import Account, BuiltImage, load_account, show_findings
-from bake.build.account import Ran, parse_account, ran_steps, render_account, warnings_of, write_account
+from bake.build.account import Ran, account_table, parse_account, ran_steps, warnings_of, write_account
 from bake.build.failures import telling
 from bake.commands import build, command_parser
 from bake.console import Console
@@ -157,16 +157,16 @@ def test_sizes_are_compared_from_a_kilobyte_on_and_on_the_platforms_that_both_pu
 
 
 def test_an_account_survives_its_file(tmp_path: Path) -> None:
-    assert parse_account(render_account(ACCOUNT)) == ACCOUNT
+    assert parse_account(account_table(ACCOUNT)) == ACCOUNT
     write_account(tmp_path, ACCOUNT)
     assert load_account(tmp_path) == ACCOUNT
-    assert [f.name for f in tmp_path.iterdir()] == ["account.json"]
+    assert [f.name for f in tmp_path.iterdir()] == ["history.json"]
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"format": 2}', '{"format": 1, "images": 3}'])
 def test_without_an_account_of_this_bake_a_report_asks_for_a_build(text: str | None, tmp_path: Path) -> None:
     if text is not None:
-        (tmp_path / "account.json").write_text(text)
+        (tmp_path / "history.json").write_text(f'{{"account": {text}}}')
     with pytest.raises(UsageError) as caught:
         load_account(tmp_path)
     assert str(caught.value) == "report: there is no account of a build here; run `bake build` first"
