@@ -81,6 +81,7 @@ def _run(words: list[str]) -> int:
         console=Console(environment=dict(os.environ), volume=parsed.volume),
         directory=Path.cwd(),
         file=Path(parsed.file).resolve() if parsed.file else None,
+        words=("bake", *words),
     )
     try:
         return int(load_command(name or "build").run(session, parsed))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.config import FILE_NAME, PLATFORM
+from bake.config import FILE_NAME, PLATFORM, REGISTRY
 from bake.console import Console
 from bake.errors import ConfigError, UsageError
 
@@ -40,7 +40,7 @@ class Naming:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """One use of bake. directory: where it was called. file: the bake.toml, None for the nearest one.
+    """One use of bake. directory: where it was called. file: the bake.toml, None for the nearest one. words: the call.
 
     clock, pause: seconds by a clock that only goes forward, and sleep for as many.
     """
@@ -48,6 +48,7 @@ class Session:
     console: Console
     directory: Path
     file: Path | None = None
+    words: tuple[str, ...] = ("bake",)
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
 
@@ -117,7 +118,7 @@ class Session:
             platforms=selection.platforms,
             tags=naming.tags,
             push=naming.push,
-            registry=self.environment.get("BAKE_REGISTRY", ""),
+            registry=registry_of(self.environment),
             image=naming.image,
             run=read_run(self.environment),
             cache_to=cache_to,
@@ -162,6 +163,14 @@ def find_config(directory: Path) -> Path:
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
     raise ConfigError(FILE_NAME, f"none in {directory} or above", "write one with `bake init`, or name it with --file")
+
+
+def registry_of(environment: Mapping[str, str]) -> str:
+    """BAKE_REGISTRY. Raises UsageError, which does not repeat it, for what is no registry: it may hold a password."""
+    given = environment.get("BAKE_REGISTRY", "")
+    if given and REGISTRY.broken_by(given):
+        raise UsageError("BAKE_REGISTRY", f"is not {REGISTRY.words}", "log in with `docker login`")
+    return given
 
 
 def pull_request(environment: Mapping[str, str]) -> str:

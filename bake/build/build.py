@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from bake.allowed import require_allowed
 from bake.build.account import Account, BuiltImage, built_image, ran_steps, warnings_of
 from bake.build.after import keep_account, load_last_release, load_start, tell_growth, write_record_of
 from bake.build.current import Standing, learn, load_standing
@@ -20,6 +21,7 @@ from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preload, probe
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
+from bake.files import working_alone
 from bake.plan import EXPORTER, Plan, check, errors, make_plan, plan_cache
 from bake.publish import Release
 from bake.registry import Registry, load_registry
@@ -48,6 +50,7 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
         probing = pool.submit(probe, options.builder)
         check_build(session, plan, options)
         session.project.require_secrets()
+        require_allowed(session, options.allowed)
         ready = make_ready(session, plan)
         standing = _find_standing(session, ready, options)
         if not standing.changed and not standing.gone:
@@ -56,7 +59,8 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
             return Outcome(account=_make_account(session, plan, images, Progress(), session.clock() - started))
         preload()  # takes a while, as the engine's answer does
         capabilities = probing.result()
-    return _build_changed(session, ready, standing, options, capabilities, started)
+    with working_alone(session.project.folder, session.words, session.console.say):
+        return _build_changed(session, ready, standing, options, capabilities, started)
 
 
 def check_build(session: Session, plan: Plan, options: Options) -> None:

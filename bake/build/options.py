@@ -13,8 +13,8 @@ class Options:
     """How to build.
 
     builder: None for bake.toml's, else buildx's current one. rebuild: also what is there already, in the engine or in
-    the registry. overrides: `target.key=value`, as `--set` of buildx bake. Of a push: tag: whether tags move;
-    release: a file for its manifest, besides the one in .bake/.
+    the registry. overrides: `target.key=value`, as `--set` of buildx bake. allowed: secrets that may lie outside the
+    workspace. Of a push: tag: whether tags move; release: a file for its manifest, besides the one in .bake/.
     """
 
     builder: str | None = None
@@ -22,6 +22,7 @@ class Options:
     pull: bool = False
     rebuild: bool = False
     overrides: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     tag: bool = True
     release: Path | None = None
 

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache-to", action="store_true", help="write the cache of bake.toml here too, as in CI")
     parser.add_argument("--pull", action="store_true", help="look for newer base images")
     parser.add_argument("--set", action="append", default=[], metavar="T.KEY=VALUE", help="override, as in buildx bake")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="SECRET", help="give builds this secret's file from elsewhere"
+    )
     parser.add_argument("--dry-run", action="store_true", help="write .bake/ and show what would be built, no more")
     parser.add_argument("--timeline", metavar="FILE", type=Path, help="draw the build's steps over time (.svg)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
@@ -68,6 +71,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
             pull=arguments.pull,
             rebuild=arguments.rebuild or arguments.timeline is not None,
             overrides=tuple(arguments.set),
+            allowed=tuple(arguments.allow),
             tag=not arguments.no_tags,
             release=arguments.release,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.commands.arguments import named
-from bake.errors import UsageError
+from bake.errors import ReleaseError, UsageError
 from bake.publish import UNFINISHED, Release, check_form, keep_release, keeping_unfinished, load_release, write_release
 from bake.session import Selection, Session, parse_platforms
 from bake.table import show, table
@@ -49,7 +49,11 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     registry = load_registry(session.environment)
     known = _uploads(session, arguments, shards, registry)
     release, joints = _joints(session, arguments, shards, {u.image for u in known.values() if u.there})
-    joined = [dataclasses.replace(known[j.image], repository=j.repository) for j in joints]
+    for joint in joints:
+        if joint.repository != known[joint.image].repository:
+            what = f"the shards have it in {joint.repository}, bake.toml in {known[joint.image].repository}"
+            raise ReleaseError(joint.image, what, "merge with the settings that the shards were built with")
+    joined = [known[j.image] for j in joints]
     wanted = (*joined, *(u for u in known.values() if u.there))
     if not wanted:
         raise UsageError("merge", "no shard is given, and the registry has no image of this commit", "name the files")
@@ -76,8 +80,17 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _refuse_others(session: Session, shards: "Sequence[Shard]") -> None:
-    """Raise UsageError for shards of another commit than the one here, whose plan gives the tags."""
-    head = session.head.revision
+    """Raise for shards of another project or commit than the ones here, whose plan gives the tags, and for empty ones.
+
+    A shard is a file that came from another job: it names neither the project nor the repository that is written to.
+    """
+    project, head = session.project.config.project.name, session.head.revision
+    for shard in shards:
+        if shard.release.project != project:
+            what = f"is of the project {shard.release.project!r}, not of {project!r}"
+            raise ReleaseError(shard.name, what, "merge the files of this workspace's jobs")
+        if not shard.release.images:
+            raise ReleaseError(shard.name, "has no image", "merge the files of jobs that built one")
     for release in (s.release for s in shards):
         if release.revision != head:
             what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bake.allowed import require_allowed
 from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.files import working_alone
 from bake.session import Session
 from bake.table import show, table
 
@@ -32,6 +34,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     session.project.require_secrets()
+    require_allowed(session)
     builder = arguments.builder or session.builder
     capabilities = probe(builder)
     check(capabilities, plan.platforms, push=True)
@@ -53,9 +56,10 @@ def _compared(
     from bake.images import load_comparison
 
     targets = ready.plan.targets
-    for name, cached in (("first", True), ("second", False)):
-        session.console.say(f"{name} build of {', '.join(targets)}, {'with the' if cached else 'without a'} cache")
-        _build(session, ready, builder, folder / name, cached=cached)
+    with working_alone(session.project.folder, session.words, session.console.say):
+        for name, cached in (("first", True), ("second", False)):
+            session.console.say(f"{name} build of {', '.join(targets)}, {'with the' if cached else 'without a'} cache")
+            _build(session, ready, builder, folder / name, cached=cached)
     return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in targets}
 
 

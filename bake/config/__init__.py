@@ -5,6 +5,7 @@ from bake.config.sizes import parse_size, size, size_difference
 from bake.config.tables import (
     FILE_NAME,
     PLATFORM,
+    REGISTRY,
     Arg,
     Attestations,
     Builder,
@@ -43,6 +44,7 @@ __all__ = [
     "Health",
     "Layers",
     "PLATFORM",
+    "REGISTRY",
     "PackageSettings",
     "Reference",
     "Role",

@@ -18,13 +18,11 @@ RESERVED = ("all", "default", "workspace", "monolith")
 """Names a service or image cannot have: bake's own groups and targets."""
 
 Slug = Annotated[str, Rule(words="lower-case letters, digits and single dashes", pattern="[a-z0-9]+(-[a-z0-9]+)*")]
-Repository = Annotated[
-    str,
-    Rule(
-        words="a registry host with an optional path, e.g. ghcr.io/acme",
-        pattern=r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
-    ),
-]
+REGISTRY = Rule(
+    words="a registry host with an optional path, e.g. ghcr.io/acme",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
+)
+Repository = Annotated[str, REGISTRY]
 PLATFORM = Rule(
     words="a platform like linux/amd64 or linux/arm64",
     pattern="linux/(386|amd64|arm|arm64|loong64|mips64le|ppc64le|riscv64|s390x)(/v[0-9]+)?",

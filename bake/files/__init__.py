@@ -1,5 +1,6 @@
 """What a repository's files say, read safely as text, JSON, TOML, YAML and .npmrc, and the folder that bake writes."""
 
+from bake.files.alone import working_alone
 from bake.files.diff import unified_diff
 from bake.files.folder import ignore_in_git, read_file, write_file, write_files
 from bake.files.glob import expand_glob
@@ -40,6 +41,7 @@ __all__ = [
     "to_yaml",
     "wants_login",
     "words",
+    "working_alone",
     "write_chapter",
     "write_file",
     "write_files",

@@ -25,6 +25,7 @@ _OWNED = ("manifests", "plan", "tools")
 _NEW = ".new-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_UPDATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -53,6 +54,12 @@ def write_file(folder: Path, name: str, data: bytes, *, private: bool = False) -
     private: for its owner alone.
     """
     _write(folder, name, data, mode=0o600 if private else 0o644)
+
+
+def open_file(folder: Path, name: str) -> int:
+    """The descriptor of a file below the folder, made if need be. Raises OSError and WorkspaceError."""
+    with _opened(folder, name, make=True) as parent:
+        return os.open(PurePosixPath(name).name, _UPDATE, 0o644, dir_fd=parent)
 
 
 def read_file(folder: Path, name: str) -> bytes:

@@ -108,6 +108,8 @@ def _tag(pattern: str, values: Mapping[str, str]) -> str:
             raise UsageError("tag", f"{{{field}}} is not known", f"use one of {', '.join(FIELDS)}")
         if not values.get(field):
             return ""
+    if odd := re.search(r"[^A-Za-z0-9_./-]", _PLACEHOLDER.sub("", pattern)):
+        raise UsageError("tag", f"{pattern!r} has {odd[0]!r} in it", "use letters, digits, `_`, `.` and `-`")
     return slug(_PLACEHOLDER.sub(lambda m: values[m[1]], pattern))
 
 

@@ -16,7 +16,7 @@ from posixpath import relpath
 from bake import config as cfg
 from bake.config import parse_reference
 from bake.errors import ConfigError
-from bake.files import expand_glob, ignore_in_git, is_inside, normal, read_text, strip_credentials
+from bake.files import expand_glob, ignore_in_git, is_below, is_inside, normal, read_text, strip_credentials
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
@@ -253,6 +253,13 @@ class Project:
         """Raise ConfigError naming every required secret that is not there."""
         if self.absent:
             raise ConfigError(cfg.FILE_NAME, "secrets are missing", complaints=self.absent)
+
+    @property
+    def outside_secrets(self) -> Mapping[str, str]:
+        """Secret id -> its file, of those that lie outside the workspace; an SSH agent lies there too."""
+        files = {i: place.removeprefix("src=") for i, place in self.secrets.items() if place.startswith("src=")}
+        agents = {i: "the SSH agent" for i, place in self.secrets.items() if not place}
+        return agents | {i: os.path.realpath(f) for i, f in files.items() if not is_below(self.root, f)}
 
     def service_path(self, service: str) -> str:
         """Path of a service's package."""

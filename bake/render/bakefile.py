@@ -38,7 +38,7 @@ def render_bake_file(
         image_args={i.target: _multiline(i.env) for i in plan.images},
         secrets=[_secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets and not m.ssh],
         ssh=[_ssh(project, m.id) for m in plan.builds.mounts if m.id in project.secrets and m.ssh],
-        outside_secrets=any("src=/" in _secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets),
+        outside_secrets=any(m.id in project.outside_secrets for m in plan.builds.mounts),
         attest=_attest(project.config.attestations),
         tags={t: name.references for t, name in names.items()},
         cache=cache,

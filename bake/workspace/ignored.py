@@ -113,7 +113,17 @@ def parse_gitignore(text: str, folder: str) -> tuple[str, ...]:
     folder itself in git. Sources: gitignore(5); docs.docker.com/build/concepts/context, .dockerignore files.
     """
     lines = (line.rstrip() for line in text.splitlines())
-    return tuple(_docker_pattern(line, folder) for line in lines if line.strip("!/ ") and not line.startswith("#"))
+    wanted = (line for line in lines if line.strip("!/ ") and not line.startswith("#") and _is_pattern(line))
+    return tuple(_docker_pattern(line, folder) for line in wanted)
+
+
+def _is_pattern(line: str) -> bool:
+    """Whether Docker can compare by it: git takes a range from z to a, or a last backslash, for what never matches."""
+    try:
+        _expression(line)
+    except re.error:
+        return False
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 0
 
 
 def _docker_pattern(line: str, folder: str) -> str:

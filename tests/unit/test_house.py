@@ -22,6 +22,7 @@ FLOORS = (
     ("render", "engine", "registry"),
     ("inputs", "publish", "components", "display", "compose"),
     ("session",),
+    ("allowed",),
     ("build",),
     ("images",),
     ("evidence",),

@@ -60,3 +60,10 @@ def test_every_branch_gives_a_legal_tag(branch: str) -> None:
 def test_a_pattern_names_its_fields() -> None:
     assert has_field("{branch}-{content}", "content")
     assert not has_field("content", "content")
+
+
+@pytest.mark.parametrize(("tag", "odd"), [("a b/c", "' '"), ("x:y", "':'"), ("{sha}@{", "'@'"), ("a\n", "'\\n'")])
+def test_a_tag_that_no_registry_takes_is_refused_and_not_changed(tag: str, odd: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_tags((tag,), VALUES)
+    assert str(caught.value) == f"tag: {tag!r} has {odd} in it; use letters, digits, `_`, `.` and `-`"
