@@ -343,9 +343,17 @@ def _children() -> set[int]:
     """Process ids of this process's children."""
     listed = list(Path(f"/proc/{os.getpid()}/task").glob("*/children"))
     if listed:
-        return {int(pid) for file in listed for pid in file.read_text().split()}
+        return {int(pid) for file in listed for pid in _text_of(file).split()}
     pairs = (line.split() for line in _run_docker(["ps", "-A", "-o", "pid=,ppid="]).stdout.splitlines())
     return {int(pid) for pid, parent in pairs if int(parent) == os.getpid()}
+
+
+def _text_of(file: Path) -> str:
+    """A file of /proc; nothing where the thread has ended meanwhile."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
 
 
 def _end(pid: int) -> None:
