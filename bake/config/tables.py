@@ -160,7 +160,7 @@ class Role:
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
     writable: tuple[str, ...] = _doc(
         "Directories it writes to, absolute or inside its package: the image has them, and they are its user's "
-        "(Kubernetes: an emptyDir each). By default what its code makes below its own folder.",
+        "(Kubernetes: an emptyDir each). What its code makes below its own folder is known without.",
         (),
     )
     schedule: Schedule | None = _doc("When it runs, as cron says it, e.g. `0 3 * * *`: a CronJob in manifests.", None)

@@ -98,11 +98,10 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
 
 
 def _writable(project: Project, package: Package, service: cfg.Service, role: cfg.Role) -> tuple[str, ...]:
-    """The folders that the process writes to, as absolute paths: config's, else what its package's code tells."""
-    found = role.writable or service.writable
-    if not found and service.static is None:
-        found = project.written(package.path)
-    return tuple(dict.fromkeys(posixpath.normpath(posixpath.join(home(package.path), folder)) for folder in found))
+    """The folders that the process writes to, as absolute paths: config's, and what its package's code tells."""
+    told = () if service.static is not None else project.written(package.path)
+    folders = (*(role.writable or service.writable), *told)
+    return tuple(dict.fromkeys(posixpath.normpath(posixpath.join(home(package.path), folder)) for folder in folders))
 
 
 def _port(service: cfg.Service, role: cfg.Role) -> int | None:
