@@ -132,7 +132,11 @@ _INSTALLS = {
     ),
     r"Permission denied \(publickey|Host key verification failed|could not read Username|\bgit (?:--\S+ )*ls-remote"
     r"|Could not read from remote repository": _GIT_LOGIN,
-    r"find Python|not found: make|(?:make|g\+\+|cc1plus)(?:: command)?: not found": (
+    r"pkg-config: (?:command )?not found|No package '(?P<what>[\w.+-]+)' found|Package \S+ was not found in the": (
+        "an install script needs a library of the system{what}, which base.build lacks: give an image of your own that "
+        "has its headers and pkg-config"
+    ),
+    r"gyp ERR! find Python|Could not find any Python|not found: make|(?:make|g\+\+|cc1plus)(?:: command)?: not found": (
         "base.build lacks Python or a compiler for an install script: name an image with both, such as node:24, "
         "and not its slim variant"
     ),

@@ -14,6 +14,7 @@ from bake.commands.arguments import add_plan_arguments, named, selected
 from bake.console import Console
 from bake.errors import UsageError
 from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
+from bake.publish import make_workload
 from bake.session import Session
 from bake.table import show, table
 
@@ -75,6 +76,7 @@ def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tup
             registry=plan.registry or "",
             pushed=pushed,
             known=Known(
+                ends=make_workload(session.project.config, image).kind != "Deployment",
                 present=present[image.service],
                 locked=locked,
                 aliases=tuple(session.project.aliases(image.package)),

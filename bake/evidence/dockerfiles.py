@@ -73,13 +73,24 @@ def parse_dockerfile(text: str, arguments: Mapping[str, str] | None = None) -> t
 
 
 def final_stages(stages: Sequence[Stage]) -> tuple[int, ...]:
-    """Indices of the stages that are images of their own: what no other one is built from or copies from, that runs.
+    """Indices of the stages that are images of their own: that run, and that no other one copies from or only extends.
 
     The last one always is, for it is what `docker build` makes.
     """
-    used = {s.base for s in stages} | {c.stage for s in stages for c in s.copied}
-    last = len(stages) - 1
-    return tuple(at for at, s in enumerate(stages) if at == last or (at not in used and s.words))
+    copied = {c.stage for at, s in enumerate(stages) for c in s.copied if c.stage != at}
+    extended = {s.base for s in stages}
+    return tuple(
+        at
+        for at, s in enumerate(stages)
+        if at == len(stages) - 1 or (s.words and at not in copied and (at not in extended or _runs_itself(stages, at)))
+    )
+
+
+def _runs_itself(stages: Sequence[Stage], at: int) -> bool:
+    """Whether a stage names a command of its own, beside those of the stages that are built from it."""
+    below = stages[at].base
+    inherited = below is not None and stages[below].words == stages[at].words
+    return not inherited and all(s.words != stages[at].words for s in stages if s.base == at)
 
 
 # --- lines ----------------------------------------------------------------------------------------------------

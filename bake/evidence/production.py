@@ -35,7 +35,15 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
     found += _supervised(facts, images)
     found += _platforms(facts, images)
     found += find_projects(facts)
-    return tuple(_distinct(e for e in found if not is_once(e.name, e.start.words)))
+    return tuple(_distinct(_without_once(e) for e in found))
+
+
+def _without_once(evidence: Evidence) -> Evidence:
+    """A process; of what ends by itself, only that it was seen."""
+    if not evidence.start.words or not is_once(evidence.name, evidence.start.words):
+        return evidence
+    reason = f"`{' '.join(evidence.start.words)}` ends by itself; a role with `once = true` runs it"
+    return replace(evidence, package=None, start=Start(reason=reason))
 
 
 _ONCE = re.compile(

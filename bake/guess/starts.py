@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, plain_name, slug, within
+from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, entry_of, plain_name, slug, within
 from bake.guess.ports import HTTP
 from bake.guess.usage import ORCHESTRATES, is_published, is_used, may_run
 from bake.sources import Start, start_of
@@ -58,7 +58,8 @@ def main_evidence(package: Package, everything: WorkspaceFacts) -> Evidence | No
             return each
     script = next((package.scripts[n] for n in _MAIN_SCRIPTS if n in package.scripts), "")
     served = [e for e in rows if e.port or e.health]
-    same = [e for e in rows if script and e.start.words == start_of(script, package).words]
+    entry = entry_of(start_of(script, package).words) if script else ()
+    same = [e for e in rows if entry and entry_of(e.start.words) == entry]
     alone = rows if len(rows) == 1 and not script else []
     return next(iter((*same, *served, *alone)), None)
 

@@ -75,6 +75,9 @@ class Engine(Protocol):
 class Known:
     """What is known of an image's files, for remedies."""
 
+    ends: bool = False
+    """Whether bake.toml says that its process ends by itself; a tool with an entrypoint does anyway."""
+
     present: frozenset[str] = frozenset()
     """Names of the packages in the image."""
     locked: frozenset[str] | None = None
@@ -104,6 +107,8 @@ class Trial:
     settle: float
     poll: float
     grace: float
+    ends: bool = False
+    """Whether it is a tool that does its work and ends; a service goes on."""
     known: Known = _NOTHING_KNOWN
 
 
@@ -189,6 +194,7 @@ def make_trial(
             remedy=build_first(image.target, platform, pushed=pushed),
         ),
         command=(*image.entrypoint, *image.command),
+        ends=known.ends or bool(image.entrypoint),
         health=health,
         timeout=(health.timeout if health else _TIMEOUT) * scale,
         settle=_SETTLE * scale,
@@ -285,7 +291,7 @@ def _wait_ready(trial: Trial, box: Box, engine: Engine) -> tuple[bool, str]:
     while True:
         state, seconds = box.state(), engine.now() - begun
         if silent:
-            up = (calm() and seconds >= trial.settle) if state.running else state.exit_code == 0
+            up = (calm() and seconds >= trial.settle) if state.running else trial.ends and state.exit_code == 0
         else:
             up, answer = _sign(trial, box, answer, running=state.running)
         if up or not state.running:
@@ -380,6 +386,10 @@ def _judge_start(trial: Trial, seen: Observed) -> list[TrialFinding]:
     if state.out_of_memory:
         what = f"was killed: it wants more than {trial.launch.memory} of memory"
         return [TrialFinding(check="start", what=what, remedy="raise smoke.memory, and the Deployment's limit")]
+    if trial.health is None and state.exit_code == 0 and not state.error:
+        what = "ended with code 0 by itself, and a service goes on"
+        remedy = f"if it is meant to end, set {trial.key}.once = true; its log is below"
+        return [TrialFinding(check="start", what=what, remedy=remedy)]
     what = state.error or f"ended with code {state.exit_code} before it was ready"
     return [TrialFinding(check="start", what=what, remedy=_hint(trial, seen))]
 

@@ -42,7 +42,7 @@ def since_revision(project: Project, plan: Plan, since: str) -> Reasons:
     try:
         past = load_past(project, changes)
     except (ConfigError, WorkspaceError) as error:
-        return everything(plan, f"there is no plan of {since} ({error.where}: {error.what})")
+        return everything(plan, _planless(since, project, error))
     return _compared(project, plan.request, Side(project=project, plan=plan), past, changes)
 
 
@@ -57,9 +57,17 @@ def since_state(project: Project, request: Request, state: State) -> Reasons:
     try:
         past = load_past(project, changes, unchanged=state.hashes.keys(), texts=state.texts, absent=_deleted(state))
     except (ConfigError, WorkspaceError) as error:
-        return everything(plan, f"there is no plan of the last build ({error.where}: {error.what})")
+        return everything(plan, _planless("the last build", project, error))
     before = dataclasses.replace(request, environment=state.environment)
     return _compared(project, before, Side(project=project, plan=plan), past, changes)
+
+
+def _planless(what: str, project: Project, error: ConfigError | WorkspaceError) -> str:
+    """Why there was no plan; of a missing bake.toml, what to do: its place was that of a copy."""
+    name = project.file.name
+    if PurePosixPath(error.where).name == name and error.what == "no such file":
+        return f"there is no plan of {what} (it has no {name}: commit it, and what changes from then on is told)"
+    return f"there is no plan of {what} ({error.where}: {error.what})"
 
 
 def _deleted(state: State) -> frozenset[str]:
@@ -72,7 +80,7 @@ def _compared(project: Project, request: Request, new: Side, past: Project, chan
     try:
         old = make_plan(past, dataclasses.replace(request, targets=("all",)))
     except (ConfigError, WorkspaceError) as error:
-        return everything(new.plan, f"there is no plan of {changes.base[:12]} ({error.where}: {error.what})")
+        return everything(new.plan, _planless(changes.base[:12], project, error))
     edits = Edits(
         paths=tuple(
             PurePosixPath(p).relative_to(below).as_posix()

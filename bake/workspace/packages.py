@@ -183,7 +183,7 @@ def load_workspace(root: Path) -> Workspace:
         )
     root_package = _load_package(root, "")
     packages, lock, lock_name, tool = _LOADERS[_manager_of(root, root_package.manifest)](root, root_package)
-    _refuse_duplicates(packages)
+    _refuse_duplicates(packages, tool.name)
     return Workspace(
         root=root,
         manager=tool.name,
@@ -217,7 +217,8 @@ def _load_npm(root: Path, root_package: Package) -> _Loaded:
 
 def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     settings = parse_yaml(read_text(root, pnpm.SETTINGS) or "", pnpm.SETTINGS)
-    patterns = tuple(_strings_in(settings.get("packages")))
+    # What a pattern leaves out stays out, wherever it stands.
+    patterns = sorted(_strings_in(settings.get("packages")), key=lambda pattern: pattern.startswith("!"))
     packages = _load_packages(root, _load_members(root, patterns, f"{pnpm.SETTINGS}: packages"))
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
     built = pnpm.built_packages(settings, root_package.manifest)
@@ -323,11 +324,13 @@ def _linked_folders(root: Path, lock: Lockfile, lock_name: str) -> Iterator[str]
             yield entry.link
 
 
-def _refuse_duplicates(packages: tuple[Package, ...]) -> None:
+def _refuse_duplicates(packages: tuple[Package, ...], manager: str) -> None:
+    """Refuse two packages of one name; pnpm takes them, and where nobody depends on either no name is asked for."""
+    asked = {name for p in packages for name in (*p.dependencies, *p.dev_dependencies)}
     first: dict[str, str] = {}
     for package in packages:
         other = first.setdefault(package.name, package.path)
-        if other != package.path:
+        if other != package.path and (manager != "pnpm" or package.name in asked):
             raise WorkspaceError(
                 f"{package.path}/package.json", f"{other} is called {package.name} too", "rename one of them"
             )

@@ -324,7 +324,8 @@ def test_a_revision_without_bake_toml_affects_all(shop: GitWorkspace) -> None:
     shop.git("checkout", "-q", "HEAD~1", "--", "bake.toml")
     found = shop.reasons(base)
     assert found.keys() == {"api", "web", "monolith"}
-    assert found["api"][0].startswith(f"unknown there is no plan of {base} (")
+    remedy = "commit it, and what changes from then on is told"
+    assert found["api"] == [f"unknown there is no plan of {base} (it has no bake.toml: {remedy})"]
 
 
 def test_a_lockfile_of_old_that_cannot_be_read_affects_all(shop: GitWorkspace) -> None:

@@ -117,6 +117,11 @@ def test_anything_else_is_for_the_compilers_lines_to_say(tmp_path: Path, line: s
             "and not its slim variant",
         ),
         (
+            "gyp info find Python using Python version 3.11.2\n/bin/sh: pkg-config: not found",
+            "an install script needs a library of the system, which base.build lacks: give an image of your own that "
+            "has its headers and pkg-config",
+        ),
+        (
             "Error: getaddrinfo ENOTFOUND binaries.prisma.sh",
             "the build does not reach the host (binaries.prisma.sh): see .npmrc, and the engine's network and proxy "
             "settings",

@@ -188,9 +188,17 @@ def test_a_busy_process_without_a_sign_that_fails_late_failed_to_start() -> None
     assert said(result) == ["start: ended with code 1 before it was ready; its log is below"]
 
 
-def test_a_process_without_a_sign_may_end_with_0() -> None:
-    result = tried(trial(health=None), dies=1, code=0)
+def test_a_tool_may_end_with_0() -> None:
+    tool = dataclasses.replace(IMAGE, entrypoint=COMMAND, command=())
+    result = tried(trial(tool, health=None), dies=1, code=0)
     assert (result.ok, result.exit_code, result.stopped) == (True, 0, None)
+
+
+def test_a_service_without_a_sign_that_ends_by_itself_is_wrong() -> None:
+    remedy = "if it is meant to end, set services.catalog.roles.api.once = true; its log is below"
+    assert said(tried(trial(health=None), dies=1, code=0)) == [
+        f"start: ended with code 0 by itself, and a service goes on; {remedy}"
+    ]
 
 
 def test_a_process_without_a_sign_may_not_end_with_another_code() -> None:

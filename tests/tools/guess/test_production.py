@@ -1,0 +1,357 @@
+"""What production says is what `bake init` proposes: small workspaces in the shapes of public ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bake.evidence import load_facts
+from bake.guess import Guess, render_config
+from bake.workspace import load_workspace
+from tests.tools.guess.test_init import API, guessed, toml, workspace
+
+WEB: Mapping[str, object] = {
+    "name": "web",
+    "scripts": {"build": "vite build", "build:bundle": "vite build --mode x"},
+    "devDependencies": {"vite": "7"},
+}
+SERVER: Mapping[str, object] = {
+    "name": "server",
+    "scripts": {"build": "tsc", "start": "tsx src/main.ts", "dev": "tsx watch src/main.ts"},
+    "dependencies": {"express": "5"},
+}
+
+
+def processes(found: Guess) -> dict[str, str]:
+    """Image -> its command, or the folder it serves."""
+    rows: dict[str, str] = {}
+    for service in found.services:
+        if service.static:
+            rows[service.name] = service.static
+        for each in service.processes:
+            rows[f"{service.name}-{each.role}".rstrip("-")] = " ".join(each.words)
+    return rows
+
+
+def test_each_final_stage_of_one_dockerfile_is_placed_in_its_package(tmp_path: Path) -> None:
+    docker = """\
+FROM node:22.13.0-alpine AS base
+WORKDIR /app
+COPY . .
+RUN npm ci && npm run build
+FROM node:22.13.0-alpine AS api
+WORKDIR /srv
+COPY --from=base /app/apps/server ./server
+ENV PORT=8080 LOG=info
+EXPOSE 9090
+CMD ["node", "server/dist/main.js"]
+FROM api AS worker
+CMD ["node", "server/dist/jobs/worker.js"]
+FROM nginx:1.27 AS web
+COPY --from=base /app/apps/web/dist /usr/share/nginx/html
+FROM base AS test
+CMD ["npm", "test"]
+FROM web
+"""
+    files = {"Dockerfile": docker, "apps/web/index.html": "<html>"}
+    found = guessed(tmp_path, {"apps/server": SERVER, "apps/web": WEB}, **files)
+    assert processes(found) == {
+        "server-api": "node dist/main.js",
+        "server-worker": "node dist/jobs/worker.js",
+        "web": "dist",
+    }
+    api = found.services[0].processes[0]
+    assert (api.port, api.port_source, dict(api.env)) == (8080, "Dockerfile: api", {"PORT": "8080", "LOG": "info"})
+    assert (found.node, found.node_source) == (22, "Dockerfile: Node 22.13.0")
+
+
+def test_compose_says_which_target_command_port_and_health_a_service_has(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/apps/server\nCMD npm start\n"
+    compose = """\
+x-build: &build
+  context: ..
+  dockerfile: docker/Dockerfile
+services:
+  shop-api:
+    build: *build
+    command: node dist/main.js
+    ports: ["80:4000"]
+    healthcheck: {test: ["CMD", "curl", "-f", "http://localhost:4000/up"]}
+  shop-mailer: {build: *build, command: ["node", "dist/mailer.js"]}
+  shop-migrate: {build: *build, command: npx prisma migrate deploy}
+  db: {image: "postgres:16"}
+  old: {build: *build, command: node dist/old.js, profiles: [deprecated]}
+"""
+    files = {"docker/Dockerfile": docker, "docker/compose.yaml": compose}
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert processes(found) == {"server-api": "node dist/main.js", "server-mailer": "node dist/mailer.js"}
+    api = found.services[0].processes[0]
+    assert (api.port, api.health, api.health_certain) == (4000, "/up", True)
+
+
+def test_scripts_in_front_of_a_process_are_seen_through_and_what_they_do_is_said(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nCOPY docker/start.sh /usr/local/bin/\n"
+    docker += 'ENTRYPOINT ["start.sh"]\nCMD ["api"]\n'
+    script = """\
+#!/bin/sh
+npx prisma migrate deploy
+case "$1" in
+  api) cd apps/server
+    exec node dist/main.js ;;
+  worker) cd apps/server
+    exec node dist/worker.js ;;
+esac
+"""
+    compose = 'services:\n  worker: {build: ., command: ["worker"]}\n'
+    files = {"Dockerfile": docker, "docker/start.sh": script, "docker-compose.yml": compose}
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert processes(found) == {"server-api": "node dist/main.js", "server-worker": "node dist/worker.js"}
+    text = render_config(found)
+    assert "# Its script first runs `npx prisma migrate deploy`: a Kubernetes Job's business." in text
+    assert "# Production starts it by docker/start.sh, which does more than the command here." in text
+
+
+def test_what_pnpm_deploys_and_turbo_prunes_is_of_the_package(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS pruner
+WORKDIR /app
+COPY . .
+RUN turbo prune server --docker
+FROM node:24 AS build
+WORKDIR /app
+COPY --from=pruner /app/out/full/ .
+RUN pnpm --filter server deploy --prod /prod/server
+FROM node:24
+COPY --from=build /prod/server /srv/app
+WORKDIR /srv/app
+CMD ["dumb-init", "--", "node", "--enable-source-maps", "dist/main.js"]
+"""
+    found = guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker)
+    assert processes(found) == {"server": "node --enable-source-maps dist/main.js"}
+
+
+def test_a_server_in_the_layout_of_next_s_standalone_output_is_started_by_next(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /app
+COPY . .
+FROM node:24
+WORKDIR /app
+COPY --from=build /app/web/.next/standalone ./
+COPY web/entrypoint.sh ./web/
+ENTRYPOINT ["dumb-init", "--", "./web/entrypoint.sh"]
+CMD if [ -n "$TRACE" ]; then node --import trace ./web/server.js; else node ./web/server.js; fi
+"""
+    next_app = {
+        "name": "web",
+        "scripts": {"build": "next build", "start": "next start"},
+        "dependencies": {"next": "15"},
+    }
+    script = '#!/bin/sh\nif [ -z "$URL" ]; then\n  exit 1\nfi\nprisma migrate deploy\nexec "$@"\n'
+    found = guessed(tmp_path, {"web": next_app}, **{"web/Dockerfile": docker, "web/entrypoint.sh": script})
+    assert processes(found) == {"web": "next start"}
+    assert found.services[0].processes[0].before == ("prisma migrate deploy",)
+
+
+def test_supervisors_of_every_kind_name_processes(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nCMD ["supervisord"]\n'
+    files = {
+        "Dockerfile": docker,
+        "supervisord.conf": "[program:api]\ncommand=node apps/server/dist/main.js\n[program:db]\ncommand=redis\n",
+        "docker/s6-rc.d/svc-mail/run": "#!/command/with-contenv sh\ncd /app/apps/server\nexec node dist/mail.js\n",
+        "Procfile": "cron: node apps/server/dist/cron.js\nrelease: npx prisma migrate deploy\n",
+    }
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert processes(found) == {
+        "server-api": "node dist/main.js",
+        "server-cron": "node dist/cron.js",
+        "server-mail": "node dist/mail.js",
+    }
+
+
+def test_kubernetes_says_ports_probes_and_workers(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /app/apps/server\nCOPY apps/server .\nCMD ["node", "dist/main.js"]\n'
+    manifest = """\
+kind: Deployment
+metadata: {name: shop-server}
+spec: {template: {spec: {containers: [{name: api, image: "ghcr.io/x/server:1", ports: [{containerPort: 4300}],
+  livenessProbe: {httpGet: {path: /alive, port: 4300}}}]}}}
+---
+kind: Deployment
+metadata: {name: server-reports}
+spec: {template: {spec: {containers: [{name: w, image: "ghcr.io/x/server:1", command: [node, dist/reports.js]}]}}}
+---
+kind: Job
+metadata: {name: server-migrate}
+spec: {template: {spec: {containers: [{name: m, image: "ghcr.io/x/server:1", command: [node, dist/migrate.js]}]}}}
+"""
+    files = {"apps/server/Dockerfile": docker, "deploy/k8s/all.yaml": manifest}
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert processes(found) == {"server-api": "node dist/main.js", "server-reports": "node dist/reports.js"}
+    api = found.services[0].processes[0]
+    assert (api.port, api.health, api.health_source) == (4300, "/alive", "deploy/k8s/all.yaml: shop-server")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "health"),
+    [
+        (
+            "render.yaml",
+            "services:\n- {type: web, runtime: node, startCommand: 'npm start -w server', healthCheckPath: /ok}\n",
+            "/ok",
+        ),
+        (
+            "railway.toml",
+            '[deploy]\nstartCommand = "npx turbo run start --filter=server"\nhealthcheckPath = "/ok"\n',
+            "/ok",
+        ),
+        ("fly.toml", 'app = "x"\n[processes]\napp = "npm start -w server"\n[http_service]\ninternal_port = 8080\n', ""),
+        ("nixpacks.toml", '[start]\ncmd = "cd apps/server && node dist/main.js"\n', ""),
+    ],
+)
+def test_platforms_files_say_what_starts(tmp_path: Path, file: str, text: str, health: str) -> None:
+    server = {**SERVER, "scripts": {"build": "tsc", "start": "node dist/main.js"}}
+    process = guessed(tmp_path, {"apps/server": server}, **{file: text}).services[0].processes[0]
+    assert (process.words, process.source.partition(":")[0]) == (("node", "dist/main.js"), file)
+    assert process.health == (health if process.port else "")
+
+
+def test_a_workflow_and_a_script_say_which_target_and_context_a_build_has(tmp_path: Path) -> None:
+    docker = """\
+ARG APP=none
+FROM node:24 AS base
+FROM base AS dev
+CMD ["npm", "run", "dev"]
+FROM base AS serve
+ARG APP
+WORKDIR /repo
+COPY . .
+WORKDIR /repo/apps/${APP}
+CMD ["node", "dist/main.js"]
+FROM base
+CMD ["true"]
+"""
+    workflow = """\
+jobs:
+  build:
+    strategy: {matrix: {include: [{app: server}]}}
+    steps:
+    - uses: docker/build-push-action@v6
+      with:
+        context: .
+        file: ./ops/Dockerfile
+        target: serve
+        build-args: |
+          APP=${{ matrix.app }}
+"""
+    files = {"ops/Dockerfile": docker, ".github/workflows/ci.yml": workflow}
+    assert processes(guessed(tmp_path, {"apps/server": SERVER}, **files)) == {"server": "node dist/main.js"}
+
+
+def test_a_frontend_whose_output_an_image_holds_is_served_by_its_process(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /app
+COPY . .
+FROM node:24
+WORKDIR /app
+COPY --from=build /app/apps/server/dist apps/server/dist
+COPY --from=build /app/apps/web/dist apps/web/dist
+CMD ["node", "apps/server/dist/main.js"]
+"""
+    files = {"Dockerfile": docker, "apps/web/index.html": "<html>"}
+    found = guessed(tmp_path, {"apps/server": SERVER, "apps/web": WEB}, **files)
+    assert processes(found) == {"server": "node dist/main.js"}
+    assert found.left_out == (("apps/web", "in the image of apps/server, which serves it"),)
+
+
+def test_the_build_script_is_the_one_that_production_runs(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /app
+COPY . .
+RUN npm ci && npm run build:bundle -w web
+FROM nginx
+COPY --from=build /app/apps/web/dist /usr/share/nginx/html
+"""
+    files = {"apps/web/Dockerfile": docker, "apps/web/index.html": "<html>"}
+    found = guessed(tmp_path, {"apps/web": WEB}, **files)
+    assert [(p.build, p.source) for p in found.packages] == [("build:bundle", "apps/web/Dockerfile runs it")]
+
+
+def test_nothing_is_invented_beside_what_production_starts(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nCMD ["node", "apps/server/dist/main.js"]\n'
+    scripts = {"build": "tsc", "start": "tsx src/main.ts", "queue": "tsx src/queueWorker.ts"}
+    library = {"name": "kit", "scripts": {"start": "node dist/x.js"}, "main": "dist/index.js"}
+    packages: dict[str, Mapping[str, object]] = {
+        "apps/server": {**SERVER, "scripts": scripts, "dependencies": {"express": "5", "kit": "*"}},
+        "packages/kit": library,
+        "packages/site": {**WEB, "name": "site"},
+        "packages/tool": {"name": "tool", "bin": "dist/cli.js", "private": True},
+    }
+    found = guessed(tmp_path, packages, **{"Dockerfile": docker, "packages/site/index.html": "<html>"})
+    assert processes(found) == {"server": "node dist/main.js"}
+    assert found.libraries == ("packages/kit",)
+    assert [path for path, _ in found.left_out] == ["packages/site", "packages/tool"]
+    seen = "apps/server/package.json: scripts.queue looks like a process, and nothing starts it in production: "
+    assert f"{seen}tsx src/queueWorker.ts" in found.notes
+
+
+def test_services_in_folders_called_docs_or_demo_count_where_compose_runs_them(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nCOPY . .\nCMD ["node", "dist/main.js"]\n'
+    compose = "services:\n  demo: {build: apps/demo}\n"
+    files = {"apps/demo/Dockerfile": docker, "docker-compose.yml": compose}
+    found = guessed(tmp_path, {"apps/demo": {**SERVER, "name": "demo"}, "apps/api": API}, **files)
+    assert processes(found)["demo"] == "node dist/main.js"
+
+
+def test_what_production_has_and_bake_does_not_give_is_written_down(tmp_path: Path) -> None:
+    docker = "FROM node:24-slim\nRUN apt-get update && apt-get install -y curl ffmpeg\nWORKDIR /app\nCOPY . .\n"
+    docker += 'VOLUME /data\nCMD ["node", "apps/server/dist/main.js"]\n'
+    text = render_config(guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker))
+    assert 'writable = ["/data"]\n' in text
+    assert "# Production's image has ffmpeg (Dockerfile): where the process needs them, give it a base" in text
+    assert "# Production keeps /data (Dockerfile): mount a volume there for what has to stay.\n" in text
+
+
+def test_every_application_of_nest_and_nx_in_one_package_is_a_role(tmp_path: Path) -> None:
+    nest = '{"monorepo": true, "projects": {"api": {"type": "application", "root": "apps/api", "entryFile": "main"},'
+    nest += (
+        '"mailer": {"type": "application", "root": "apps/mailer"}, "common": {"type": "library", "root": "libs/c"}}}'
+    )
+    files = {
+        "nest-cli.json": nest,
+        "apps/api/src/main.ts": "await app.listen(3000)",
+        "apps/mailer/src/main.ts": "await app.listen(3001)",
+    }
+    top = {"name": "shop", "private": True, "scripts": {"build": "nest build --all", "start": "nest start"}}
+    found = guessed(tmp_path / "nest", {}, top=top, **files)
+    assert [(p.role, " ".join(p.words), p.port) for p in found.services[0].processes] == [
+        ("api", "node dist/apps/api/main.js", 3000),
+        ("mailer", "node dist/apps/mailer/main.js", 3001),
+    ]
+    project = '{"name": "jobs", "projectType": "application", "targets": {"serve": {"executor": "@nx/js:node"},'
+    project += '"build": {"executor": "@nx/esbuild:esbuild", "options": {"outputPath": "dist/apps/jobs"}}}}'
+    nx = guessed(tmp_path / "nx", {}, top={"name": "x", "private": True}, **{"apps/jobs/project.json": project})
+    assert processes(nx) == {"app": "node dist/apps/jobs/main.js"}
+
+
+def test_pnpm_takes_two_packages_of_one_name_and_exclusions_in_any_order(tmp_path: Path) -> None:
+    root = workspace(tmp_path, {"apps/web": {"name": "web"}, "sites/web": {"name": "web"}, "apps/old": {"name": "old"}})
+    (root / "package-lock.json").unlink()
+    (root / "pnpm-workspace.yaml").write_text("packages: ['!apps/old', 'apps/*', 'sites/*']\n")
+    (root / "pnpm-lock.yaml").write_text("lockfileVersion: '9.0'\nimporters: {.: {}, apps/web: {}, sites/web: {}}\n")
+    found = load_workspace(root)
+    assert [p.path for p in found.packages] == ["apps/web", "sites/web"]
+    assert load_facts(found).name == "shop"
+
+
+def test_what_is_proposed_is_a_bake_toml(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nCMD node apps/server/dist/main.js --port $PORT\n"
+    found = toml(guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker))
+    assert found["services"] == {
+        "server": {
+            "package": "apps/server",
+            "command": ["sh", "-c", "exec node dist/main.js --port $PORT"],
+        }
+    }
