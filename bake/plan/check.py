@@ -54,6 +54,7 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_own_scripts(project, plan),
         *_patches(project, plan),
         *_commands(project, plan),
+        *_starts(project, plan),
         *_git_dependencies(project, plan),
         *_git_calls(project, plan),
     )
@@ -79,7 +80,7 @@ _ODD = re.compile(r"""["'`$*?:\[\]{}\\\x00-\x1f\x7f]|^[ ]|[ ](?=/|$)|(?<=/)[ ]""
 def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
     """What bake.toml names and the workspace has not got."""
     script, monolith = project.config.workspace.script, plan.monolith
-    if script != WorkspaceSettings().script and not any(script in p.scripts for p in project.workspace.packages):
+    if _names_no_script(project):
         yield _setting("workspace.script", f"no package has a script {script!r}", "correct it")
     for pattern in filter(project.names_nothing, project.config.workspace.files):
         yield _setting("workspace.files", f"{pattern!r} names no file", "correct or remove it")
@@ -318,6 +319,36 @@ def _commands(project: Project, plan: Plan) -> Iterator[Finding]:
             what = f"its command starts `{name}`, a package manager that an image need not have"
             remedy = "name the process itself: it gets signals, and starts faster"
             yield Finding(level="warning", rule="command", where=image.target, what=what, remedy=remedy)
+
+
+def _names_no_script(project: Project) -> bool:
+    """Whether `workspace.script` names a script that no package has."""
+    script = project.config.workspace.script
+    return script != WorkspaceSettings().script and not any(script in p.scripts for p in project.workspace.packages)
+
+
+def _starts(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Files that commands start, and neither a clone has nor anything makes: the build would end without them."""
+    there, stages = frozenset(project.reading.sources), {s.package: s for s in plan.builds.stages}
+    for image in plan.images:
+        stage, package = stages[image.package], project.workspace.package(image.package)
+        writers = any(stages[need].outputs for need in stage.needs)
+        if image.static or stage.script or stage.outputs or writers or _names_no_script(project):
+            continue
+        for file in command_needs(project.workspace, image.package, (*image.entrypoint, *image.command)).files:
+            path = package.file(file)
+            folders = (path[:at] for at, char in enumerate(path) if char == "/")  # a link, a submodule
+            known = (*map(package.file, _meant(file)), *folders)
+            if not file.startswith(("..", "/")) and there.isdisjoint(known):
+                what = f"its command starts {file}, which git does not hold and no script of the package makes"
+                remedy = f"give {package.file('package.json')} a script `build`, or correct the command"
+                yield _error("command", image.target, what, remedy)
+
+
+def _meant(file: str) -> tuple[str, ...]:
+    """The files that a name in a command may mean, as Node looks for them."""
+    stem = file.removesuffix(".js").rstrip("/")
+    return (file, *(stem + end for end in ("", ".js", ".cjs", ".mjs", ".json", ".node", "/index.js", "/index.cjs")))
 
 
 _HOSTED = frozenset({"github.com", "gitlab.com", "bitbucket.org", "git.sr.ht"})

@@ -171,11 +171,23 @@ def _compiled_by_root(root: Path, packages: tuple[Package, ...], script: str) ->
     return found
 
 
+_HANDED_ON: Final = (("npx",), ("pnpm",), ("yarn",), ("bunx",))
+
+
+def _expanded(root: Path, word: str) -> tuple[str, ...]:
+    """What a shell makes of a word with wildcards."""
+    if not set("*?[") & {*word} or word.startswith(("/", "..")):
+        return (word,)
+    return tuple(sorted(place.relative_to(root).as_posix() for place in root.glob(word)))
+
+
 def _compiled_files(configs: TsConfigs, root: Path, called: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield the tsconfig files of the workspace that a command compiles, with the option for one of them."""
-    if not called or called[0] != "tsc":
+    called = called[1:] if called[:1] in _HANDED_ON else called
+    called = called[1:] if called[:1] == ("exec",) else called
+    if called[:1] != ("tsc",):
         return
-    plain = [word for word in called[1:] if not word.startswith("-")]
+    plain = [place for word in called[1:] if not word.startswith("-") for place in _expanded(root, word)]
     files: Iterable[str] = ()
     option = "-b" if {"-b", "--build"} & {*called} else "-p" if {"-p", "--project"} & {*called} else ""
     if option == "-b":

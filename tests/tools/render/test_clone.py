@@ -213,3 +213,17 @@ def test_a_base_without_git_cannot_fetch_git_dependencies(shop: GitWorkspace) ->
         "node_modules/left: comes from git+ssh://git@g.example/b.git, and node:24-slim has no git (in api); "
         "name a base.build that has it, such as node:24"
     ]
+
+
+def test_a_start_file_that_nothing_makes_is_said_before_the_build(shop: GitWorkspace) -> None:
+    shop.replace("services/api/package.json", '"build": "tsc"', '"test": "tsc"')
+    shop.write("services/api/dist/server.js", "// built here once, and ignored\n")
+    project = loaded(shop.root)
+    said = [str(one) for one in check(project, make_plan(project, Request())) if "starts" in one.what]
+    assert said == [
+        "api: its command starts dist/server.js, which git does not hold and no script of the package makes; "
+        "give services/api/package.json a script `build`, or correct the command"
+    ]
+    shop.git("add", "--force", "services/api/dist/server.js")
+    project = loaded(shop.root)
+    assert not [one for one in check(project, make_plan(project, Request())) if "starts" in one.what]

@@ -93,6 +93,7 @@ REFERENCES = {
         ("tsc -b", {"apps/api": "tsc -b tsconfig.json", "packages/lib": "tsc -b tsconfig.lib.json"}),
         ("tsc --build --verbose .", {"apps/api": "tsc -b tsconfig.json", "packages/lib": "tsc -b tsconfig.lib.json"}),
         ("tsc -b packages/lib/tsconfig.lib.json", {"packages/lib": "tsc -b tsconfig.lib.json"}),
+        ("npx tsc -b packages/*/tsconfig*.json", {"packages/lib": "tsc -b tsconfig.lib.json"}),
         ("npm run compile", {"apps/api": "tsc -p tsconfig.json"}),
         ("tsc", {}),
         ("tsc -b ../elsewhere", {}),
