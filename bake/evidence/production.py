@@ -346,7 +346,9 @@ def _supervised(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[E
     for file, name, text in _supervisor_texts(facts):
         folder = "/" + posixpath.dirname(file) if name.startswith(("Procfile", "ecosystem", "pm2")) else "/"
         for program in _programs(file, name, text, folder):
-            if found := _anywhere(facts, images, program, f"{file}: {program.name}"):
+            found = _anywhere(facts, images, program, f"{file}: {program.name}")
+            # A script in a package is that package's, whatever image has a file of such a name.
+            if found and (not name.endswith(".sh") or facts.owner(file).path in {"", found.package}):
                 yield found
 
 

@@ -33,7 +33,7 @@ def _said(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[str, str] | 
     calls = [c for c in everything.builds if c.package == facts.package.path and c.script in scripts]
     calls = [c for c in calls if c.source in files] or calls
     makes = [c for c in calls if _MAKES.search(c.script) and (facts.package.path or not _hands_on(scripts[c.script]))]
-    best = next((c for c in makes if c.script == "build"), makes[-1] if makes else None)
+    best = next((c for c in makes if c.script == "build"), makes[0] if makes else None)
     return (best.script, f"{best.source} runs it") if best else None
 
 

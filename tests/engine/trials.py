@@ -146,7 +146,7 @@ package = "services/box"
 
 [services.box.roles]
 well = {{ command = "node dist/well.js", port = 3000, health = "/" }}
-once = {{ command = "node dist/once.js" }}
+once = {{ command = "node dist/once.js", once = true }}
 root = {{ command = "node dist/root.js", user = "0:0", health = {{ log = "ready" }} }}
 deaf = {{ command = "node dist/deaf.js", health = {{ log = "ready" }} }}
 late = {{ command = "node dist/late.js", health = {{ log = "ready" }} }}
