@@ -219,7 +219,9 @@ class PackageSettings:
     exclude: tuple[Glob, ...] = _doc("What of it stays out of images (globs).", ())
     sources: bool | None = _doc("Keep TypeScript sources in images; by default when the process runs them.", None)
     dependencies: tuple[str, ...] = _doc("Undeclared dependencies to add to its closure.", ())
-    ignore: tuple[str, ...] = _doc("Dependencies to leave out of its closure, undeclared imports to ignore.", ())
+    ignore: tuple[str, ...] = _doc(
+        "Dependencies to leave out of its closure, undeclared imports to ignore; `@x/*` is a pattern.", ()
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

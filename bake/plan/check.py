@@ -11,7 +11,7 @@ from bake.plan.plan import Plan
 from bake.plan.project import Project
 from bake.plan.services import ServiceStage
 from bake.semver import satisfies
-from bake.sources import Undeclared, command_needs
+from bake.sources import Undeclared, command_needs, glob
 from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, shown
 
 Level = Literal["error", "warning"]
@@ -46,6 +46,7 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
     found = (
         *_folders(plan),
         *_settings(project, plan),
+        *_keys(project, plan),
         *_manifests(project),
         *_gaps(plan),
         *_platforms(project, plan),
@@ -90,6 +91,21 @@ def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
             yield _setting(key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package))
     if monolith in plan.asked() and monolith and project.names_nothing(monolith.dockerfile):
         yield _setting("monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
+
+
+def _keys(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Private keys that git tracks: who has the image has them."""
+    for output in plan.outputs:
+        left_out = glob((*output.exclude, *output.unneeded))
+        for file in project.sources_of(output.package):
+            path = f"{output.package}/{file}".lstrip("/")
+            if path in project.reading.private_keys and not left_out(file):
+                what = "a private key that git tracks is in images"
+                remedy = f'mount it where it is used, and add "{file}" to packages."{shown(output.package)}".exclude'
+                users = _users(plan, output.package)
+                yield Finding(
+                    level="warning", rule="key", where=path, what=what, remedy=remedy, services=users, file=path
+                )
 
 
 def _setting(key: str, what: str, remedy: str, services: tuple[str, ...] = ()) -> Finding:
@@ -230,8 +246,8 @@ def _import_finding(
         remedy = f"install it, or add it to {key}"
     else:
         level, what = "error", f"imports {one.name}, which nothing provides"
-        command = "npm install" if workspace.manager == "npm" else f"{workspace.manager} add"
-        remedy = f"`{command} {one.name}` there, or add it to {key}"
+        # Not `npm install NAME`: an alias may look like a package, which then is a stranger's.
+        remedy = f"declare the package in {manifest} if it is one, or add the name to {key}"
     return Finding(
         level="error" if level == "error" else "warning",
         rule="import",

@@ -95,12 +95,12 @@ class Reading:
     imports: what sources import. mentions: the words that files hold. named: what code that runs has in quotes, and
     of it what stands where a package's name is taken. outside: files and folders outside a package that its files
     name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which
-    some sources are links. written: folders in a package that its code writes to. globs: pattern -> what it names.
-    sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it. tracked:
-    those that git tracks though what it ignores, or the usual names of secrets and results, would leave them out.
-    commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
-    that installs read beside manifests and settings. git_calls: where builds ask git. versioned: whether git says
-    what there is.
+    some sources are links. written: folders in a package that its code writes to. private_keys: sources that hold
+    one. globs: pattern -> what it names. sources: every file that is a source, relative to the root, sorted: git
+    tracks it or does not ignore it. tracked: those that git tracks though what it ignores, or the usual names of
+    secrets and results, would leave them out. commands: the files of a package's commands that a clone has, relative
+    to the root. vendored: files and folders that installs read beside manifests and settings. git_calls: where builds
+    ask git. versioned: whether git says what there is.
     """
 
     imports: Mapping[str, tuple[Import, ...]]
@@ -110,6 +110,7 @@ class Reading:
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
     written: Mapping[str, tuple[str, ...]]
+    private_keys: tuple[str, ...]
     commands: Mapping[str, tuple[str, ...]]
     globs: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
@@ -201,7 +202,7 @@ class Project:
         package = self.workspace.package(package_path)
         ignored = self.settings(package).ignore
         found = undeclared(self.workspace, package_path, self.imports(package_path))
-        return tuple(u for u in found if u.import_.name not in ignored)
+        return tuple(u for u in found if not any(fnmatchcase(u.import_.name, name) for name in ignored))
 
     def members(self, package_path: str) -> tuple[str, ...]:
         """Paths of the workspace packages that the sources name, types included: its build needs them."""
@@ -376,6 +377,7 @@ def load_reading(
             if any((root / path / file).is_symlink() for file in _own_sources(sources, workspace, path))
         ),
         written={path: _load_written(root, workspace, tsconfigs, sources, path) for path in paths},
+        private_keys=tuple(file for file in sources if _is_private_key(root, file)),
         commands={p.path: _load_commands(root, p, sent) for p in workspace.everyone},
         vendored=_load_vendored(root, workspace, required, sent),
         git_calls={path: load_git_call(root, workspace.package(path), _built_by(config, path)) for path in paths},
@@ -391,6 +393,18 @@ def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tup
     own = itertools.takewhile(lambda file: file.startswith(head), sources[bisect.bisect_left(sources, head) :])
     others = tuple(f"{inner}/" for inner in workspace.inside(path))
     return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+
+
+_KEY_NAMES = re.compile(r"(?:\.(?:pem|key|p12|pfx|jks)|(?:^|/)id_(?:rsa|ed25519|ecdsa))$")
+
+
+def _is_private_key(root: Path, file: str) -> bool:
+    if not _KEY_NAMES.search(file) or not is_below(root, root / file):
+        return False
+    try:
+        return file.endswith((".p12", ".pfx", ".jks")) or b"PRIVATE KEY-----" in (root / file).read_bytes()[:4096]
+    except OSError:
+        return False
 
 
 def _load_written(

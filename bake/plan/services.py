@@ -1,9 +1,10 @@
 """What each service holds: its closure, its C library, its layers."""
 
 import dataclasses
+import fnmatch
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bake import config as cfg
 from bake.plan.closure import Closure, closure
@@ -87,8 +88,15 @@ def _with_served(project: Project, reach: Closure) -> Closure:
 
 
 def excluded(project: Project) -> Mapping[str, tuple[str, ...]]:
+    """Per package path: the dependencies that config leaves out, its patterns replaced by the names that they fit."""
     ignore = {p.path: project.settings(p).ignore for p in project.packages}
-    return {path: names for path, names in ignore.items() if names}
+    locked = sorted({entry.name for entry in project.workspace.lock.entries.values()})
+    return {path: tuple(_fitting(names, locked)) for path, names in ignore.items() if names}
+
+
+def _fitting(patterns: Iterable[str], names: Sequence[str]) -> Iterator[str]:
+    for pattern in patterns:
+        yield from fnmatch.filter(names, pattern) if "*" in pattern else (pattern,)
 
 
 def service_libcs(config: cfg.Config) -> Mapping[str, str]:

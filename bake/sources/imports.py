@@ -103,10 +103,11 @@ def undeclared(
     wanted = (one for one in imports if one.kind not in left_out and not one.guarded and not _is_declared(package, one))
     found = ((one, provider(workspace, package.path, one.name)) for one in wanted)
     aliases = _BundlerAliases(workspace.root / package.path, workspace.root)
+    loaded = _LoadedAliases(workspace, package)
     return tuple(
         Undeclared(import_=one, provider=path, dev=one.name in package.dev_dependencies)
         for one, path in found
-        if path or not (one.name in aliases or _has_types_alone(workspace, package, one))
+        if path or not (one.name in aliases or one.name in loaded or _has_types_alone(workspace, package, one))
     )
 
 
@@ -116,6 +117,31 @@ def _has_types_alone(workspace: Workspace, package: Package, import_: Import) ->
     return import_.file.endswith((".ts", ".tsx", ".mts", ".cts")) and bool(
         provider(workspace, package.path, f"@types/{plain}")
     )
+
+
+class _LoadedAliases:
+    """Which names module-alias takes for paths, as package.json or code tells it. Source: its readme."""
+
+    def __init__(self, workspace: Workspace, package: Package) -> None:
+        self._workspace, self._package = workspace, package
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == alias or str(name).startswith(f"{alias.rstrip('/')}/") for alias in self._names)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        table = self._package.manifest.get("_moduleAliases")
+        return frozenset(table if isinstance(table, dict) else ()) | frozenset(self._in_code())
+
+    def _in_code(self) -> Iterator[str]:
+        if "module-alias" not in self._package.dependencies:
+            return
+        directory = normpath(f"{self._workspace.root}/{self._package.path}")
+        nested = frozenset(f"{self._workspace.root}/{path}" for path in self._workspace.inside(self._package.path))
+        for file in load_sources(directory, nested, str(self._workspace.root)):
+            text = Path(directory, file).read_text(encoding="utf-8", errors="replace")
+            for call in re.finditer(r"\baddAlias(es)?\s*\(([^;]*)", text):
+                yield from re.findall(r"""['"]([^'"]+)['"]\s*:""" if call[1] else r"""^\s*['"]([^'"]+)['"]""", call[2])
 
 
 class _BundlerAliases:

@@ -143,7 +143,7 @@ def test_an_import_that_nothing_provides_stops_the_build_with_file_and_line(copy
     done = bake("metastore", cwd=copy)
     assert (
         "bake: error: services/metastore/src/server.ts:1: imports left-pad-nowhere, which nothing provides "
-        "(in metastore); `npm install left-pad-nowhere` there, or add it to "
+        "(in metastore); declare the package in services/metastore/package.json if it is one, or add the name to "
         'packages."services/metastore".ignore'
     ) in done.stderr.splitlines()
     assert done.stderr.splitlines()[-1] == "bake: error: check: 1 error stops the build; see above"

@@ -1,11 +1,12 @@
 """What is said of a file that an image lacks: the rule, and the key that brings it back."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from bake.images import absence
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, check, load_project, make_plan
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
 
@@ -58,3 +59,32 @@ def test_a_package_that_code_names_comes_along_where_the_root_or_development_dec
     plan = make_plan(project, Request())
     (api,) = (s for s in plan.services if s.service == "api")
     assert "node_modules/tsc-like" in api.closure.entries
+
+
+def test_a_private_key_that_git_tracks_is_warned_of_and_a_public_one_is_not(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for name, kind in (("own.pem", "PRIVATE KEY"), ("test/own.key", "RSA PRIVATE KEY"), ("public.pem", "PUBLIC KEY")):
+        shop.write(f"services/api/{name}", f"-----BEGIN {kind}-----\nx\n-----END {kind}-----\n")
+    shop.commit()
+    project = load_project(shop.root / "bake.toml", {})
+    (found,) = (f for f in check(project, make_plan(project, Request())) if f.rule == "key")
+    assert str(found) == (
+        "services/api/own.pem: a private key that git tracks is in images (in api); "
+        'mount it where it is used, and add "own.pem" to packages."services/api".exclude'
+    )
+
+
+def test_an_alias_of_module_alias_is_no_package(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    manifest = json.loads((shop.root / "services/api/package.json").read_text())
+    manifest["dependencies"] = {**manifest.get("dependencies", {}), "module-alias": "2.2.3"}
+    manifest["_moduleAliases"] = {"@root": "."}
+    shop.write("services/api/package.json", json.dumps(manifest))
+    shop.write(
+        "services/api/src/aliases.js", "require('module-alias').addAliases({ '@models': `${__dirname}/models` });"
+    )
+    shop.write("services/api/src/main.js", "require('@models/bookmark'); require('@root/x'); require('@gone/z');")
+    project = load_project(shop.root / "bake.toml", {})
+    assert {u.import_.name for u in project.undeclared("services/api")} == {"@gone/z"}
+    shop.replace("bake.toml", "[services.api]", '[packages."services/api"]\nignore = ["@gone/*"]\n\n[services.api]')
+    assert load_project(shop.root / "bake.toml", {}).undeclared("services/api") == ()
