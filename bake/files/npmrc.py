@@ -72,7 +72,9 @@ def wants_login(options: Npmrc) -> bool:
 
 def strip_credentials(text: str) -> str:
     """The settings of an .npmrc that installs heed and that cannot hold a credential."""
-    return "".join(f"{line}\n" for line, key, value in _settings(text) if _is_harmless(key, value))
+    kept = ((key, value) for _, key, value in _settings(text) if _is_harmless(key, value))
+    # Written anew: a comment may stand behind a value.
+    return "".join(f"{key}={_escaped(value)}\n" for key, value in kept)
 
 
 def expand_variables(text: str, env: Mapping[str, str]) -> str:
@@ -103,6 +105,10 @@ def _bare(text: str) -> str:
         return word[1:-1]
     uncommented = re.split(r"(?<!\\)[;#]", word, maxsplit=1)[0].strip()
     return re.sub(r"\\([;#\\])", r"\1", uncommented)
+
+
+def _escaped(value: str) -> str:
+    return re.sub(r"([;#\\])", r"\\\1", value)
 
 
 def _is_harmless(key: str, value: str) -> bool:

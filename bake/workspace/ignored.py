@@ -11,7 +11,7 @@ from posixpath import dirname
 NEVER_SENT = ("node_modules", ".git", ".bake", ".npmrc", ".netrc", ".yarnrc")
 """Names of what no build gets even where git tracks it: installs and logins have ways of their own."""
 
-UNTRACKED = (".env", ".env.*", "id_rsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.tsbuildinfo", ".turbo")
+UNTRACKED = (".env", ".env.*", "id_rsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.tsbuildinfo", ".turbo", ".envrc")
 """Usual names of secrets and of results: they are sources where git tracks them, and only there."""
 
 RESULTS = ("dist", "coverage")
