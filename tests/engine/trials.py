@@ -160,6 +160,7 @@ needy = {{ command = "node dist/needy.js", health = {{ log = "ready" }} }}
 [services.page]
 package = "services/page"
 command = "node dist/page.js"
+once = true
 
 [monolith]
 
