@@ -36,9 +36,14 @@ class Console:
         """Whether a person watches stderr."""
         return sys.stderr.isatty() and "CI" not in self.environment
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the user wants to know only what went wrong."""
+        return self.volume == "quiet"
+
     def say(self, text: str) -> None:
         """Tell the user something, unless they asked for quiet."""
-        if self.volume != "quiet":
+        if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
     def complain(self, text: str) -> None:

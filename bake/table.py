@@ -11,9 +11,13 @@ _NUMERIC = frozenset(
 )
 
 
-def show(form: str, value: object, text: str) -> None:
-    """Print a command's result on stdout: as JSON the value, else the text."""
-    print(to_json(value) if form == "json" else text)
+def show(form: str, value: object, text: str, *, quiet: bool = False) -> None:
+    """Print a command's result on stdout: as JSON the value, else the text.
+
+    quiet: the text only tells of a deed, to a user who asked for quiet, so it is left out.
+    """
+    if form == "json" or not quiet:
+        print(to_json(value) if form == "json" else text)
 
 
 def to_json(value: object) -> str:

@@ -1,9 +1,14 @@
 """Arguments that several commands have, and what they say as values."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bake.session import Naming, Selection, parse_platforms
+from bake.session import Naming, Selection, Session, parse_platforms
+
+if TYPE_CHECKING:
+    from bake.plan import Plan
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +18,24 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms instead of bake.toml's")
     parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")
+
+
+def add_since_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument of `bake build` and of commands that look at what it built."""
+    parser.add_argument("--since", metavar="REV", help="of these, only images that changes since REV affect")
+
+
+def narrowed(session: Session, plan: "Plan", since: str | None) -> "Plan":
+    """The plan for the targets that --since means; without it, as it is. Says so where none is left."""
+    from bake.inputs import since_revision
+
+    if not since:
+        return plan
+    found = since_revision(session.project, plan, since)
+    targets = tuple(t for t in plan.targets if found.get(t))
+    if not targets:
+        session.console.say(f"no image is affected since {since}: nothing to do")
+    return dataclasses.replace(plan, targets=targets)
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,12 +1,11 @@
 """Build images: TypeScript compiled once, every image with its own closure, all platforms in one BuildKit run."""
 
 import argparse
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.commands.arguments import add_plan_arguments, add_since_argument, named, narrowed, selected
 from bake.config import size
 from bake.console import Console
 from bake.errors import BakeError
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--builder", metavar="NAME", help="buildx builder to use (default: bake.toml's, else the current one)"
     )
-    parser.add_argument("--since", metavar="REV", help="of these, only images that changes since REV affect")
+    add_since_argument(parser)
     parser.add_argument(
         "--rebuild", "--force", action="store_true", help="build also what is there already, here or in the registry"
     )
@@ -61,9 +60,9 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
             named(arguments.tag, image=arguments.image, push=arguments.push),
             cache_to=arguments.cache_to,
         )
-        if arguments.since and not (plan := _narrowed(session, plan, arguments.since)).targets:
-            print('{"images": [], "seconds": 0.0}' if arguments.format == "json" else "", end="")
-            session.console.say(f"no image is affected since {arguments.since}: nothing to build")
+        plan = narrowed(session, plan, arguments.since)
+        if not plan.targets:
+            show(arguments.format, {"images": [], "seconds": 0.0}, "", quiet=True)
             return 0
         options = Options(
             builder=arguments.builder,
@@ -87,14 +86,6 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _narrowed(session: Session, plan: "Plan", since: str) -> "Plan":
-    """The plan for the targets that are affected."""
-    from bake.inputs import since_revision
-
-    found = since_revision(session.project, plan, since)
-    return dataclasses.replace(plan, targets=tuple(t for t in plan.targets if found.get(t)))
-
-
 def _tell_plan(session: Session, plan: "Plan", options: "Options", form: str) -> None:
     """Write .bake/ and show what would be built."""
     from bake.build import check_build, make_ready, write_plan
@@ -112,14 +103,15 @@ def _tell_plan(session: Session, plan: "Plan", options: "Options", form: str) ->
 
 def _build(session: Session, plan: "Plan", options: "Options", form: str, timeline: Path | None) -> None:
     from bake.build import build
-    from bake.report import size_changes, summary
+    from bake.report import size_changes, spent, summary
 
     started = session.clock()
     outcome = build(session, plan, options)
     seconds = session.clock() - started
-    show(form, {"images": outcome.images, "seconds": round(seconds, 1)}, table([_cells(i) for i in outcome.images]))
+    value = {"images": outcome.images, "seconds": round(seconds, 1)}
+    show(form, value, table([_cells(i) for i in outcome.images]), quiet=session.console.quiet)
     if form != "json":
-        session.console.say(_closing(outcome.images, seconds))
+        session.console.say(_closing(outcome.images, seconds, spent(plan, outcome.progress)))
     if timeline:
         _draw(session.console, outcome, timeline)
     changes = size_changes(outcome.before, outcome.release) if outcome.before and outcome.release else None
@@ -137,12 +129,16 @@ def _draw(console: Console, outcome: "Outcome", file: Path) -> None:
         console.warn(f"{file}: cannot be written ({error.strerror})")
 
 
-def _closing(images: Sequence["BuiltImage"], seconds: float) -> str:
+def _closing(images: Sequence["BuiltImage"], seconds: float, spent: str) -> str:
     current = sum(not i.steps for i in images)
     told = f"{len(images)} image{'s' * (len(images) != 1)}"
     if current == len(images):
         return f"{told}, up to date ({seconds:.1f} s)"
-    return f"{told} in {seconds:.1f} s" + (f", {current} of them up to date" if current else "")
+    return (
+        f"{told} in {seconds:.1f} s"
+        + (f", {current} of them up to date" if current else "")
+        + (f": {spent}" if spent else "")
+    )
 
 
 def _cells(image: "BuiltImage") -> Mapping[str, str]:

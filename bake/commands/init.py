@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from bake.guess import Guess, Service
     from bake.workspace import Workspace
 
+SCRIPTS: Mapping[str, str] = {
+    "docker:build": "bake build",
+    "docker:build:all": "bake build all",
+    "docker:push:all": "bake build all --push",
+}
 WORKFLOW = ".github/workflows/images.yml"
 CALLER = ".github/workflows/build-images.yml"
 _CALLER_TEXT = """\
@@ -47,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print bake.toml, write nothing")
     parser.add_argument("--force", action="store_true", help="write over the bake.toml that is there")
     parser.add_argument(
-        "--npm-scripts", action="store_true", help="add docker:build and docker:push to the root's package.json"
+        "--npm-scripts", action="store_true", help=f"add {', '.join(SCRIPTS)} to the root's package.json"
     )
     parser.add_argument("--workflow", action="store_true", help="write workflows for GitHub Actions")
 
@@ -61,11 +66,14 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     workspace = load_workspace(_root(session))
     found = guess(load_facts(workspace))
     file = session.file or workspace.root / FILE_NAME
+    fresh = arguments.force or not file.is_file()
     status = _write(session, arguments, file, found, workspace)
     if arguments.npm_scripts and not arguments.dry_run:
         _write_scripts(session, workspace.root / "package.json")
     if arguments.workflow and not arguments.dry_run:
         _write_workflow(session, workspace.root, force=arguments.force)
+    if fresh and not status and not arguments.dry_run:
+        session.console.say("next: `bake doctor` looks at this machine, `bake all` builds")
     return status
 
 
@@ -141,9 +149,7 @@ def _concluded(session: Session, file: Path, found: "Guess", *, dry: bool) -> in
         )
         return 1
     if not dry:
-        session.console.say(
-            f"{file.name} written. Look it over, then `bake check`; .bake/ needs no ignore file, it has its own"
-        )
+        session.console.say(f"{file.name} written; .bake/ needs no ignore file, it has its own. Look it over")
     return 0
 
 
@@ -175,12 +181,7 @@ def _write_scripts(session: Session, file: Path) -> None:
     """Add scripts that are not there yet; the file's indent is kept."""
     text = read_text(file.parent, file.name) or "{}"
     manifest = dict(parse_object(text, file.name))
-    wanted: Mapping[str, str] = {
-        "docker:build": "python3 -m bake build",
-        "docker:build:all": "python3 -m bake build all",
-        "docker:push:all": "python3 -m bake build all --push",
-    }
-    missing = {k: v for k, v in wanted.items() if k not in manifest.get("scripts", {})}
+    missing = {k: v for k, v in SCRIPTS.items() if k not in manifest.get("scripts", {})}
     if missing:
         manifest["scripts"] = {**manifest.get("scripts", {}), **missing}
         new = json.dumps(manifest, indent=_indent(text), ensure_ascii=False) + "\n"

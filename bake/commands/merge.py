@@ -75,7 +75,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         for tag in i.tags
     ]
     short = [{**row, "platforms": " ".join(row["platforms"]), "digest": row["digest"][:19]} for row in rows]
-    show(arguments.format, rows, table(short))
+    show(arguments.format, rows, table(short), quiet=session.console.quiet)
     return 0
 
 

@@ -48,6 +48,6 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         for tag in i.tags
     ]
     short = [{**row, "digest": row["digest"][:19], "previous": row["previous"][:19]} for row in rows]
-    show(arguments.format, rows, table(short))
+    show(arguments.format, rows, table(short), quiet=session.console.quiet)
     session.console.say(f"`bake rollback {file}` undoes this")
     return 0

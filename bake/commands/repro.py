@@ -44,8 +44,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     else:
         with tempfile.TemporaryDirectory(prefix="bake-repro-") as folder:
             results = _compared(session, ready, builder, Path(folder))
-    show(arguments.format, results, _text(results))
     differ = sum(not c.same for found in results.values() for c in found)
+    show(arguments.format, results, _text(results), quiet=session.console.quiet and not differ)
     session.console.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
     return 1 if differ else 0
 

@@ -34,6 +34,6 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     rows = [{"tag": str(m.tag), "now": m.manifest.digest} for m in moves]
     rows += [{"tag": str(t), "now": ""} for t in gone]
     short = [row | {"now": row["now"][:19] or "(none)"} for row in rows]
-    show(arguments.format, rows, table(short))
+    show(arguments.format, rows, table(short), quiet=session.console.quiet)
     session.console.say(f"{len(rows)} tag{'s' * (len(rows) != 1)} put back" if rows else "every tag is there already")
     return 0

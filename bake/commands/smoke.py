@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
-from bake.commands.arguments import add_plan_arguments, named, selected
+from bake.commands.arguments import add_plan_arguments, add_since_argument, named, narrowed, selected
 from bake.console import Console
 from bake.errors import UsageError
 from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which images, from where, how many at once."""
     add_plan_arguments(parser)
+    add_since_argument(parser)
     parser.add_argument("--pushed", action="store_true", help="pull from the registry what the last --push put there")
     parser.add_argument("--jobs", type=int, default=4, metavar="N", help="containers at once (default: 4)")
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -37,6 +38,10 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     _refuse(plan, pushed=arguments.pushed)
+    plan = narrowed(session, plan, arguments.since)
+    if not plan.targets:
+        show(arguments.format, {"images": []}, "", quiet=True)
+        return 0
     with containers(uuid.uuid4().hex[:12]) as engine:
         start_beside(session, engine)
         trials = _trials(session, plan, engine.platform, pushed=arguments.pushed)
@@ -109,7 +114,8 @@ def _line(result: Result) -> str:
 
 
 def _show_results(console: Console, results: Sequence[Result], form: str) -> None:
-    show(form, {"images": [_values(r) for r in results]}, table([_cells(r) for r in results]))
+    rows = [_cells(r) for r in results]
+    show(form, {"images": [_values(r) for r in results]}, table(rows), quiet=console.quiet)
     if form == "json":
         return
     for result in results:

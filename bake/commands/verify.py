@@ -9,7 +9,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from bake.commands.arguments import add_plan_arguments, add_reading_arguments, named, selected
+from bake.commands.arguments import (
+    add_plan_arguments,
+    add_reading_arguments,
+    add_since_argument,
+    named,
+    narrowed,
+    selected,
+)
 from bake.console import Console
 from bake.engine import Containers, containers
 from bake.errors import EngineError
@@ -35,6 +42,7 @@ _SHOWN = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which images, and the old one."""
     add_plan_arguments(parser)
+    add_since_argument(parser)
     add_reading_arguments(parser)
     parser.add_argument("--no-monolith", action="store_true", help="compare the new images only")
 
@@ -42,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Read, compare, report."""
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+    plan = narrowed(session, plan, arguments.since)
+    if not plan.targets:
+        show(arguments.format, {"packages": [], "monolith": False}, "", quiet=True)
+        return 0
     require_images(plan, pushed=arguments.pushed)
     with containers(uuid.uuid4().hex[:12]) as engine:
         names = session.names(plan)
@@ -79,7 +91,7 @@ def _show_tallies(
     console: Console, tallies: Sequence[Tally], fleet: Sequence[Content], old: Content | None, form: str
 ) -> None:
     value = {"packages": [_values(t) for t in tallies], "monolith": old is not None}
-    show(form, value, table([_cells(t) for t in tallies]))
+    show(form, value, table([_cells(t) for t in tallies]), quiet=console.quiet)
     if form == "json":
         return
     for tally in tallies:

@@ -4,6 +4,8 @@ import argparse
 import dataclasses
 
 from bake.commands.arguments import selected
+from bake.display import step_title
+from bake.engine import Step
 from bake.inputs import FirstStep, LastBuild, Reason, load_reasons, load_record, since_state, way
 from bake.plan import Plan, Project
 from bake.session import Session
@@ -23,7 +25,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     reasons = load_reasons(session.project, plan, arguments.since)
     record = {} if arguments.since else load_record(session.project.folder)
     answers = [_answer(session.project, plan, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
-    show(arguments.format, answers, "\n\n".join(_text(a, arguments.since) for a in answers))
+    show(arguments.format, answers, "\n\n".join(_text(plan, a, arguments.since) for a in answers))
     return 0
 
 
@@ -53,15 +55,20 @@ def _because(project: Project, plan: Plan, target: str, last: LastBuild) -> tupl
     return since_state(project, request, last.before).get(target, ())
 
 
-def _text(answer: Answer, since: str | None) -> str:
+def _text(plan: Plan, answer: Answer, since: str | None) -> str:
     head = f"{'changed' if answer.reasons else 'nothing has changed'} since {since or 'its last build'}"
     lines = [f"{answer.image}: {head}", *map(_line, answer.reasons)]
     if answer.step:
-        where = f"{answer.step.stage} ({answer.step.platform})" if answer.step.platform else answer.step.stage
-        lines += [f"  its last build first ran {where}: {answer.step.what}", *map(_line, answer.because)]
+        lines += [f"  its last build first ran {_titled(plan, answer.step)}", *map(_line, answer.because)]
     elif answer.built:
         lines += ["  its last build took every step from the cache", *map(_line, answer.because)]
     return "\n".join(lines)
+
+
+def _titled(plan: Plan, first: FirstStep) -> str:
+    """What `bake build` called the step."""
+    step = Step(digest="", name="", stage=first.stage, platform=first.platform, what=first.what)
+    return step_title(plan, step)
 
 
 def _line(reason: Reason) -> str:

@@ -816,7 +816,7 @@ def test_a_root_whose_build_builds_all_is_built_by_its_own_script(tmp_path: Path
 
 
 def test_npm_scripts_and_workflows_are_added_without_touching_what_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scripts = {"scripts": {"docker:build": "mine"}}
     root = workspace(tmp_path, {"services/api": API}, top=scripts)
@@ -824,9 +824,10 @@ def test_npm_scripts_and_workflows_are_added_without_touching_what_is_there(
     manifest = json.loads((root / "package.json").read_text())
     assert manifest["scripts"] == {
         "docker:build": "mine",
-        "docker:build:all": "python3 -m bake build all",
-        "docker:push:all": "python3 -m bake build all --push",
+        "docker:build:all": "bake build all",
+        "docker:push:all": "bake build all --push",
     }
+    assert capsys.readouterr().err.endswith("\nnext: `bake doctor` looks at this machine, `bake all` builds\n")
     assert "uses: ./.github/workflows/images.yml" in (root / ".github/workflows/build-images.yml").read_text()
     assert "workflow_call" in (root / ".github/workflows/images.yml").read_text()
 

@@ -102,7 +102,7 @@ def test_an_edit_after_a_build_is_the_reason(shop: GitWorkspace, capsys: pytest.
     assert why(capsys, "web") == (
         "web: changed since its last build\n"
         "  source: services/web/src/index.ts\n"
-        "  its last build first ran build-services-web (linux/amd64): RUN npm run build\n"
+        "  its last build first ran services/web: npm run build\n"
     )
     assert why(capsys, "api").startswith("api: nothing has changed since its last build\n")
 
@@ -115,7 +115,7 @@ def test_a_build_names_the_step_that_ran_and_the_edit_that_made_it_run(
     build(shop, "api")
     assert why(capsys, "api") == (
         "api: nothing has changed since its last build\n"
-        "  its last build first ran build-services-web (linux/amd64): RUN npm run build\n"
+        "  its last build first ran services/web: npm run build\n"
         "  source: packages/lib/src/index.ts  (services/api > packages/lib)\n"
     )
 
@@ -189,7 +189,10 @@ def test_a_build_of_what_is_affected_leaves_the_rest(shop: GitWorkspace, capsys:
     assert [row["image"] for row in json.loads(capsys.readouterr().out)] == ["api"]
 
 
-def test_a_build_where_nothing_is_affected_ends_well(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["build", "smoke", "verify"])
+def test_where_nothing_is_affected_commands_end_well(
+    command: str, shop: GitWorkspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     shop.write("README.md", "edited")
-    assert main(["build", "web", "--since", "HEAD"]) == 0
-    assert capsys.readouterr() == ("", "no image is affected since HEAD: nothing to build\n")
+    assert main([command, "web", "--since", "HEAD"]) == 0
+    assert capsys.readouterr() == ("", "no image is affected since HEAD: nothing to do\n")
