@@ -16,7 +16,16 @@ from posixpath import relpath
 from bake import config as cfg
 from bake.config import parse_reference
 from bake.errors import ConfigError
-from bake.files import expand_glob, ignore_in_git, is_below, is_inside, normal, read_text, strip_credentials
+from bake.files import (
+    expand_glob,
+    ignore_in_git,
+    is_below,
+    is_inside,
+    normal,
+    read_text,
+    require_inside,
+    strip_credentials,
+)
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
@@ -291,7 +300,9 @@ def load_project(
     secrets, reading: where they are and what files tell, instead of looking.
     """
     config = cfg.load_config(file)
-    root = (file.parent / config.workspace.root).resolve()
+    root = (file.parent / require_inside(file.parent, config.workspace.root, f"{file.name}: workspace.root")).resolve()
+    for key in ("context", "dockerfile") if config.monolith else ():
+        require_inside(root, getattr(config.monolith, key), f"{file.name}: monolith.{key}")
     original = load_workspace(root)
     bake_lock = load_bake_lock(root / LOCK_NAME)
     packages = named_packages(config, original)

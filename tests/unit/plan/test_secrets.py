@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bake.config import parse_config
-from bake.errors import ConfigError
+from bake.errors import ConfigError, WorkspaceError
 from bake.plan import Cache, Request, load_project, make_plan, name_images
 from bake.render import render_bake_file, render_dockerfile
 from tests.git_workspace import CONFIG, make_git_workspace
@@ -93,3 +93,21 @@ def test_an_agent_that_does_not_run_is_said_before_a_build(tmp_path: Path) -> No
     absent = load_project(shop.root / "bake.toml", {}).absent
     assert absent == ("bake.toml: secrets.git: $SSH_AUTH_SOCK is not set; provide it or set required = false",)
     assert load_project(shop.root / "bake.toml", {"SSH_AUTH_SOCK": "/tmp/agent"}).absent == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "where"),
+    [
+        ('[workspace]\nroot = "link"\n', "bake.toml: workspace.root: 'link'"),
+        ('[monolith]\ncontext = "link"\n', "bake.toml: monolith.context: 'link'"),
+        ('[monolith]\ndockerfile = "link/x"\n', "bake.toml: monolith.dockerfile: 'link/x'"),
+    ],
+)
+def test_folders_of_bake_toml_that_are_links_out_are_refused(tmp_path: Path, lines: str, where: str) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/link").symlink_to(tmp_path)
+    (tmp_path / "w/bake.toml").write_text(MINIMAL + lines)
+    (tmp_path / "w/package.json").write_text("{}")
+    with pytest.raises(WorkspaceError) as caught:
+        load_project(tmp_path / "w/bake.toml", {})
+    assert str(caught.value) == f"{where} leads out of the workspace through a link; name a path inside it"
