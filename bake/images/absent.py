@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Callable
 
 from bake.plan import TREE, Output, Plan, Project
-from bake.sources import glob
+from bake.sources import path_matcher
 from bake.workspace import shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
@@ -39,9 +39,9 @@ def _is_own(project: Project, owner: str, place: str) -> bool:
 def _rule(output: Output, place: str, key: str) -> str:
     own = posixpath.relpath(place, output.package or ".")
     theirs = f'packages."{shown(output.package)}"'
-    if glob(output.exclude)(own):
+    if path_matcher(output.exclude)(own):
         return f"{place} is left out by {theirs}.exclude"
-    if output.files is not None and not glob(output.files)(own):
+    if output.files is not None and not path_matcher(output.files)(own):
         return f'{place} is not among {output.key}: add "{own}"'
     if own in output.unneeded or any(file.startswith(f"{own}/") for file in output.unneeded):
         return f'{place} is left out, as its name tells of development: add "{place}" to {key}.outputs'

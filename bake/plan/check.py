@@ -11,7 +11,7 @@ from bake.plan.plan import Plan
 from bake.plan.project import Project
 from bake.plan.services import ServiceStage
 from bake.semver import satisfies
-from bake.sources import Undeclared, command_needs, glob
+from bake.sources import Undeclared, command_needs, path_matcher
 from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, shown
 
 Level = Literal["error", "warning"]
@@ -96,7 +96,7 @@ def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
 def _keys(project: Project, plan: Plan) -> Iterator[Finding]:
     """Private keys that git tracks: who has the image has them."""
     for output in plan.outputs:
-        left_out = glob((*output.exclude, *output.unneeded))
+        left_out = path_matcher((*output.exclude, *output.unneeded))
         for file in project.sources_of(output.package):
             path = f"{output.package}/{file}".lstrip("/")
             if path in project.reading.private_keys and not left_out(file):

@@ -2,7 +2,7 @@
 
 from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
-from bake.sources.kept import LOADERS, NEVER, glob, keeper, left_out, unneeded
+from bake.sources.kept import LOADERS, NEVER, keeper, left_out, path_matcher, unneeded
 from bake.sources.mentions import load_mentions, load_named, script_words
 from bake.sources.needs import command_binaries, command_needs
 from bake.sources.outside import Outside
@@ -21,7 +21,7 @@ __all__ = [
     "Undeclared",
     "command_binaries",
     "command_needs",
-    "glob",
+    "path_matcher",
     "identity",
     "imported_packages",
     "keeper",

@@ -52,7 +52,7 @@ def left_out(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
 
 def unneeded(paths: Iterable[str], *, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
     """Those of a package's source files that only development needs. sources: whether tsconfig.json is read too."""
-    matches = glob(_development(files=files, sources=sources))
+    matches = path_matcher(_development(files=files, sources=sources))
     return tuple(path for path in paths if matches(path))
 
 
@@ -79,9 +79,9 @@ def keeper(
     Nothing tells there what a build wrote, so names of development count for all. others: folders in it that are other
     packages. settings: the .env files that git tracks.
     """
-    never, excluded = glob(NEVER), glob(exclude)
-    listed = glob(files if files is not None else ("**",))
-    left = glob((*left_out(files=files, sources=sources), *_development(files=files, sources=sources)))
+    never, excluded = path_matcher(NEVER), path_matcher(exclude)
+    listed = path_matcher(files if files is not None else ("**",))
+    left = path_matcher((*left_out(files=files, sources=sources), *_development(files=files, sources=sources)))
     nested, allowed = frozenset(others), frozenset(settings)
 
     def keeps(path: str) -> bool:
@@ -96,7 +96,7 @@ def _slashes(path: str) -> list[int]:
     return [i for i, char in enumerate(path) if char == "/"]
 
 
-def glob(patterns: Sequence[str]) -> Callable[[str], bool]:
+def path_matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """A test for paths: `*` and `?` within a name, `**` across names, `{a,b}` either; a folder means all below it."""
     if not patterns:
         return lambda _path: False
