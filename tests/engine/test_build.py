@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -181,10 +182,11 @@ def on_a_terminal(workspace: Workspace, *words: str, interrupt_at: str = "") -> 
                 os.killpg(process.pid, signal.SIGINT)
                 interrupt_at = ""
     os.close(master)
-    return process.wait(), seen.decode().splitlines()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r", "\n")
+    return process.wait(), [line for line in text.splitlines() if line.strip()]
 
 
-def test_a_failing_build_on_a_terminal_shows_buildkits_display_and_no_dockerfile(tiny_workspace: Workspace) -> None:
+def test_a_failing_build_on_a_terminal_shows_what_runs_by_its_name_and_no_dockerfile(tiny_workspace: Workspace) -> None:
     manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
     manifest["scripts"] = {"build": "echo \"src/a.ts(1,1): error TS2322: Type 'x'.\" >&2; exit 2"}
     tiny_workspace.write("services/api/package.json", json.dumps(manifest))
@@ -194,16 +196,17 @@ def test_a_failing_build_on_a_terminal_shows_buildkits_display_and_no_dockerfile
     assert lines[-1] == (
         "bake: error: services/api: `npm run build` failed with exit code 2; the compiler's lines are above"
     )
-    assert [line for line in lines if "[+] Building" in line]
+    assert [line for line in lines if "services/api: npm run build" in line]
     assert not [line for line in lines if "Dockerfile:" in line or ">>>" in line]
 
 
 def test_after_an_interrupted_build_on_a_terminal_nothing_else_is_written(tiny_workspace: Workspace) -> None:
     manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
-    manifest["scripts"] = {"build": "sleep 60"}
+    # Another command than any before, or a cache might have its step.
+    manifest["scripts"] = {"build": f"sleep 60; : {tiny_workspace.project}"}
     tiny_workspace.write("services/api/package.json", json.dumps(manifest))
-    status, lines = on_a_terminal(tiny_workspace, "api", interrupt_at="[build-services-api")
-    assert status == 130
+    status, lines = on_a_terminal(tiny_workspace, "api", interrupt_at="services/api: npm run build")
+    assert status == 130, "\n".join(lines[-30:])
     assert lines[-1].endswith("bake: interrupted")
 
 
