@@ -44,6 +44,9 @@ jobs:
       packages: write
       actions: read
     secrets: inherit
+    with:
+      # What pip installs to have bake, a wheel or git+https at a commit: a variable of the repository.
+      install: ${{ vars.BAKE }}
 """
 
 

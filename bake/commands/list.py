@@ -26,18 +26,18 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         rows = _images(
             plan, session.names(plan), monolith=not arguments.targets or MONOLITH in (*arguments.targets, *plan.targets)
         )
-    show(arguments.format, rows, table(rows))
+    show(arguments.format, rows, table([{k: _cell(v) for k, v in row.items()} for row in rows]))
     return 0
 
 
-def _images(plan: Plan, names: Names, *, monolith: bool) -> list[dict[str, str]]:
+def _images(plan: Plan, names: Names, *, monolith: bool) -> list[dict[str, object]]:
     """A row per image. monolith: whether the old all-in-one image is among them, where there is one."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "image": i.target,
             "package": shown(i.package),
-            "command": "(static)" if i.static else shlex.join((*i.entrypoint, *i.command)),
-            "port": str(i.port or ""),
+            "command": "(static)" if i.static else [*i.entrypoint, *i.command],
+            "port": i.port,
             "reference": names[i.target].references[0],
         }
         for i in plan.selected()
@@ -48,14 +48,21 @@ def _images(plan: Plan, names: Names, *, monolith: bool) -> list[dict[str, str]]
                 "image": MONOLITH,
                 "package": "",
                 "command": f"({plan.monolith.dockerfile}, deprecated)",
-                "port": "",
+                "port": None,
                 "reference": names[MONOLITH].references[0],
             }
         )
     return rows
 
 
-def _packages(session: Session) -> list[dict[str, str]]:
+def _cell(value: object) -> str:
+    """A value of JSON as the table has it."""
+    if isinstance(value, list):
+        return shlex.join(value)
+    return "" if value is None else str(value)
+
+
+def _packages(session: Session) -> list[dict[str, object]]:
     workspace = session.project.workspace
     return [
         {"package": shown(p.path), "name": p.name, "version": p.version, "needs": " ".join(workspace.needs(p.path))}

@@ -18,7 +18,7 @@ def built(workspace: Path) -> Iterator[Path]:
     """The workspace; the images that its commit's tag names are removed afterwards."""
     yield workspace
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=workspace, capture_output=True, text=True, check=True)
-    images = [f"apphub-{name}:{head.stdout[:12]}" for name in ("metastore", "frontend")]
+    images = [f"apphub-metastore:{head.stdout[:12]}", "apphub-metastore:dev"]
     subprocess.run(["docker", "image", "rm", "--force", *images], check=False, capture_output=True)
 
 

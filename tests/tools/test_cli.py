@@ -1,5 +1,6 @@
 """One clear line for each mistake, the right status, nothing left behind."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -169,6 +170,13 @@ def test_a_manifest_that_changed_without_the_lockfile_is_found(copy: Path) -> No
         "bake: error: services/metastore/package.json: fastify differs from package-lock.json; run `npm install`"
     ) in done.stderr.splitlines()
     assert done.returncode == 1
+
+
+def test_the_json_of_list_has_ports_as_numbers_and_commands_as_lists() -> None:
+    rows = {row["image"]: row for row in json.loads(bake("list", "catalog", "frontend", "--format", "json").stdout)}
+    assert (rows["catalog-api"]["command"], rows["catalog-api"]["port"]) == (["node", "dist/server.js"], 4000)
+    assert (rows["catalog-worker"]["command"], rows["catalog-worker"]["port"]) == (["tsx", "src/worker.ts"], None)
+    assert (rows["frontend"]["command"], rows["frontend"]["port"]) == ("(static)", 8080)
 
 
 def test_quiet_leaves_out_warnings_and_says_what_is_wrong(copy: Path) -> None:

@@ -1,7 +1,8 @@
 """README and docs: their commands run, their output is bake's, their TOML is accepted.
 
-A shell command stands in a `console` block behind `$ `; what it prints follows, `...` for what is left out. A page is
-one session in a copy of the example workspace.
+A shell command stands in a `console` block behind `$ `; what it prints follows, `...` for what is left out. Or it is a
+line of a `sh` block, and the `text` block that follows at once is what the last one prints: for pages where copying a
+block must give commands only. A page is one session in a copy of the example workspace.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bake import cli
+from bake import __version__, cli
 from bake.commands import COMMANDS, command_parser
 from bake.config import parse_config
 from bake.console import Console
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "docs").rglob("*.md")))
 
 ENGINE = (
-    "bake metastore frontend --platform linux/amd64",
+    "bake metastore --tag dev --platform linux/amd64",
     "bake metastore --platform linux/amd64",
     "bake smoke metastore --platform linux/amd64",
     "bake inspect metastore fastify --platform linux/amd64",
@@ -43,6 +44,10 @@ ENGINE = (
 """Commands of bake that run on the engine here; without one, the parser alone sees them."""
 
 PARSED = (
+    "bake all --push --release release.json",
+    "bake all --since origin/main --platform linux/amd64",
+    "bake smoke --since origin/main --platform linux/amd64",
+    "bake builder up",
     # A registry on the network, or a login to one.
     "bake all --push",
     "BAKE_REGISTRY=127.0.0.1:5000 bake all --push",
@@ -58,20 +63,18 @@ PARSED = (
     # A build that was.
     "bake report --html report.html",
     # Every image: tests/engine and scripts/demo build them.
+    "bake all",
     "bake all --platform linux/amd64",
-    "bake all --since origin/main",
     "bake all --cache-to",
     "bake monolith --platform linux/amd64",
     "bake verify --platform linux/amd64",
     "bake parity --platform linux/amd64",
     "bake smoke --platform linux/amd64",
-    "bake smoke",
     "bake repro metastore --platform linux/amd64",
     # Something of this machine that all share.
     "bake prune --keep 10GB",
     # A builder that stays on the machine.
     "bake all --builder team",
-    "bake builder up",
     "bake builder status",
     "bake builder down --keep-state",
 )
@@ -81,6 +84,14 @@ OUTSIDE = (
     "cd examples/apphub",
     "scripts/demo",
     "scripts/test",
+    "pipx install git+https://github.com/<owner>/<repository>",
+    "docker run --rm -d --name metastore --read-only -p 4100:4100 apphub-metastore:dev",
+    "curl -s --retry 9 --retry-all-errors localhost:4100/healthz",
+    "docker run --rm -d --name debugged --read-only -p 4100:4100 -p 127.0.0.1:9229:9229 "
+    "-e NODE_OPTIONS=--inspect=0.0.0.0:9229 apphub-metastore:dev",
+    "curl -s --retry 9 --retry-all-errors localhost:9229/json/version",
+    "docker rm -f debugged",
+    "pipx install --force git+https://github.com/<owner>/<repository>@<tag>",
     "docker login ghcr.io",
     "docker buildx create --name team --driver docker-container",
     "kubectl apply -k deploy",
@@ -90,13 +101,13 @@ OUTSIDE = (
 PRINTED = ("docker buildx bake -f .bake/docker-bake.hcl catalog",)
 """Builds by buildx alone, which reads the bake file and builds nothing."""
 
-FRESH = ("bake init --dry-run",)
+FRESH = ("bake init --dry-run", "bake init")
 """Commands for a workspace that has no bake.toml yet."""
 
 SHELL = ("echo", "mkdir")
 """Programs that run here as they are."""
 
-LANGUAGES = ("console", "toml", "yaml", "text")
+LANGUAGES = ("console", "sh", "toml", "yaml", "text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +135,17 @@ def blocks(page: str, language: str) -> tuple[str, ...]:
 
 def commands(page: str) -> tuple[Command, ...]:
     found: list[Command] = []
-    for block in blocks(page, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+    for language, block, printed in _SESSION.findall((ROOT / page).read_text("utf-8")):
+        parts = re.split(r"^\$ ", block, flags=re.M)[1:] if language == "console" else block.splitlines()
+        if printed:
+            parts[-1] += f"\n{printed}"
+        for part in parts:
             first, *shown = part.splitlines()
             found.append(Command(text=first, shown=tuple(shown)))
     return tuple(found)
+
+
+_SESSION = re.compile(r"^```(console|sh)\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.M | re.S)
 
 
 ALL = tuple((page, command) for page in PAGES for command in commands(page))
@@ -310,3 +327,23 @@ def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
     pages = [p.removeprefix("docs/") for p in PAGES if p.startswith("docs/")]
     assert [page for page in pages if f": {page}\n" not in navigation] == []
+
+
+def test_the_picture_shows_the_commands_of_its_text_and_they_are_those_of_the_readme() -> None:
+    text = (ROOT / "docs" / "terminal.txt").read_text("utf-8")
+    picture = (ROOT / "docs" / "terminal.svg").read_text("utf-8").replace("&#160;", " ")
+    ran = [line for line in text.splitlines() if line.startswith("$ ")]
+    assert len(ran) > 2
+    assert [line for line in ran if line not in picture] == []
+    known = {command.text for command in commands("README.md")}
+    assert {line[2:] for line in ran} - known == {"bake all --tag dev --platform linux/amd64"}
+
+
+def test_the_changelog_has_a_dated_section_for_the_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", text, re.M)
+
+
+def test_no_page_installs_bake_by_a_name_on_pypi() -> None:
+    pages = (*PAGES, ".github/workflows/images.yml")
+    assert [p for p in pages if "bake-monorepo" in (ROOT / p).read_text("utf-8")] == []
