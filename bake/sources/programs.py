@@ -12,7 +12,9 @@ _SCRIPT = re.compile(r"\.(?:[cm]?[jt]sx?|py|sh|json)$")
 _FOLDERS = frozenset({"dist", "build", "out", "public"})
 """Words that name a folder of files to serve, not a subcommand."""
 
-_JS_OBJECT = re.compile(r"\{[^{}]*\}")
+_JS_OBJECT = re.compile(r"(?<!\$)\{(?:\$\{[^{}]*\}|[^{}])*\}")
+"""An object without one in it; what a template fills in is none."""
+_DEEPEST = 8
 _JS_STRING = r"'([^'\n]*)'|\"([^\"\n]*)\"|`([^`]*)`"
 _JS_SPAWN = re.compile(rf"\b\w*(?i:spawn|execFile|fork|process|run|start)\w*\(\s*({_JS_STRING})\s*,\s*\[([^\]]*)\]")
 
@@ -115,28 +117,51 @@ def _supervisord(text: str, directory: str) -> tuple[Program, ...]:
 
 def _javascript(text: str, directory: str) -> tuple[Program, ...]:
     """Object literals with a command (pm2's `script` too), and calls of spawn with literals."""
-    objects = [p for block in _JS_OBJECT.findall(text) if (p := _js_program(block, directory))]
+    objects = [p for block in _js_objects(text) if (p := _js_program(block, directory))]
     calls = [
         Program(name="", words=(_text(m[1]), *_texts(m[5])), directory=directory) for m in _JS_SPAWN.finditer(text)
     ]
     return (*objects, *calls)
 
 
+def _js_objects(text: str) -> tuple[str, ...]:
+    """Every object literal without the objects in it (`env` of pm2's applications), in the order of the text."""
+    found: dict[int, str] = {}
+
+    def blank(match: re.Match[str]) -> str:
+        found[match.start()] = match[0]
+        return " " * len(match[0])
+
+    for _ in range(_DEEPEST):
+        text = _JS_OBJECT.sub(blank, text)
+    return tuple(block for _, block in sorted(found.items()))
+
+
 def _js_program(block: str, directory: str) -> Program | None:
     fields = {m[1]: _texts(m[2]) for m in re.finditer(rf"\b(\w+)['\"]?\s*:\s*(\[[^\]]*\]|{_JS_STRING})", block)}
     command = fields.get("command") or fields.get("cmd") or fields.get("script") or fields.get("exec") or ()
-    if not command:
+    if not command or any("${" in word for word in command):
         return None
     words = split_words(command[0]) if len(command) == 1 else command
     args = fields.get("args", ())
     words = (*words, *(split_words(args[0]) if len(args) == 1 else args))
-    words = ("node", *words) if "script" in fields and "command" not in fields else words
+    words = (*_interpreter(words[0], fields), *words) if "script" in fields and "command" not in fields else words
     cwd = (fields.get("cwd") or fields.get("directory") or (".",))[0]
     return Program(
         name=(fields.get("name") or ("",))[0],
         words=words,
         directory=posixpath.normpath(posixpath.join(directory, cwd)),
     )
+
+
+def _interpreter(script: str, fields: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """What pm2 runs a script with. Source: pm2.keymetrics.io/docs/usage/application-declaration."""
+    given = (fields.get("interpreter") or fields.get("exec_interpreter") or ("",))[0]
+    if given:
+        return () if given == "none" else (given,)
+    if script.endswith(".sh"):
+        return ("bash",)
+    return ("node",) if re.search(r"/|\.[cm]?js$", script) else ()
 
 
 def _texts(source: str) -> tuple[str, ...]:

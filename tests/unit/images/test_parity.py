@@ -89,6 +89,27 @@ def test_pm2s_file_is_read() -> None:
     )
 
 
+def test_pm2s_applications_are_read_whatever_runs_them_and_their_variables_are_none() -> None:
+    text = """\
+module.exports = {
+  apps: [
+    { name: 'http', script: './dist/http.js', env: { PORT: 1, cmd: x }, env_production: { NODE_ENV: 'production' } },
+    { name: 'web', script: 'npm', args: 'run start:web' },
+    { name: 'jobs', interpreter: 'tsx', script: 'src/jobs.ts', log: { file: `${home}/x` } },
+    { name: 'own', interpreter: 'none', script: './bin/own' },
+    { name: 'named', script: `./dist/${name}.js`, env: {} },
+  ],
+};
+"""
+    programs = parse_programs("/app/ecosystem.config.js", text, "/app")
+    assert [(p.name, " ".join(p.words)) for p in programs] == [
+        ("http", "node ./dist/http.js"),
+        ("web", "npm run start:web"),
+        ("jobs", "tsx src/jobs.ts"),
+        ("own", "./bin/own"),
+    ]
+
+
 def test_calls_of_spawn_are_read() -> None:
     text = "import { spawn } from 'node:child_process';\nspawn('node', ['dist/a.js', \"--x\"], { cwd: here });\n"
     assert parse_programs("/app/start.mjs", text, "/app") == (
