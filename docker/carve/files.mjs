@@ -7,14 +7,16 @@ import { ancestors, compare, dirname, isAbsolute, join, leaves, relative } from 
 
 const TIME = 946684800; // 2000-01-01T00:00:00Z in seconds
 
-/** Every file and link below a directory, sorted, as paths relative to it. */
+/** Every file and link below a directory, sorted, as paths relative to it. Pipes, sockets and devices are nothing to ship, or to read. */
 export function walk(directory, enters, below = '') {
   return list(join(directory, below)).flatMap((each) => {
     const path = join(below, each.name);
-    if (!each.isDirectory()) return [path];
+    if (!each.isDirectory()) return ships(each) ? [path] : [];
     return enters(path) ? walk(directory, enters, path) : [];
   });
 }
+
+const ships = (kind) => kind.isFile() || kind.isSymbolicLink();
 
 export function list(directory) {
   try {
@@ -32,7 +34,8 @@ export function carveDirectory(job, below = '') {
   if (from !== to) mkdirSync(join(to, below), { recursive: true });
   for (const each of readdirSync(join(from, below), { withFileTypes: true })) {
     const path = join(below, each.name);
-    if (each.isDirectory() ? enters(path) : keeps(path)) add(size, carveOne(job, path, each));
+    if (!each.isDirectory() && !ships(each)) tellLeft(job, path, each);
+    if (each.isDirectory() ? enters(path) : ships(each) && keeps(path)) add(size, carveOne(job, path, each));
     else if (from === to) rmSync(join(to, path), { recursive: true });
   }
   if (below && !size.files && !size.links) rmdirSync(join(to, below));
@@ -43,7 +46,12 @@ export function carveDirectory(job, below = '') {
 function carveOne(job, path, kind) {
   if (kind.isDirectory()) return carveDirectory(job, path);
   if (kind.isSymbolicLink()) return carveLink(job, path);
-  return kind.isFile() ? carveFile(job, path) : {};
+  return carveFile(job, path);
+}
+
+function tellLeft({ tree, home }, path, kind) {
+  const what = kind.isFIFO() ? 'a named pipe' : kind.isSocket() ? 'a socket' : 'a device';
+  console.log(`warning: ${relative(tree, join(home, path))}: ${what}; images hold files, so it is left out`);
 }
 
 function carveFile({ from, to, executables }, path) {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import shutil
+import socket
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -748,6 +750,56 @@ def test_globs_mean_what_npm_and_git_users_expect(pattern: str, yes: Iterable[st
 def test_a_wrong_call_is_one_line(arguments: Sequence[str], message: str) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"carve: {message}\n")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["**/" * 40, "*a" * 40, "**a" * 40, "{a*,*a}" * 20, "{a,aa}" * 300, "?*" * 40],
+)
+def test_however_many_stars_a_pattern_has_a_path_is_read_once(pattern: str) -> None:
+    long = "a/" * 500 + "a" * 500 + "c"  # for ever, where each star tries each length
+    assert ask(["glob", f"{pattern}b", long, long.replace("/", "")]) == []
+
+
+@pytest.mark.parametrize("pattern", ["{a", "a}", "{a,{b}", "a}{b"])
+def test_braces_that_are_not_in_pairs_are_one_line(tmp_path: Path, pattern: str) -> None:
+    assert package_fails(tmp_path, files=[pattern]) == f'carve: "{pattern}": braces must come in pairs\n'
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["moved", "copied"])
+def test_pipes_and_sockets_of_a_package_are_left_out_with_a_warning(tmp_path: Path, beside: bool) -> None:
+    tree = plant(tmp_path / "app", {"node_modules/x/a.js": "a"})
+    plant_special(tree / "node_modules/x/only")
+    plan = {"trim": [], "layers": [layer("one", entry("node_modules/x"))]}
+    if beside:
+        plan["layers"].append(layer("two", entry("node_modules/x")))
+    done = run("layers", *layer_arguments(tmp_path, plan))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.splitlines()) == {
+        "warning: node_modules/x/only/pipe: a named pipe; images hold files, so it is left out",
+        "warning: node_modules/x/only/talk: a socket; images hold files, so it is left out",
+    }
+    for each in (tmp_path / "layers").iterdir():
+        assert not each.is_dir() or [p.name for p in (each / "app/node_modules/x").rglob("*")] == ["a.js"]
+
+
+def test_pipes_and_sockets_that_a_build_left_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    arguments = service_arguments(tmp_path, SERVICE, {})
+    plant_special(tmp_path / "app/services/catalog/dist")
+    done = run("package", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.splitlines()) == {
+        "warning: services/catalog/dist/pipe: a named pipe; images hold files, so it is left out",
+        "warning: services/catalog/dist/talk: a socket; images hold files, so it is left out",
+    }
+    assert not {"pipe", "talk"} & {p.name for p in (tmp_path / "out").rglob("*")}
+
+
+def plant_special(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(folder):  # its path may not be long
+        server.bind("talk")
 
 
 def test_a_plan_that_is_not_json_is_named(tmp_path: Path) -> None:
