@@ -19,10 +19,14 @@ _KNOWN = {
     "scripts": "install scripts",
     "layers": "layers of dependencies",
     "static-server": "static server",
+    "homes": "folders that processes write to",
 }
 """Stage -> what its steps are about."""
 
-_ONCE = frozenset({"manager", "install", "build-dependencies", "static-server"})
+_OWN = ("RUN node /bake/", "RUN mkdir -p /out/")
+"""How commands of bake's own begin: what they are about says more."""
+
+_ONCE = frozenset({"manager", "install", "build-dependencies", "static-server", "homes"})
 """Stages of the build platform, whatever platforms images are for."""
 
 
@@ -46,7 +50,7 @@ def _title(plan: Plan, step: Step) -> str:
     if output is not None and step.runs:
         return f"{shown(output.package)}: its files in images"
     command = plain(step.what)
-    if step.stage in _KNOWN and command.startswith("RUN node /bake/"):
+    if step.stage in _KNOWN and command.startswith(_OWN):
         return _KNOWN[step.stage]
     return f"{_KNOWN.get(step.stage, step.stage)}: {command.removeprefix('RUN ') if step.runs else command}"
 

@@ -339,8 +339,9 @@ def test_the_picture_shows_the_commands_of_its_text_and_they_are_those_of_the_re
     assert {line[2:] for line in ran} - known == {"bake all --tag dev --platform linux/amd64"}
 
 
-def test_the_changelog_has_a_dated_section_for_the_version() -> None:
+def test_the_version_has_a_dated_section_in_the_changelog_and_is_in_the_documentation() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"copyright: bake {__version__}," in (ROOT / "mkdocs.yml").read_text("utf-8")
     assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", text, re.M)
 
 

@@ -41,6 +41,7 @@ def test_a_build_is_called_by_its_package_and_script(example_plan: Plan, what: s
         ("install", "RUN npm ci --ignore-scripts", "linux/amd64", "workspace: npm ci --ignore-scripts"),
         ("layers", "RUN node /bake/x", "linux/amd64->arm64", "layers of dependencies (arm64)"),
         ("dependencies", "RUN npm ci", "linux/amd64", "production dependencies: npm ci (amd64)"),
+        ("homes", "RUN mkdir -p /out/api/app && chown x", "linux/amd64", "folders that processes write to"),
         ("something", "COPY a b", "", "something: COPY a b"),
     ],
 )
@@ -60,7 +61,7 @@ INSTALL = {"digest": "a", "name": "[install 3/3] RUN npm ci", "started": "2026-0
 WAITS = {"digest": "b", "name": "[layers 2/2] RUN node /bake/carve"}
 DONE = {
     "digest": "c",
-    "name": "[homes 2/2] RUN mkdir -p /out",
+    "name": "[homes 2/2] RUN mkdir -p /out/api",
     "started": "2026-01-01T00:00:00Z",
     "completed": "2026-01-01T00:00:01.5Z",
 }
@@ -82,7 +83,7 @@ def test_what_runs_stands_with_its_seconds_above_how_far_it_is(example_plan: Pla
     assert [line.split() for line in text.splitlines()] == [
         ["workspace:", "npm", "ci", "12", "s"],
         ["1", "of", "3", "steps", "done,", "1", "wait", "12", "s"],
-        ["homes:", "mkdir", "-p", "/out", "1.5", "s"],
+        ["folders", "that", "processes", "write", "to", "1.5", "s"],
     ]
 
 
