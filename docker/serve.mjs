@@ -4,19 +4,22 @@
 //
 // PORT=8080 (0: any free one)   HOST=0.0.0.0   HEALTH_PATH=/healthz
 // SPA=0 switches the history fallback to index.html off; ACCESS_LOG=1 writes one JSON line per request.
+// HEADERS={"X-Frame-Options":"DENY"}: headers of every answer, as JSON; "" takes a default away. STALL_SECONDS=60: how long a
+// client may neither read nor write.
 import { createHash } from 'node:crypto';
 import { createReadStream, realpathSync, statSync } from 'node:fs';
 import { realpath, stat, readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, validateHeaderName, validateHeaderValue } from 'node:http';
 import { basename, extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 
 const gzip = promisify(gzipCallback);
-const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0' } = process.env;
+const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0', HEADERS = '{}', STALL_SECONDS = '60' } = process.env;
 const MIB = 1024 * 1024;
 const GRACE_MS = 2000; // after SIGTERM, for responses under way; Kubernetes kills after 30 s
+const DEFAULT_HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'strict-origin-when-cross-origin' };
 const TEXT = {
   html: 'text/html', htm: 'text/html', css: 'text/css', js: 'text/javascript', mjs: 'text/javascript', cjs: 'text/javascript',
   txt: 'text/plain', md: 'text/markdown', csv: 'text/csv', vtt: 'text/vtt', xml: 'application/xml', svg: 'image/svg+xml',
@@ -98,6 +101,17 @@ function accepts(header, coding) {
   return !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
 }
 
+// The bytes that a Range header asks for: {start, end}, end included; null for all of them: without one, with several ranges or
+// one of another unit, or when If-Range tells of another content; false when there are none such (RFC 9110, 14).
+function rangeOf({ range = '', 'if-range': known }, size, etag) {
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/i.exec(range.trim()) ?? [];
+  if ((!first && !last) || (known !== undefined && known !== etag)) return null;
+  if (!first) return size && Number(last) ? { start: Math.max(0, size - Number(last)), end: size - 1 } : false;
+  const [start, end] = [Number(first), last ? Math.min(Number(last), size - 1) : size - 1];
+  if (last && Number(last) < start) return null; // not a range
+  return start < size && { start, end };
+}
+
 // What goes over the wire for a file: { file, size } to stream or { body, size } from memory, and its content coding.
 async function represent(found, acceptEncoding) {
   const { file, stats } = found;
@@ -135,11 +149,16 @@ async function sendFile(request, response, found) {
   response.setHeader('Cache-Control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache');
   const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   if (known.includes(etag) || known.includes('*')) return response.writeHead(304).end();
+  response.setHeader('Accept-Ranges', 'bytes');
+  const range = request.method === 'GET' ? rangeOf(headers, size, etag) : null;
+  if (range === false) return plain(response, 416, 'no such range\n', { 'Content-Range': `bytes */${size}` });
   response.setHeader('Content-Type', contentType(found.file));
-  response.setHeader('Content-Length', size);
   if (coding) response.setHeader('Content-Encoding', coding);
-  if (body || request.method === 'HEAD') return response.end(body);
-  return pipeline(createReadStream(file), response);
+  if (range) response.setHeader('Content-Range', `bytes ${range.start}-${range.end}/${size}`);
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  response.writeHead(range ? 206 : 200, { 'Content-Length': end - start + 1 });
+  if (body || request.method === 'HEAD') return response.end(body?.subarray(start, end + 1));
+  return pipeline(createReadStream(file, range ?? {}), response);
 }
 
 function decoded(path) {
@@ -151,7 +170,7 @@ function decoded(path) {
 }
 
 async function handle(request, response) {
-  response.setHeader('X-Content-Type-Options', 'nosniff');
+  for (const [name, value] of fixedHeaders) response.setHeader(name, value);
   if (!['GET', 'HEAD'].includes(request.method)) return plain(response, 405, 'method not allowed\n', { Allow: 'GET, HEAD' });
   const [rawPath] = request.url.split(/[?#]/);
   if (rawPath === HEALTH_PATH) return plain(response, 200, 'ok');
@@ -190,6 +209,22 @@ function rootOf(folder) {
   return join(realpathSync(folder), sep);
 }
 
+// Names as they were written, each once whatever its case: what HEADERS says counts.
+function readHeaders(text) {
+  try {
+    const own = Object.entries(JSON.parse(text));
+    for (const [name, value] of own) {
+      validateHeaderName(name);
+      if (typeof value !== 'string') fail(`HEADERS: ${name}: not text`);
+      validateHeaderValue(name, value);
+    }
+    const named = new Map([...Object.entries(DEFAULT_HEADERS), ...own].map(([name, value]) => [name.toLowerCase(), [name, value]]));
+    return [...named.values()].filter(([, value]) => value);
+  } catch (error) {
+    return fail(`HEADERS: ${error.message}`);
+  }
+}
+
 function stop() {
   server.close(() => process.exit(0));
   server.closeIdleConnections();
@@ -198,7 +233,10 @@ function stop() {
 
 const root = rootOf(process.argv[2]);
 if (!/^\d{1,5}$/.test(PORT) || Number(PORT) > 65535) fail(`PORT=${PORT}: not a port number`);
+if (!/^\d{1,6}$/.test(STALL_SECONDS) || !Number(STALL_SECONDS)) fail(`STALL_SECONDS=${STALL_SECONDS}: not a number of seconds`);
+const fixedHeaders = readHeaders(HEADERS);
 const server = createServer(answer);
+server.timeout = Number(STALL_SECONDS) * 1000; // closes the connection; a reader that never reads would hold it and its file for ever
 const reasons = { EADDRINUSE: 'port is taken', EACCES: 'not allowed to listen on this port' };
 server.on('error', (error) => fail(`${HOST}:${PORT}: ${reasons[error.code] ?? error.message}`));
 server.listen(Number(PORT), HOST, () => console.log(JSON.stringify({ msg: 'listening', port: server.address().port })));

@@ -45,6 +45,14 @@ Mounted = Annotated[
         pattern=r"(/[^\s,\"'`$\\/\x00-\x1f\x7f]+)+",
     ),
 ]
+HeaderName = Annotated[str, Rule(words="a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")]
+HeaderText = Annotated[str, Rule(words="a header's value: one line of ASCII", pattern=r"[\x20-\x7e]*")]
+_SERVERS_OWN = re.compile(
+    "accept-ranges|allow|cache-control|connection|content-(encoding|length|range|type)|date|etag|keep-alive|"
+    "transfer-encoding|vary",
+    re.IGNORECASE,
+)
+"""Headers of docker/serve.mjs that come of the file and the request."""
 Accepted = Annotated[
     str,
     Rule(
@@ -181,6 +189,11 @@ class Service(Role):
     package: str = _doc("The package, by path or name; `.` is the workspace's root.")
     roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
     static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
+    headers: Mapping[HeaderName, HeaderText] = _doc(
+        'Headers of every answer of a `static` service, like Content-Security-Policy; `""` takes a default away '
+        "(X-Content-Type-Options, Referrer-Policy).",
+        {},
+    )
     base: ImageReference | None = _doc("Another base image for this service.", None)
     libc: Literal["glibc", "musl"] | None = _doc("The C library of its `base`; by default told by its name.", None)
 
@@ -532,6 +545,10 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
         complaints.add(f"{where}.static", "a static service has no roles")
     if service.static is not None and service.command is not None:
         complaints.add(f"{where}.command", "a static service has no command of its own")
+    if service.static is None and service.headers:
+        complaints.add(f"{where}.headers", "only a static service has headers; its process sets its own")
+    for header in filter(_SERVERS_OWN.fullmatch, service.headers):
+        complaints.add(f"{where}.headers.{header}", "the server sets it itself, for each file")
     for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
         _check_role(key, role, complaints)
 

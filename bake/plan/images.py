@@ -1,6 +1,7 @@
 """The images of a plan: what a role of a service runs, and what its image says."""
 
 import dataclasses
+import json
 import posixpath
 import re
 import shlex
@@ -123,7 +124,9 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package)
     """The process that config names, else the one that package.json starts."""
     if service.static is not None:
         root = f"{home(package.path)}/{service.static}".rstrip("/")
-        return _Process(command=("node", f"{TREE}/serve.mjs", root), env={"PORT": str(_port(service, role))})
+        headers = {"HEADERS": json.dumps(service.headers, sort_keys=True)} if service.headers else {}
+        env = {"PORT": str(_port(service, role)), **headers}
+        return _Process(command=("node", f"{TREE}/serve.mjs", root), env=env)
     entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
     if role.command is not None or entrypoint:
         return _Process(entrypoint=entrypoint, command=cfg.words(role.command or ()))

@@ -314,6 +314,114 @@ def test_head_has_the_headers_of_get_and_no_body(site: Site) -> None:
         }
 
 
+RANGED = "".join(map(str, range(10))) * 500
+
+
+@pytest.fixture(scope="module")
+def ranged(site: Site) -> Site:
+    (site.root / "film.mp4").write_text(RANGED)
+    (site.root / "empty.mp4").touch()
+    return site
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "end"),
+    [
+        ("bytes=0-1", 0, 1),
+        ("bytes=7-", 7, 4999),
+        ("bytes=4990-9999", 4990, 4999),
+        ("bytes=-3", 4997, 4999),
+        ("bytes=-9999", 0, 4999),
+        ("BYTES=5-5", 5, 5),
+    ],
+)
+def test_a_range_of_a_file_is_sent_alone(ranged: Site, asked: str, start: int, end: int) -> None:
+    answer = ranged.get("/film.mp4", {"Range": asked})
+    assert (answer.status, answer.body.decode()) == (206, RANGED[start : end + 1])
+    assert answer.headers["Content-Range"] == f"bytes {start}-{end}/5000"
+    assert answer.headers["Content-Length"] == str(end - start + 1)
+    assert answer.headers["Content-Type"] == "video/mp4"
+
+
+@pytest.mark.parametrize("asked", ["bytes=5000-", "bytes=-0", "bytes=9999-10000"])
+def test_a_range_behind_the_end_is_416(ranged: Site, asked: str) -> None:
+    answer = ranged.get("/film.mp4", {"Range": asked})
+    assert (answer.status, answer.headers["Content-Range"], answer.body) == (416, "bytes */5000", b"no such range\n")
+    assert ranged.get("/empty.mp4", {"Range": "bytes=0-"}).headers["Content-Range"] == "bytes */0"
+
+
+@pytest.mark.parametrize("asked", ["", "bytes=", "bytes=-", "bytes=9-1", "bytes=0-1,4-5", "lines=0-1", "bytes=a-b"])
+def test_what_is_no_single_range_gives_the_whole_file(ranged: Site, asked: str) -> None:
+    answer = ranged.get("/film.mp4", {"Range": asked})
+    assert (answer.status, answer.body.decode(), answer.headers["Accept-Ranges"]) == (200, RANGED, "bytes")
+
+
+def test_a_download_goes_on_only_with_the_content_it_began_with(ranged: Site) -> None:
+    etag = ranged.get("/film.mp4").headers["ETag"]
+    asked = {"Range": "bytes=4998-"}
+    assert ranged.get("/film.mp4", {**asked, "If-Range": etag}).body == b"89"
+    for other in ('"other"', f"W/{etag}", "Sat, 01 Jan 2000 00:00:00 GMT"):
+        assert ranged.get("/film.mp4", {**asked, "If-Range": other}).status == 200
+    assert ranged.get("/film.mp4", {**asked, "If-None-Match": etag}).status == 304
+    head = ranged.get("/film.mp4", asked, method="HEAD")
+    assert (head.status, head.headers["Content-Length"]) == (200, "5000")
+
+
+def test_a_range_is_one_of_what_goes_over_the_wire(site: Site) -> None:
+    headers = {"Accept-Encoding": "gzip"}
+    whole = site.get("/assets/index-B1a2c3D4.js", headers)
+    rest = site.get("/assets/index-B1a2c3D4.js", {**headers, "Range": "bytes=20-", "If-Range": whole.headers["ETag"]})
+    assert (rest.status, rest.headers["Content-Encoding"], rest.body) == (206, "gzip", whole.body[20:])
+
+
+def test_every_answer_has_headers_that_keep_browsers_from_guessing(site: Site) -> None:
+    for answer in (site.get("/"), site.get("/nothing.js"), site.get("/", method="POST")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+
+
+def test_headers_are_added_replaced_and_taken_away(tmp_path: Path) -> None:
+    own = {
+        "Content-Security-Policy": "default-src 'self'",
+        "referrer-policy": "no-referrer",
+        "X-Content-Type-Options": "",
+    }
+    with serving(make_site(tmp_path), HEADERS=json.dumps(own)) as site:
+        for answer in (site.get("/"), site.get("/nothing.js")):
+            assert answer.headers["Content-Security-Policy"] == "default-src 'self'"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert not {"Referrer-Policy", "X-Content-Type-Options"} & {*answer.headers}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"X Y": "z"}', 'Header name must be a valid HTTP token ["X Y"]'),
+        ('{"X": "a\\nb"}', 'Invalid character in header content ["X"]'),
+        ('{"X": 1}', "X: not text"),
+    ],
+)
+def test_headers_that_cannot_be_sent_are_one_line_and_status_1(tmp_path: Path, text: str, message: str) -> None:
+    assert failure(tmp_path, HEADERS=text) == (1, f"serve: HEADERS: {message}\n")
+
+
+def test_a_reader_that_never_reads_loses_its_connection_and_the_file_is_closed(tmp_path: Path) -> None:
+    with (tmp_path / "film.mp4").open("wb") as film:
+        film.truncate(64 * 1024 * 1024)  # more than the buffers between
+    with serving(tmp_path, ACCESS_LOG="1", STALL_SECONDS="1") as site, socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(("127.0.0.1", site.port))
+        reader.sendall(b"GET /film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert site.process.stdout is not None
+        assert json.loads(site.process.stdout.readline())["url"] == "/film.mp4"  # said when the connection is closed
+        while str(tmp_path / "film.mp4") in opened_by(site.process.pid):
+            assert site.get("/healthz").status == 200  # the file is closed behind its connection
+
+
+def opened_by(number: int) -> list[str]:
+    return [os.path.realpath(each) for each in Path(f"/proc/{number}/fd").iterdir()]
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_405_with_the_allowed_ones(site: Site, method: str) -> None:
     answer = site.get("/", method=method)
@@ -432,6 +540,7 @@ def test_a_missing_root_is_one_line_and_status_1(tmp_path: Path) -> None:
 
 def test_a_bad_or_taken_port_is_one_line_and_status_1(tmp_path: Path) -> None:
     assert failure(tmp_path, PORT="http") == (1, "serve: PORT=http: not a port number\n")
+    assert failure(tmp_path, STALL_SECONDS="0") == (1, "serve: STALL_SECONDS=0: not a number of seconds\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         status, err = failure(tmp_path, PORT=str(port), HOST="127.0.0.1")

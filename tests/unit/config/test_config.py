@@ -96,6 +96,32 @@ package = "x"
     )
 
 
+def test_headers_are_those_of_a_static_service_and_not_the_servers_own() -> None:
+    text = (
+        SMALLEST
+        + """
+headers = {X-Frame-Options = "DENY"}
+[services.web]
+package = "web"
+static = "dist"
+[services.web.headers]
+Content-Security-Policy = "default-src 'self'"
+Referrer-Policy = ""
+cache-control = "no-store"
+Content-Length = "3"
+"X Y" = "z"
+X-Lines = "a\\r\\nb"
+"""
+    )
+    assert complaints(text) == (
+        "bake.toml: services.web.headers.\"X Y\": 'X Y' is not a header's name",
+        "bake.toml: services.web.headers.X-Lines: 'a\\r\\nb' is not a header's value: one line of ASCII",
+        "bake.toml: services.api.headers: only a static service has headers; its process sets its own",
+        "bake.toml: services.web.headers.cache-control: the server sets it itself, for each file",
+        "bake.toml: services.web.headers.Content-Length: the server sets it itself, for each file",
+    )
+
+
 def test_text_that_is_no_toml_is_one_complaint() -> None:
     (line,) = complaints("[project\n")
     assert line.startswith("bake.toml: not TOML (Expected ']' at the end of a table declaration")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,21 @@ def test_a_static_service_has_no_closure(example_plan: Plan) -> None:
     frontend = next(s for s in example_plan.services if s.service == "frontend")
     assert frontend.layers == ()
     assert frontend.closure.entries == ()
+
+
+def test_headers_reach_the_static_server_as_its_environment_whatever_their_order(example_project: Project) -> None:
+    frontend = example_project.config.services["frontend"]
+    said = {"X-Frame-Options": "DENY", "Content-Security-Policy": "img-src 'self' \"$x\""}
+
+    def environment(headers: Mapping[str, str]) -> Mapping[str, str]:
+        services = {"frontend": dataclasses.replace(frontend, headers=headers)}
+        (image,) = make_plan(changed(example_project, services=services), Request()).images
+        return image.env
+
+    env = environment(said)
+    assert json.loads(env["HEADERS"]) == said
+    assert environment(dict(reversed(said.items()))) == env
+    assert "HEADERS" not in environment({})
 
 
 def test_a_package_that_a_service_serves_is_in_its_images_without_what_it_depends_on(example_project: Project) -> None:
