@@ -35,7 +35,8 @@ class Evidence:
     folders: tuple[str, ...] = ()
     script: str = ""
     image: str = ""
-    directory: str = ""
+    away: str | None = None
+    """The folder of the repository that its process starts in, where that is not its package's."""
     holds: tuple[str, ...] = ()
     """Built folders of other packages that the image holds, from the root: a server serves them."""
     file: str = ""
@@ -293,7 +294,9 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
         start = replace(start, words=("sh", "-c", f"exec {' '.join(start.words)}"))
     given = ((n, with_defaults(v)) for n, v in (*way.env, *found.env))
     env = tuple((n, v) for n, v in given if "$" not in v and n != "NODE_ENV")
-    return replace(evidence, package=package.path, start=replace(start, env=(*env, *start.env)))
+    begun = _origin(contents, way.directory) if package.path and name in RUNS_FILES else None
+    away = begun if begun != package.path else None
+    return replace(evidence, package=package.path, away=away, start=replace(start, env=(*env, *start.env)))
 
 
 def _served(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[str, str] | None:

@@ -208,7 +208,6 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         folders=tuple(dict.fromkeys((*stage.volumes, *(over.volumes if over else ()), *_given(contents)))),
         image=stage.image,
         file=contents.file,
-        directory=stage.workdir,
         holds=tuple(dict.fromkeys(_built(contents))),
         told=_told(contents, over),
     )

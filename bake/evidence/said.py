@@ -2,9 +2,10 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bake.evidence.compose import parse_compose
 from bake.evidence.deployments import parse_deployment
 from bake.evidence.dockerfiles import Stage, final_stages, parse_dockerfile
 from bake.evidence.facts import WorkspaceFacts
@@ -102,11 +103,19 @@ def _of_image(placed: Sequence[Evidence], images: set[str], loose: Evidence) -> 
 
 def _stages(facts: WorkspaceFacts) -> Iterator[tuple[str, tuple[Stage, ...]]]:
     """Every Dockerfile of production, those first whose builds are stated."""
-    stated = {b.dockerfile: b for b in stated_builds(facts)}
+    stated = {b.dockerfile: b.args for b in stated_builds(facts)}
+    stated = {**dict(_composed_args(facts)), **stated}
     files = [f for f in facts.deployed if is_dockerfile(f) and not is_beside(f)]
     for file in sorted(files, key=lambda f: (f not in stated, posixpath.basename(f) != "Dockerfile", f)):
         if file in stated or not is_for_developers(file):
-            yield file, parse_dockerfile(facts.deployed[file], stated[file].args if file in stated else {})
+            yield file, parse_dockerfile(facts.deployed[file], stated.get(file, {}))
+
+
+def _composed_args(facts: WorkspaceFacts) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Dockerfiles that compose files of production build, each with the arguments it gets."""
+    for path, text in facts.deployed.items():
+        if "compose" in posixpath.basename(path) and not is_for_developers(path):
+            yield from ((s.dockerfile, s.args) for s in parse_compose(text, posixpath.dirname(path)) if s.args)
 
 
 def _build_calls(facts: WorkspaceFacts) -> Iterator[BuildCall]:

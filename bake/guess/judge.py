@@ -1,6 +1,7 @@
 """Whether a package runs, and as what: files to serve, or processes. Pure."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
@@ -148,8 +149,29 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
         package=package.path,
         processes=name_roles(processes, facts),
         unknown=_unknown(facts, processes),
-        notes=tuple(unsaid_scripts(facts, everything, main, processes)),
+        notes=(*unsaid_scripts(facts, everything, main, processes), *_begun_elsewhere(facts, everything)),
     )
+
+
+_FROM_START = re.compile(
+    r"process\.cwd\(\)|\b(?:readFile|readdir|exists|stat|createReadStream|opendir)(?:Sync)?\(\s*['\"`](?!/)[^'\"`]*/"
+)
+"""Code that means a path by the folder that its process starts in."""
+
+
+def _begun_elsewhere(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[str]:
+    """What production starts in another folder than images do, where the package's code asks for that folder."""
+    package = facts.package
+    reader = next((package.file(p) for p, text in facts.sources.items() if _FROM_START.search(text)), "")
+    reader = reader or ("the library config" if "config" in package.dependencies else "")
+    for each in everything.said.get(package.path, ()):
+        if reader and each.away is not None and each.start.words:
+            place = each.away or "the root"
+            yield (
+                f"{each.source} starts it in {place}, images do in {package.path}: {reader} reads paths from there. "
+                "`command = \"sh -c 'cd /app && exec ...'\"` starts it as before, and `inputs` and `outputs` in "
+                f'[packages."{package.path}"] bring files of {place}'
+            )
 
 
 def _is_needed(package: Package, everything: WorkspaceFacts) -> bool:

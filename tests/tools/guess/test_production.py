@@ -355,3 +355,29 @@ def test_what_is_proposed_is_a_bake_toml(tmp_path: Path) -> None:
             "command": ["sh", "-c", "exec node dist/main.js --port $PORT"],
         }
     }
+
+
+def test_a_process_that_production_starts_at_the_root_and_that_reads_from_there_is_told_of(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /srv\nCOPY . .\nCMD ["node", "apps/server/dist/main.js"]\n'
+    reads = "const text = readFileSync('config/default.json', 'utf8');\n"
+    files = {"apps/server/Dockerfile": docker, "apps/server/src/main.ts": reads}
+    found = guessed(tmp_path / "root", {"apps/server": SERVER}, **files)
+    assert [n for n in found.notes if "starts it in" in n] == [
+        "apps/server/Dockerfile starts it in the root, images do in apps/server: apps/server/src/main.ts reads paths "
+        "from there. `command = \"sh -c 'cd /app && exec ...'\"` starts it as before, and `inputs` and `outputs` in "
+        '[packages."apps/server"] bring files of the root'
+    ]
+    reads = "status('a/b'); readFileSync(join(__dirname, 'x/y')); readFileSync('/etc/hosts');\n"
+    beside = {**files, "apps/server/src/main.ts": reads}
+    assert not guessed(tmp_path / "beside", {"apps/server": SERVER}, **beside).notes
+    own = {"apps/server/Dockerfile": docker.replace("/srv\nCOPY . .", "/srv\nCOPY . .\nWORKDIR /srv/apps/server")}
+    own = {name: text.replace('"apps/server/dist', '"dist') for name, text in own.items()}
+    assert not guessed(tmp_path / "own", {"apps/server": SERVER}, **{**files, **own}).notes
+
+
+def test_the_version_of_node_that_compose_gives_to_a_dockerfile_counts(tmp_path: Path) -> None:
+    docker = 'ARG NODE_VERSION=20\nFROM node:${NODE_VERSION}-slim\nCOPY . .\nCMD ["node", "apps/server/dist/main.js"]\n'
+    build = "{context: .., dockerfile: apps/server/Dockerfile, args: {NODE_VERSION: 22}}"
+    files = {"apps/server/Dockerfile": docker, "docker/compose.yml": f"services:\n  server:\n    build: {build}\n"}
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert (found.node, found.node_source) == (22, "apps/server/Dockerfile")
