@@ -3,7 +3,8 @@
     scripts/picture           run bake in a copy of the example, keep what it printed, draw it
     scripts/picture --draw    draw the text that is kept
 
-Needs a Docker engine, whose cache decides what there is to do. Nothing in the picture was typed by hand.
+Needs a Docker engine, whose cache decides what there is to do. The copy has a line of its own in a library that all
+services use, so that there is something. Nothing in the picture was typed by hand.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import io
 import shutil
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 from rich.console import Console
@@ -51,6 +53,8 @@ def copy_example(folder: Path) -> Path:
     """The example without its bake.toml, in a repository of its own, as someone comes to bake."""
     left_out = shutil.ignore_patterns("node_modules", "dist", ".bake", "bake.toml", "*.tsbuildinfo")
     shutil.copytree(ROOT / "examples" / "apphub", folder, ignore=left_out)
+    with (folder / "packages" / "shared" / "src" / "service.ts").open("a") as source:
+        source.write(f"// {uuid.uuid4()}\n")
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit", "-q", "-m", "the example")
