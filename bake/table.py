@@ -11,6 +11,10 @@ _NUMERIC = frozenset(
 )
 
 
+JSON_FORMAT = 1
+"""`format` in the objects that commands print as JSON: it goes up when a field is changed or removed."""
+
+
 def show(form: str, value: object, text: str, *, quiet: bool = False) -> None:
     """Print a command's result on stdout: as JSON the value, else the text.
 

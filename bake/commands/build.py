@@ -10,7 +10,7 @@ from bake.config import size
 from bake.console import Console
 from bake.errors import BakeError
 from bake.session import Session
-from bake.table import cached_steps, show, table
+from bake.table import JSON_FORMAT, cached_steps, show, table
 
 if TYPE_CHECKING:
     from bake.build import BuiltImage, Options, Outcome
@@ -62,7 +62,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         )
         plan = narrowed(session, plan, arguments.since)
         if not plan.targets:
-            show(arguments.format, {"images": [], "seconds": 0.0}, "", quiet=True)
+            show(arguments.format, {"format": JSON_FORMAT, "images": [], "seconds": 0.0}, "", quiet=True)
             return 0
         options = Options(
             builder=arguments.builder,
@@ -108,7 +108,7 @@ def _build(session: Session, plan: "Plan", options: "Options", form: str, timeli
     started = session.clock()
     outcome = build(session, plan, options)
     seconds = session.clock() - started
-    value = {"images": outcome.images, "seconds": round(seconds, 1)}
+    value = {"format": JSON_FORMAT, "images": outcome.images, "seconds": round(seconds, 1)}
     show(form, value, table([_cells(i) for i in outcome.images]), quiet=session.console.quiet)
     if form != "json":
         session.console.say(_closing(outcome.images, seconds, spent(plan, outcome.progress)))

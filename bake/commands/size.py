@@ -34,7 +34,7 @@ from bake.images import (
 from bake.inputs import changed_packages, load_past, way
 from bake.plan import Plan
 from bake.session import Session
-from bake.table import markdown, show, table
+from bake.table import JSON_FORMAT, markdown, show, table
 
 _SHOWN = 15
 """Packages that the table of growth names; JSON has them all."""
@@ -192,6 +192,7 @@ def _unpacked(size: Size) -> str:
 
 def _values(report: Report) -> Mapping[str, Any]:
     return {
+        "format": JSON_FORMAT,
         "images": [{"image": s.image, "platform": s.platform, **_parts(s), **_change(s, report)} for s in report.sizes],
         "fleet": {"images": report.fleet.images, **_parts(report.fleet)},
         "growth": [dataclasses.asdict(g) | {"bytes": g.bytes} for g in report.growth],

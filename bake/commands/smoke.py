@@ -16,7 +16,7 @@ from bake.errors import UsageError
 from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
 from bake.publish import make_workload
 from bake.session import Session
-from bake.table import show, table
+from bake.table import JSON_FORMAT, show, table
 
 if TYPE_CHECKING:
     from bake.engine import Containers
@@ -40,7 +40,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     _refuse(plan, pushed=arguments.pushed)
     plan = narrowed(session, plan, arguments.since)
     if not plan.targets:
-        show(arguments.format, {"images": []}, "", quiet=True)
+        show(arguments.format, {"format": JSON_FORMAT, "images": []}, "", quiet=True)
         return 0
     with containers(uuid.uuid4().hex[:12]) as engine:
         start_beside(session, engine)
@@ -115,7 +115,8 @@ def _line(result: Result) -> str:
 
 def _show_results(console: Console, results: Sequence[Result], form: str) -> None:
     rows = [_cells(r) for r in results]
-    show(form, {"images": [_values(r) for r in results]}, table(rows), quiet=console.quiet)
+    value = {"format": JSON_FORMAT, "images": [_values(r) for r in results]}
+    show(form, value, table(rows), quiet=console.quiet)
     if form == "json":
         return
     for result in results:

@@ -32,7 +32,7 @@ from bake.images import (
 )
 from bake.plan import MONOLITH, Names, Plan
 from bake.session import Session
-from bake.table import show, table
+from bake.table import JSON_FORMAT, show, table
 from bake.workspace import shown
 
 _SHOWN = 20
@@ -52,7 +52,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     plan = narrowed(session, plan, arguments.since)
     if not plan.targets:
-        show(arguments.format, {"packages": [], "monolith": False}, "", quiet=True)
+        show(arguments.format, {"format": JSON_FORMAT, "packages": [], "monolith": False}, "", quiet=True)
         return 0
     require_images(plan, pushed=arguments.pushed)
     with containers(uuid.uuid4().hex[:12]) as engine:
@@ -90,7 +90,7 @@ def _old(
 def _show_tallies(
     console: Console, tallies: Sequence[Tally], fleet: Sequence[Content], old: Content | None, form: str
 ) -> None:
-    value = {"packages": [_values(t) for t in tallies], "monolith": old is not None}
+    value = {"format": JSON_FORMAT, "packages": [_values(t) for t in tallies], "monolith": old is not None}
     show(form, value, table([_cells(t) for t in tallies]), quiet=console.quiet)
     if form == "json":
         return

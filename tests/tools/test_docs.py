@@ -7,6 +7,7 @@ block must give commands only. A page is one session in a copy of the example wo
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import shutil
@@ -348,3 +349,14 @@ def test_the_version_has_a_dated_section_in_the_changelog_and_is_in_the_document
 def test_no_page_installs_bake_by_a_name_on_pypi() -> None:
     pages = (*PAGES, ".github/workflows/images.yml")
     assert [p for p in pages if "bake-monorepo" in (ROOT / p).read_text("utf-8")] == []
+
+
+@pytest.mark.parametrize("command", ["list", "check", "why metastore", "affected", "matrix"])
+def test_the_page_of_json_outputs_names_the_fields_of_each(command: str, workspace: Path) -> None:
+    (row,) = (
+        r for r in (ROOT / "docs/reference/json.md").read_text("utf-8").splitlines() if f"`bake {command} --" in r
+    )
+    value = json.loads(run_bake(Command(text=f"bake -q {command} --format json", shown=()))[1])
+    while not isinstance(value, Mapping) or any(key in value for key in ("include", "metastore")):
+        value = next(iter(value.values())) if isinstance(value, Mapping) else value[0]
+    assert [key for key in value if f"`{key}`" not in row] == []

@@ -194,5 +194,7 @@ def test_where_nothing_is_affected_commands_end_well(
     command: str, shop: GitWorkspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.write("README.md", "edited")
+    assert main([command, "web", "--since", "HEAD", "--format", "json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["format"] == 1
     assert main([command, "web", "--since", "HEAD"]) == 0
     assert capsys.readouterr() == ("", "no image is affected since HEAD: nothing to do\n")
