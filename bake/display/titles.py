@@ -4,7 +4,6 @@ import re
 
 from bake.engine import Step
 from bake.plan import Plan
-from bake.workspace import shown
 
 _PREPARING = re.compile(
     r"^RUN (?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
@@ -45,14 +44,20 @@ def _is_of_builds(plan: Plan, step: Step) -> bool:
 def _title(plan: Plan, step: Step) -> str:
     stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     if stage is not None and stage.script and step.runs:
-        return f"{shown(stage.package)}: {plan.install.manager.name} run {stage.script}"
+        return f"{_package(stage.package)}: {plan.install.manager.name} run {stage.script}"
     output = next((o for o in plan.outputs if f"out-{o.name}" == step.stage), None)
     if output is not None and step.runs:
-        return f"{shown(output.package)}: its files in images"
+        return f"{_package(output.package)}: its files in images"
     command = plain(step.what)
+    if step.stage in _KNOWN and command.startswith("RUN node /bake/patch.mjs"):
+        return f"{_KNOWN[step.stage]}: patches"
     if step.stage in _KNOWN and command.startswith(_OWN):
         return _KNOWN[step.stage]
     return f"{_KNOWN.get(step.stage, step.stage)}: {command.removeprefix('RUN ') if step.runs else command}"
+
+
+def _package(path: str) -> str:
+    return path or "root package"
 
 
 def plain(instruction: str) -> str:

@@ -214,6 +214,9 @@ def test_a_command_that_starts_a_file_the_image_has_not_is_named(tiny_workspace:
     text = (tiny_workspace.root / "bake.toml").read_text()
     assert "[services.api]\n" in text
     tiny_workspace.write("bake.toml", text.replace("[services.api]\n", '[services.api]\ncommand = "node indx.js"\n'))
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    # Its build might make the file: only afterwards is it known that it did not.
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest | {"scripts": {"build": "node -e 0"}}))
     done = tiny_workspace.bake("api")
     assert done.stderr.splitlines()[-1] == (
         "bake: error: services/api: indx.js, which api starts, is not among the files of the image; run its build, or "

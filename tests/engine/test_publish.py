@@ -1,5 +1,6 @@
 """Pushes through real BuildKit to a real registry that fails on the way: tags move when all is well, else stay."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,6 +16,8 @@ from tests.engine.conftest import REGISTRY, Workspace
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 
 pytestmark = pytest.mark.engine
+
+EMPTY = f"sha256%3A{hashlib.sha256(b'{}').hexdigest()}"
 
 
 @pytest.fixture
@@ -166,7 +169,8 @@ def test_a_push_that_was_interrupted_sends_only_what_is_missing(pushes: Pushes) 
     pushes.proxy.faults.clear()
     pushes.proxy.passed.clear()
     assert pushes.push() == (0, "")
-    assert pushes.proxy.uploads() == []
+    # But for the empty blob that what is told beside an image stands on.
+    assert [path for path in pushes.proxy.uploads() if EMPTY not in path] == []
 
 
 def test_promotion_and_rollback_move_tags_only(pushes: Pushes) -> None:

@@ -33,7 +33,7 @@ def test_a_package_of_20_mb_is_caught_and_builds_its_image_only(tiny_workspace: 
     config = (tiny_workspace.root / "bake.toml").read_text()
     tiny_workspace.write("bake.toml", f'{config}\n[budget]\nimage = "1 MB"\n')
     tiny_workspace.commit()
-    pushed = tiny_workspace.bake("all", "--push", "--release", "old.json")
+    pushed = tiny_workspace.bake("all", "--push", "--release", "releases/old.json")
     assert pushed.returncode == 0, pushed.stderr
     small = tiny_workspace.bake("size", "--pushed", "--format", "json")
     assert (small.returncode, json.loads(small.stdout)["over"]) == (0, []), small.stderr
@@ -45,7 +45,7 @@ def test_a_package_of_20_mb_is_caught_and_builds_its_image_only(tiny_workspace: 
     assert built.returncode == 0, built.stderr
     assert [row["image"] for row in json.loads(built.stdout)["images"]] == ["api"]
 
-    size = tiny_workspace.bake("size", "api", "--against", "old.json", "--format", "json")
+    size = tiny_workspace.bake("size", "api", "--against", "releases/old.json", "--format", "json")
     assert size.returncode == 1, size.stderr
     report = json.loads(size.stdout)
     assert report["over"][0]["where"] == "budget.image"
