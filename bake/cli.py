@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from bake.commands import COMMANDS, CommandParser, command_tree, load_command, only_options
-from bake.config import suggestion
+from bake.config import FILE_NAME, suggestion
 from bake.console import Console, painted
 from bake.errors import BakeError, ConfigError, UsageError
 from bake.session import Session
@@ -87,6 +88,16 @@ def _run(words: list[str]) -> int:
         return int(load_command(name or "build").run(session, parsed))
     except UsageError as error:
         raise error if name else _as_command(error) from None
+    except ConfigError as error:
+        raise _in_file(error, session.file) from None
+
+
+def _in_file(error: ConfigError, file: Path | None) -> ConfigError:
+    """The error with the name that bake.toml has here: those who know a key need not know what --file said."""
+    if file is None or file.name == FILE_NAME:
+        return error
+    lines = (re.sub(f"^{re.escape(FILE_NAME)}(?=: )", lambda _: file.name, line) for line in error.complaints)
+    return ConfigError(file.name, error.what, error.remedy, complaints=tuple(lines))
 
 
 def _as_command(error: UsageError) -> UsageError:

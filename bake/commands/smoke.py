@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bake.commands.arguments import add_plan_arguments, add_since_argument, named, narrowed, selected
 from bake.console import Console
-from bake.errors import UsageError
+from bake.errors import EngineError, UsageError
 from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
 from bake.publish import make_workload
 from bake.session import Session
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
-    """Try them all; 1 when one fails."""
+    """Try them all; 1 when one fails, 4 when it only is not there."""
     from bake.engine import containers
 
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
@@ -47,7 +47,13 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         trials = _trials(session, plan, engine.platform, pushed=arguments.pushed)
         results = _attempt_all(session, trials, engine, max(1, arguments.jobs))
     _show_results(session.console, results, arguments.format)
-    return 0 if all(r.ok for r in results) else 1
+    return status_of(results)
+
+
+def status_of(results: Sequence[Result]) -> int:
+    """1 when a process does not do well; the engine's own where there only was no container, as without an image."""
+    checks = {finding.check for result in results for finding in result.findings}
+    return 0 if not checks else EngineError.status if checks == {"image"} else 1
 
 
 def start_beside(session: Session, engine: "Containers") -> None:

@@ -499,7 +499,7 @@ def _check_labels(config: Config, complaints: Complaints) -> None:
         complaints.add("labels", f"{label!r} is not a label's name")
     for label, value in config.labels.items():
         if isinstance(value, bool) and label != "revision":
-            complaints.add(f"labels.{label}", "expected string, got boolean")
+            complaints.add(f"labels.{label}", "expected text, got true or false")
 
 
 def _check_builder(builder: Builder, complaints: Complaints) -> None:

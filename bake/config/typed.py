@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NAMES = {str: "str", int: "int", float: "float", bool: "bool", dict: "table", list: "array"}
+_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table", list: "a list"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def value(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
         return _mapping(hint, given, path, complaints)
     if dataclasses.is_dataclass(hint):
         if not isinstance(given, dict):
-            return _expected("table", given, path, complaints)
+            return _expected("a table", given, path, complaints)
         return read(typing.cast("type[Any]", hint), given, path, complaints)
     return _scalar(hint, given, path, complaints)
 
@@ -122,7 +122,7 @@ def _fits(hint: Any, given: Any) -> bool:
 def _tuple(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
     inner = typing.get_args(hint)[0]
     if not isinstance(given, list):
-        return _expected(f"array of {_name(inner)}", given, path, complaints)
+        return _expected(_name(hint), given, path, complaints)
     return tuple(value(inner, item, f"{path}[{i}]", complaints) for i, item in enumerate(given))
 
 
@@ -137,7 +137,7 @@ def _literal(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
 def _mapping(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
     key_hint, value_hint = typing.get_args(hint)
     if not isinstance(given, dict):
-        return _expected("table", given, path, complaints)
+        return _expected("a table", given, path, complaints)
     for key in given:
         value(key_hint, key, _join(path, key), complaints)
     values = {k: value(value_hint, v, _join(path, k), complaints) for k, v in given.items()}
@@ -153,7 +153,7 @@ def _scalar(hint: Any, given: Any, path: str, complaints: Complaints) -> Any:
 
 
 def _expected(what: str, given: Any, path: str, complaints: Complaints) -> None:
-    complaints.add(path, f"expected {what}, got {_NAMES.get(type(given), type(given).__name__)}")
+    complaints.add(path, f"expected {what}, got {_WORDS.get(type(given), f'a {type(given).__name__}')}")
 
 
 def _name(hint: Any) -> str:
@@ -161,12 +161,16 @@ def _name(hint: Any) -> str:
     if origin is typing.Annotated:
         return _name(typing.get_args(hint)[0])
     if origin is tuple:
-        return f"array of {_name(typing.get_args(hint)[0])}"
+        return f"a list of {_several(_name(typing.get_args(hint)[0]))}"
     if origin is typing.Literal:
         return " or ".join(repr(o) for o in typing.get_args(hint))
     if _is_mapping(hint) or dataclasses.is_dataclass(hint):
-        return "table"
-    return _NAMES.get(hint, str(hint))
+        return "a table"
+    return _WORDS.get(hint, str(hint))
+
+
+def _several(name: str) -> str:
+    return f"{name.removeprefix('a ')}s" if name.startswith("a ") else name
 
 
 def _is_mapping(hint: Any) -> bool:

@@ -272,7 +272,7 @@ def preload() -> None:
 
 def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] = ()) -> Mapping[str, Any]:
     """The bake file as buildx understands it. Raises EngineError with buildx's complaint."""
-    from python_on_whales import DockerClient
+    from python_on_whales import ClientNotFoundError, DockerClient
     from python_on_whales.exceptions import DockerException
 
     with contextlib.chdir(root):
@@ -281,6 +281,8 @@ def printed(root: Path, file: str, targets: Sequence[str], sets: Sequence[str] =
             return cast("Mapping[str, Any]", DockerClient().buildx.bake(words, files=[file], print=True))
         except DockerException as error:
             raise EngineError("docker buildx bake", _last_line(error.stderr or ""), "") from None
+        except ClientNotFoundError:
+            raise EngineError("docker", "is not installed", _INSTALL) from None
 
 
 def _stream(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from bake.config import FILE_NAME, WorkspaceSettings
+from bake.config import WorkspaceSettings
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
 from bake.plan.plan import Plan
 from bake.plan.project import Project
@@ -82,15 +82,17 @@ def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
     """What bake.toml names and the workspace has not got."""
     script, monolith = project.config.workspace.script, plan.monolith
     if _names_no_script(project):
-        yield _setting("workspace.script", f"no package has a script {script!r}", "correct it")
+        yield _setting(project, "workspace.script", f"no package has a script {script!r}", "correct it")
     for pattern in filter(project.names_nothing, project.config.workspace.files):
-        yield _setting("workspace.files", f"{pattern!r} names no file", "correct or remove it")
+        yield _setting(project, "workspace.files", f"{pattern!r} names no file", "correct or remove it")
     for stage in plan.builds.stages:
         for pattern in filter(project.names_nothing, stage.inputs):
             key = f'packages."{shown(stage.package)}".inputs'
-            yield _setting(key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package))
+            yield _setting(
+                project, key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package)
+            )
     if monolith in plan.asked() and monolith and project.names_nothing(monolith.dockerfile):
-        yield _setting("monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
+        yield _setting(project, "monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
 
 
 def _keys(project: Project, plan: Plan) -> Iterator[Finding]:
@@ -108,8 +110,8 @@ def _keys(project: Project, plan: Plan) -> Iterator[Finding]:
                 )
 
 
-def _setting(key: str, what: str, remedy: str, services: tuple[str, ...] = ()) -> Finding:
-    return _error("config", f"{FILE_NAME}: {key}", what, remedy, services=services)
+def _setting(project: Project, key: str, what: str, remedy: str, services: tuple[str, ...] = ()) -> Finding:
+    return _error("config", f"{project.file.name}: {key}", what, remedy, services=services)
 
 
 def _users(plan: Plan, path: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bake import config as cfg
-from bake.errors import UsageError
+from bake.errors import ConfigError, UsageError
 from bake.plan.plan import Plan
 from bake.plan.project import Project
 from bake.plan.request import Request
@@ -46,14 +46,22 @@ def name_images(project: Project, plan: Plan, contents: Mapping[str, str] = NOTH
 
     contents: target -> hash of its inputs, where tags ask for it. dirty: builds see changes that are in no commit.
     """
-    patterns = tag_patterns(project, plan.request)
     return {
         each.target: Name(
             repository=_repository(plan, each.repository),
-            tags=make_tags(patterns, _values(plan.request, contents.get(each.target, ""), dirty=dirty)),
+            tags=_tags(project, plan.request, _values(plan.request, contents.get(each.target, ""), dirty=dirty)),
         )
         for each in plan.everything
     }
+
+
+def _tags(project: Project, request: Request, values: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        return make_tags(tag_patterns(project, request), values)
+    except UsageError as error:
+        if request.tags:
+            raise
+        raise ConfigError(cfg.FILE_NAME, f"project.tag: {error.what}", error.remedy) from None
 
 
 def tag_patterns(project: Project, request: Request) -> tuple[str, ...]:
@@ -105,11 +113,11 @@ def _tag(pattern: str, values: Mapping[str, str]) -> str:
     """A legal tag, "" when a placeholder has no value."""
     for field in _PLACEHOLDER.findall(pattern):
         if field not in FIELDS:
-            raise UsageError("tag", f"{{{field}}} is not known", f"use one of {', '.join(FIELDS)}")
+            raise UsageError("--tag", f"{{{field}}} is not known", f"use one of {', '.join(FIELDS)}")
         if not values.get(field):
             return ""
     if odd := re.search(r"[^A-Za-z0-9_./-]", _PLACEHOLDER.sub("", pattern)):
-        raise UsageError("tag", f"{pattern!r} has {odd[0]!r} in it", "use letters, digits, `_`, `.` and `-`")
+        raise UsageError("--tag", f"{pattern!r} has {odd[0]!r} in it", "use letters, digits, `_`, `.` and `-`")
     return slug(_PLACEHOLDER.sub(lambda m: values[m[1]], pattern))
 
 

@@ -462,7 +462,8 @@ def _sent(ignored: Iterable[str], tracked: Iterable[str], *, versioned: bool) ->
 
 def _entries(config: cfg.Config, workspace: Workspace, path: str) -> tuple[str, ...]:
     """The files that the package's processes start with; () when it is not a service or one is unknown."""
-    mine = [s for s in config.services.values() if workspace.package(s.package).path == path]
+    named = {name: workspace.find(s.package) for name, s in config.services.items()}
+    mine = [config.services[name] for name, package in named.items() if package and package.path == path]
     roles = [r for s in mine for r in (s.roles.values() or [s])]
     found = [_started_files(workspace, path, r) for r in roles]
     return tuple(f for files in found for f in files) if found and all(found) else ()

@@ -43,7 +43,8 @@ def _kustomize(images: Iterable[ReleasedImage]) -> str:
 
 
 def _variable(project: str, image: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", f"{project}_{image}_image".upper())
+    name = re.sub(r"[^A-Z0-9]", "_", f"{project}_{image}_image".upper())
+    return f"_{name}" if name[0].isdigit() else name  # no shell takes a variable that begins with a digit
 
 
 def _short(image: ReleasedImage) -> str:

@@ -110,6 +110,7 @@ def test_an_image_that_was_not_built_is_named_with_the_command_that_builds_it(tr
     (result,) = json.loads(done.stdout)["images"]
     what = f"{trials.project}-page:other: is not there for linux/amd64"
     assert findings(result) == [("image", what, "build it first: `bake page --platform linux/amd64`")]
+    assert done.returncode == 4
 
 
 def test_a_dependency_that_ends_at_once_stops_the_run(trials: Workspace) -> None:

@@ -42,9 +42,53 @@ def test_a_bad_config_is_answered_with_every_complaint(copy: Path) -> None:
     assert done.stderr.splitlines() == [
         "bake: error: bake.toml: project.nmae: unknown key, did you mean `name`?",
         "bake: error: bake.toml: project.name: missing",
-        "bake: error: bake.toml: services.a.port: expected int, got str",
+        "bake: error: bake.toml: services.a.port: expected a whole number, got text",
     ]
     assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[workspace]\nscript = 3\n", "workspace.script: expected text, got a whole number"),
+        (
+            '[services.a]\npackage = "a"\n',
+            "services.a.package: no package 'a' in the workspace; see `bake list --packages`",
+        ),
+        ('[workspace]\nscript = "bilud"\n', "workspace.script: no package has a script 'bilud'; correct it"),
+    ],
+)
+def test_a_bake_toml_of_another_name_is_called_by_it(copy: Path, text: str, message: str) -> None:
+    services = "" if "[services" in text else '[services.web]\npackage = "apps/frontend"\nstatic = "dist"\n'
+    (copy / "bake.toml").unlink()
+    (copy / "k3.toml").write_text(f'[project]\nname = "x"\n{services}{text}')
+    done = bake("all", "-f", "k3.toml", "--dry-run", cwd=copy)
+    assert f"bake: error: k3.toml: {message}" in done.stderr.splitlines()
+    assert "bake.toml: " not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--tag", "{commit}"), "--tag: {commit} is not known; use one of sha, branch, version, pr, content"),
+        ((), "bake.toml: project.tag: {commit} is not known; use one of sha, branch, version, pr, content"),
+    ],
+)
+def test_a_tag_that_cannot_be_made_is_blamed_on_who_gave_it(copy: Path, words: tuple[str, ...], message: str) -> None:
+    text = (copy / "bake.toml").read_text()
+    (copy / "bake.toml").write_text(text.replace("[project]\n", '[project]\ntag = "{commit}"\n', 1))
+    assert bake("print", *words, cwd=copy).stderr.splitlines()[-1] == f"bake: error: {message}"
+
+
+def test_the_plan_as_buildx_reads_it_without_docker_is_one_line(copy: Path, tmp_path: Path) -> None:
+    git = shutil.which("git")
+    assert git is not None
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").symlink_to(git)
+    done = bake("print", "--format", "json", cwd=copy, PATH=str(tmp_path / "bin"))
+    assert done.stderr.splitlines()[-1].startswith("bake: error: docker: is not installed; ")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 4
 
 
 def test_a_directory_without_bake_toml_is_told_how_to_get_one(tmp_path: Path) -> None:

@@ -84,6 +84,11 @@ def test_a_shell_gets_variables() -> None:
     )
 
 
+def test_a_variable_does_not_begin_with_a_digit() -> None:
+    release = Release(project="3d", images=(image("i", "a"),))
+    assert render_manifest(release, "env") == f"_3D_I_IMAGE=ghcr.io/acme/shop-i@{digest('a')}\n"
+
+
 def test_json_says_which_platforms_there_are() -> None:
     assert json.loads(render_manifest(RELEASE, "json"))["old-cli"] == {
         "reference": f"ghcr.io/acme/shop-old-cli@{digest('c')}",

@@ -51,7 +51,7 @@ package = "x"
         "bake.toml: project.name: missing",
         "bake.toml: project.platforms[1]: 'windows/amd64' is not a platform like linux/amd64 or linux/arm64",
         "bake.toml: services.api.prot: unknown key, did you mean `port`?",
-        "bake.toml: services.api.package: expected str, got int",
+        "bake.toml: services.api.package: expected text, got a whole number",
         "bake.toml: services.web.port: 70000 is not a port from 1 to 65535",
         "bake.toml: services.all: the name is bake's own; choose another",
         "bake.toml: services.web.command: cannot be split into words (No closing quotation)",
@@ -94,6 +94,33 @@ package = "x"
         "bake.toml: services.shop.command: a static service has no command of its own",
         "bake.toml: secrets.token: needs one of file, env",
     )
+
+
+def test_what_was_expected_is_said_in_plain_words() -> None:
+    text = """
+[project]
+name = 1.5
+platforms = "linux/amd64"
+[services.api]
+package = true
+port = "80"
+env = ["A"]
+command = {}
+healthcheck = 2026-01-01
+[layers]
+trim = {}
+"""
+    assert sorted(line.removeprefix("bake.toml: ") for line in complaints(text)) == [
+        "layers.trim: expected a list of text, got a table",
+        "project.name: expected text, got a number",
+        "project.platforms: expected a list of text, got text",
+        "services.api.command: expected text or a list of text, got a table",
+        "services.api.env: expected a table, got a list",
+        "services.api.healthcheck: expected true or false, got a date",
+        "services.api.package: expected text, got true or false",
+        "services.api.port: expected a whole number, got text",
+        "services: no service; add at least one [services.<name>] table",
+    ]
 
 
 def test_headers_are_those_of_a_static_service_and_not_the_servers_own() -> None:

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from bake.commands.smoke import status_of
 from bake.config import Dependency, Health, Smoke
 from bake.engine import Configured, ContainerState, Launch, Process
 from bake.engine.containers import parse_listeners
 from bake.errors import EngineError
 from bake.images import Known, Result, Trial, attempt, make_trial, start_dependencies
-from bake.images.trial import Box, same_command
+from bake.images.trial import Box, TrialFinding, same_command
 from bake.plan import Image, Name
 
 NAME = Name(repository="apphub-catalog-api", tags=("1",))
@@ -484,3 +485,13 @@ def test_listening_sockets_are_read_from_the_kernels_table() -> None:
    1: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:0
 """
     assert parse_listeners(table) == ("127.0.0.1:3000", "[::]:4000", "[::1]:8080")
+
+
+@pytest.mark.parametrize(("checks", "status"), [((), 0), (("image",), 4), (("image", "stop"), 1), (("health",), 1)])
+def test_the_status_tells_an_image_that_is_not_there_from_one_that_does_not_do_well(
+    checks: tuple[str, ...], status: int
+) -> None:
+    results = [
+        Result(target=each, platform="linux/amd64", findings=(TrialFinding(check=each, what="x"),)) for each in checks
+    ]
+    assert status_of([Result(target="well", platform="linux/amd64", findings=()), *results]) == status

@@ -38,7 +38,7 @@ def test_images_are_tagged_dev_when_nothing_is_known() -> None:
 def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(UsageError) as raised:
         make_tags(("{commit}",), VALUES)
-    assert str(raised.value) == "tag: {commit} is not known; use one of sha, branch, version, pr, content"
+    assert str(raised.value) == "--tag: {commit} is not known; use one of sha, branch, version, pr, content"
 
 
 def test_long_branches_that_begin_alike_have_different_tags() -> None:
@@ -66,4 +66,4 @@ def test_a_pattern_names_its_fields() -> None:
 def test_a_tag_that_no_registry_takes_is_refused_and_not_changed(tag: str, odd: str) -> None:
     with pytest.raises(UsageError) as caught:
         make_tags((tag,), VALUES)
-    assert str(caught.value) == f"tag: {tag!r} has {odd} in it; use letters, digits, `_`, `.` and `-`"
+    assert str(caught.value) == f"--tag: {tag!r} has {odd} in it; use letters, digits, `_`, `.` and `-`"
