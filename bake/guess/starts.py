@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, entry_of, plain_name, slug, within
+from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, entry_of, operand_at, plain_name, slug, within
 from bake.guess.ports import HTTP
 from bake.guess.usage import ORCHESTRATES, is_published, is_used, may_run
 from bake.sources import Start, start_of
@@ -60,7 +60,8 @@ def main_evidence(package: Package, everything: WorkspaceFacts) -> Evidence | No
     served = [e for e in rows if e.port or e.health]
     entry = entry_of(start_of(script, package).words) if script else ()
     same = [e for e in rows if entry and entry_of(e.start.words) == entry]
-    alone = rows if len(rows) == 1 and not script else []
+    near = [e for e in rows if entry and entry_of(e.start.words)[:1] == entry[:1] and operand_at(e.start.words)]
+    alone = rows if len(rows) == 1 and (not script or near) else []
     return next(iter((*same, *served, *alone)), None)
 
 

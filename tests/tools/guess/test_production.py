@@ -381,3 +381,12 @@ def test_the_version_of_node_that_compose_gives_to_a_dockerfile_counts(tmp_path:
     files = {"apps/server/Dockerfile": docker, "docker/compose.yml": f"services:\n  server:\n    build: {build}\n"}
     found = guessed(tmp_path, {"apps/server": SERVER}, **files)
     assert (found.node, found.node_source) == (22, "apps/server/Dockerfile")
+
+
+def test_a_process_that_production_gives_arguments_is_the_main_one(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nCMD ["npm", "start"]\n'
+    compose = "services:\n  shop:\n    build: {context: ., dockerfile: apps/server/Dockerfile}\n"
+    compose += '    working_dir: /app/apps/server\n    command: ["node", "dist/main.js", "--serve"]\n'
+    files = {"apps/server/Dockerfile": docker, "docker-compose.yml": compose}
+    found = guessed(tmp_path, {"apps/server": {**SERVER, "scripts": {"start": "node dist/main.js"}}}, **files)
+    assert processes(found) == {"server": "node dist/main.js --serve"}
