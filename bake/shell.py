@@ -45,6 +45,11 @@ _TOKEN: Final = re.compile(
 )
 
 
+def plain_number(word: str) -> int | None:
+    """The number below 65536 that a word is, like a port; None for other words, be they `²` or 5,000 digits."""
+    return int(word) if re.fullmatch(r"[0-9]{1,5}", word) and int(word) < 65536 else None
+
+
 def parse_line(text: str) -> tuple[Step, ...]:
     """Cut a shell's line into simple commands; quotes hold theirs together. () for a quote that does not end."""
     scanner, at = _Scanner(text), 0

@@ -49,10 +49,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     registry = load_registry(session.environment)
     known = _uploads(session, arguments, shards, registry)
     release, joints = _joints(session, arguments, shards, {u.image for u in known.values() if u.there})
-    for joint in joints:
-        if joint.repository != known[joint.image].repository:
-            what = f"the shards have it in {joint.repository}, bake.toml in {known[joint.image].repository}"
-            raise ReleaseError(joint.image, what, "merge with the settings that the shards were built with")
+    refuse_elsewhere(joints, {image: upload.repository for image, upload in known.items()})
     joined = [known[j.image] for j in joints]
     wanted = (*joined, *(u for u in known.values() if u.there))
     if not wanted:
@@ -95,6 +92,14 @@ def _refuse_others(session: Session, shards: "Sequence[Shard]") -> None:
         if release.revision != head:
             what = f"the shards are of {release.revision[:12] or 'no commit'}, and {head[:12] or 'none'} is checked out"
             raise UsageError("revision", what, "check out the commit that was built")
+
+
+def refuse_elsewhere(joints: "Sequence[Joint]", repositories: Mapping[str, str]) -> None:
+    """Raise for an image that the shards have in another repository than bake.toml, which a merge would write to."""
+    for joint in joints:
+        if joint.repository != repositories[joint.image]:
+            what = f"the shards have it in {joint.repository}, bake.toml in {repositories[joint.image]}"
+            raise ReleaseError(joint.image, what, "merge with the settings that the shards were built with")
 
 
 def _uploads(

@@ -12,7 +12,7 @@ from typing import Any
 from bake.errors import WorkspaceError
 from bake.evidence.dockerfiles import asked_path, substitute
 from bake.files import parse_yaml, table
-from bake.shell import split_words
+from bake.shell import plain_number, split_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +114,8 @@ def _published(service: Mapping[str, Any]) -> int | None:
     """The first port inside the container."""
     for port in [*(service.get("ports") or ()), *(service.get("expose") or ())]:
         text = str(port.get("target", "")) if isinstance(port, dict) else _filled(port)
-        number = text.rpartition(":")[2].partition("/")[0].partition("-")[0]
-        if number.isdigit():
-            return int(number)
+        if number := plain_number(text.rpartition(":")[2].partition("/")[0].partition("-")[0]):
+            return number
     return None
 
 

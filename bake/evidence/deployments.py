@@ -10,7 +10,7 @@ from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import parse_documents, parse_yaml, table
-from bake.shell import parse_line
+from bake.shell import parse_line, plain_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def _toml(text: str) -> Mapping[str, Any]:
 
 
 def _number(value: object) -> int | None:
-    return int(str(value)) if str(value).isdigit() and 0 < int(str(value)) < 65536 else None
+    return plain_number(str(value)) or None
 
 
 def _rooted(place: object) -> str:

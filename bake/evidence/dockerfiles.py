@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bake.shell import Step, called_scripts, parse_line
+from bake.shell import Step, called_scripts, parse_line, plain_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +222,8 @@ class _Reader:
 
     def _index(self, name: str) -> int | None:
         found = (at for at, stage in enumerate(self._stages) if stage.name.lower() == name.lower() and name)
-        return next(found, int(name) if name.isdigit() and int(name) < len(self._stages) else None)
+        number = plain_number(name)
+        return next(found, number if number is not None and number < len(self._stages) else None)
 
     def _arg(self, stage: Stage, rest: str, _body: str) -> Mapping[str, object]:
         return {"args": {**stage.args, **dict(self._defaults(rest, self._values()))}}
@@ -244,8 +245,7 @@ class _Reader:
         return {"command": _command(rest)}
 
     def _expose(self, stage: Stage, rest: str, _body: str) -> Mapping[str, object]:
-        ports = (word.partition("/")[0] for word in self._filled(rest).split())
-        known = (int(p) for p in ports if p.isdigit() and 0 < int(p) < 65536)
+        known = filter(None, (plain_number(word.partition("/")[0]) for word in self._filled(rest).split()))
         return {"ports": tuple(dict.fromkeys((*stage.ports, *known)))}
 
     def _healthcheck(self, _stage: Stage, rest: str, _body: str) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from bake.evidence.facts import WorkspaceFacts
 from bake.evidence.names import is_beside, is_for_developers, plain_name, slug
 from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, is_file_server, place_command
 from bake.evidence.projects import find_projects
-from bake.shell import parse_call
+from bake.shell import parse_call, plain_number
 from bake.sources import Program, Start, parse_programs
 
 
@@ -236,7 +236,7 @@ def _built(contents: Contents) -> Iterator[str]:
 
 def _port(stage: Stage, over: ComposeService | None) -> int | None:
     given = (over.env.get("PORT", "") if over else "") or stage.env.get("PORT", "")
-    known = int(given) if given.isdigit() else None
+    known = plain_number(given)
     asked = asked_port(stage.health)
     # What the process itself is told to take, before what a proxy in front of it has.
     if known or (asked and asked in stage.ports):

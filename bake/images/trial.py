@@ -369,7 +369,7 @@ def _judge_user(trial: Trial, seen: Observed) -> list[TrialFinding]:
     remedy = f'set {trial.key}.user = "1000:1000"'
     if user in ("", "0", "root") or running == 0:
         return [TrialFinding(check="user", what="runs as root", remedy=remedy)]
-    if not user.isdigit():
+    if not re.fullmatch(r"[0-9]{1,10}", user):
         what = f"user {user!r} is a name, so Kubernetes cannot tell that it is not root"
         return [TrialFinding(check="user", what=what, remedy=remedy)]
     if running not in (-1, int(user)):

@@ -58,7 +58,7 @@ class _Block:
 def _parse_berry(text: str) -> tuple[_Block, ...]:
     raw = parse_yaml(text, LOCKFILE)
     version = str(table(raw, "__metadata").get("version", ""))
-    if not version.isdigit() or int(version) < OLDEST:
+    if not re.fullmatch(r"[0-9]{1,9}", version) or int(version) < OLDEST:
         what = f"lockfile version {version or '?'} of yarn 2 is not supported"
         raise WorkspaceError(LOCKFILE, what, "run `yarn set version stable` and `yarn install`")
     return tuple(_berry(key, value) for key, value in raw.items() if key != "__metadata" and isinstance(value, dict))

@@ -1,6 +1,7 @@
 """HTTP as registries need it: the user's CAs and proxies, few retries, errors that say what to do."""
 
 import email.utils
+import re
 import ssl
 import time
 import urllib.parse
@@ -279,7 +280,7 @@ def _either_case(env: Mapping[str, str], name: str) -> str:
 def _retry_after(response: Response) -> float:
     """Seconds the server asks for; a date counts as too long to wait, for no clock is read here."""
     asked = response.headers.get("retry-after", "0")
-    if asked.isdigit():
+    if re.fullmatch(r"[0-9]+", asked):
         return float(asked)
     return _LONGEST_PAUSE + 1 if email.utils.parsedate(asked) else 0.0
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bake.publish import Release, write_release
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "apphub"
 
@@ -322,3 +324,17 @@ def test_no_option_is_taken_by_its_beginning(words: str) -> None:
     option = next(word for word in words.split() if word.startswith("--"))
     assert f": error: unrecognized arguments: {option}" in done.stderr
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("project", "message"),
+    [
+        ("victim", "is of the project 'victim', not of 'apphub'; merge the files of this workspace's jobs"),
+        ("apphub", "has no image; merge the files of jobs that built one"),
+    ],
+)
+def test_a_shard_that_is_not_of_this_workspace_or_empty_is_refused(copy: Path, project: str, message: str) -> None:
+    write_release(copy / "shard.json", Release(project=project, revision="a" * 40, images=()))
+    done = bake("merge", "shard.json", cwd=copy)
+    assert (done.returncode, done.stderr) == (2, f"bake: error: shard.json: {message}\n")
+    assert not (copy / ".bake/release.json").exists()

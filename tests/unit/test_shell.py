@@ -3,7 +3,7 @@
 import pytest
 
 from bake.lockfile import steps
-from bake.shell import AROUND, WRAPPERS, Call, called_scripts, parse_call, parse_line, split_words, unwrap
+from bake.shell import AROUND, WRAPPERS, Call, called_scripts, parse_call, parse_line, plain_number, split_words, unwrap
 from bake.sources import Program, identity, start_of
 from bake.workspace import Package
 
@@ -145,3 +145,21 @@ def test_a_script_that_hands_on_to_another_package_tells_which() -> None:
 
 def test_a_variable_is_no_command() -> None:
     assert start_of(["${TARGET}", "start"], API).reason == "`${TARGET}` is a variable"
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [
+        ("0", 0),
+        ("8080", 8080),
+        ("65535", 65535),
+        ("65536", None),
+        ("\u00b2", None),
+        ("\u0663", None),
+        ("9" * 5000, None),
+        ("-1", None),
+        ("", None),
+    ],
+)
+def test_a_plain_number_is_one_of_ascii_digits_that_a_port_can_have(word: str, number: int | None) -> None:
+    assert plain_number(word) == number

@@ -21,6 +21,11 @@ from tests.scripted_server import Answer, Asked, in_turn, scripted_server
         ((Answer(status=500), Answer(status=502), Answer(status=504)), [0.5, 1.0, 2.0]),
         ((Answer(status=0),), [0.5]),
         ((Answer(status=429, headers={"Retry-After": "7"}),), [7.0]),
+        ((Answer(status=429, headers={"Retry-After": "\u00b2"}),), [0.5]),
+        (
+            (Answer(status=429, headers={"Retry-After": "-1e9"}), Answer(status=429, headers={"Retry-After": ""})),
+            [0.5, 1.0],
+        ),
     ],
 )
 def test_what_may_pass_is_tried_again_after_a_growing_pause(first: tuple[Answer, ...], pauses: list[float]) -> None:
@@ -36,7 +41,7 @@ def test_an_answer_that_will_stay_the_same_is_not_asked_for_again(status: int) -
         assert Transport(Network(), sleep=never).request("GET", server.url).status == status
 
 
-@pytest.mark.parametrize("when", ["3600", "Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize("when", ["3600", "9" * 5000, "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_a_registry_that_asks_for_a_long_pause_is_not_waited_for(when: str) -> None:
     with scripted_server(in_turn(Answer(status=429, headers={"Retry-After": when}), Answer())) as server:
         assert Transport(Network(), sleep=never).request("GET", server.url).status == 429

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from bake.commands.merge import refuse_elsewhere
 from bake.errors import ReleaseError
 from bake.publish import Joint, Release
 from bake.publish.release import ReleasedImage, ReleasedPlatform
@@ -171,3 +172,14 @@ def test_manifests_of_single_platforms_are_joined_by_digest_without_a_tag(regist
         (digests[ARM], {"architecture": "arm64", "os": "linux"}),
     ]
     assert {tag for _, tag in registry.tags} <= {joined}
+
+
+def test_an_image_in_another_repository_than_bake_tomls_is_refused() -> None:
+    joint = Joint(image="api", repository="r.example/victim/api", sources={})
+    refuse_elsewhere([joint], {"api": "r.example/victim/api", "web": "r.example/acme/web"})
+    with pytest.raises(ReleaseError) as caught:
+        refuse_elsewhere([joint], {"api": "r.example/acme/api"})
+    assert str(caught.value) == (
+        "api: the shards have it in r.example/victim/api, bake.toml in r.example/acme/api; "
+        "merge with the settings that the shards were built with"
+    )
