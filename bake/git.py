@@ -65,7 +65,7 @@ def _read_prefix(root: Path) -> str | None:
         return done.stdout.rstrip("\n")
     if top is None:
         return None
-    raise _refusal(root, done.stderr, what="git cannot read this checkout", remedy="mend it, or take its .git away")
+    raise _refusal(root, done.stderr, what=_UNREADABLE[0], remedy=_UNREADABLE[1])
 
 
 def _refusal(root: Path, said: str, *, what: str, remedy: str) -> WorkspaceError:
@@ -77,7 +77,13 @@ def _refusal(root: Path, said: str, *, what: str, remedy: str) -> WorkspaceError
     lines = said.strip().splitlines()
     fatal = [line.removeprefix("fatal: ") for line in lines if line.startswith("fatal: ")]
     reason = next(iter((*fatal, *lines[-1:])), "gave no reason")
+    if reason.startswith("not a git repository"):
+        what, remedy = _UNREADABLE
     return WorkspaceError(str(root), f"{what} ({reason})", remedy)
+
+
+_UNREADABLE = ("git cannot read this checkout", "mend it, or take its .git away")
+"""What is wrong where there is a .git that git takes for none, whatever was asked for."""
 
 
 def _plain_words() -> Mapping[str, str]:
