@@ -129,12 +129,23 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package)
         return _Process(command=("node", f"{TREE}/serve.mjs", root), env=env)
     entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
     if role.command is not None or entrypoint:
-        return _Process(entrypoint=entrypoint, command=cfg.words(role.command or ()))
+        command = cfg.words(role.command or ())
+        command = command if entrypoint else _own_binary(package, command)
+        return _Process(entrypoint=_own_binary(package, entrypoint), command=command)
     if found := _declared(package):
         return found
     raise ConfigError(
         cfg.FILE_NAME, f"{where}.command: missing", f"{_whose(package)} has no plain `start` script to take it from"
     )
+
+
+def _own_binary(package: Package, words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command of the package itself as the file that it is: an install links it, and images have no such link."""
+    file = package.bins.get(words[0]) if words else None
+    if file is None:
+        return words
+    path = posixpath.normpath(file)
+    return (f"./{path}", *words[1:]) if path.endswith(".sh") else ("node", path, *words[1:])
 
 
 def _whose(package: Package) -> str:
@@ -147,7 +158,7 @@ def _declared(package: Package) -> _Process | None:
     if script and not _SHELL.search(script):
         parts = shlex.split(script)
         env = dict(p.split("=", 1) for p in _leading_assignments(parts))
-        return _Process(command=tuple(parts[len(env) :]), env=env)
+        return _Process(command=_own_binary(package, tuple(parts[len(env) :])), env=env)
     if len(package.bins) == 1:
         return _Process(entrypoint=("node", *package.bins.values()))
     main = package.manifest.get("main")

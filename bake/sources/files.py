@@ -42,6 +42,8 @@ _BUILD_FILE: Final = re.compile(
     r"\.(?:conf|config|setup|workspace)\.\w+$|^(?:vitest|jest|webpack|rollup|playwright|cypress)\.config\.|^(?:gulp|grunt)file\.\w+$",
     re.I,
 )
+_BUILD_SCRIPT: Final = re.compile(r"(?:build|bundle|codegen|compile|esbuild)(?:[.-][\w-]+)*\.[cm]?[jt]s")
+"""Beside package.json; `src/build.ts` may be what a process runs."""
 
 
 def load_sources(directory: str, nested: frozenset[str], root: str) -> Mapping[str, Source]:
@@ -90,7 +92,7 @@ def _source(one: os.DirEntry[str], path: str, above: Role) -> Iterator[Source]:
         return
     if one.is_file():
         stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-        yield Source(path, _file_role(one.name, above), stamp)
+        yield Source(path, "build" if _BUILD_SCRIPT.fullmatch(path) else _file_role(one.name, above), stamp)
 
 
 def _directory_role(path: str, name: str, above: Role) -> Role:

@@ -88,3 +88,22 @@ def test_an_alias_of_module_alias_is_no_package(tmp_path: Path) -> None:
     assert {u.import_.name for u in project.undeclared("services/api")} == {"@gone/z"}
     shop.replace("bake.toml", "[services.api]", '[packages."services/api"]\nignore = ["@gone/*"]\n\n[services.api]')
     assert load_project(shop.root / "bake.toml", {}).undeclared("services/api") == ()
+
+
+def test_a_start_by_the_packages_own_command_is_by_its_file(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    manifest = json.loads((shop.root / "services/api/package.json").read_text())
+    manifest |= {
+        "bin": {"shop-serve": "./bin/run.js"},
+        "scripts": {**manifest["scripts"], "start": "shop-serve --port 1"},
+    }
+    shop.write("services/api/package.json", json.dumps(manifest))
+    text = (shop.root / "bake.toml").read_text()
+    shop.write(
+        "bake.toml", text.replace('package = "services/api"', 'package = "services/api"\ncommand = "shop-serve x"')
+    )
+    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+    assert [i.command for i in plan.images if i.package == "services/api"] == [("node", "bin/run.js", "x")]
+    shop.write("bake.toml", text)
+    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+    assert [i.command for i in plan.images if i.package == "services/api"] == [("node", "bin/run.js", "--port", "1")]
