@@ -98,12 +98,9 @@ def test_a_start_by_the_packages_own_command_is_by_its_file(tmp_path: Path) -> N
         "scripts": {**manifest["scripts"], "start": "shop-serve --port 1"},
     }
     shop.write("services/api/package.json", json.dumps(manifest))
-    text = (shop.root / "bake.toml").read_text()
-    shop.write(
-        "bake.toml", text.replace('package = "services/api"', 'package = "services/api"\ncommand = "shop-serve x"')
-    )
-    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
-    assert [i.command for i in plan.images if i.package == "services/api"] == [("node", "bin/run.js", "x")]
-    shop.write("bake.toml", text)
-    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
-    assert [i.command for i in plan.images if i.package == "services/api"] == [("node", "bin/run.js", "--port", "1")]
+    text, given = (shop.root / "bake.toml").read_text(), 'command = "node dist/server.js"\n'
+    for line, rest in (('command = "shop-serve x"\n', ("x",)), ("", ("--port", "1"))):
+        shop.write("bake.toml", text.replace(given, line))
+        plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+        (api,) = (i for i in plan.images if i.package == "services/api")
+        assert api.command == ("node", "bin/run.js", *rest)

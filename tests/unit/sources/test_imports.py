@@ -100,6 +100,8 @@ def test_files_that_no_process_loads_are_left_out(write: Write, file: str) -> No
         "scripts/x.mjs",
         "scripts/deep/x.mjs",
         "gulpfile.js",
+        "build.mjs",
+        "esbuild.prod.js",
         "vitest.setup.ts",
         "vitest.config.unit.cjs",
     ],
@@ -110,7 +112,9 @@ def test_files_that_only_builds_load_are_of_kind_build(write: Write, file: str) 
     assert (one.name, one.kind) == ("c", "build")
 
 
-@pytest.mark.parametrize("file", ["src/scripts/x.ts", "dist/x.js", "index.cjs", "src/testing/x.ts", "src/x.vue"])
+@pytest.mark.parametrize(
+    "file", ["src/scripts/x.ts", "src/build.ts", "dist/x.js", "index.cjs", "src/testing/x.ts", "src/x.vue"]
+)
 def test_files_that_a_process_may_load_are_in(write: Write, file: str) -> None:
     text = '<script>import "c"</script>' if file.endswith(".vue") else 'import "c"'
     (one,) = load_imports(write({f"services/a/{file}": text}), "services/a")
