@@ -2,14 +2,13 @@
 
 import argparse
 import dataclasses
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.allowed import require_allowed
 from bake.commands.arguments import add_plan_arguments, named, selected
-from bake.files import working_alone
+from bake.files import scratch_folder, working_alone
 from bake.session import Session
 from bake.table import show, table
 
@@ -42,8 +41,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.keep:
         results = _compared(session, ready, builder, arguments.keep.resolve())
     else:
-        with tempfile.TemporaryDirectory(prefix="bake-repro-") as folder:
-            results = _compared(session, ready, builder, Path(folder))
+        with scratch_folder() as folder:
+            results = _compared(session, ready, builder, folder)
     differ = sum(not c.same for found in results.values() for c in found)
     show(arguments.format, results, _text(results), quiet=session.console.quiet and not differ)
     session.console.say("every image came out the same twice" if not differ else f"{differ} of the images differ")

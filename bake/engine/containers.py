@@ -8,11 +8,12 @@ import re
 import tarfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bake.config import parse_reference, parse_size
 from bake.engine.docker import connect
+from bake.engine.owners import OWNER, is_left, this_owner
 from bake.engine.process import Configured, ContainerState, Launch, Process
 from bake.errors import EngineError
 
@@ -43,6 +44,7 @@ def containers(run: str) -> Iterator["Containers"]:
     """The engine for one run of trials; whatever they made and left is removed at the end, however it ends."""
     with connect() as client:
         engine = Containers(client, run)
+        engine.clear_left()
         try:
             yield engine
         finally:
@@ -60,6 +62,7 @@ class Containers:
     def __init__(self, client: "docker.DockerClient", run: str) -> None:
         self._client = client
         self._run = run
+        self._labels = {LABEL: run, OWNER: this_owner(time.time())}
         self._ended = threading.Event()
         self._pulling = threading.Lock()
         self._making = threading.Lock()
@@ -87,7 +90,7 @@ class Containers:
 
     def join(self) -> None:
         """Give the run a network of its own, where containers find each other by their alias."""
-        network = self._client.networks.create(f"bake-smoke-{self._run}", labels={LABEL: self._run})
+        network = self._client.networks.create(f"bake-smoke-{self._run}", labels=self._labels)
         self._network = str(network.name)
 
     def create(self, launch: Launch) -> "DockerBox":
@@ -147,7 +150,7 @@ class Containers:
                 ports=[launch.port] if launch.port else None,
                 host_config=settings,
                 networking_config=self._joined(launch.alias),
-                labels={LABEL: self._run},
+                labels=self._labels,
                 platform=launch.platform or None,
             )
         return DockerBox(self._client, self._client.containers.get(made["Id"]), launch.port)
@@ -161,18 +164,29 @@ class Containers:
 
     def clear(self) -> None:
         """Remove everything that carries this run's label."""
-        from docker.errors import DockerException
-
         self.end()
         with self._making:
             pass
-        mine: dict[str, str | list[str] | bool] = {"label": f"{LABEL}={self._run}"}
-        for container in self._client.containers.list(all=True, filters=mine, ignore_removed=True):
-            with contextlib.suppress(DockerException):
-                container.remove(force=True, v=True)
-        for network in self._client.networks.list(filters=mine):
-            with contextlib.suppress(DockerException):
-                network.remove()
+        self._remove(f"{LABEL}={self._run}", lambda _owner: True)
+
+    def clear_left(self) -> None:
+        """Remove what runs left that could not clear, as they were killed."""
+        now = time.time()
+        self._remove(OWNER, lambda owner: is_left(owner, now))
+
+    def _remove(self, label: str, wanted: Callable[[str], bool]) -> None:
+        """Remove the containers, then the networks with this label. wanted: a test for their owner."""
+        from docker.errors import DockerException
+
+        having: dict[str, str | list[str] | bool] = {"label": label}
+        for container in self._client.containers.list(all=True, filters=having, sparse=True):
+            if wanted((container.attrs.get("Labels") or {}).get(OWNER, "")):
+                with contextlib.suppress(DockerException):
+                    container.remove(force=True, v=True)
+        for network in self._client.networks.list(filters=having):
+            if wanted((network.attrs.get("Labels") or {}).get(OWNER, "")):
+                with contextlib.suppress(DockerException):
+                    network.remove()
 
 
 class DockerBox:

@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from bake.config import parse_reference
 from bake.engine.builders import Listed, parse_listed
 from bake.engine.progress import Progress, Step, missing_image
 from bake.errors import BuildError, EngineError
+from bake.files import scratch_folder
 
 if TYPE_CHECKING:
     import docker
@@ -246,8 +246,8 @@ def run_bake(
 
     Raises BuildError with the failing step's output, and leaves no child process behind when interrupted.
     """
-    with tempfile.TemporaryDirectory(prefix="bake-") as folder, contextlib.chdir(root), _ending_children():
-        metadata = Path(folder) / "metadata.json"
+    with scratch_folder() as folder, contextlib.chdir(root), _ending_children():
+        metadata = folder / "metadata.json"
         begin = time.monotonic()
         progress = _stream(file, options, metadata, report, beside)
         seconds = time.monotonic() - begin

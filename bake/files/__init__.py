@@ -8,6 +8,7 @@ from bake.files.history import HISTORY, read_chapter, write_chapter
 from bake.files.inside import is_below, is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
 from bake.files.read import decode, parse_json, parse_object, parse_toml, read_text
+from bake.files.scratch import scratch_folder
 from bake.files.shape import ANY, Shape, check_shape
 from bake.files.yaml import parse_documents, parse_yaml, table, to_yaml, words
 
@@ -35,6 +36,7 @@ __all__ = [
     "read_file",
     "read_text",
     "require_inside",
+    "scratch_folder",
     "strip_credentials",
     "table",
     "unified_diff",

@@ -8,7 +8,6 @@ import dataclasses
 import io
 import json
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import IO, Any
 from bake.config import parse_reference
 from bake.engine import image_ids, save_images
 from bake.errors import EngineError, RegistryError
-from bake.files import read_file, write_file
+from bake.files import read_file, scratch_folder, write_file
 from bake.images.blobs import Contents, Layer, Stored, compressed_size, read_contents, read_stored, unpacked_size
 from bake.registry import Registry
 
@@ -54,8 +53,8 @@ def load_engine_images(references: Mapping[str, str], needed: Iterable[str], cac
     known = _load_known(cache)
     new = {target: references[target] for target, name in ids.items() if f"{target} {name}" not in known.images}
     if new:
-        with tempfile.TemporaryDirectory(prefix="bake-save-") as folder:
-            file = Path(folder, "images.tar")
+        with scratch_folder() as folder:
+            file = folder / "images.tar"
             save_images(sorted(new.values()), file)
             for stored in _read_saved(file, new, known):
                 known.images[f"{stored[0].image} {ids[stored[0].image]}"] = stored

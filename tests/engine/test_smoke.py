@@ -122,6 +122,19 @@ def test_a_dependency_that_ends_at_once_stops_the_run(trials: Workspace) -> None
     assert (done.returncode, containers_of(trials.project)) == (4, [])
 
 
+def test_what_a_killed_run_left_is_removed_by_the_next(trials: Workspace) -> None:
+    text = (trials.root / "bake.toml").read_text(encoding="utf-8")
+    trials.write("patient.toml", text.replace("timeout = 3 ", "timeout = 600 "))
+    command = [sys.executable, "-m", "bake", "--quiet", "--file", "patient.toml", "smoke", "box-silent"]
+    with subprocess.Popen(command, cwd=trials.root, env={**os.environ, "PYTHONPATH": str(ROOT)}) as running:
+        while not any(line.endswith(" running") for line in containers_of(trials.project)):
+            assert running.poll() is None, "it ended by itself"
+        running.kill()
+    assert len(containers_of(trials.project)) > 0
+    assert trials.bake("smoke", "page").returncode == 0
+    assert containers_of(trials.project) == []
+
+
 def test_an_interrupted_run_removes_its_containers(trials: Workspace) -> None:
     text = (trials.root / "bake.toml").read_text(encoding="utf-8")
     trials.write("patient.toml", text.replace("timeout = 3 ", "timeout = 600 "))
