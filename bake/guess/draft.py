@@ -134,14 +134,19 @@ def _package(package: PackageGuess) -> tuple[str, ...]:
     if package.exclude:
         lines.append(_line(f"exclude = {_list(package.exclude)}", "`next start` does not need it"))
     if package.outputs:
-        lines.append(_line(f"outputs = {_list(package.outputs)}", "Prisma's client is generated there"))
+        lines.append(_line(f"outputs = {_list(package.outputs)}", _outputs_reason(package)))
     if package.serves:
-        lines.append(_line(f"serves = {_list(package.serves)}", "its sources name what they build by path"))
+        lines.append(_line(f"serves = {_list(package.serves)}", "it serves what they build"))
     if package.inputs:
         lines.append(_line(f"inputs = {_list(package.inputs)}", "its scripts or configuration name them"))
     if len(lines) == 1:
         lines = []
     return (*lines, *_arguments(package, place))
+
+
+def _outputs_reason(package: PackageGuess) -> str:
+    client = any(path.endswith(".prisma") for path in package.outputs)
+    return "Prisma's client is generated there" if client else "its build writes there"
 
 
 def _arguments(package: PackageGuess, place: str) -> Iterator[str]:

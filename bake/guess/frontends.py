@@ -96,10 +96,30 @@ def _vite(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     root = _named(text, "root")
     if "index.html" not in facts.names and not root:
         return None
-    folder = normpath(f"{root or '.'}/{_named(text, 'outDir') or 'dist'}")
+    folder = _vite_folder(text)
     if folder.startswith("../"):
-        return None  # another package serves it
+        return None  # another package serves it, see find_built_into
     return Frontend(tool="Vite", source=file or _manifest(facts), static=folder)
+
+
+_RESOLVED = re.compile(
+    r"\boutDir\s*:\s*(?:\w+\.)?(?:resolve|join)\(\s*(?:__dirname|import\.meta\.dirname)\s*,\s*(['\"`][^()]*['\"`])\s*\)"
+)
+
+
+def _vite_folder(text: str) -> str:
+    """The folder that it builds into, by its configuration."""
+    if found := _RESOLVED.search(text):
+        return normpath("/".join(re.findall(r"['\"`]([^'\"`]*)['\"`]", found[1])))
+    return normpath(f"{_named(text, 'root') or '.'}/{_named(text, 'outDir') or 'dist'}")
+
+
+def find_built_into(facts: PackageFacts) -> tuple[str, str]:
+    """The folder of another package that Vite builds a frontend into, from the root, and the file that says so."""
+    text, file = _config(facts, "vite")
+    folder = _vite_folder(text) if "vite build" in _scripts(facts) else ""
+    place = normpath(facts.package.file(folder))
+    return (place, file) if folder.startswith("../") and not place.startswith("..") else ("", "")
 
 
 def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:

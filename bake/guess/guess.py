@@ -17,7 +17,7 @@ from bake.evidence import (
 from bake.files import parse_npmrc, wants_login
 from bake.guess.builds import build_script, generated_files, install_notes
 from bake.guess.candidates import all_in_one
-from bake.guess.frontends import Frontend
+from bake.guess.frontends import Frontend, find_built_into
 from bake.guess.judge import Refused, Service, beside_product, judge_package, own_frontend
 from bake.guess.node import find_node
 from bake.guess.served import Served, find_served, without_served
@@ -192,12 +192,18 @@ def _package(
         files=_files(frontend, mine) if frontend else None,
         exclude=frontend.exclude if frontend and mine and not mine.static else (),
         inputs=everything.outside.get(package.path, ()),
-        outputs=generated_files(facts, everything.workspace),
+        outputs=(*generated_files(facts, everything.workspace), *_into_others(facts, is_served=is_served)),
         serves=tuple(served.get(package.path, ())),
         args=args,
         args_source=args_source,
         variables=tuple(n for n in read if n not in dict(args)),
     )
+
+
+def _into_others(facts: PackageFacts, *, is_served: bool) -> tuple[str, ...]:
+    """The folder of its server's package that a frontend is built into."""
+    folder, _ = find_built_into(facts) if is_served else ("", "")
+    return (folder,) if folder else ()
 
 
 def _files(frontend: Frontend, service: Service | None) -> tuple[str, ...] | None:

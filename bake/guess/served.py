@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from bake.evidence import PackageFacts, WorkspaceFacts
+from bake.guess.frontends import find_built_into
 from bake.guess.judge import Refused, Service
 
 Served = Mapping[str, Mapping[str, str]]
@@ -21,7 +22,11 @@ def find_served(everything: WorkspaceFacts, services: Iterable[Service]) -> Serv
     folders = {s.package: s.static for s in rows if s.static and s.package not in everything.said}
     running = {s.package for s in rows if not s.static}
     found = {
-        f.package.path: {**dict(_held(f, everything, folders)), **dict(_named(f, folders))}
+        f.package.path: {
+            **dict(_held(f, everything, folders)),
+            **dict(_named(f, folders)),
+            **dict(_built_into(f, everything)),
+        }
         for f in everything.packages
         if f.package.path in running
     }
@@ -35,6 +40,14 @@ def _held(facts: PackageFacts, everything: WorkspaceFacts, folders: Mapping[str,
             package = everything.owner(held).path
             if package in folders and not evidence.static:
                 yield package, evidence.source
+
+
+def _built_into(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str, str]]:
+    """Frontends whose builds write into a folder of this package."""
+    for each in everything.packages:
+        folder, source = find_built_into(each)
+        if folder and everything.owner(f"{folder}/x").path == facts.package.path:
+            yield each.package.path, source
 
 
 def _named(facts: PackageFacts, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:

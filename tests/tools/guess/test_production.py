@@ -390,3 +390,14 @@ def test_a_process_that_production_gives_arguments_is_the_main_one(tmp_path: Pat
     files = {"apps/server/Dockerfile": docker, "docker-compose.yml": compose}
     found = guessed(tmp_path, {"apps/server": {**SERVER, "scripts": {"start": "node dist/main.js"}}}, **files)
     assert processes(found) == {"server": "node dist/main.js --serve"}
+
+
+@pytest.mark.parametrize("folder", ["'../server/public'", 'path.resolve(__dirname, "..", "server", "public")'])
+def test_a_frontend_that_is_built_into_its_servers_folder_is_in_its_image(tmp_path: Path, folder: str) -> None:
+    config = f"export default {{ build: {{ outDir: {folder}, emptyOutDir: true }} }};\n"
+    files = {"apps/web/vite.config.ts": config, "apps/web/index.html": "<html>"}
+    found = guessed(tmp_path, {"apps/web": WEB, "apps/server": SERVER}, **files)
+    assert processes(found) == {"server": "tsx src/main.ts"}
+    lines = render_config(found)
+    assert '[packages."apps/server"]\nserves = ["apps/web"]  # it serves what they build\n' in lines
+    assert '[packages."apps/web"]\noutputs = ["apps/server/public"]  # its build writes there\n' in lines
