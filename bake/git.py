@@ -77,7 +77,7 @@ def _refusal(root: Path, said: str, *, what: str, remedy: str) -> WorkspaceError
     lines = said.strip().splitlines()
     fatal = [line.removeprefix("fatal: ") for line in lines if line.startswith("fatal: ")]
     reason = next(iter((*fatal, *lines[-1:])), "gave no reason")
-    if reason.startswith("not a git repository"):
+    if reason.startswith("not a git repository") and any((f / ".git").exists() for f in (root, *root.parents)):
         what, remedy = _UNREADABLE
     return WorkspaceError(str(root), f"{what} ({reason})", remedy)
 

@@ -3,6 +3,8 @@
 A path that is named and not read costs a rebuild when it changes; one that is read and not given breaks the build.
 """
 
+import dataclasses
+import functools
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -41,6 +43,11 @@ class Outside:
         self._members = frozenset(path for _, path in named if path)
         self._above = frozenset(above for path in self._members for above in _parents(path)) | {""}
         self._configs = TsConfigs(self._root, {name: normpath(f"{self._root}/{path}") for name, path in named})
+        # Packages name the same files over and over, and what is there does not change while they are looked at.
+        self._texts: dict[str, _Text] = {}
+        self._folders: dict[str, frozenset[str]] = {}
+        self._found: dict[str, str] = {}
+        self._answers: dict[str, bool] = {}
 
     def load(self, package: str) -> tuple[str, ...]:
         """Return files and folders outside a package that its files name, relative to the root, sorted."""
@@ -48,11 +55,15 @@ class Outside:
             return ()  # all of the root's folder is its own, but for packages, which it needs as such
         found: dict[str, None] = {}
         queue = [package]
-        aliases = self._aliases(package)
+        aliases = functools.cache(self._aliased(package))
+        judged: set[str] = set()
         while queue:
             start = queue.pop()
             for path in self._files(start):
                 for target in self._named(path, package, aliases):
+                    if target in judged:
+                        continue
+                    judged.add(target)
                     if self._counts(target, package) and not _is_below(target, found):
                         found[target] = None
                         queue.append(target)
@@ -79,49 +90,58 @@ class Outside:
         for one in _scan(place):
             path = f"{start}/{one.name}".lstrip("/")
             if one.is_dir(follow_symlinks=False):
-                if one.name not in _NO_SOURCES and path not in self._members and self._sent(path):
+                if one.name not in _NO_SOURCES and path not in self._members and self._is_sent(path):
                     yield from self._files(path)
             else:
                 yield path
 
-    def _named(self, path: str, package: str, aliases: tuple[Callable[[str], Iterable[str]], ...]) -> Iterator[str]:
+    def _named(self, path: str, package: str, aliases: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
         if Path(self._root, path).is_symlink():
             yield from self._inside(os.path.realpath(join(self._root, path)))
             return
         yield from self._relative(path, package)
-        if path.endswith(".proto"):
-            yield from self._imports(path)
-        names = _texts(_QUOTED, self._read(path)) if aliases else ()
-        placed = (place for name in names for alias in aliases for place in alias(name))
-        yield from (found for place in placed for target in self._inside(place) for found in self._there(target))
+        text = self._text(path)
+        yield from (found for name in text.imports for found in self._imported(path, name))
+        yield from (found for name in text.quoted for found in aliases(name))
 
     def _relative(self, path: str, package: str) -> Iterator[str]:
         """Yield what relative paths in a file lead to: from its folder as in modules, the package as in scripts."""
-        text = self._read(path)
-        named = {*_texts(_RELATIVE, text), *("/".join(_words(part)) for part in _SPLIT.findall(text))}
-        targets = {_joined(folder, name) for name in named for folder in (dirname(path), package)} - {""}
-        targets |= self._joined_later(path, text)
-        for target in targets:
+        text = self._text(path)
+        targets = {_joined(folder, name) for name in text.relative for folder in (dirname(path), package)} - {""}
+        for target in targets | text.joined:
             if not (package and target.startswith(f"{package}/")):
                 yield from self._there(target)
 
-    def _imports(self, path: str) -> Iterator[str]:
+    def _imported(self, path: str, name: str) -> Iterator[str]:
         """What a .proto file imports: from its folder, or from one above it that its reader names."""
-        for name in _texts(_IMPORT, self._read(path)):
-            for folder in (*_parents(path), ""):
-                yield from self._there(normpath(join(folder, name)))
+        for folder in (*_parents(path), ""):
+            yield from self._there(normpath(join(folder, name)))
 
-    def _joined_later(self, path: str, text: bytes) -> set[str]:
-        """What is joined in one place to what leads upwards in another: `join(root, 'proto')`."""
-        upward = {match[1].decode() + "/.." * match[2].count(b"..") for match in _UPWARD.finditer(text)}
-        bases = {base for up in upward if not (base := normpath(join(dirname(path), up))).startswith("..")}
-        names = {"/".join(_words(part)) for part in _JOINED.findall(text)} if bases else set()
-        return {normpath(join(base, name)) for base in bases for name in names}
+    def _text(self, path: str) -> "_Text":
+        if path not in self._texts:
+            self._texts[path] = _parse_text(path, self._read(path))
+        return self._texts[path]
 
     def _there(self, target: str) -> Iterator[str]:
         """Yield the path that a name means, which may lack its suffix."""
-        if not _is_below_any(target, _NO_SOURCES):
-            yield from next(((path,) for path in _candidates(target) if os.path.lexists(join(self._root, path))), ())
+        if target not in self._found:
+            there = () if _is_below_any(target, _NO_SOURCES) else filter(self._is_there, _candidates(target))
+            self._found[target] = next(iter(there), "")
+        if self._found[target]:
+            yield self._found[target]
+
+    def _is_there(self, path: str) -> bool:
+        """Whether something has that path, a link that leads nowhere too."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            there = not folder or self._is_there(folder)
+            self._folders[folder] = frozenset(_names(f"{self._root}/{folder}")) if there else frozenset()
+        return name in self._folders[folder]
+
+    def _is_sent(self, path: str) -> bool:
+        if path not in self._answers:
+            self._answers[path] = self._sent(path)
+        return self._answers[path]
 
     def _inside(self, absolute: str) -> Iterator[str]:
         if absolute.startswith(f"{self._root}/"):
@@ -142,15 +162,21 @@ class Outside:
 
     def _holds(self, target: str) -> bool:
         """Whether there is something of a clone at a path."""
-        return self._sent(target) and any(map(self._sent, self._files(target)))
+        return self._is_sent(target) and any(map(self._is_sent, self._files(target)))
 
-    def _aliases(self, package: str) -> tuple[Callable[[str], Iterable[str]], ...]:
-        """Tests of what a name in code may stand for, as absolute paths: those that lead out of the package."""
+    def _aliased(self, package: str) -> Callable[[str], tuple[str, ...]]:
+        """A function of a name in code: what is there of what it may stand for outside of the package."""
         directory = normpath(f"{self._root}/{package}")
         config = self._configs.load(directory)
         base = config.base_url
         based = (lambda name: (f"{base}/{name}",),) if base and not f"{base}/".startswith(f"{directory}/") else ()
-        return (*(_places_of(alias) for alias in config.aliases), *based)
+        tests = (*(_places_of(alias) for alias in config.aliases), *based)
+
+        def found(name: str) -> tuple[str, ...]:
+            places = (place for test in tests for place in test(name))
+            return tuple(path for place in places for target in self._inside(place) for path in self._there(target))
+
+        return found
 
     def _read(self, path: str) -> bytes:
         file = Path(self._root, path)
@@ -158,6 +184,40 @@ class Outside:
             return file.read_bytes() if file.is_file() and file.stat().st_size <= _MOST else b""
         except OSError:
             return b""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    """What a file names. relative: as it stands there. joined: from the root. imports: of a .proto file."""
+
+    relative: frozenset[str]
+    joined: frozenset[str]
+    quoted: frozenset[str]
+    imports: frozenset[str]
+
+
+def _parse_text(path: str, text: bytes) -> _Text:
+    return _Text(
+        relative=_texts(_RELATIVE, text) | {"/".join(_words(part)) for part in _SPLIT.findall(text)},
+        joined=_joined_later(path, text),
+        quoted=_texts(_QUOTED, text),
+        imports=_texts(_IMPORT, text) if path.endswith(".proto") else frozenset(),
+    )
+
+
+def _joined_later(path: str, text: bytes) -> frozenset[str]:
+    """What is joined in one place to what leads upwards in another: `join(root, 'proto')`."""
+    upward = {match[1].decode() + "/.." * match[2].count(b"..") for match in _UPWARD.finditer(text)}
+    bases = {base for up in upward if not (base := normpath(join(dirname(path), up))).startswith("..")}
+    names = {"/".join(_words(part)) for part in _JOINED.findall(text)} if bases else set()
+    return frozenset(normpath(join(base, name)) for base in bases for name in names)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return [one.name for one in Path(folder).iterdir()]
+    except OSError:
+        return []
 
 
 def _places_of(aliases: Aliases) -> Callable[[str], Iterable[str]]:

@@ -116,7 +116,7 @@ def test_a_repository_that_git_refuses_is_said_and_not_taken_for_none(shop: GitW
     (shop.root / ".git/HEAD").write_text("nonsense", encoding="utf-8")
     with pytest.raises(WorkspaceError) as caught:
         list_ignored(shop.root)
-    assert caught.value.what.startswith("git cannot say what it tracks (not a git repository")
+    assert caught.value.what.startswith("git cannot read this checkout (not a git repository")
 
 
 def test_an_install_gets_the_tarballs_that_dependencies_name(shop: GitWorkspace) -> None:
