@@ -164,14 +164,17 @@ def _begun_elsewhere(facts: PackageFacts, everything: WorkspaceFacts) -> Iterato
     package = facts.package
     reader = next((package.file(p) for p, text in facts.sources.items() if _FROM_START.search(text)), "")
     reader = reader or ("the library config" if "config" in package.dependencies else "")
+    sources: dict[str, list[str]] = {}
     for each in everything.said.get(package.path, ()):
         if reader and each.away is not None and each.start.words:
-            place = each.away or "the root"
-            yield (
-                f"{each.source} starts it in {place}, images do in {package.path}: {reader} reads paths from there. "
-                "`command = \"sh -c 'cd /app && exec ...'\"` starts it as before, and `inputs` and `outputs` in "
-                f'[packages."{package.path}"] bring files of {place}'
-            )
+            sources.setdefault(each.away or "the root", []).append(each.source)
+    for place, named in sources.items():
+        more = f" (and {len(named) - 1} more)" if len(named) > 1 else ""
+        yield (
+            f"{named[0]}{more} starts it in {place}, images do in {package.path}: {reader} reads paths from there. "
+            "`command = \"sh -c 'cd /app && exec ...'\"` starts it as before, and `inputs` and `outputs` in "
+            f'[packages."{package.path}"] bring files of {place}'
+        )
 
 
 def _is_needed(package: Package, everything: WorkspaceFacts) -> bool:
