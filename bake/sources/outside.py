@@ -22,9 +22,14 @@ _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
 _IMPORT: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
 _UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
 _JOINED: Final = re.compile(rb"""[\w)]\s*,(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
-_QUOTED: Final = re.compile(rb"""["'`]([@~#$\w][^"'`\s*]*)["'`]""")
+_QUOTED: Final = re.compile(
+    rb"""(?:\bfrom|\bimport|\brequire(?:\.resolve)?\s*\(|\bimport\s*\(|@import|@use)\s*["'`]([@~#$\w][^"'`\s*]*)["'`]"""
+)
 _SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _WRITTEN: Final = {".js": (".ts", ".tsx", ".jsx"), ".mjs": (".mts",), ".cjs": (".cts",), ".jsx": (".tsx",)}
+_CODE: Final = (*_SUFFIXES, ".proto", ".css", ".scss", ".sass", ".less", ".graphql", ".prisma", ".html")
+_DOCUMENTS: Final = (".md", ".mdx", ".txt", ".rst", ".adoc")
+_TESTS: Final = re.compile(r"[.](?:test|spec)[.][^/.]+$|(?:^|/)__tests__/")
 _NO_SOURCES: Final = frozenset({"node_modules", ".git", ".bake", ".yarn"})
 _LOCKS: Final = frozenset(
     {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "bake.toml", "bake.lock", ".npmrc"}
@@ -98,6 +103,8 @@ class Outside:
     def _named(self, path: str, package: str, aliases: Callable[[str], tuple[str, ...]]) -> Iterator[str]:
         if Path(self._root, path).is_symlink():
             yield from self._inside(os.path.realpath(join(self._root, path)))
+            return
+        if not _is_read_by_builds(path, package):
             return
         yield from self._relative(path, package)
         text = self._text(path)
@@ -184,6 +191,19 @@ class Outside:
             return file.read_bytes() if file.is_file() and file.stat().st_size <= _MOST else b""
         except OSError:
             return b""
+
+
+def _is_read_by_builds(path: str, package: str) -> bool:
+    """Whether what a file names is an input: not what documents and tests name, and outside only what code does.
+
+    Else a README would make most of a monorepo an input of every build.
+    """
+    own = path.startswith(f"{package}/")
+    inner = path[len(package) + 1 :] if own else path
+    if path.endswith(_DOCUMENTS) or _TESTS.search(path) or inner.startswith(("tests/", "test/", "e2e/")):
+        return False
+    # What a shared tsconfig's `paths` lead to counts where a name is imported by them.
+    return own or (path.endswith(_CODE) and not path.rpartition("/")[2].startswith("tsconfig"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

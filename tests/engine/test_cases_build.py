@@ -1,5 +1,6 @@
 """Builds in images give what builds in a clone give: files that installs and builds read, wherever they lie."""
 
+import gzip
 import io
 import json
 import subprocess
@@ -85,7 +86,7 @@ def manifests(manager: str) -> Mapping[str, Any]:
             "codegen": "node codegen.mjs",
             "build": "shop-gen && semver 1.2.3 > dist/root.txt && node --env-file=.env build.mjs",
         },
-        "dependencies": {"sheet": "file:../../vendor/sheet-1.0.0.tgz", "@kinds/table": own, "@kinds/types": own},
+        "dependencies": {"sheet": "file:../../vendor/sheet-1.4.0.tgz", "@kinds/table": own, "@kinds/types": own},
         "devDependencies": {"@kinds/gen": own},
     }
     members: dict[str, dict[str, Any]] = {
@@ -104,12 +105,15 @@ def manifests(manager: str) -> Mapping[str, Any]:
 
 def write_tarball(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    texts = {"package.json": '{"name": "sheet", "version": "1.0.0"}', "index.js": "module.exports = 'sheet';"}
-    with tarfile.open(file, "w:gz") as tar:
+    texts = {"package.json": '{"name": "sheet", "version": "1.4.0"}', "index.js": "module.exports = 'sheet';"}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, text in texts.items():
             entry = tarfile.TarInfo(f"package/{name}")
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
+    # The same bytes in every run: yarn 1 keeps a package of that name and version for good.
+    file.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
 
 
 @pytest.fixture
@@ -129,7 +133,7 @@ def kinds(request: pytest.FixtureRequest, tmp_path: Path, project_name: str) -> 
         made.write(f"{path}/package.json".lstrip("/"), json.dumps(about))
     (made.root / "apps/api/src").mkdir()
     (made.root / "apps/api/src/shared").symlink_to("../../../shared")
-    write_tarball(made.root / "vendor/sheet-1.0.0.tgz")
+    write_tarball(made.root / "vendor/sheet-1.4.0.tgz")
     subprocess.run(LOCK[manager], cwd=made.root, check=True, capture_output=True)
     service = '[services.api]\npackage = "apps/api"\ncommand = "node dist/main.js"\n'
     asked = '[packages."apps/api".args]\nGIT_SHA = "{sha}"\n'
