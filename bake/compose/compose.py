@@ -65,8 +65,7 @@ def _dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, cfg
 def needs(config: cfg.Config, image: Image) -> tuple[str, ...]:
     """What a process says it needs: its role's own, else its service's."""
     service = config.services[image.service]
-    role = service.roles[image.role] if image.role else service
-    return role.needs or service.needs
+    return service.role(image.role).needs or service.needs
 
 
 def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
@@ -92,8 +91,7 @@ def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
 
 def _ends(config: cfg.Config, image: Image) -> bool:
     """Whether it ends by itself: `docker compose run` starts it when it is wanted."""
-    service = config.services[image.service]
-    role = service.roles[image.role] if image.role else service
+    role = config.services[image.service].role(image.role)
     return bool(role.once or role.schedule)
 
 

@@ -197,6 +197,10 @@ class Service(Role):
     base: ImageReference | None = _doc("Another base image for this service.", None)
     libc: Literal["glibc", "musl"] | None = _doc("The C library of its `base`; by default told by its name.", None)
 
+    def role(self, name: str) -> Role:
+        """The role of that name; "" is the service itself, where it has none."""
+        return self.roles[name] if name else self
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Arg:

@@ -71,7 +71,7 @@ def images_of(project: Project, request: Request) -> tuple[Image, ...]:
 def _image(project: Project, request: Request, target: str, service_name: str, role_name: str) -> Image:
     config = project.config
     service = config.services[service_name]
-    role = service.roles[role_name] if role_name else service
+    role = service.role(role_name)
     package = project.workspace.package(service.package)
     where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
     process = _process(where, service, role, package)

@@ -52,8 +52,7 @@ class Workload:
 
 def make_workload(config: Config, image: Image) -> Workload:
     """What bake.toml and the plan say about an image's process."""
-    service = config.services[image.service]
-    role = service.roles[image.role] if image.role else service
+    role = config.services[image.service].role(image.role)
     return Workload(
         target=image.target,
         service=image.service,
