@@ -374,16 +374,15 @@ def image_node(reference: str) -> int:
     return int(found[1]) if found else 0
 
 
-_PATH = re.compile(
-    r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\$\{?HOST(?:NAME)?\}?|hostname)[^/\s]*?(/[A-Za-z][\w/.~-]*/?)"
-)
+_HOST = r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|\$\{?HOST(?:NAME)?\}?|hostname)"
+_PATH = re.compile(rf"{_HOST}[^/\s]*?(/[A-Za-z][\w/.~-]*/?)|{_HOST}(?::[\w${{}}:-]+)?(/)(?![\w$./])")
 _PORT = re.compile(r"(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d{2,5})\b")
 
 
 def asked_path(check: str) -> str:
     """The path that a health check's command asks for, "" when it asks for none."""
     found = _PATH.search(check) or re.search(r"\bpath:\s*['\"](/[\w/.~-]+)['\"]", check)
-    return found[1] if found else ""
+    return next(filter(None, found.groups())) if found else ""
 
 
 def asked_port(check: str) -> int | None:

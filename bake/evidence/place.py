@@ -285,7 +285,7 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
         return replace(evidence, package=folder[0], static=folder[1], env={}, system=())
     if package is None:
         return replace(evidence, start=Start(reason=f"no package has `{' '.join(words)}`"))
-    start = start_of(placed, package, facts.workspace.packages)
+    start = start_of(placed, package, facts.workspace.packages, facts.paths)
     if start.package is not None:
         package = facts.workspace.package(start.package) if start.package else facts.workspace.root_package
     if _is_standalone(facts, package, placed):

@@ -98,6 +98,8 @@ def _service(service: Service) -> tuple[str, ...]:
 def _process(process: Process, *, named: bool = False) -> Iterator[str]:
     if process.before:
         yield f"# Its script first runs {' and '.join(f'`{b}`' for b in process.before)}: a Kubernetes Job's business."
+    for option in process.dropped:
+        yield f"# Left out of its command: `{option}`; git tracks no such file, and `docker run --env-file` gives one."
     key = "entrypoint" if process.entrypoint else "command"
     yield _line(f"{key} = {_command(process.words)}", "" if named else process.source)
     if process.helps:

@@ -32,6 +32,7 @@ class Process:
     writable: tuple[str, ...] = ()
     source: str
     before: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What production has and the image has not, one sentence each."""
 
@@ -71,6 +72,7 @@ def main_process(
         writable=(*written, *_writable(start.words, said)),
         source=source,
         before=start.before,
+        dropped=start.dropped,
         notes=tuple(_notes(said)) if said else (),
     )
     return (process,)
@@ -198,6 +200,7 @@ def _role(found: Found, role: str) -> Process:
         writable=_writable(found.start.words, said),
         source=found.source,
         before=found.start.before,
+        dropped=found.start.dropped,
         notes=tuple(_notes(said)) if said else (),
     )
 

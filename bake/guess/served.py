@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from bake.evidence import PackageFacts, WorkspaceFacts
 from bake.guess.frontends import find_built_into
@@ -21,10 +21,11 @@ def find_served(everything: WorkspaceFacts, services: Iterable[Service]) -> Serv
     # What production starts by itself, or serves from an image of its own, is no part of another's.
     folders = {s.package: s.static for s in rows if s.static and s.package not in everything.said}
     running = {s.package for s in rows if not s.static}
+    built = _built(everything, {*running, *(s.package for s in rows if s.package in everything.said)})
     found = {
         f.package.path: {
             **dict(_held(f, everything, folders)),
-            **dict(_named(f, folders)),
+            **dict(_named(f, folders, built - _declared(f, everything), everything)),
             **dict(_built_into(f, everything)),
         }
         for f in everything.packages
@@ -50,22 +51,47 @@ def _built_into(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
             yield each.package.path, source
 
 
-def _named(facts: PackageFacts, folders: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Frontends that the sources name as `"../../client/dist"` or `"..", "..", "client", "dist"`."""
+def _built(everything: WorkspaceFacts, running: Collection[str]) -> frozenset[str]:
+    """Packages that are built and do not run by themselves."""
+    built = (p for p in everything.workspace.packages if "build" in p.scripts)
+    return frozenset(p.path for p in built if p.path and p.path not in running)
+
+
+def _declared(facts: PackageFacts, everything: WorkspaceFacts) -> frozenset[str]:
+    """The packages that one depends on, which its images have anyway."""
+    return frozenset(p.path for p in everything.workspace.packages if p.name in facts.package.dependencies)
+
+
+def _named(
+    facts: PackageFacts, folders: Mapping[str, str], built: Collection[str], everything: WorkspaceFacts
+) -> Iterator[tuple[str, str]]:
+    """What the sources name as `"../../client/dist"` or `"..", "..", "client", "dist"`.
+
+    A frontend's folder, or a folder of another package that is built which no clone has: its build writes that.
+    """
     for file, text in facts.sources.items():
         joined = _BETWEEN.sub("/", text) if ".." in text else ""
         paths = {posixpath.normpath(m[1]) for m in _OUTWARD.finditer(joined)}
-        for package, folder in folders.items():
-            ends = (f"{package}/{folder}/", f"{posixpath.basename(package)}/{folder}/")
-            if any(f"{path}/".startswith(ends) for path in paths):
+        for package in built | folders.keys():
+            names = {f"{package}/", f"{posixpath.basename(package)}/"}
+            inner = {f"{path}/".removeprefix(n) for path in paths for n in names if path.startswith(n)}
+            if any(_is_written(package, each, folders.get(package), everything) for each in inner):
                 yield package, facts.package.file(file)
+
+
+def _is_written(package: str, inner: str, static: str | None, everything: WorkspaceFacts) -> bool:
+    """Whether a path in a package, with a slash behind it, is of what its build writes."""
+    if static is not None:
+        return inner.startswith(f"{static}/")
+    return f"{package}/{inner.partition('/')[0]}" not in {*everything.folders, *everything.paths}
 
 
 def without_served(judged: Iterable[Service | Refused], served: Served) -> Iterator[Service | Refused]:
     """What was judged, but for frontends that are in a server's image."""
     servers = {path: server for server, named in served.items() for path in named}
     for one in judged:
-        if isinstance(one, Service) and one.package in servers:
-            yield Refused(path=one.package, reason=f"in the image of {servers[one.package]}, which serves it")
+        path = one.package if isinstance(one, Service) else one.path
+        if path in servers:
+            yield Refused(path=path, reason=f"in the image of {servers[path]}, which serves it")
         else:
             yield one

@@ -68,7 +68,7 @@ def main_evidence(package: Package, everything: WorkspaceFacts) -> Evidence | No
 def start_here(words: str | Sequence[str], facts: PackageFacts, everything: WorkspaceFacts) -> Start:
     """How a command of a package starts; one of a monorepo's root that starts other packages is none of its own."""
     package, members = facts.package, everything.workspace.packages
-    start = start_of(words, package, members)
+    start = start_of(words, package, members, everything.paths)
     if start.package is not None and start.package != package.path:
         return Start(reason="it starts other packages" if not package.path else f"it starts {start.package}")
     if not package.path and members:
@@ -141,7 +141,7 @@ def _from_development(
 ) -> Iterator[tuple[str | Sequence[str], Found]]:
     """What `dev` starts, when that is plainly the process itself: many packages have no other script for it."""
     text = re.sub(r"\b(tsx|node) (?:watch|--watch)\b", r"\1", package.scripts.get("dev", ""))
-    words = start_of(text, package, everything.workspace.packages).words
+    words = start_of(text, package, everything.workspace.packages, everything.paths).words
     if words[:1] in (("tsx",), ("node",)) and _ENTRY.search(words[-1]):
         yield text, Found(source=source, is_guess=True)
 

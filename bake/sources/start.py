@@ -3,8 +3,9 @@
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from bake.shell import KEYWORDS, Call, Step, parse_call, parse_line, split_words, unwrap
 from bake.workspace import Package
@@ -15,7 +16,7 @@ class Start:
     """How a process is started. reason: why it could not be told, "" when it could.
 
     before: what ran first in the same script. static: it only serves files. package: the path of the package that it
-    was handed on to, None for the one that was asked about.
+    was handed on to, None for the one that was asked about. dropped: options that name files no clone has.
     """
 
     words: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class Start:
     reason: str = ""
     static: bool = False
     package: str | None = None
+    dropped: tuple[str, ...] = ()
 
 
 _SEVERAL = frozenset(
@@ -61,19 +63,27 @@ _DEEPEST = 7
 """Scripts that call scripts: further down is a cycle."""
 
 
-def start_of(text: str | Sequence[str], package: Package, packages: Sequence[Package] = (), depth: int = 0) -> Start:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """The workspace that a package is in: its packages, and the paths of its files from the root."""
+
+    packages: Sequence[Package]
+    paths: Collection[str]
+
+
+def start_of(
+    text: str | Sequence[str], package: Package, packages: Sequence[Package] = (), paths: Collection[str] = ()
+) -> Start:
     """The plain process behind a script or command.
 
-    packages: the workspace's, for `npm start --workspace=x`.
+    packages: the workspace's, for `npm start --workspace=x`. paths: of the files that a clone of it has, for
+    `node --env-file=.env`.
     """
-    return (
-        _of_line(text, package, packages, depth)
-        if isinstance(text, str)
-        else _of(tuple(text), package, packages, depth)
-    )
+    around = _Around(packages=packages, paths=paths)
+    return _of_line(text, package, around, 0) if isinstance(text, str) else _of(tuple(text), package, around, 0)
 
 
-def _of_line(text: str, package: Package, packages: Sequence[Package], depth: int) -> Start:
+def _of_line(text: str, package: Package, around: _Around, depth: int) -> Start:
     steps = parse_line(text)
     if not steps:
         return Start(reason="it names no process")
@@ -81,7 +91,7 @@ def _of_line(text: str, package: Package, packages: Sequence[Package], depth: in
     before, last = steps[:cut], steps[cut]
     if _is_program(steps, steps[cut:]):
         return Start(reason=f"`{text.strip()}` is a shell's program")
-    start = _of(last.words, package, packages, depth)
+    start = _of(last.words, package, around, depth)
     if start.words and not start.static and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
         line = " ".join(w if "$" in w else shlex.quote(w) for w in start.words)
         start = replace(start, words=("sh", "-c", f"exec {line}"))
@@ -130,16 +140,18 @@ def _prepares(step: Step) -> bool:
     return step.words[0] in _BUILD_TOOLS or bool(re.match(r"build|clean|compile|rebuild|lint|type", name))
 
 
-def _of(words: tuple[str, ...], package: Package, packages: Sequence[Package], depth: int) -> Start:
+def _of(words: tuple[str, ...], package: Package, around: _Around, depth: int) -> Start:
     found = unwrap(words)
+    if loaded := _loaded(words, package, around):
+        return loaded
     if found.line:
-        start = _of_line(found.line, package, packages, depth)
+        start = _of_line(found.line, package, around, depth)
     elif not found.words or depth > _DEEPEST:
         start = Start(reason="it names no process")
     elif call := parse_call(found.words):
-        start = _of_call(call, package, packages, depth)
+        start = _of_call(call, package, around, depth)
     else:
-        start = _of_process(found.words, package)
+        start = _of_process(found.words, package, around)
     return replace(start, env=(*_settings(found.env), *start.env))
 
 
@@ -151,17 +163,17 @@ def _settings(env: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _of_call(call: Call, package: Package, packages: Sequence[Package], depth: int) -> Start:
+def _of_call(call: Call, package: Package, around: _Around, depth: int) -> Start:
     if call.every:
         return Start(reason=f"`{call.tool}` starts several packages")
     handed: str | None = None
     if call.packages:
-        other = _called(call.packages[0], packages)
-        if len(call.packages) > 1 or (other is None and packages):
+        other = _called(call.packages[0], around.packages)
+        if len(call.packages) > 1 or (other is None and around.packages):
             return Start(reason=f"it starts {', '.join(call.packages)}")
         handed = other.path if other and other.path != package.path else None
         package = other or package
-    start = _of_run(call, package, packages, depth)
+    start = _of_run(call, package, around, depth)
     return replace(start, package=start.package if start.package is not None else handed)
 
 
@@ -170,21 +182,21 @@ def _called(name: str, packages: Sequence[Package]) -> Package | None:
     return next((p for p in packages if name == p.name or plain == p.path), None)
 
 
-def _of_run(call: Call, package: Package, packages: Sequence[Package], depth: int) -> Start:
+def _of_run(call: Call, package: Package, around: _Around, depth: int) -> Start:
     if call.line:
-        return _of_line(call.line, package, packages, depth + 1)
+        return _of_line(call.line, package, around, depth + 1)
     script = package.scripts.get(call.name) if call.verb == "run" else None
     if script is not None:
         text = " ".join((script, *map(shlex.quote, call.arguments)))
-        return _of_line(text, package, packages, depth + 1)
+        return _of_line(text, package, around, depth + 1)
     if call.verb == "run" and call.tool == "bun":
         return Start(reason="it runs on Bun")
     if call.verb == "exec" or (call.verb == "run" and call.maybe):
-        return _of((call.name, *call.arguments), package, packages, depth + 1)
+        return _of((call.name, *call.arguments), package, around, depth + 1)
     return Start(reason=f"there is no script `{call.name or call.verb}`")
 
 
-def _of_process(words: tuple[str, ...], package: Package) -> Start:
+def _of_process(words: tuple[str, ...], package: Package, around: _Around) -> Start:
     name = posixpath.basename(words[0])
     if words[0].startswith("$"):
         return Start(reason=f"`{words[0]}` is a variable")
@@ -200,22 +212,46 @@ def _of_process(words: tuple[str, ...], package: Package) -> Start:
         return Start(reason=f"`{' '.join(words[:3])}` is for development")
     if words[0].startswith("../"):
         return Start(reason=f"`{words[0]}` is outside of the package")
-    if name in {"node", "tsx"}:
-        words = (name if words[0].startswith("/") else words[0], *_without_env_files(words[1:]))
-    if name == "node":
-        return Start(words=("node", *_without_dot(words[1:], package)))
-    return Start(words=(name if "node_modules/.bin" in words[0] else words[0], *words[1:]))
+    if name not in {"node", "tsx"}:
+        return Start(words=(name if "node_modules/.bin" in words[0] else words[0], *words[1:]))
+    first = name if name == "node" or words[0].startswith("/") else words[0]
+    options = [o for o in _options(words[1:]) if not _is_absent_env_file(o, package, around)]
+    kept = tuple(word for option in options for word in option)
+    dropped = (" ".join(o) for o in _options(words[1:]) if o not in options)
+    return Start(words=(first, *(_without_dot(kept, package) if name == "node" else kept)), dropped=tuple(dropped))
 
 
-def _without_env_files(words: tuple[str, ...]) -> Iterator[str]:
-    """An image has no .env: what starts the container sets its environment."""
+_ENV_FILES = frozenset({"--env-file", "--env-file-if-exists"})
+
+
+def _options(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Words, each `--env-file` with its value."""
     pending = list(words)
     while pending:
-        option, equals, _ = (word := pending.pop(0)).partition("=")
-        if option not in {"--env-file", "--env-file-if-exists"}:
-            yield word
-        elif not equals:
-            pending[:1] = ()
+        size = 2 if pending[0] in _ENV_FILES else 1
+        yield tuple(pending[:size])
+        del pending[:size]
+
+
+def _is_absent_env_file(option: tuple[str, ...], package: Package, around: _Around) -> bool:
+    """Whether it names a file that git does not track, which no image has: what starts the container gives it."""
+    name, _, value = "=".join(option).partition("=")
+    return name in _ENV_FILES and not _is_tracked(value, package, around)
+
+
+def _is_tracked(name: str, package: Package, around: _Around) -> bool:
+    return posixpath.normpath(package.file(name)) in around.paths
+
+
+_ENV_LOADERS = {"dotenv": "-e", "dotenv-cli": "-e", "dotenvx": "-f", "env-cmd": "-f"}
+
+
+def _loaded(words: tuple[str, ...], package: Package, around: _Around) -> Start | None:
+    """A process behind `dotenv -e FILE --`, with all of that where git tracks the file."""
+    option = _ENV_LOADERS.get(posixpath.basename(words[0])) if words else None
+    given = [b.removeprefix("=") for a, b in pairwise(words) if a == option]
+    own = given or [".env"] if option else []
+    return Start(words=words) if own and all(_is_tracked(name, package, around) for name in own) else None
 
 
 def platform_of(text: str) -> str:

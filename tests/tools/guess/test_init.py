@@ -200,6 +200,18 @@ def test_a_frontend_that_a_server_serves_is_in_its_image(tmp_path: Path, source:
     assert found.left_out == (("apps/web", "in the image of apps/api, which serves it"),)
 
 
+def test_what_another_packages_own_program_builds_for_a_server_is_in_its_image(tmp_path: Path) -> None:
+    web = {"name": "web", "scripts": {"build": "node build.js"}}
+    api = {"name": "api", "scripts": {"start": "node src/a.js"}}
+    source = "app.use(express.static(path.join(__dirname, '../../web/public_html')))"
+    files = {"apps/api/src/a.js": source, "apps/web/build.js": "", "apps/web/src/a.html": ""}
+    found = guessed(tmp_path, {"apps/api": api, "apps/web": web}, **files)
+    assert toml(found)["packages"] == {"apps/api": {"serves": ["apps/web"]}}
+    assert found.left_out == (("apps/web", "in the image of apps/api, which serves it"),)
+    there = guessed(tmp_path, {"apps/api": api, "apps/web": web}, **files, **{"apps/web/public_html/a.html": ""})
+    assert "packages" not in toml(there)
+
+
 def test_a_next_server_keeps_its_build_and_its_typescript_configuration(tmp_path: Path) -> None:
     manifest = {
         "name": "web",

@@ -41,6 +41,28 @@ def test_the_process_behind_a_script_is_found(script: str, words: tuple[str, ...
 
 
 @pytest.mark.parametrize(
+    ("script", "words", "dropped"),
+    [
+        ("node --env-file=.env dist/a.js", ("node", "--env-file=.env", "dist/a.js"), ()),
+        ("tsx --env-file ../../.env a.ts", ("tsx", "--env-file", "../../.env", "a.ts"), ()),
+        (
+            "node --env-file .env.local --env-file=.env a.js",
+            ("node", "--env-file=.env", "a.js"),
+            ("--env-file .env.local",),
+        ),
+        ("dotenv -- node a.js", ("dotenv", "--", "node", "a.js"), ()),
+        ("dotenv -e ../../.env -- node a.js", ("dotenv", "-e", "../../.env", "--", "node", "a.js"), ()),
+        ("env-cmd -f .env.local node a.js", ("node", "a.js"), ()),
+    ],
+)
+def test_a_file_of_variables_that_git_tracks_is_read_as_before(
+    script: str, words: tuple[str, ...], dropped: tuple[str, ...]
+) -> None:
+    start = start_of(script, package(), paths={".env", "services/api/.env"})
+    assert (start.words, start.dropped) == (words, dropped)
+
+
+@pytest.mark.parametrize(
     ("script", "reason"),
     [
         ("concurrently 'npm:a' 'npm:b'", "`concurrently` starts several processes"),
