@@ -104,7 +104,8 @@ class Reading:
     imports: what sources import. mentions: the words that files hold. named: what code that runs has in quotes, and
     of it what stands where a package's name is taken. outside: files and folders outside a package that its files
     name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which
-    some sources are links. written: folders in a package that its code writes to. private_keys: sources that hold
+    some sources are links. files: those of everything below that is named outside packages, and of commands, that are
+    plain files. written: folders in a package that its code writes to. private_keys: sources that hold
     one. globs: pattern -> what it names. sources: every file that is a source, relative to the root, sorted: git
     tracks it or does not ignore it. tracked: those that git tracks though what it ignores, or the usual names of
     secrets and results, would leave them out. commands: the files of a package's commands that a clone has, relative
@@ -118,6 +119,7 @@ class Reading:
     outside: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
+    files: frozenset[str]
     written: Mapping[str, tuple[str, ...]]
     private_keys: tuple[str, ...]
     commands: Mapping[str, tuple[str, ...]]
@@ -362,11 +364,16 @@ def load_reading(
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
     outside = Outside(root, ((p.name, p.path) for p in workspace.everyone), sent)
+    read = {path: outside.load(path) for path in paths}
+    commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
+    vendored = _load_vendored(root, workspace, required, sent)
     patterns = (
         *root_files,
         *(pattern for settings in config.packages.values() for pattern in settings.inputs),
         *([config.monolith.dockerfile] if config.monolith else []),
     )
+    globs = {pattern: _matches(root, pattern) for pattern in patterns}
+    named = (vendored, *read.values(), *commands.values(), *globs.values())
     return Reading(
         imports={
             path: load_imports(workspace, path, root / FOLDER, entries=_entries(config, workspace, path))
@@ -380,20 +387,21 @@ def load_reading(
             path: load_named(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)), root)
             for path in paths
         },
-        outside={path: outside.load(path) for path in paths},
+        outside=read,
         aliases={path: _load_aliases(root, tsconfigs, path) for path in paths},
         linked=frozenset(
             path
             for path in paths
             if any((root / path / file).is_symlink() for file in _own_sources(sources, workspace, path))
         ),
+        files=frozenset(path for each in named for path in each if _is_plain(root / path)),
         written={path: _load_written(root, workspace, tsconfigs, sources, path) for path in paths},
         private_keys=tuple(file for file in sources if _is_private_key(root, file)),
-        commands={p.path: _load_commands(root, p, sent) for p in workspace.everyone},
-        vendored=_load_vendored(root, workspace, required, sent),
+        commands=commands,
+        vendored=vendored,
         git_calls={path: load_git_call(root, workspace.package(path), _built_by(config, path)) for path in paths},
         sources=sources,
-        globs={pattern: _matches(root, pattern) for pattern in patterns},
+        globs=globs,
         tracked=tracked,
         versioned=versioned,
     )
@@ -404,6 +412,10 @@ def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tup
     own = itertools.takewhile(lambda file: file.startswith(head), sources[bisect.bisect_left(sources, head) :])
     others = tuple(f"{inner}/" for inner in workspace.inside(path))
     return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+
+
+def _is_plain(place: Path) -> bool:
+    return place.is_file() and not place.is_symlink()
 
 
 _KEY_NAMES = re.compile(r"(?:\.(?:pem|key|p12|pfx|jks)|(?:^|/)id_(?:rsa|ed25519|ecdsa))$")

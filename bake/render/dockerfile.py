@@ -1,9 +1,10 @@
 """Every stage of the plan as a Dockerfile."""
 
 import json
+import posixpath
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from bake.config import Health
@@ -29,6 +30,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
+    environment.filters["copies"] = lambda paths: _copies(paths, project.reading.files)
     environment.filters["work"] = lambda stage: _work(stage, plan)
     environment.filters["mount"] = "--mount={}".format
     return fill_template(
@@ -83,6 +85,16 @@ def _copy_words(paths: Sequence[str]) -> str:
     """COPY's words as JSON; `$` and wildcards lose their meaning. Source: Dockerfile reference, COPY."""
     *sources, target = paths
     return json.dumps([*map(_pattern, sources), _plain(target)], ensure_ascii=False)
+
+
+def _copies(paths: Iterable[str], files: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the words of a COPY per folder that files lie in; what is no plain file keeps one of its own."""
+    beside: dict[str, list[str]] = {}
+    for path in paths:
+        beside.setdefault(f"{posixpath.dirname(path)}/" if path in files else path, []).append(path)
+    for place, group in beside.items():
+        target = group[0] if len(group) == 1 else place.lstrip("/")
+        yield (*(f"/{path}" for path in group), f"{TREE}/{target}")
 
 
 def _plain(path: str) -> str:

@@ -107,13 +107,8 @@ def test_no_stage_copies_the_whole_build_context(example_project: Project, examp
     assert sorted(direct) == sorted(
         [
             'COPY --chmod=0755 ["/apps/cli/bin/apphub.js", "/app/apps/cli/bin/apphub.js"]',
-            *(
-                f'COPY ["/{path}", "/app/{path}"]'
-                for path in (
-                    *example_project.root_files,
-                    *(f"{stage.package}/" for stage in example_plan.builds.stages),
-                )
-            ),
+            'COPY ["/package.json", "/tsconfig.base.json", "/tsconfig.json", "/app/"]',
+            *(f'COPY ["/{stage.package}/", "/app/{stage.package}/"]' for stage in example_plan.builds.stages),
         ]
     )
 
@@ -208,14 +203,14 @@ def test_the_monolith_is_built_for_the_builders_own_platform_unless_asked(
     assert asked["platforms"] == ["linux/arm64"]
 
 
-def test_globs_of_shared_files_and_inputs_become_the_files_they_name(tmp_path: Path) -> None:
+def test_globs_of_shared_files_and_inputs_become_the_files_they_name_with_a_copy_per_folder(tmp_path: Path) -> None:
     example = Path(__file__).parents[3] / "examples" / "apphub"
     shutil.copytree(example, tmp_path / "w", ignore=shutil.ignore_patterns("node_modules", ".bake", "dist"))
     file = tmp_path / "w" / "bake.toml"
-    shared, own = '[workspace]\nfiles = ["tsconfig.base.json"]', 'inputs = ["proto/**", "a?[1].md"]'
+    shared, own = '[workspace]\nfiles = ["tsconfig.base.json"]', 'inputs = ["proto/**", "a?[1].md", "docs/*.md"]'
     text = file.read_text(encoding="utf-8")
     file.write_text(f'{text}\n{shared}\n[packages."services/metastore"]\n{own}\n', encoding="utf-8")
-    for name in ("proto/x/y.proto", "ab1.md", "ab2.md", "node_modules/ab1.md"):
+    for name in ("proto/x/y.proto", "ab1.md", "ab2.md", "node_modules/ab1.md", "docs/a.md", "docs/b.md"):
         (tmp_path / "w" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "w" / name).write_text("")
     project = load_project(file, {})
@@ -224,5 +219,6 @@ def test_globs_of_shared_files_and_inputs_become_the_files_they_name(tmp_path: P
     assert [line for line in copied if "proto" in line or ".md" in line] == [
         'COPY ["/proto", "/app/proto"]',
         'COPY ["/ab1.md", "/app/ab1.md"]',
+        'COPY ["/docs/a.md", "/docs/b.md", "/app/docs/"]',
     ]
-    assert 'COPY ["/tsconfig.base.json", "/app/tsconfig.base.json"]' in copied
+    assert 'COPY ["/package.json", "/tsconfig.base.json", "/app/"]' in copied
