@@ -34,8 +34,23 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
     ]
     found += _supervised(facts, images)
     found += _platforms(facts, images)
-    found += find_projects(facts)
+    projects = tuple(find_projects(facts))
+    found = [_of_project(e, projects) for e in found]
+    said = {(e.package, e.start.words) for e in found}
+    found += (p for p in projects if (p.package, p.start.words) not in said)
     return tuple(_distinct(_without_once(e) for e in found))
+
+
+def _of_project(evidence: Evidence, projects: Iterable[Evidence]) -> Evidence:
+    """What starts an application that nest-cli.json or Nx knows, by its file or by its folder: `node dist/apps/api`."""
+    for project in projects:
+        file = project.start.words[1]
+        if evidence.package == project.package and evidence.start.words in {
+            ("node", named) for named in (file, file.removesuffix(".js"), posixpath.dirname(file))
+        }:
+            start = replace(evidence.start, words=project.start.words)
+            return replace(evidence, name=project.name, start=start, sources=project.sources)
+    return evidence
 
 
 def _without_once(evidence: Evidence) -> Evidence:

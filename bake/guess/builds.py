@@ -17,7 +17,7 @@ def build_script(facts: PackageFacts, everything: WorkspaceFacts, runs: Sequence
     """
     if (said := _said(facts, everything)) and said[0] != "build":
         return said
-    build, source = _build(facts, runs)
+    build, source = _build(facts, runs, alone=not everything.workspace.packages)
     if build is True and (script := _prepared(facts.package, everything)):
         return script, f"it has no script `build`, and `{script}` is run before those of others"
     return build, source
@@ -43,10 +43,13 @@ def _hands_on(text: str) -> bool:
     return any(c.every or (c.packages and c.tool != "nx") for c in calls)
 
 
-def _build(facts: PackageFacts, runs: Sequence[str]) -> tuple[str | bool, str]:
-    """The script that builds a package without a `build`, when something has to be built."""
+def _build(facts: PackageFacts, runs: Sequence[str], *, alone: bool) -> tuple[str | bool, str]:
+    """The script that builds a package without a `build`, when something has to be built.
+
+    alone: whether the root is the only package.
+    """
     scripts = facts.package.scripts
-    if "build" in scripts and (facts.package.path or not ORCHESTRATES.search(scripts["build"])):
+    if "build" in scripts and (facts.package.path or alone or not ORCHESTRATES.search(scripts["build"])):
         return True, ""
     if "build" in scripts:
         name = next((n for n in ("build:app", "build:root", "build:server", "build:web", "tsc") if n in scripts), "")

@@ -8,7 +8,7 @@ NEVER = ("node_modules", "**/.env*", "**/.npmrc", "**/.yarnrc*", "**/.netrc", "*
 
 A .env file that git tracks is no secret."""
 
-_LEFTOVERS = ("**/*.tsbuildinfo", "**/.DS_Store", ".next/cache", ".{turbo,cache,nyc_output}")
+_LEFTOVERS = ("**/*.tsbuildinfo", "**/.DS_Store", ".next/cache", ".{turbo,nx,cache,parcel-cache,angular,nyc_output}")
 """What builds and desktops leave for themselves."""
 
 _TYPESCRIPT = "**/*.{ts,tsx,mts,cts}"

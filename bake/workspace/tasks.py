@@ -3,6 +3,7 @@
 Sources: turborepo.com/docs/reference/configuration; nx.dev/reference/project-configuration; github.com/google/wireit.
 """
 
+import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,8 +31,8 @@ class Tasks:
     """What runs first, beside what npm runs around a script by itself.
 
     shared: for the tasks of every package. own: package path -> the same for its own. first: scripts that the root's
-    build runs in packages before theirs, with the names of the packages, () for all. compiled: package path -> the
-    command by which a script of the root compiles it.
+    build runs in packages before theirs, with the names of the packages, () for all. compiled: path of a package
+    without the script -> the command by which the root compiles it, or Nx.
     """
 
     shared: Needs = field(default_factory=dict)
@@ -67,7 +68,7 @@ def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
         shared={**defaults, **{task: _turbo_needs(about) for task, about in tasks.items() if "#" not in task}},
         own={p.path: own for p in everyone if (own := _own_needs(root, p, tasks, names))},
         first=tuple(_first_scripts(everyone[0], script)),
-        compiled=_compiled_by_root(root, everyone, script),
+        compiled={**_built_by_nx(root, everyone, script), **_compiled_by_root(root, everyone, script)},
     )
 
 
@@ -170,6 +171,40 @@ def _compiled_by_root(root: Path, packages: tuple[Package, ...], script: str) ->
                     found.setdefault(member, f"tsc {option} {inside}")
     return found
 
+
+# --- Nx's own targets ----------------------------------------------------------------------------------
+
+_DEEPEST: Final = 4  # folders between the root and a project
+
+
+def _built_by_nx(root: Path, packages: tuple[Package, ...], script: str) -> Mapping[str, str]:
+    """The root's path -> the command that builds the applications in its folder, where Nx has a target for that.
+
+    Packages of their own have scripts. Source: nx.dev/nx-api/nx/documents/run-many.
+    """
+    members = frozenset(package.path for package in packages if package.path)
+    names: list[str] = []
+    for folder in _nx_projects(root, _DEEPEST) if (root / "nx.json").is_file() else ():
+        config = _read_json(folder / "project.json")
+        application = config.get("projectType") == "application" and script in table(config, "targets")
+        if application and not member_of(folder.relative_to(root).as_posix(), members):
+            names.append(str(config.get("name") or folder.name))
+    # The daemon would stay behind, and its answers come from before the files were there.
+    command = f"NX_DAEMON=false nx run-many -t {script} -p {shlex.quote(','.join(sorted(names)))}"
+    return {"": command} if names else {}
+
+
+def _nx_projects(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the folders below one that have a project.json, sorted."""
+    if (folder / "project.json").is_file():
+        yield folder
+    names = sorted(each.name for each in os.scandir(folder) if each.is_dir(follow_symlinks=False)) if depth else ()
+    for name in names:
+        if name not in {"node_modules", "dist", "tmp"} and not name.startswith("."):
+            yield from _nx_projects(folder / name, depth - 1)
+
+
+# --- the root's compiler -------------------------------------------------------------------------------
 
 _HANDED_ON: Final = (("npx",), ("pnpm",), ("yarn",), ("bunx",))
 

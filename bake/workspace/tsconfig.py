@@ -13,6 +13,7 @@ from bake.files import ANY, Shape, check_shape, is_inside, normal, read_text, ta
 from bake.workspace.order import in_order
 
 NAMES: Final = ("tsconfig.json", "jsconfig.json")
+_OF_NX: Final = "tsconfig.base.json"  # at the root of a workspace that Nx made; all projects extend it
 
 
 class Aliases:
@@ -155,7 +156,8 @@ class TsConfigs:
 
     def _nearest(self, directory: str) -> str:
         while True:
-            found = next((f"{directory}/{name}" for name in NAMES if isfile(f"{directory}/{name}")), "")
+            names = NAMES if len(directory) > len(self._root) else (*NAMES, _OF_NX)
+            found = next((f"{directory}/{name}" for name in names if isfile(f"{directory}/{name}")), "")
             if found or len(directory) <= len(self._root):
                 return found
             directory = dirname(directory)

@@ -336,6 +336,17 @@ def test_every_application_of_nest_and_nx_in_one_package_is_a_role(tmp_path: Pat
     assert processes(nx) == {"app": "node dist/apps/jobs/main.js"}
 
 
+def test_an_application_of_nx_that_a_dockerfile_starts_by_its_folder_is_one_role(tmp_path: Path) -> None:
+    project = '{"name": "gate", "projectType": "application", "targets": {"serve": {"executor": "@nx/js:node"},'
+    project += '"build": {"executor": "@nx/esbuild:esbuild", "options": {"outputPath": "dist/apps/gate"}}}}'
+    docker = 'FROM node:22-slim\nWORKDIR /app\nCOPY dist/apps/gate gate/\nEXPOSE 3333\nCMD ["node", "gate"]\n'
+    top = {"name": "x", "private": True, "scripts": {"build": "nx run-many -t build"}}
+    files = {"nx.json": "{}", "apps/gate/project.json": project, "apps/gate/Dockerfile": docker}
+    found = guessed(tmp_path, {}, top=top, **files)
+    assert processes(found) == {"app": "node dist/apps/gate/main.js"}
+    assert (found.services[0].processes[0].port, found.packages) == (3333, ())
+
+
 def test_pnpm_takes_two_packages_of_one_name_and_exclusions_in_any_order(tmp_path: Path) -> None:
     root = workspace(tmp_path, {"apps/web": {"name": "web"}, "sites/web": {"name": "web"}, "apps/old": {"name": "old"}})
     (root / "package-lock.json").unlink()

@@ -109,3 +109,18 @@ def test_packages_that_a_script_of_the_root_compiles_are_known(
 def test_settings_that_cannot_be_read_say_nothing(tmp_path: Path) -> None:
     files = {"turbo.json": "{", "nx.json": "[]", "apps/api/project.json": '{"targets": 1}'}
     assert load(tmp_path, files) == Tasks()
+
+
+def test_applications_without_a_package_json_are_built_by_nx(tmp_path: Path) -> None:
+    target = {"projectType": "application", "targets": {"build": {"executor": "@nx/esbuild:esbuild"}}}
+    files = {
+        "nx.json": {},
+        "apps/gate/project.json": {"name": "gate", **target},
+        "apps/jobs/project.json": target,
+        "apps/api/project.json": {"name": "api", **target},
+        "libs/words/project.json": {"name": "words", "projectType": "library", "targets": target["targets"]},
+        "apps/gate-e2e/project.json": {"name": "e2e", "projectType": "application", "targets": {"e2e": {}}},
+    }
+    assert load(tmp_path, files).compiled == {"": "NX_DAEMON=false nx run-many -t build -p gate,jobs"}
+    (tmp_path / "nx.json").unlink()
+    assert load(tmp_path, files).compiled == {}
