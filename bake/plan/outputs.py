@@ -132,8 +132,16 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
     )
 
 
+_COMMENT_READERS = frozenset({"swagger-jsdoc", "express-jsdoc-swagger"})
+
+
 def runs_sources(package: Package, images: Iterable[Image]) -> bool:
-    """Whether processes load the package's TypeScript sources: a command or an entry point names one."""
+    """Whether processes read the package's TypeScript sources: a command or an entry point names one, or libraries do.
+
+    Those have globs of sources for the comments in them. Source: github.com/Surnet/swagger-jsdoc, its `apis`.
+    """
+    if _COMMENT_READERS & package.dependencies.keys():
+        return True
     words = [w for i in images if i.package == package.path for w in (*i.entrypoint, *i.command)]
     if any(w.endswith(_TYPESCRIPT) or w in {"tsx", "ts-node"} for w in words):
         return True

@@ -11,7 +11,9 @@ from bake.config.tables import PackageSettings
 from bake.config.tables import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
 from bake.plan import Plan, Project, Request, load_project, make_plan, name_images, select
+from bake.plan.outputs import runs_sources
 from bake.plan.stages import stage_name
+from bake.workspace import Package
 
 
 def changed(project: Project, /, **tables: object) -> Project:
@@ -149,6 +151,14 @@ def test_a_service_that_runs_sources_keeps_them_and_what_its_tsconfig_extends(ex
     assert outputs["services/catalog"].sources
     assert outputs["services/catalog"].extra == ("tsconfig.base.json",)
     assert not outputs["services/metastore"].sources
+
+
+def test_sources_stay_for_a_library_that_reads_their_comments() -> None:
+    def package(**manifest: object) -> Package:
+        return Package(path="api", name="api", version="", manifest=manifest)
+
+    assert runs_sources(package(dependencies={"swagger-jsdoc": "6"}), ())
+    assert not runs_sources(package(devDependencies={"swagger-jsdoc": "6"}), ())
 
 
 def test_only_the_user_facing_port_is_exposed(example_plan: Plan) -> None:
