@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bake.files import is_below
+from bake.git import list_sources
 from bake.workspace import Package, Workspace
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class WorkspaceFacts:
     """The whole workspace. texts: of files at the root and in its usual folders for containers, by path.
 
     outside: existing paths outside packages that packages' scripts and configuration name, by package path.
-    deployed: texts of files that tell what production runs, wherever they lie, by path. paths: of all files.
+    deployed: texts of files that tell what production runs, wherever they lie, by path. paths: of all files of a clone.
     """
 
     name: str
@@ -118,7 +119,7 @@ def load_facts(workspace: Workspace) -> WorkspaceFacts:
     own = _load_package(root, workspace.root_package, nested)
     packages = (own, *members) if not members or any(map(_is_source, own.sources)) else members
     named = {f.package.path: outside_paths(f, nested) for f in packages}
-    paths = tuple(_load_paths(root))
+    paths = tuple(_in_clone(root)) or tuple(_load_paths(root))
     return WorkspaceFacts(
         name=str(workspace.root_package.manifest.get("name") or root.resolve().name),
         workspace=workspace,
@@ -140,6 +141,13 @@ _DEPLOYS = re.compile(
     r"|^/[^/]+\.[cm]?js$|/(?:docker|deploy|scripts|bin)/[^/]+\.[cm]?js$|/[^/]*(?:entry|start|run|health|super)[^/]*\.[cm]?js$"
 )
 """Files that say how processes are built and started in production, and the scripts that such files start."""
+
+
+def _in_clone(root: Path) -> Iterator[str]:
+    """Every file that git tracks or does not ignore, sorted; none without git. What was built here says nothing."""
+    for path in sorted(list_sources(root)):
+        if _NEVER_READ.isdisjoint(path.split("/")) and (root / path).is_file():
+            yield path
 
 
 def _load_paths(root: Path) -> Iterator[str]:
