@@ -6,17 +6,20 @@
 // SPA=0 switches the history fallback to index.html off; ACCESS_LOG=1 writes one JSON line per request.
 // HEADERS={"X-Frame-Options":"DENY"}: headers of every answer, as JSON; "" takes a default away. STALL_SECONDS=60: how long a
 // client may neither read nor write.
+// PROXY={"/api/":"http://api:4000/"}: paths that another server answers, as JSON; a path in the URL stands for the prefix, as
+// with nginx's proxy_pass.
 import { createHash } from 'node:crypto';
 import { createReadStream, realpathSync, statSync } from 'node:fs';
 import { realpath, stat, readFile } from 'node:fs/promises';
-import { createServer, validateHeaderName, validateHeaderValue } from 'node:http';
+import { createServer, request as httpRequest, validateHeaderName, validateHeaderValue } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { basename, extname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 
 const gzip = promisify(gzipCallback);
-const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0', HEADERS = '{}', STALL_SECONDS = '60' } = process.env;
+const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0', HEADERS = '{}', PROXY = '{}', STALL_SECONDS = '60' } = process.env;
 const MIB = 1024 * 1024;
 const GRACE_MS = 2000; // after SIGTERM, for responses under way; Kubernetes kills after 30 s
 const DEFAULT_HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'strict-origin-when-cross-origin' };
@@ -169,7 +172,63 @@ function decoded(path) {
   }
 }
 
+// Of the connection to us, not of what is asked for (RFC 9110, 7.6.1).
+const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+const passedOn = (headers) => Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
+
+// The request to the server that answers a path, or null when this one does.
+function upstreamOf(request) {
+  const [prefix, target] = proxies.find(([start]) => request.url.startsWith(start)) ?? [];
+  if (target === undefined) return null;
+  const bare = /^https?:\/\/[^/]+$/.test(target);
+  const url = new URL(bare ? target + request.url : target + request.url.slice(prefix.length));
+  const { headers, socket, method } = request;
+  const forwarded = {
+    host: url.host,
+    'x-forwarded-host': headers['x-forwarded-host'] ?? headers.host ?? '',
+    'x-forwarded-proto': headers['x-forwarded-proto'] ?? 'http',
+    'x-forwarded-for': [headers['x-forwarded-for'], socket.remoteAddress].filter(Boolean).join(', '),
+  };
+  return (extra) => (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, { method, headers: { ...passedOn(headers), ...forwarded, ...extra } });
+}
+
+async function proxy(request, response, open) {
+  const asked = open({});
+  const answered = new Promise((resolve, reject) => asked.once('response', resolve).once('error', reject));
+  response.once('close', () => asked.destroy());
+  try {
+    request.pipe(asked);
+    const answer = await answered;
+    response.writeHead(answer.statusCode, passedOn(answer.headers));
+    await pipeline(answer, response);
+  } catch (error) {
+    if (response.headersSent || response.destroyed) throw error;
+    console.error(JSON.stringify({ msg: 'no answer', url: request.url, error: error.message || error.code }));
+    plain(response, 502, 'bad gateway\n');
+  }
+}
+
+// WebSockets: both sides are joined once the other server agrees.
+function upgrade(request, socket, head) {
+  const open = upstreamOf(request);
+  const asked = open?.({ connection: 'Upgrade', upgrade: request.headers.upgrade });
+  if (!asked) return socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+  const close = () => { socket.destroy(); asked.destroy(); };
+  asked.once('upgrade', (answer, other, rest) => {
+    const lines = answer.rawHeaders.map((text, at) => (at % 2 ? `: ${text}\r\n` : text)).join('');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines}\r\n`);
+    socket.write(rest);
+    other.write(head);
+    pipeline(other, socket, other).catch(close);
+  });
+  asked.once('response', close).once('error', close);
+  socket.once('error', close);
+  return asked.end();
+}
+
 async function handle(request, response) {
+  const open = upstreamOf(request);
+  if (open) return proxy(request, response, open);
   for (const [name, value] of fixedHeaders) response.setHeader(name, value);
   if (!['GET', 'HEAD'].includes(request.method)) return plain(response, 405, 'method not allowed\n', { Allow: 'GET, HEAD' });
   const [rawPath] = request.url.split(/[?#]/);
@@ -225,6 +284,17 @@ function readHeaders(text) {
   }
 }
 
+// [prefix, URL], the longest first.
+function readProxies(text) {
+  try {
+    const rows = Object.entries(JSON.parse(text));
+    for (const [prefix, url] of rows) if (!prefix.startsWith('/') || !/^https?:$/.test(new URL(url).protocol)) fail(`PROXY: ${prefix}: not a path and a URL`);
+    return rows.sort(([one], [other]) => other.length - one.length);
+  } catch (error) {
+    return fail(`PROXY: ${error.message}`);
+  }
+}
+
 function stop() {
   server.close(() => process.exit(0));
   server.closeIdleConnections();
@@ -235,7 +305,8 @@ const root = rootOf(process.argv[2]);
 if (!/^\d{1,5}$/.test(PORT) || Number(PORT) > 65535) fail(`PORT=${PORT}: not a port number`);
 if (!/^\d{1,6}$/.test(STALL_SECONDS) || !Number(STALL_SECONDS)) fail(`STALL_SECONDS=${STALL_SECONDS}: not a number of seconds`);
 const fixedHeaders = readHeaders(HEADERS);
-const server = createServer(answer);
+const proxies = readProxies(PROXY);
+const server = createServer(answer).on('upgrade', upgrade);
 server.timeout = Number(STALL_SECONDS) * 1000; // closes the connection; a reader that never reads would hold it and its file for ever
 const reasons = { EADDRINUSE: 'port is taken', EACCES: 'not allowed to listen on this port' };
 server.on('error', (error) => fail(`${HOST}:${PORT}: ${reasons[error.code] ?? error.message}`));

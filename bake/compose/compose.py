@@ -78,6 +78,7 @@ def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
         "ports": [f"{image.port}:{image.port}"] if image.port else [],
         "healthcheck": _healthcheck(image),
         "depends_on": list(needs(project.config, image)),
+        "init": image.init,
         "read_only": True,
         "tmpfs": [f"{path}:mode=1777" for path in image.writable],
         "cap_drop": ["ALL"],

@@ -47,6 +47,10 @@ Mounted = Annotated[
 ]
 HeaderName = Annotated[str, Rule(words="a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")]
 HeaderText = Annotated[str, Rule(words="a header's value: one line of ASCII", pattern=r"[\x20-\x7e]*")]
+UrlPath = Annotated[str, Rule(words="a path like /api/", pattern=r"/[\w./~%+-]*")]
+HttpUrl = Annotated[
+    str, Rule(words="a URL like http://api:4000/", pattern=r"https?://[\w.-]+(?::\d+)?(?:/[\w./~%+-]*)?")
+]
 _SERVERS_OWN = re.compile(
     "accept-ranges|allow|cache-control|connection|content-(encoding|length|range|type)|date|etag|keep-alive|"
     "transfer-encoding|vary",
@@ -166,6 +170,11 @@ class Role:
     user: str | None = _doc("User or user:group of the process; by default 1000:1000, the base's `node`.", None)
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
+    init: bool | None = _doc(
+        "Whether an init is process 1, which ends processes that its own left behind: `bake compose`, `bake run` and "
+        "`bake smoke` start one, pods share their process namespace; `docker run` has `--init`.",
+        None,
+    )
     writable: tuple[str, ...] = _doc(
         "Directories it writes to, absolute or inside its package: the image has them, and they are its user's "
         "(Kubernetes: an emptyDir each). What its code makes below its own folder is known without.",
@@ -192,6 +201,11 @@ class Service(Role):
     headers: Mapping[HeaderName, HeaderText] = _doc(
         'Headers of every answer of a `static` service, like Content-Security-Policy; `""` takes a default away '
         "(X-Content-Type-Options, Referrer-Policy).",
+        {},
+    )
+    proxy: Mapping[UrlPath, HttpUrl] = _doc(
+        "Paths of a `static` service that another server answers, as nginx's proxy_pass has it: "
+        '`{ "/api/" = "http://api:4000/" }`. The variable PROXY says another one, as JSON.',
         {},
     )
     base: ImageReference | None = _doc("Another base image for this service.", None)
@@ -551,6 +565,8 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
         complaints.add(f"{where}.command", "a static service has no command of its own")
     if service.static is None and service.headers:
         complaints.add(f"{where}.headers", "only a static service has headers; its process sets its own")
+    if service.static is None and service.proxy:
+        complaints.add(f"{where}.proxy", "only a static service has one; its process asks other servers itself")
     for header in filter(_SERVERS_OWN.fullmatch, service.headers):
         complaints.add(f"{where}.headers.{header}", "the server sets it itself, for each file")
     for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):

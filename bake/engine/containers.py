@@ -138,6 +138,7 @@ class Containers:
             tmpfs=dict.fromkeys(launch.writable, _tmpfs(launch.owner)),
             port_bindings={launch.port: ("127.0.0.1", None)} if launch.port else None,
             network_mode=self._network or None,
+            init=launch.init or None,
             **(hardened if launch.hardened else {}),
         )
         # Under the lock, so that nothing is made after `clear` looked for what there is.

@@ -22,6 +22,7 @@ class Launch:
     owner: str = ""
     """UID:GID of the image's user, whose the writable folders are, where it is known."""
     alias: str = ""
+    init: bool = False
     hardened: bool = True
     """Read-only root, no capabilities, no new privileges, memory limited."""
     remedy: str = ""

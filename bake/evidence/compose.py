@@ -37,6 +37,7 @@ class ComposeService:
     env: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    init: bool = False
     text: str = ""
     """The text of a Dockerfile that stands in the compose file itself."""
 
@@ -81,6 +82,7 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
         env=dict(_pairs(service.get("environment"))),
         volumes=tuple(_volumes(service.get("volumes"))),
         profiles=tuple(map(str, service.get("profiles") or ())),
+        init=service.get("init") is True,
         text=str(build.get("dockerfile_inline") or ""),
     )
 

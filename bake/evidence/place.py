@@ -45,6 +45,10 @@ class Evidence:
     """The folder of the package that its code lies in, where others' code is beside it."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Where `port` and `health` stand, when that is another file."""
+    init: bool = False
+    """Whether an init is process 1."""
+    proxy: tuple[tuple[str, str], ...] = ()
+    """Paths that a file server hands on, and to which URL."""
 
 
 RUNS_FILES = frozenset({"node", "tsx", "ts-node", "bun"})

@@ -14,7 +14,8 @@ from bake.evidence.facts import WorkspaceFacts
 from bake.evidence.names import is_beside, is_for_developers, plain_name, slug
 from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, is_file_server, place_command
 from bake.evidence.projects import find_projects
-from bake.shell import parse_call, plain_number
+from bake.evidence.proxies import find_proxies
+from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
 
 
@@ -225,12 +226,23 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         file=contents.file,
         holds=tuple(dict.fromkeys(_built(contents))),
         told=_told(contents, over),
+        init=bool(over and over.init) or not _INITS.isdisjoint(unwrap(stage.words).wrappers),
     )
     served = tuple(served_folders(contents))
     if served and is_file_server(stage):
-        yield from (replace(plain, package=p, static=f, env={}, system=()) for p, f in dict.fromkeys(served))
+        plain = replace(plain, env={}, system=(), proxy=find_proxies(contents))
+        yield from (replace(plain, package=p, static=f) for p, f in dict.fromkeys(served))
         return
-    yield from place_command(contents, plain, stage.words, stage.workdir)
+    if not _starts_nothing(stage.words):
+        yield from place_command(contents, plain, stage.words, stage.workdir)
+
+
+_INITS = frozenset({"tini", "tini-static", "dumb-init", "catatonit"})
+
+
+def _starts_nothing(words: Sequence[str]) -> bool:
+    """Whether there is an init alone: an image that others are made from."""
+    return bool(words) and posixpath.basename(words[0]) in _INITS and all(w.startswith("-") for w in words[1:])
 
 
 def _told(contents: Contents, over: ComposeService | None) -> Mapping[str, str]:

@@ -83,7 +83,7 @@ def _layers(guess: Guess) -> tuple[str, ...]:
 def _service(service: Service) -> tuple[str, ...]:
     head = [_line(f"[services.{service.name}]", service.source), f"package = {_text(shown(service.package))}"]
     if service.static:
-        return (*head, f"static = {_text(service.static)}")
+        return (*head, f"static = {_text(service.static)}", *_proxy(service))
     if len(service.processes) == 1:
         return (*head, *_process(service.processes[0]), *_asked(service))
     roles = [
@@ -93,6 +93,13 @@ def _service(service: Service) -> tuple[str, ...]:
     lines = [line for role in roles for line in role]
     first = lines.index("", 1) if "" in lines[1:] else len(lines)
     return (*head, *lines[:first], *_asked(service), *lines[first:])
+
+
+def _proxy(service: Service) -> Iterator[str]:
+    if known := [f"{_text(path)} = {_text(url)}" for path, url in service.proxy if url]:
+        yield "proxy = { " + ", ".join(known) + " }"
+    for path in (path for path, url in service.proxy if not url):
+        yield f"# Production's file server hands {path} on to where its environment says; `proxy` or $PROXY does here."
 
 
 def _process(process: Process, *, named: bool = False) -> Iterator[str]:
@@ -111,6 +118,8 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
     if process.health:
         mark = "" if process.health_certain else "# "
         yield _line(f"{mark}health = {_text(process.health)}", process.health_source)
+    if process.init:
+        yield "init = true  # an init is process 1 there"
     if process.writable:
         yield f"writable = {_list(process.writable)}"
     yield from (f"# {note}" for note in process.notes)

@@ -21,6 +21,7 @@ class Service:
     name: str
     package: str
     static: str = ""
+    proxy: tuple[tuple[str, str], ...] = ()
     source: str = ""
     processes: tuple[Process, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -102,7 +103,7 @@ def _may_be_served(package: Package, everything: WorkspaceFacts) -> bool:
 def _static(package: Package, frontend: Frontend | None, served: Evidence) -> Service:
     """Files that production serves; the tool's own folder, where production's build gives it another name."""
     folder = frontend.static if frontend and frontend.static else served.static
-    return Service(name="", package=package.path, static=folder, source=served.source)
+    return Service(name="", package=package.path, static=folder, proxy=served.proxy, source=served.source)
 
 
 _ELSEWHERE = {"vercel.json": "Vercel", "netlify.toml": "Netlify", "wrangler.toml": "Cloudflare Workers"}

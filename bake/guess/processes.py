@@ -31,6 +31,7 @@ class Process:
     health_certain: bool = False
     writable: tuple[str, ...] = ()
     source: str
+    init: bool = False
     before: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ def main_process(
         health_certain=certain,
         writable=(*written, *_writable(start.words, said)),
         source=source,
+        init=bool(said and said.init),
         before=start.before,
         dropped=start.dropped,
         notes=tuple(_notes(said)) if said else (),
@@ -199,6 +201,7 @@ def _role(found: Found, role: str) -> Process:
         health_certain=True,
         writable=_writable(found.start.words, said),
         source=found.source,
+        init=bool(said and said.init),
         before=found.start.before,
         dropped=found.start.dropped,
         notes=tuple(_notes(said)) if said else (),

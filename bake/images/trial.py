@@ -190,6 +190,7 @@ def make_trial(
             memory=settings.memory,
             port=port,
             writable=image.writable,
+            init=image.init,
             owner=image.user if re.fullmatch(r"\d+(:\d+)?", image.user) else "",
             remedy=build_first(image.target, platform, pushed=pushed),
         ),

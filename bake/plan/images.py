@@ -56,6 +56,8 @@ class Image(Target):
     healthcheck: bool
     writable: tuple[str, ...]
     static: bool
+    init: bool = False
+    """Whether it is started below an init, by whoever starts it."""
 
     @property
     def stage(self) -> str:
@@ -93,6 +95,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         port=_port(service, role),
         health=_health(service, role),
         healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
+        init=bool(role.init if role.init is not None else service.init),
         writable=_writable(project, package, service, role),
         static=service.static is not None,
     )
@@ -124,8 +127,9 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package)
     """The process that config names, else the one that package.json starts."""
     if service.static is not None:
         root = f"{home(package.path)}/{service.static}".rstrip("/")
-        headers = {"HEADERS": json.dumps(service.headers, sort_keys=True)} if service.headers else {}
-        env = {"PORT": str(_port(service, role)), **headers}
+        told = {"HEADERS": service.headers, "PROXY": service.proxy}
+        given = {name: json.dumps(dict(value), sort_keys=True) for name, value in told.items() if value}
+        env = {"PORT": str(_port(service, role)), **given}
         return _Process(command=("node", f"{TREE}/serve.mjs", root), env=env)
     entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
     if role.command is not None or entrypoint:

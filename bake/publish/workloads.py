@@ -30,7 +30,8 @@ class Workload:
     """One process as a cluster runs it.
 
     user: as in the image. grace: seconds between SIGTERM and SIGKILL. memory: as docker takes it, what `bake smoke`
-    tried it with. schedule: cron's five fields, "" for none. once: whether it ends by itself.
+    tried it with. schedule: cron's five fields, "" for none. once: whether it ends by itself. init: whether it is below
+    one.
     """
 
     target: str
@@ -43,6 +44,7 @@ class Workload:
     memory: str = "512m"
     schedule: str = ""
     once: bool = False
+    init: bool = False
 
     @property
     def kind(self) -> Literal["CronJob", "Job", "Deployment"]:
@@ -64,6 +66,7 @@ def make_workload(config: Config, image: Image) -> Workload:
         memory=config.smoke.memory,
         schedule=role.schedule or "",
         once=bool(role.once),
+        init=image.init,
     )
 
 
@@ -136,6 +139,10 @@ def _pod(workload: Workload, image: ReleasedImage, project: str) -> dict[str, An
         "terminationGracePeriodSeconds": workload.grace,
         "securityContext": _pod_security(workload.user),
     }
+    if workload.init:
+        # The pause container is process 1 then, and ends what is left behind.
+        # Source: kubernetes.io/docs/tasks/configure-pod-container/share-process-namespace.
+        pod["shareProcessNamespace"] = True
     if architectures := sorted({p.platform.split("/")[1] for p in image.platforms}):
         pod["affinity"] = _affinity(architectures)
     pod["containers"] = [_container(workload, image, project)]

@@ -265,6 +265,43 @@ CMD ["node", "apps/server/dist/main.js"]
     assert found.left_out == (("apps/web", "in the image of apps/server, which serves it"),)
 
 
+def test_what_a_file_server_hands_on_is_handed_on_by_bakes_too(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /app
+COPY . .
+RUN npm ci && npm run build -w web
+FROM nginx
+COPY --from=build /app/apps/web/dist /usr/share/nginx/html
+COPY apps/web/nginx /etc/nginx/templates
+"""
+    nginx = """\
+upstream back { server api:4000 weight=1; }
+server {
+  location / { try_files $uri /index.html; }
+  location /api/ { proxy_set_header Host $host; proxy_pass http://back/; } # proxy_pass http://wrong;
+  location ^~ /auth { if ($a) { return 1; } proxy_pass ${AUTH_URL}; }
+  location /mail { proxy_pass http://$mail; }
+}
+"""
+    files = {"apps/web/Dockerfile": docker, "apps/web/index.html": "", "apps/web/nginx/default.conf.template": nginx}
+    text = render_config(guessed(tmp_path, {"apps/web": WEB}, **files))
+    assert (
+        'static = "dist"\nproxy = { "/api/" = "http://api:4000/" }\n# Production\'s file server hands /auth on to'
+        in text
+    )
+
+
+@pytest.mark.parametrize("entrypoint", ['["/sbin/tini", "--"]', '["dumb-init"]'])
+def test_an_init_before_the_process_is_told(tmp_path: Path, entrypoint: str) -> None:
+    docker = f"FROM node:24 AS base\nENTRYPOINT {entrypoint}\nFROM base\nWORKDIR /app\nCOPY . .\n"
+    docker += 'CMD ["node", "apps/server/dist/main.js"]\n'
+    found = guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker)
+    assert processes(found) == {"server": "node dist/main.js"}
+    assert "init = true  # an init is process 1 there\n" in render_config(found)
+    assert found.notes == ()
+
+
 def test_the_build_script_is_the_one_that_production_runs(tmp_path: Path) -> None:
     docker = """\
 FROM node:24 AS build

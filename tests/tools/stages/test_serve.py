@@ -545,3 +545,71 @@ def test_a_bad_or_taken_port_is_one_line_and_status_1(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         status, err = failure(tmp_path, PORT=str(port), HOST="127.0.0.1")
     assert (status, err) == (1, f"serve: 127.0.0.1:{port}: port is taken\n")
+
+
+UPSTREAM = """
+const server = require('http').createServer((q, r) => {
+  q.resume().on('end', () => {
+    r.writeHead(q.url.includes('made') ? 201 : 200, { 'X-Api': 'yes' });
+    const { host, 'x-forwarded-host': asked, 'x-forwarded-for': from } = q.headers;
+    r.end([q.method, q.url, host, asked, from].join(' '));
+  });
+});
+const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: chat', 'Connection: Upgrade', '', ''].join('\\r\\n');
+server.on('upgrade', (q, s) => s.end(head + 'hi ' + q.url));
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+"""
+
+
+@contextmanager
+def upstream() -> Iterator[int]:
+    with subprocess.Popen(["node", "-e", UPSTREAM], text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def test_paths_are_handed_on_to_another_server_as_nginx_does(tmp_path: Path) -> None:
+    with upstream() as port:
+        to = f"http://127.0.0.1:{port}"
+        proxies = json.dumps({"/api/": f"{to}/", "/api/v2/": to, "/old": f"{to}/new"})
+        with serving(make_site(tmp_path), PROXY=proxies) as site:
+            tail = f"127.0.0.1:{port} 127.0.0.1:{site.port} 127.0.0.1"
+            answers = {path: site.get(path) for path in ("/api/x?a=1", "/api/v2/x", "/old/x", "/api")}
+            made = site.get("/api/made", method="DELETE")
+            assert answers["/api/x?a=1"].body.decode() == f"GET /x?a=1 {tail}"
+            assert answers["/api/v2/x"].body.decode() == f"GET /api/v2/x {tail}"
+            assert answers["/old/x"].body.decode() == f"GET /new/x {tail}"
+            assert (made.status, made.headers["x-api"], made.body[:12]) == (201, "yes", b"DELETE /made")
+            assert answers["/api"].status == 404
+            assert site.get("/", BROWSER).body.decode() == INDEX
+
+
+def test_a_websocket_is_joined_to_the_other_server(tmp_path: Path) -> None:
+    ask = b"GET /api/room HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"
+    with (
+        upstream() as port,
+        serving(make_site(tmp_path), PROXY=json.dumps({"/api/": f"http://127.0.0.1:{port}/"})) as site,
+        socket.create_connection(("127.0.0.1", site.port), timeout=10) as connection,
+    ):
+        connection.sendall(ask)
+        text = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert text.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert text.endswith(b"\r\n\r\nhi /room")
+
+
+def test_another_server_that_does_not_answer_is_a_bad_gateway(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with serving(make_site(tmp_path), PROXY=json.dumps({"/api/": f"http://127.0.0.1:{port}/"})) as site:
+        answer = site.get("/api/x")
+        assert (answer.status, answer.body) == (502, b"bad gateway\n")
+        assert site.get("/healthz").status == 200
+
+
+def test_a_bad_proxy_is_one_line_and_status_1(tmp_path: Path) -> None:
+    assert failure(tmp_path, PROXY='{"api": "http://x"}') == (1, "serve: PROXY: api: not a path and a URL\n")
+    assert failure(tmp_path, PROXY='{"/api": "ftp://x"}') == (1, "serve: PROXY: /api: not a path and a URL\n")
+    assert failure(tmp_path, PROXY='{"/api": "x"}') == (1, "serve: PROXY: Invalid URL\n")

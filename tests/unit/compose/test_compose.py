@@ -1,6 +1,7 @@
 """The compose file of a fleet, read back as YAML."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ def test_what_a_build_writes_starts_no_other_build(services: dict[str, dict[str,
     for service in services.values():
         for rule in service["develop"]["watch"]:
             assert {"**/node_modules", "**/dist"} <= set(rule["ignore"])
+
+
+def test_an_init_is_process_1_where_bake_toml_says_so(example_project: Project) -> None:
+    catalog = example_project.config.services["catalog"]
+    roles = {**catalog.roles, "worker": replace(catalog.roles["worker"], init=True)}
+    changed = {**example_project.config.services, "catalog": replace(catalog, roles=roles)}
+    project = replace(example_project, config=replace(example_project.config, services=changed))
+    found = yaml.safe_load(render_compose(project, make_plan(project, Request())))["services"]
+    assert [name for name, service in found.items() if service.get("init")] == ["catalog-worker"]
 
 
 def test_a_container_is_as_restricted_as_smoke_tries_it(services: dict[str, dict[str, Any]]) -> None:

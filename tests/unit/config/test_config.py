@@ -123,6 +123,18 @@ trim = {}
     ]
 
 
+def test_paths_are_handed_on_by_a_static_service_only() -> None:
+    text = SMALLEST + 'proxy = {"/api/" = "http://api/"}\n'
+    assert complaints(text) == (
+        "bake.toml: services.api.proxy: only a static service has one; its process asks other servers itself",
+    )
+    web = '[services.web]\npackage = "web"\nstatic = "dist"\nproxy = {api = "http://api/", "/x" = "api:4000"}\n'
+    assert complaints(f"{SMALLEST}{web}") == (
+        "bake.toml: services.web.proxy.api: 'api' is not a path like /api/",
+        "bake.toml: services.web.proxy.\"/x\": 'api:4000' is not a URL like http://api:4000/",
+    )
+
+
 def test_headers_are_those_of_a_static_service_and_not_the_servers_own() -> None:
     text = (
         SMALLEST

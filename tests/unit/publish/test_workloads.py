@@ -86,6 +86,12 @@ def test_a_pod_is_as_restricted_as_smoke_tries_it() -> None:
     }
 
 
+def test_the_pause_container_is_process_1_where_an_init_is_wanted() -> None:
+    (worker,) = documents(Workload(target="w", service="w", user="1000", init=True))
+    assert worker["spec"]["template"]["spec"]["shareProcessNamespace"] is True
+    assert "shareProcessNamespace" not in documents(WEB)[0]["spec"]["template"]["spec"]
+
+
 @pytest.mark.parametrize("user", ["node", "0", "0:0"])
 def test_a_user_that_is_a_name_or_root_is_left_to_the_image(user: str) -> None:
     (worker,) = documents(Workload(target="w", service="w", user=user))

@@ -1,0 +1,40 @@
+"""What a file server's configuration hands on to other servers: nginx's proxy_pass. Pure.
+
+Source: nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from bake.evidence.contents import Contents
+from bake.evidence.dockerfiles import substitute
+
+_LOCATION = re.compile(r"\blocation\s+(?:=\s*|\^~\s*)?(/[\w./-]*)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
+_PASS = re.compile(r"\bproxy_pass\s+((?:https?://|\$)[^\s;]+)\s*;")
+_URL = re.compile(r"(https?://)([^/$]+)([^$]*)")
+_UPSTREAM = re.compile(r"\bupstream\s+([\w.-]+)\s*\{[^{}]*?\bserver\s+([\w.:-]+)")
+_COMMENT = re.compile(r"(?m)(?:^|\s)#[^\n]*")
+_CONFIGURED = re.compile(r"\.conf(?:\.template)?$")
+
+
+def find_proxies(contents: Contents) -> tuple[tuple[str, str], ...]:
+    """Paths that the file server of an image hands on, and to which URL; "" where only its environment tells."""
+    texts = dict.fromkeys((*_copied(contents), *contents.stage.written.values()))
+    return tuple(dict(row for text in texts for row in _parse_proxies(text, contents.stage.env)).items())
+
+
+def _copied(contents: Contents) -> Iterator[str]:
+    for copied in contents.stage.copied:
+        origin = contents.origin(copied.place) if copied.stage is None else None
+        for path, text in contents.facts.deployed.items() if origin else ():
+            if path == origin or (path.startswith(f"{origin}/") and _CONFIGURED.search(path)):
+                yield text
+
+
+def _parse_proxies(text: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    plain = _COMMENT.sub("", text)
+    servers = dict(_UPSTREAM.findall(plain))
+    for path, block in _LOCATION.findall(plain):
+        for url in _PASS.findall(block):
+            found = _URL.fullmatch(substitute(url, env))
+            yield path, f"{found[1]}{servers.get(found[2], found[2])}{found[3]}" if found else ""
