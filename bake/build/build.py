@@ -22,7 +22,7 @@ from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preloa
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
 from bake.files import working_alone
-from bake.plan import EXPORTER, Plan, check, errors, make_plan, plan_cache
+from bake.plan import EXPORTER, Plan, check, emulated_work, errors, make_plan, plan_cache
 from bake.publish import Release
 from bake.registry import Registry, load_registry
 from bake.render import render
@@ -98,7 +98,7 @@ def _build_changed(
     plan = dataclasses.replace(ready.plan, targets=standing.changed or standing.gone)
     ready = adapt_to_engine(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
     plan = ready.plan
-    check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=plan.install.scripts)
+    check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=emulated_work(session.project.config))
     before, start = load_last_release(session), load_start(session, plan)
     if plan.request.push:
         made = _build_and_push(session, ready, options, capabilities, registry)

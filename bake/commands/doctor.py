@@ -76,6 +76,7 @@ def _configured(project: "Project | None") -> str | None:
 
 def _needs(session: Session, project: "Project") -> Needs:
     from bake.evidence import image_node
+    from bake.plan import emulated_work
     from bake.workspace import parse_package_manager
 
     config, manifest = project.config, project.workspace.root_package.manifest
@@ -83,7 +84,7 @@ def _needs(session: Session, project: "Project") -> Needs:
     name, version = parse_package_manager(manifest)
     return Needs(
         platforms=config.project.platforms,
-        emulated=config.install.scripts,
+        emulated=emulated_work(config),
         node=image_node(config.base.build),
         engines=str(engines.get("node", "")) if isinstance(engines, dict) else "",
         manager=project.workspace.manager,

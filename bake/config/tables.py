@@ -29,6 +29,13 @@ PLATFORM = Rule(
 )
 Platform = Annotated[str, PLATFORM]
 ImageReference = Annotated[str, Rule(words="an image reference", pattern=r"[A-Za-z0-9][^\s]*")]
+SystemPackage = Annotated[
+    str,
+    Rule(
+        words="a package of the distribution, like `git` or `git=1:2.39.5-0+deb12u2`",
+        pattern="[A-Za-z0-9](?:[A-Za-z0-9+._~:=<>@/-]*[A-Za-z0-9+])?",
+    ),
+]
 Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
 Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
 RelativePath = Annotated[str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")]
@@ -131,6 +138,9 @@ class Base:
     runtime: ImageReference = _doc("What every image starts from.", "node:24-slim")
     pin: bool = _doc("Let `bake lock` record their digests, and build from exactly these.", default=True)
     libc: Literal["glibc", "musl"] | None = _doc("The C library of `base.runtime`; by default told by its name.", None)
+    system: tuple[SystemPackage, ...] = _doc(
+        'Packages of the distribution, like `["git", "ffmpeg"]`, that apt or apk adds to `base.runtime`.', ()
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +220,11 @@ class Service(Role):
     )
     base: ImageReference | None = _doc("Another base image for this service.", None)
     libc: Literal["glibc", "musl"] | None = _doc("The C library of its `base`; by default told by its name.", None)
+    system: tuple[SystemPackage, ...] = _doc(
+        "Packages of the distribution that its processes need; without a `base` of its own, beside those of "
+        "`base.system`.",
+        (),
+    )
 
     def role(self, name: str) -> Role:
         """The role of that name; "" is the service itself, where it has none."""

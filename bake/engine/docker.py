@@ -206,14 +206,14 @@ def mirrors() -> tuple[str, ...]:
 def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool, emulated: Sequence[str] = ()) -> None:
     """Stop before the build when the engine cannot do what is asked. Raises EngineError.
 
-    emulated: packages whose install scripts run on the target platform. Nothing else of a build does.
+    emulated: what of the build runs on the target platform.
     """
     _check_store(capabilities, platforms, push=push)
     foreign = [p for p in platforms if capabilities.platforms and p not in capabilities.platforms]
     if foreign and emulated:
         raise EngineError(
             f"builder {capabilities.builder}",
-            f"cannot run {', '.join(foreign)}, which the install scripts of {', '.join(emulated)} need",
+            f"cannot run {', '.join(foreign)}, which {' and '.join(emulated)} need",
             "install QEMU (docker run --privileged --rm tonistiigi/binfmt --install all), or add a node of it",
         )
 

@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What the workspace asks for. emulated: packages whose install scripts run on the target platform.
+    """What the workspace asks for. emulated: what of a build runs on the target platform.
 
     node: major version in the build's base image, 0 when its name does not tell. engines: range of Node's
     versions in package.json. manager, version: the package manager and the version that package.json names.
@@ -153,7 +153,7 @@ def _platform_line(found: "Capabilities", needs: Needs | None) -> Line:
     names = ", ".join(foreign)
     fix = "docker run --privileged --rm tonistiigi/binfmt --install all, or a builder with a node of it"
     if needs and needs.emulated:
-        what = f"cannot run {names}, which the install scripts of {', '.join(needs.emulated)} need"
+        what = f"cannot run {names}, which {' and '.join(needs.emulated)} need"
         return Line(check="platforms", state="fail", found=what, fix=fix)
     what = f"cannot run {names}: such images can be built (nothing of them runs), but not tried here"
     return Line(check="platforms", state="warn", found=what, fix=fix)

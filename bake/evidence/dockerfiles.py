@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bake.evidence.distribution import SystemPackage, adds_archive, installed_packages
 from bake.shell import Step, called_scripts, parse_line, plain_number
 
 
@@ -52,7 +53,7 @@ class Stage:
     health: str = ""
     user: str = ""
     volumes: tuple[str, ...] = ()
-    system: tuple[str, ...] = ()
+    system: tuple[SystemPackage, ...] = ()
     folders: tuple[str, ...] = ()
     copied: tuple[Copied, ...] = ()
     runs: tuple[Run, ...] = ()
@@ -185,6 +186,7 @@ class _Reader:
         self._arguments = arguments
         self._globals: dict[str, str] = {}
         self._stages: list[Stage] = []
+        self._elsewhere = False
 
     def done(self) -> tuple[Stage, ...]:
         return tuple(self._stages)
@@ -279,10 +281,12 @@ class _Reader:
         text = f"{_HEREDOC.sub('', text)}\n{body}" if body and not path else _HEREDOC.sub("", text)
         text = " ".join(_array(text) or ()) or text
         steps = parse_line(self._filled(text))
+        self._elsewhere = self._elsewhere or adds_archive(text)
+        system = installed_packages(steps, elsewhere=self._elsewhere)
         return {
             "written": written,
             "runs": (*stage.runs, Run(text=text, directory=stage.workdir)),
-            "system": tuple(dict.fromkeys((*stage.system, *_system(steps)))),
+            "system": tuple(dict.fromkeys((*stage.system, *system))),
             "folders": tuple(dict.fromkeys((*stage.folders, *_folders(steps, stage.workdir)))),
             "copied": (*stage.copied, *_moved(steps, stage.workdir, len(self._stages) - 1)),
         }
@@ -315,23 +319,6 @@ def _copied(source: str, place: str, stage: int | None, *, several: bool) -> Cop
     one = one and not re.fullmatch(r"\.[\w-]+", name)
     place = posixpath.join(place, name) if one and several and "*" not in name else place
     return Copied(place=place, source=source, stage=stage, one=one and "*" not in name)
-
-
-_INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add", "dnf": "install", "yum": "install"}
-
-
-def _system(steps: Sequence[Step]) -> Iterator[str]:
-    for step in steps:
-        words = [w for w in step.words if w not in {"sudo"} and "=" not in w[:1]]
-        verb = _INSTALLERS.get(words[0]) if words else None
-        if verb and verb in words[1:]:
-            pending = words[words.index(verb) + 1 :]
-            while pending:
-                word = pending.pop(0)
-                if word in {"-t", "--virtual", "-o", "--repository", "-X"} and pending:
-                    pending.pop(0)
-                elif not word.startswith(("-", "$", ".")):
-                    yield re.split(r"[=~<>]", word)[0]
 
 
 def _folders(steps: Sequence[Step], directory: str) -> Iterator[str]:

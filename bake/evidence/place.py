@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bake.evidence.contents import Contents, filled, served_folders
+from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import Copied, Stage
 from bake.evidence.entrypoints import Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
@@ -31,7 +32,7 @@ class Evidence:
     port: int | None = None
     health: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
-    system: tuple[str, ...] = ()
+    system: tuple[SystemPackage, ...] = ()
     folders: tuple[str, ...] = ()
     script: str = ""
     image: str = ""

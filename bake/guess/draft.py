@@ -84,6 +84,7 @@ def _service(service: Service) -> tuple[str, ...]:
     head = [_line(f"[services.{service.name}]", service.source), f"package = {_text(shown(service.package))}"]
     if service.static:
         return (*head, f"static = {_text(service.static)}", *_proxy(service))
+    head += _system(service)
     if len(service.processes) == 1:
         return (*head, *_process(service.processes[0]), *_asked(service))
     roles = [
@@ -100,6 +101,13 @@ def _proxy(service: Service) -> Iterator[str]:
         yield "proxy = { " + ", ".join(known) + " }"
     for path in (path for path, url in service.proxy if not url):
         yield f"# Production's file server hands {path} on to where its environment says; `proxy` or $PROXY does here."
+
+
+def _system(service: Service) -> list[str]:
+    """Packages of the distribution for all its processes, which share their layers."""
+    names = dict.fromkeys(name for process in service.processes for name in process.system)
+    sources = dict.fromkeys(process.system_source for process in service.processes if process.system)
+    return [_line(f"system = {_list(names)}", ", ".join(sources))] if names else []
 
 
 def _process(process: Process, *, named: bool = False) -> Iterator[str]:

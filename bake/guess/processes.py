@@ -34,6 +34,9 @@ class Process:
     init: bool = False
     before: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
+    """Packages of the distribution that production's image has for it."""
+    system_source: str = ""
     notes: tuple[str, ...] = ()
     """What production has and the image has not, one sentence each."""
 
@@ -75,6 +78,8 @@ def main_process(
         init=bool(said and said.init),
         before=start.before,
         dropped=start.dropped,
+        system=_system(said),
+        system_source=said.source if said else "",
         notes=tuple(_notes(said)) if said else (),
     )
     return (process,)
@@ -137,12 +142,17 @@ _USUAL = frozenset(
 """Packages that images have for their builds, their supervisors and health checks, or that processes do without."""
 
 
+def _system(said: Evidence | None) -> tuple[str, ...]:
+    found = said.system if said else ()
+    return tuple(package.name for package in found if package.certain and package.name not in _USUAL)
+
+
 def _notes(said: Evidence) -> Iterator[str]:
     """What production's image has beside the process."""
-    if needed := [name for name in said.system if name not in _USUAL]:
+    if needed := [p.name for p in said.system if not p.certain and p.name not in _USUAL]:
         yield (
-            f"Production's image has {_listed(needed)} ({said.source}): where the process needs them, give it a base "
-            "with them, `base = ...`."
+            f"Production's image has {_listed(needed)} ({said.source}): where the process needs them, add what Debian "
+            "calls them to `system`, or give it a base with them, `base = ...`."
         )
     if said.folders:
         yield f"Production keeps {_listed(said.folders)} ({said.source}): mount a volume there for what has to stay."
@@ -204,6 +214,8 @@ def _role(found: Found, role: str) -> Process:
         init=bool(said and said.init),
         before=found.start.before,
         dropped=found.start.dropped,
+        system=_system(said),
+        system_source=said.source if said else "",
         notes=tuple(_notes(said)) if said else (),
     )
 

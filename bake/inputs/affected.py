@@ -443,7 +443,7 @@ def _own(before: Image | None, image: Image, old: Plan, new: Plan) -> Iterator[R
 
 def _base(plan: Plan, image: Image) -> Mapping[str, object]:
     service = next(s for s in plan.services if s.service == image.service)
-    return {"base.runtime": service.base, "base.libc": service.libc}
+    return {"base.runtime": service.base, "base.libc": service.libc, "system packages": service.system}
 
 
 def _image(plan: Plan, image: Image) -> Mapping[str, object]:

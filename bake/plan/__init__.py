@@ -11,7 +11,7 @@ from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, select
 from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, base_images, load_project
 from bake.plan.request import Request
-from bake.plan.services import ServiceStage, named_libc, service_libcs
+from bake.plan.services import ServiceStage, emulated_work, named_libc, service_libcs
 from bake.plan.stages import Stage
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "check",
     "closure",
     "content_patterns",
+    "emulated_work",
     "errors",
     "home",
     "load_project",

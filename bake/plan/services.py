@@ -23,6 +23,8 @@ class ServiceStage:
     service: str
     package: str
     base: str
+    system: tuple[tuple[str, ...], ...]
+    """Packages of the distribution, a group per layer: what services share first."""
     libc: str
     layers: tuple[str, ...]
     groups: tuple[str, ...]
@@ -115,6 +117,13 @@ def named_libc(image: str, *, otherwise: str = "glibc") -> str:
     return "glibc" if re.search(r"slim|debian|bullseye|bookworm|trixie|ubuntu|distroless|ubi\d", image) else otherwise
 
 
+def emulated_work(config: cfg.Config) -> tuple[str, ...]:
+    """What of a build runs on the target platform, emulated where that is another one."""
+    scripts = (f"the install scripts of {', '.join(config.install.scripts)}",) if config.install.scripts else ()
+    asked = config.base.system or any(service.system for service in config.services.values())
+    return (*scripts, "the packages of `system`") if asked else scripts
+
+
 def shared_libc(project: Project) -> str:
     """npm puts a package to the same place with and without development ones, and scripts change what they find."""
     install = project.config.install
@@ -145,6 +154,7 @@ def service_stages(
                 service=name,
                 package=project.service_path(name),
                 base=project.pinned(service.base or project.config.base.runtime),
+                system=_system(project.config, service),
                 libc=libc[name],
                 layers=tuple(layer.id for layer in layers if name in layer.services),
                 groups=tuple(g.name for g in groups if set(g.outputs) <= reached),
@@ -156,6 +166,12 @@ def service_stages(
             )
         )
     return tuple(result)
+
+
+def _system(config: cfg.Config, service: cfg.Service) -> tuple[tuple[str, ...], ...]:
+    shared = () if service.base else config.base.system
+    own = tuple(name for name in service.system if name not in shared)
+    return tuple(group for group in (shared, own) if group)
 
 
 def _by_name(command: Sequence[str]) -> bool:

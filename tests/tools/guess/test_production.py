@@ -343,11 +343,16 @@ def test_services_in_folders_called_docs_or_demo_count_where_compose_runs_them(t
 
 
 def test_what_production_has_and_bake_does_not_give_is_written_down(tmp_path: Path) -> None:
-    docker = "FROM node:24-slim\nRUN apt-get update && apt-get install -y curl ffmpeg\nWORKDIR /app\nCOPY . .\n"
+    docker = (
+        "FROM node:24-slim\nRUN apt-get update && apt-get install -y curl ffmpeg libpq-dev\nWORKDIR /app\nCOPY . .\n"
+    )
     docker += 'VOLUME /data\nCMD ["node", "apps/server/dist/main.js"]\n'
     text = render_config(guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker))
     assert 'writable = ["/data"]\n' in text
-    assert "# Production's image has ffmpeg (Dockerfile): where the process needs them, give it a base" in text
+    assert 'package = "apps/server"\nsystem = ["ffmpeg"]  # Dockerfile\n' in text
+    assert (
+        "# Production's image has libpq-dev (Dockerfile): where the process needs them, add what Debian calls" in text
+    )
     assert "# Production keeps /data (Dockerfile): mount a volume there for what has to stay.\n" in text
 
 

@@ -223,7 +223,7 @@ def test_a_push_from_a_builder_of_its_own_needs_no_local_engine() -> None:
 def test_install_scripts_need_a_machine_or_emulation_of_their_platform() -> None:
     check(capabilities(), ("linux/amd64", "linux/arm64"), push=True)
     with pytest.raises(EngineError) as caught:
-        check(capabilities(), ("linux/amd64", "linux/arm64"), push=True, emulated=("bcrypt",))
+        check(capabilities(), ("linux/amd64", "linux/arm64"), push=True, emulated=("the install scripts of bcrypt",))
     assert caught.value.what == "cannot run linux/arm64, which the install scripts of bcrypt need"
 
 

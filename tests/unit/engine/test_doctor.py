@@ -78,7 +78,9 @@ def test_a_classic_image_store_is_told_of_where_several_platforms_are_built() ->
 def test_a_platform_that_cannot_run_fails_only_where_install_scripts_need_it() -> None:
     facts = with_engine(platforms=("linux/amd64",))
     assert line("platforms", facts).state == "warn"
-    needing = dataclasses.replace(facts, project=dataclasses.replace(NEEDS, emulated=("bcrypt",)))
+    needing = dataclasses.replace(
+        facts, project=dataclasses.replace(NEEDS, emulated=("the install scripts of bcrypt",))
+    )
     found = line("platforms", needing)
     assert (found.state, found.found) == ("fail", "cannot run linux/arm64, which the install scripts of bcrypt need")
 

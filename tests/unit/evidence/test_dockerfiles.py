@@ -1,8 +1,11 @@
 """A Dockerfile, stage by stage, with what it says about a process."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from bake.evidence import image_node
+from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import (
     Copied,
     asked_path,
@@ -92,6 +95,10 @@ ADD ["scripts/a.sh", "/usr/local/bin/run"]
     )
 
 
+def names(found: Iterable[SystemPackage]) -> list[str]:
+    return [package.name for package in found]
+
+
 def test_what_the_distribution_gives_and_which_folders_are_made_is_known() -> None:
     text = """\
 FROM node:24-slim
@@ -100,14 +107,38 @@ RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg openssl=
 RUN apk add --no-cache --virtual .build python3 && mkdir -p /data/uploads
 """
     last = parse_dockerfile(text)[-1]
-    assert (last.system, last.folders) == (("ffmpeg", "openssl", "python3"), ("/data/uploads",))
+    assert (names(last.system), last.folders) == (["ffmpeg", "openssl"], ("/data/uploads",))
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        ("apt-get install -y git gnupg && apt-get purge -y gnupg", [("git", True)]),
+        (
+            "apk add --no-cache git cairo nss weird~=1",
+            [("git", True), ("libcairo2", True), ("libnss3", True), ("weird", False)],
+        ),
+        ("apt-get install -y libpq5 libpq-dev", [("libpq5", True), ("libpq-dev", False)]),
+        ("dnf install -y git", [("git", False)]),
+        ("apt-get -qq install -t bookworm-backports $MORE git", [("git", True)]),
+        (
+            "echo deb https://x.example ./ > /etc/apt/sources.list.d/x.list && apt-get install -y google-chrome-stable",
+            [("google-chrome-stable", False)],
+        ),
+    ],
+)
+def test_packages_are_certain_where_debians_archive_has_them_by_their_name(
+    run: str, found: list[tuple[str, bool]]
+) -> None:
+    (stage,) = parse_dockerfile(f"FROM node:24\nRUN {run}\n")
+    assert [(p.name, p.certain) for p in stage.system] == found
 
 
 def test_a_file_that_a_here_document_writes_is_kept_and_one_that_is_run_is_not() -> None:
     text = "FROM node:24\nRUN cat <<'END' > /etc/a.conf\n[program:a]\nEND\n"
     text += "RUN <<END\napk add git\nEND\nCOPY <<E /b\nx\nE\n"
     last = parse_dockerfile(text)[-1]
-    assert (last.written, last.system) == ({"/etc/a.conf": "[program:a]\n", "/b": "x\n"}, ("git",))
+    assert (last.written, names(last.system)) == ({"/etc/a.conf": "[program:a]\n", "/b": "x\n"}, ["git"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""What a Dockerfile installs from its distribution, by the names that Debian has for it. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bake.shell import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemPackage:
+    """A package of the distribution. certain: whether Debian's own archive has it by this name."""
+
+    name: str
+    certain: bool
+
+
+def installed_packages(steps: Sequence[Step], *, elsewhere: bool) -> tuple[SystemPackage, ...]:
+    """The packages that commands leave installed. elsewhere: whether other archives than the distribution's count."""
+    gone = {name for step in steps for name in _named(step, _REMOVERS)}
+    found = (
+        _package(step.words[0], name, elsewhere=elsewhere)
+        for step in steps
+        if not _is_passing(step)
+        for name in _named(step, _INSTALLERS)
+        if name not in gone
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def adds_archive(text: str) -> bool:
+    """Whether commands add an archive to the distribution's own."""
+    return bool(
+        re.search(r"sources\.list|add-apt-repository|apt-key\b|/keyrings/|nodesource|/etc/apk/repositories", text)
+    )
+
+
+_INSTALLERS = {"apt-get": {"install"}, "apt": {"install"}, "apk": {"add"}, "dnf": {"install"}, "yum": {"install"}}
+_REMOVERS = {"apt-get": {"purge", "remove"}, "apt": {"purge", "remove"}, "apk": {"del"}}
+_WITH_VALUE = frozenset({"-t", "--target-release", "-o", "--repository", "-X"})
+
+
+def _is_passing(step: Step) -> bool:
+    """Whether packages are installed under a name by which they are removed again."""
+    return step.words[0] == "apk" and bool({"-t", "--virtual"} & {*step.words})
+
+
+def _named(step: Step, verbs: dict[str, set[str]]) -> Iterator[str]:
+    words = [word for word in step.words if word != "sudo"]
+    known = verbs.get(words[0], set()) if words else set()
+    at = next((n for n, word in enumerate(words) if word in known), None)
+    pending = words[at + 1 :] if at is not None else []
+    while pending:
+        word = pending.pop(0)
+        if word in _WITH_VALUE and pending:
+            pending.pop(0)
+        elif re.fullmatch(r"[A-Za-z0-9][\w.+-]*(?:[=~<>@].*)?", word):
+            yield re.split(r"[=~<>@]", word)[0]
+
+
+def _package(installer: str, name: str, *, elsewhere: bool) -> SystemPackage:
+    own = name if installer.startswith("apt") else _OF_ALPINE.get(name, "") if installer == "apk" else ""
+    # Headers are for builds; a process needs the library, whose name tells its version.
+    certain = bool(own) and not elsewhere and not name.endswith("-dev")
+    return SystemPackage(name=own or name, certain=certain)
+
+
+_OF_ALPINE = {
+    name: name
+    for name in (
+        *("git", "git-lfs", "ffmpeg", "openssl", "openssh-client", "imagemagick", "graphicsmagick", "ghostscript"),
+        *("chromium", "poppler-utils", "rsync", "bash", "curl", "wget", "zip", "unzip", "tzdata", "tini", "dumb-init"),
+        *("ca-certificates", "python3", "pandoc", "qpdf", "make", "g++", "gcc", "jq", "gnupg", "procps", "fontconfig"),
+        *("postgresql-client", "libreoffice", "tesseract-ocr", "7zip"),
+    )
+} | {
+    "exiftool": "libimage-exiftool-perl",
+    "cairo": "libcairo2",
+    "pango": "libpango-1.0-0",
+    "jpeg": "libjpeg62-turbo",
+    "libjpeg-turbo": "libjpeg62-turbo",
+    "giflib": "libgif7",
+    "librsvg": "librsvg2-2",
+    "nss": "libnss3",
+    "freetype": "libfreetype6",
+    "harfbuzz": "libharfbuzz0b",
+    "ttf-freefont": "fonts-freefont-ttf",
+    "ttf-dejavu": "fonts-dejavu-core",
+    "ttf-liberation": "fonts-liberation",
+    "font-noto": "fonts-noto-core",
+    "font-noto-cjk": "fonts-noto-cjk",
+    "font-noto-emoji": "fonts-noto-color-emoji",
+    "mysql-client": "default-mysql-client",
+    "sqlite": "sqlite3",
+    "p7zip": "p7zip-full",
+}
+"""Alpine's name -> Debian's, which bookworm and trixie have. Source: pkgs.alpinelinux.org, packages.debian.org."""

@@ -1,0 +1,75 @@
+"""Base images: packages of the distribution that bake adds to them."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bake.registry import Registry
+from tests.engine.conftest import REGISTRY, Workspace
+
+pytestmark = pytest.mark.engine
+
+DEBIAN = f"{REGISTRY}/bake-test/debian-node:bookworm"
+
+_DEBIAN_NODE = """\
+FROM scratch
+ADD debian.tar /
+COPY --from=node:24-slim /usr/local/ /usr/local/
+COPY --from=node:24-slim /etc/passwd /etc/group /etc/
+"""
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A base image with Node and apt: node:24-slim, or what stands in for it where that has no apt."""
+    asked = ["docker", "run", "--rm", "node:24-slim", "sh", "-c", "command -v apt-get"]
+    if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+        return "node:24-slim"
+    if not Registry().has_manifest(DEBIAN):
+        _build_debian(tmp_path_factory.mktemp("debian"))
+    return DEBIAN
+
+
+def _build_debian(folder: Path) -> None:
+    made = ["mmdebstrap", "--quiet", "--variant=apt", "bookworm", "debian.tar", "http://deb.debian.org/debian"]
+    subprocess.run(made, cwd=folder, check=True)
+    (folder / "Dockerfile").write_text(_DEBIAN_NODE)
+    build = ["docker", "buildx", "build", "-q", "--provenance=false", "--platform=linux/amd64", "--push", "-t", DEBIAN]
+    subprocess.run([*build, "."], cwd=folder, check=True)
+
+
+def run(image: str, *words: str) -> str:
+    """What a command says in a container of the image."""
+    started = ["docker", "run", "--rm", "--entrypoint", words[0], image, *words[1:]]
+    done = subprocess.run(started, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_packages_of_the_distribution_are_there_twice_the_same_and_no_source_installs_them_again(
+    tiny_workspace: Workspace, debian: str
+) -> None:
+    config = (tiny_workspace.root / "bake.toml").read_text()
+    _, _, rest = config.partition("[base]")
+    _, _, services = rest.partition("[services.api]")
+    # dbus makes a user and an id of the machine.
+    base = f'[base]\nruntime = "{debian}"\npin = false\nsystem = ["dbus"]\n\n[services.api]\nsystem = ["jq"]'
+    tiny_workspace.write("bake.toml", config.replace(f"[base]{rest}", base + services))
+    tiny_workspace.commit("Add packages of the distribution")
+
+    done = tiny_workspace.bake("repro", "--format", "json", "-q")
+
+    found = json.loads(done.stdout)
+    assert {t: [c["differences"] for c in one] for t, one in found.items()} == {"api": [[]], "worker": [[]]}
+
+    tiny_workspace.write("services/api/index.js", "console.log('changed');\n")
+    done = tiny_workspace.bake("all", "--tag", "edited", "--format", "json", "-q")
+    steps = [s for i in json.loads(done.stdout)["images"] for s in i["stages"] if s["stage"].startswith("system-")]
+    assert {s["ran"] for s in steps} == {0}
+    api, worker = (f"{tiny_workspace.project}-{name}:edited" for name in ("api", "worker"))
+    assert run(api, "jq", "-rn", '"a", "b"') == "a\nb\n"
+    assert run(worker, "sh", "-c", "command -v dbus-daemon jq || true") == "/usr/bin/dbus-daemon\n"
+    left = "find /var/lib/apt/lists /var/cache/apt /tmp /bake /run/secrets /var/log ! -type d -size +0 2>/dev/null"
+    assert run(api, "sh", "-c", f"{left} || true") == ""
