@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from bake.evidence import PackageFacts, WorkspaceFacts
 from bake.guess.usage import ORCHESTRATES
-from bake.lockfile import unheeded
+from bake.lockfile import preparing, unheeded
 from bake.shell import called_scripts
-from bake.workspace import Package, Workspace, parse_jsonc
+from bake.workspace import Package, Workspace
 
 
 def build_script(facts: PackageFacts, everything: WorkspaceFacts, runs: Sequence[str]) -> tuple[str | bool, str]:
@@ -17,10 +17,7 @@ def build_script(facts: PackageFacts, everything: WorkspaceFacts, runs: Sequence
     """
     if (said := _said(facts, everything)) and said[0] != "build":
         return said
-    build, source = _build(facts, runs, alone=not everything.workspace.packages)
-    if build is True and (script := _prepared(facts.package, everything)):
-        return script, f"it has no script `build`, and `{script}` is run before those of others"
-    return build, source
+    return _build(facts, runs, alone=not everything.workspace.packages)
 
 
 _MAKES = re.compile(r"(?:^|[:_-])(?:build|bundle|compile|dist|production)(?:$|[:_-])")
@@ -92,31 +89,14 @@ def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:
     return any(wanted in t for t in texts) or (depth < 4 and any(_runs(package, n, wanted, depth + 1) for n in called))
 
 
-def _prepared(package: Package, everything: WorkspaceFacts) -> str:
-    """The script of a package without `build` that prepares it all the same: for turbo, or at an install."""
-    if "build" in package.scripts:
-        return ""
-    needed = [n for n in _turbo_needs(everything.texts.get("turbo.json", "")) if n in package.scripts]
-    installs = [n for n, _ in unheeded(package.scripts) if n in {"postinstall", "prepare"}]
-    return next(iter((*needed, *installs)), "")
-
-
-def _turbo_needs(text: str) -> tuple[str, ...]:
-    """What turbo runs in the packages that a build needs. Source: turborepo.com/docs/reference/configuration."""
-    try:
-        tasks = {**(config := parse_jsonc(text)).get("pipeline", {}), **config.get("tasks", {})}
-        needs = tasks["build"]["dependsOn"]
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return ()
-    return tuple(n.removeprefix("^") for n in needs if isinstance(n, str) and n.startswith("^") and n != "^build")
-
-
 def install_notes(facts: PackageFacts) -> Iterator[str]:
     """Scripts of a package that npm runs at an install, and images' builds do not."""
     package = facts.package
-    generates = _prisma(facts) and "build" in package.scripts and not _runs(package, "build", _GENERATE)
+    builds = ("build", *preparing(package.scripts, "build"))
+    generates = _prisma(facts) and "build" in package.scripts and not any(_runs(package, b, _GENERATE) for b in builds)
     if generates:
         yield f"{package.path}: its build has to run `{_GENERATE}` first; write it into its scripts.build"
+    ran = preparing(package.scripts, "build")
     for name, text in unheeded(package.scripts, "build"):
-        if not (generates and _GENERATE in text):
+        if name not in ran and not (generates and _GENERATE in text):
             yield f"{package.path}: its `{name}` script does not run in builds: {text}"

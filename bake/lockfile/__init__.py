@@ -11,7 +11,7 @@ from bake.lockfile.bake_lock import (
     write_bake_lock,
 )
 from bake.lockfile.hoist import hoisted
-from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, steps, unheeded
+from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, preparing, steps, unheeded
 from bake.lockfile.lockfile import RELOCK, Entry, Lockfile, extra_target, is_counted
 from bake.lockfile.npm import make_lockfile, make_production, parse_bins, parse_lockfile
 from bake.lockfile.platforms import (
@@ -49,6 +49,7 @@ __all__ = [
     "parse_lockfile",
     "make_production",
     "stale",
+    "preparing",
     "steps",
     "unheeded",
     "write_bake_lock",

@@ -97,6 +97,11 @@ def steps(scripts: Mapping[str, str], name: str, depth: int = 0) -> Iterator[str
             yield step.text
 
 
+def preparing(scripts: Mapping[str, str], build: str = "") -> tuple[str, ...]:
+    """Return the scripts that an install of the workspace runs to make what a package's build or process reads."""
+    return tuple(name for name, _ in unheeded(scripts, build) if name in {"postinstall", "prepare"})
+
+
 def unheeded(scripts: Mapping[str, str], build: str = "") -> tuple[tuple[str, str], ...]:
     """Return (script, its text) of the install scripts that a build may miss. build: the script that it runs."""
     ran = (f"pre{build}", build, f"post{build}") if build else ()

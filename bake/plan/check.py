@@ -290,8 +290,10 @@ def _own_scripts(project: Project, plan: Plan) -> Iterator[Finding]:
         if package.name not in without and (stage or not package.path):
             script = stage.script if stage else ""
             services = _users(plan, package.path) if stage else ()
+            ran = (stage.script, *stage.before) if stage and package.path else ()
             for name, text in unheeded(package.scripts, script):
-                yield _own_script(package, name, text, script, services)
+                if name not in ran:
+                    yield _own_script(package, name, text, script, services)
 
 
 def _own_script(package: Package, name: str, text: str, build: str, services: tuple[str, ...]) -> Finding:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bake import config as cfg
 from bake.config import suggestion
 from bake.errors import ConfigError
+from bake.lockfile import preparing
 from bake.plan.closure import Closure
 from bake.plan.project import Project
 from bake.plan.request import Request
@@ -158,11 +159,17 @@ def plan_work(project: Project, needs: Mapping[str, tuple[str, ...]]) -> Mapping
     """The build of every package. needs: package path -> packages that its build needs."""
     walk = _Walk(project, needs)
     for package in project.packages:
-        if script := _script(project, package):
-            for first in project.tasks.prepared(package):
-                walk.visit(package, first)
-            walk.visit(package, script)
+        script = _script(project, package)
+        for first in (*_installed(project, package, script), *(project.tasks.prepared(package) if script else ())):
+            walk.visit(package, first)
+        walk.visit(package, script or project.config.workspace.script)
     return {package.path: walk.work(package) for package in project.packages}
+
+
+def _installed(project: Project, package: Package, script: str) -> tuple[str, ...]:
+    """What an install runs in a member, which comes before all builds there too."""
+    without = package.name in project.config.install.without_scripts
+    return () if without or not package.path else preparing(package.scripts, script)
 
 
 class _Walk:

@@ -253,26 +253,6 @@ def test_the_copy_that_standalone_output_makes_stays_out_of_images(tmp_path: Pat
     assert found["packages"] == {"apps/web": {"exclude": ["build/standalone/**"]}}
 
 
-@pytest.mark.parametrize(
-    ("scripts", "turbo", "build"),
-    [
-        ({"db:gen": "prisma generate"}, '{"tasks": {"build": {"dependsOn": ["^build", "^db:gen"]}}}', "db:gen"),
-        ({"gen": "node gen.js"}, '{"pipeline": {"build": {"dependsOn": ["^gen"]}}, /* old */}', "gen"),
-        ({"postinstall": "node gen.js"}, "", "postinstall"),
-        ({"prepare": "husky"}, "{", None),
-        ({"gen": "node gen.js"}, '{"tasks": {"build": {"dependsOn": ["gen", "^build"]}}}', None),
-        ({"build": "tsc", "postinstall": "node gen.js"}, "", None),
-    ],
-)  # fmt: skip
-def test_a_package_without_a_build_is_prepared_as_turbo_or_an_install_does_it(
-    tmp_path: Path, scripts: Mapping[str, str], turbo: str, build: str | None
-) -> None:
-    api = {**API, "dependencies": {"db": "*"}}
-    found = guessed(tmp_path, {"services/api": api, "packages/db": {"name": "db", "scripts": scripts}}, **{
-        "turbo.json": turbo})  # fmt: skip
-    assert [p.build for p in found.packages] == ([build] if build else [])
-
-
 def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
     library = {"name": "ui", "scripts": {"build": "vite build", "start": "vite"}, "devDependencies": {"vite": "7"}}
     config = "export default { build: { lib: { entry: 'src/index.ts' } } }"
@@ -512,13 +492,14 @@ def test_prismas_client_is_generated_and_kept(tmp_path: Path) -> None:
     [
         ({"build": "prisma generate && tsc"}, ()),
         ({"build": "tsc", "prebuild": "npm run generate", "generate": "prisma generate"}, ()),
+        ({"build": "tsc", "postinstall": "prisma generate"}, ()),
         (
-            {"build": "tsc", "postinstall": "prisma generate"},
+            {"build": "tsc"},
             ("services/api: its build has to run `prisma generate` first; write it into its scripts.build",),
         ),
         (
-            {"build": "prisma generate && tsc", "postinstall": "node scripts/fetch.js"},
-            ("services/api: its `postinstall` script does not run in builds: node scripts/fetch.js",),
+            {"build": "prisma generate && tsc", "install": "node scripts/fetch.js"},
+            ("services/api: its `install` script does not run in builds: node scripts/fetch.js",),
         ),
     ],
 )

@@ -246,11 +246,11 @@ def test_install_scripts_that_a_build_may_miss_are_told_from_those_for_developer
 
 def test_check_names_install_scripts_of_the_workspace_once(shop: GitWorkspace) -> None:
     shop.replace("package.json", '"patch-package"', '"patch-package && prisma generate"')
-    shop.replace("services/api/package.json", '"build": "tsc"', '"build": "tsc", "prepare": "node gen.js"')
+    shop.replace("services/api/package.json", '"build": "tsc"', '"build": "tsc", "install": "node gen.js"')
     assert findings(shop.root, "script") == [
         "warning: package.json: its `postinstall` script does not run in builds: patch-package && prisma generate; run "
         'it in the build of the package that needs it, or add "shop" to install.without-scripts when images do without',
-        "warning: services/api/package.json: its `prepare` script does not run in builds: node gen.js (in api); run it "
+        "warning: services/api/package.json: its `install` script does not run in builds: node gen.js (in api); run it "
         'in its `build` script, or add "@shop/api" to install.without-scripts when images do without',
     ]
     shop.replace("bake.toml", "[services.api]", '[install]\nwithout-scripts = ["shop", "@shop/api"]\n\n[services.api]')

@@ -68,3 +68,19 @@ def test_what_only_a_script_of_the_root_compiles_is_compiled_package_by_package(
 def test_a_circle_of_tasks_ends(tmp_path: Path) -> None:
     turbo = {"build": {"dependsOn": ["codegen"]}, "codegen": {"dependsOn": ["build"]}}
     assert work(planned(tmp_path, turbo, {"apps/api": BUILT})) == {"apps/api": ("codegen", "build")}
+
+
+def test_what_an_install_of_the_workspace_runs_in_a_package_comes_before_its_build(tmp_path: Path) -> None:
+    scripts = {
+        "apps/api": {"build": "tsc", "postinstall": "node gen.js", "prepare": "npm run build"},
+        "packages/lib": {"prepare": "tsc"},
+        "packages/gen": {"prepare": "husky"},
+    }
+    assert work(planned(tmp_path, {}, scripts)) == {"apps/api": ("postinstall", "build"), "packages/lib": ("prepare",)}
+    without = '[install]\nwithout-scripts = ["api", "lib"]\n'
+    assert work(planned(tmp_path, {}, scripts, more=without)) == {"apps/api": ("build",)}
+
+
+def test_a_package_without_the_script_runs_what_comes_before_it(tmp_path: Path) -> None:
+    turbo = {"build": {"dependsOn": ["codegen", "^build"]}}
+    assert work(planned(tmp_path, turbo, {"packages/lib": {"codegen": "gen"}})) == {"packages/lib": ("codegen",)}
