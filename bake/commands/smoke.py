@@ -91,7 +91,7 @@ def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tup
                 present=present[image.service],
                 locked=locked,
                 aliases=tuple(session.project.aliases(image.package)),
-                absent=absence(session.project, plan, image.package),
+                absent=absence(session.project, plan, image),
             ),
         )
         for platform in plan.platforms

@@ -52,6 +52,14 @@ Mounted = Annotated[
         pattern=r"(/[^\s,\"'`$\\/\x00-\x1f\x7f]+)+",
     ),
 ]
+Place = Annotated[
+    str,
+    Rule(
+        words="an absolute path that is no folder of the system, without spaces and quotes",
+        pattern=r"(?!/(app|bin|boot|dev|etc|home|home/node|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|"
+        r"usr/local|usr/src|var)/?$)(?!(.*/)?\.\.?(/|$))(/[\w@.+-]+)+",
+    ),
+]
 HeaderName = Annotated[str, Rule(words="a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")]
 HeaderText = Annotated[str, Rule(words="a header's value: one line of ASCII", pattern=r"[\x20-\x7e]*")]
 UrlPath = Annotated[str, Rule(words="a path like /api/", pattern=r"/[\w./~%+-]*")]
@@ -172,6 +180,11 @@ class Role:
     entrypoint: Words | None = _doc(
         "Words before the command; `docker run IMAGE ARGS…` replaces the command only.", None
     )
+    directory: RelativePath | None = _doc(
+        "The folder that it starts in, from the workspace's root (`.`): its command, relative `writable` folders and "
+        "paths in its code mean files from there. By default its package's.",
+        None,
+    )
     port: Port | None = _doc(
         "The port it listens on: EXPOSE in the image. The variable PORT is not set; `env` can.", None
     )
@@ -186,8 +199,8 @@ class Role:
         None,
     )
     writable: tuple[str, ...] = _doc(
-        "Directories it writes to, absolute or inside its package: the image has them, and they are its user's "
-        "(Kubernetes: an emptyDir each). What its code makes below its own folder is known without.",
+        "Directories it writes to, absolute or below the folder that it starts in: the image has them, and they are "
+        "its user's (Kubernetes: an emptyDir each). What its code makes below its own folder is known without.",
         (),
     )
     schedule: Schedule | None = _doc("When it runs, as cron says it, e.g. `0 3 * * *`: a CronJob in manifests.", None)
@@ -224,6 +237,11 @@ class Service(Role):
         "Packages of the distribution that its processes need; without a `base` of its own, beside those of "
         "`base.system`.",
         (),
+    )
+    links: Mapping[Place, RelativePath] = _doc(
+        "Absolute paths that its code knows -> what they are in the workspace (images have it in /app), e.g. "
+        '`"/opt/api" = "apps/api"`.',
+        {},
     )
 
     def role(self, name: str) -> Role:
@@ -578,6 +596,8 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
         complaints.add(f"{where}.static", "a static service has no roles")
     if service.static is not None and service.command is not None:
         complaints.add(f"{where}.command", "a static service has no command of its own")
+    if service.static is not None and service.directory is not None:
+        complaints.add(f"{where}.directory", "a static service's own server does not mind where it starts")
     if service.static is None and service.headers:
         complaints.add(f"{where}.headers", "only a static service has headers; its process sets its own")
     if service.static is None and service.proxy:
@@ -603,4 +623,4 @@ def _check_role(where: str, role: Role, complaints: Complaints) -> None:
         complaints.add(f"{where}.user", f"{role.user!r} is not a user or user:group")
     for directory in role.writable:
         if ".." in directory.split("/") or not directory.strip("./"):
-            complaints.add(f"{where}.writable", f"{directory!r} is neither an absolute path nor one inside the package")
+            complaints.add(f"{where}.writable", f"{directory!r} is neither an absolute path nor one below its folder")

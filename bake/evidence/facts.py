@@ -102,10 +102,21 @@ class WorkspaceFacts:
             str(above) if str(above) != "." else "" for p in self.paths for above in PurePosixPath(p).parents
         )
 
+    @cached_property
+    def absolute(self) -> Mapping[str, tuple[str, ...]]:
+        """Absolute paths that the code of each package has as texts."""
+        return {
+            f.package.path: tuple(dict.fromkeys(p for text in f.sources.values() for p in _ABSOLUTE.findall(text)))
+            for f in self.packages
+        }
+
     def owner(self, path: str) -> Package:
         """The package that holds a path: the member that lies deepest, else the root."""
         inside = (p for p in self.workspace.packages if path == p.path or path.startswith(f"{p.path}/"))
         return max(inside, key=lambda p: len(p.path), default=self.workspace.root_package)
+
+
+_ABSOLUTE = re.compile(r"[\"'`](/(?!(?:etc|dev|proc|sys|tmp|run|var/run)/)[\w@.+-]+(?:/[\w@.+-]+)*)/?[\"'`]")
 
 
 def load_facts(workspace: Workspace) -> WorkspaceFacts:

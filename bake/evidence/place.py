@@ -12,7 +12,7 @@ from bake.evidence.entrypoints import Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
 from bake.shell import SHELLS, parse_call, parse_line, unwrap
 from bake.sources import Program, Start, command_needs, parse_programs, start_of, with_defaults
-from bake.workspace import Package
+from bake.workspace import BUILD_ROOT, Package, in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,10 @@ class Evidence:
     image: str = ""
     away: str | None = None
     """The folder of the repository that its process starts in, where that is not its package's."""
+    command: tuple[str, ...] = ()
+    """Its command as it stands there."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Absolute places that its code knows -> what these are in the repository."""
     holds: tuple[str, ...] = ()
     """Built folders of other packages that the image holds, from the root: a server serves them."""
     file: str = ""
@@ -299,9 +303,60 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
         start = replace(start, words=("sh", "-c", f"exec {' '.join(start.words)}"))
     given = ((n, with_defaults(v)) for n, v in (*way.env, *found.env))
     env = tuple((n, v) for n, v in given if "$" not in v and n != "NODE_ENV")
-    begun = _origin(contents, way.directory) if package.path and name in RUNS_FILES else None
-    away = begun if begun != package.path else None
-    return replace(evidence, package=package.path, away=away, start=replace(start, env=(*env, *start.env)))
+    away = _away(contents, package, start, way) if name in RUNS_FILES else None
+    command = () if away is None else _seen_from(contents, away, package, start.words)
+    links = dict(_links(contents, package)) if contents.file else {}
+    start = replace(start, env=(*env, *start.env))
+    return replace(evidence, package=package.path, away=away, command=command, links=links, start=start)
+
+
+def _links(contents: Contents, package: Package) -> Iterator[tuple[str, str]]:
+    """Places of the image that code and variables name, where bake's images have these files elsewhere."""
+    facts = contents.facts
+    paths = (package.path, *(p for p in in_order([package.path], facts.workspace.all_needs) if p))
+    named = (*contents.stage.env.values(), *(name for p in paths for name in facts.absolute.get(p, ())))
+    for name in dict.fromkeys(n for n in named if n.startswith("/") and ":" not in n):
+        place, found = posixpath.normpath(name), contents.origin(name)
+        if found is None or not contents.exists(found) or posixpath.join(BUILD_ROOT, found).rstrip("/") == place:
+            continue
+        while place.rpartition("/")[2] == found.rpartition("/")[2] and not _SYSTEM.fullmatch(posixpath.dirname(place)):
+            place, found = posixpath.dirname(place), posixpath.dirname(found)
+        if not _SYSTEM.fullmatch(place):
+            yield place, found or "."
+
+
+_SYSTEM = re.compile(r"/(?:app|bin|home|home/node|lib|opt|root|srv|usr|usr/local|usr/src|var)?/?")
+
+
+def _away(contents: Contents, package: Package, start: Start, way: _Way) -> str | None:
+    """The folder of the repository that a command starts in, where that is another one than its package's."""
+    begun = _origin(contents, way.directory) if package.path and start.words and start.package is None else None
+    if begun is None or begun == package.path:
+        return None
+    told = contents.file or not any(w.startswith("/") for w in way.words)
+    there = begun in contents.facts.folders or f"{begun}/".startswith(f"{package.path}/")
+    moved = "cd " in " ".join(start.words[2:3]) and start.words[:2] == ("sh", "-c")
+    return begun if told and there and not moved else None
+
+
+def _seen_from(contents: Contents, folder: str, package: Package, words: tuple[str, ...]) -> tuple[str, ...]:
+    """A package's command as it stands in another folder."""
+    if words[:2] == ("sh", "-c"):
+        line = words[2].removeprefix("exec ").split(" ")
+        return ("sh", "-c", " ".join(("exec", *_seen_from(contents, folder, package, tuple(line)))))
+    at = operand_at(words)
+
+    def seen(index: int, word: str) -> str:
+        option, equals, path = word.partition("=") if word.startswith("-") else ("", "", word)
+        place = posixpath.normpath(package.file(path))
+        named = "/" in path and not path.startswith(("/", "@")) and contents.exists(place)
+        if not path or not (index == at or named):
+            return word
+        found = posixpath.relpath(place, folder or ".")
+        dotted = index != at and path.startswith("./") and not found.startswith(".")
+        return f"{option}{equals}{'./' if dotted else ''}{found}"
+
+    return tuple(seen(i, w) if i else w for i, w in enumerate(words))
 
 
 def _served(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[str, str] | None:
@@ -390,4 +445,4 @@ def _relative(contents: Contents, word: str, package: Package, directory: str) -
     if not path.startswith("/") and not contents.exists(origin) and not re.search(r"\.[cm]?[jt]s$", path):
         return word
     inside = origin.removeprefix(f"{package.path}/") if package.path else origin
-    return f"{option}{equals}./{inside}" if option else inside
+    return f"{option}{equals}./{inside}" if option or path.startswith(("./", "/")) else inside

@@ -106,6 +106,7 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
         folders=tuple(dict.fromkeys((*one.folders, *other.folders))),
         image=one.image or other.image,
         holds=tuple(dict.fromkeys((*one.holds, *other.holds))),
+        links={**other.links, **one.links},
         told=told_by(one, other),
     )
 

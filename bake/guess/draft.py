@@ -85,10 +85,21 @@ def _service(service: Service) -> tuple[str, ...]:
     if service.static:
         return (*head, f"static = {_text(service.static)}", *_proxy(service))
     head += _system(service)
+    if service.links:
+        rows = ", ".join(f"{_text(place)} = {_text(target)}" for place, target in sorted(service.links.items()))
+        head.append(_line(f"links = {{ {rows} }}", "where production has them"))
     if len(service.processes) == 1:
-        return (*head, *_process(service.processes[0]), *_asked(service))
+        return (*head, *_directory(service.processes[0]), *_process(service.processes[0]), *_asked(service))
+    same = len({p.directory for p in service.processes}) == 1
+    if same:
+        head += [*_directory(service.processes[0])]
     roles = [
-        ("", _line(f"[services.{service.name}.roles.{p.role}]", p.source), *_process(p, named=True))
+        (
+            "",
+            _line(f"[services.{service.name}.roles.{p.role}]", p.source),
+            *(() if same else _directory(p)),
+            *_process(p, named=True),
+        )
         for p in service.processes
     ]
     lines = [line for role in roles for line in role]
@@ -110,13 +121,21 @@ def _system(service: Service) -> list[str]:
     return [_line(f"system = {_list(names)}", ", ".join(sources))] if names else []
 
 
+def _directory(process: Process) -> Iterator[str]:
+    if process.directory is not None:
+        yield _line(f"directory = {_text(process.directory or '.')}", "where production starts it")
+
+
 def _process(process: Process, *, named: bool = False) -> Iterator[str]:
     if process.before:
         yield f"# Its script first runs {' and '.join(f'`{b}`' for b in process.before)}: a Kubernetes Job's business."
     for option in process.dropped:
         yield f"# Left out of its command: `{option}`; git tracks no such file, and `docker run --env-file` gives one."
     key = "entrypoint" if process.entrypoint else "command"
-    yield _line(f"{key} = {_command(process.words)}", "" if named else process.source)
+    yield _line(
+        f"{key} = {_command(process.words if process.directory is None else process.command)}",
+        "" if named else process.source,
+    )
     if process.helps:
         yield _line('command = "--help"', "what it does without arguments")
     if process.port:

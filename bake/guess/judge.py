@@ -1,8 +1,8 @@
 """Whether a package runs, and as what: files to serve, or processes. Pure."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend, find_frontend
@@ -25,6 +25,8 @@ class Service:
     source: str = ""
     processes: tuple[Process, ...] = ()
     unknown: tuple[str, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Absolute places that its code knows -> what these are in the workspace."""
     notes: tuple[str, ...] = ()
     """What was seen and not used, one sentence each."""
 
@@ -150,32 +152,9 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
         package=package.path,
         processes=name_roles(processes, facts),
         unknown=_unknown(facts, processes),
-        notes=(*unsaid_scripts(facts, everything, main, processes), *_begun_elsewhere(facts, everything)),
+        links={p: to for e in everything.said.get(package.path, ()) for p, to in e.links.items()},
+        notes=tuple(unsaid_scripts(facts, everything, main, processes)),
     )
-
-
-_FROM_START = re.compile(
-    r"process\.cwd\(\)|\b(?:readFile|readdir|exists|stat|createReadStream|opendir)(?:Sync)?\(\s*['\"`](?!/)[^'\"`]*/"
-)
-"""Code that means a path by the folder that its process starts in."""
-
-
-def _begun_elsewhere(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[str]:
-    """What production starts in another folder than images do, where the package's code asks for that folder."""
-    package = facts.package
-    reader = next((package.file(p) for p, text in facts.sources.items() if _FROM_START.search(text)), "")
-    reader = reader or ("the library config" if "config" in package.dependencies else "")
-    sources: dict[str, list[str]] = {}
-    for each in everything.said.get(package.path, ()):
-        if reader and each.away is not None and each.start.words:
-            sources.setdefault(each.away or "the root", []).append(each.source)
-    for place, named in sources.items():
-        more = f" (and {len(named) - 1} more)" if len(named) > 1 else ""
-        yield (
-            f"{named[0]}{more} starts it in {place}, images do in {package.path}: {reader} reads paths from there. "
-            "`command = \"sh -c 'cd /app && exec ...'\"` starts it as before, and `inputs` and `outputs` in "
-            f'[packages."{package.path}"] bring files of {place}'
-        )
 
 
 def _is_needed(package: Package, everything: WorkspaceFacts) -> bool:

@@ -32,6 +32,10 @@ class Process:
     writable: tuple[str, ...] = ()
     source: str
     init: bool = False
+    directory: str | None = None
+    """The folder that production starts it in, where that is not its package's."""
+    command: tuple[str, ...] = ()
+    """Its words as they stand there."""
     before: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
@@ -76,6 +80,8 @@ def main_process(
         writable=(*written, *_writable(start.words, said)),
         source=source,
         init=bool(said and said.init),
+        directory=said.away if said else None,
+        command=said.command if said else (),
         before=start.before,
         dropped=start.dropped,
         system=_system(said),
@@ -212,6 +218,8 @@ def _role(found: Found, role: str) -> Process:
         writable=_writable(found.start.words, said),
         source=found.source,
         init=bool(said and said.init),
+        directory=said.away if said else None,
+        command=said.command if said else (),
         before=found.start.before,
         dropped=found.start.dropped,
         system=_system(said),

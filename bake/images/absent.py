@@ -3,26 +3,26 @@
 import posixpath
 from collections.abc import Callable
 
-from bake.plan import TREE, Output, Plan, Project
+from bake.plan import TREE, Image, Output, Plan, Project, home
 from bake.sources import path_matcher
 from bake.workspace import shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
 
 
-def absence(project: Project, plan: Plan, package: str) -> Callable[[str], str]:
-    """A sentence about a path that a process of the package misses; "" where nothing is known of it."""
+def absence(project: Project, plan: Plan, image: Image) -> Callable[[str], str]:
+    """A sentence about a path that an image's process misses; "" where nothing is known of it."""
     sources = frozenset(project.reading.sources)
     folders = frozenset(folder for file in sources for folder in _above(file))
     outputs = {output.package: output for output in plan.outputs}
 
     def explain(path: str) -> str:
-        place = posixpath.relpath(posixpath.normpath(posixpath.join(TREE, package, path)), TREE)
+        place = posixpath.relpath(posixpath.normpath(posixpath.join(home(image.directory), path)), TREE)
         if place not in sources and place not in folders:
             return ""
         owner = next((above for above in (*_above(place), "") if above in outputs), None)
         output = outputs.get(owner) if owner is not None and _is_own(project, owner, place) else None
-        key = f'packages."{shown(package)}"'
+        key = f'packages."{shown(image.package)}"'
         if output is None:
             return f'{place} is in git, beside what its build gets: add "{place}" to {key}.inputs and {key}.outputs'
         return _rule(output, place, key)

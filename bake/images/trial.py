@@ -14,7 +14,7 @@ from typing import Protocol
 from bake.config import Dependency, Health, Smoke, words
 from bake.engine import Configured, ContainerState, Launch, Process
 from bake.errors import BakeError, EngineError
-from bake.plan import TREE, Image, Name
+from bake.plan import Image, Name, home
 from bake.shell import AROUND
 from bake.workspace import shown
 
@@ -98,6 +98,7 @@ class Trial:
     target: str
     platform: str
     package: str
+    directory: str
     key: str
     """The image's table in bake.toml, for remedies."""
     launch: Launch
@@ -181,6 +182,7 @@ def make_trial(
         target=image.target,
         platform=platform,
         package=image.package,
+        directory=image.directory,
         key=f"services.{image.service}" + (f".roles.{image.role}" if image.role else ""),
         launch=Launch(
             references=() if pushed else (*name.references, *remote),
@@ -522,7 +524,7 @@ def _hint_writable(trial: Trial, seen: Observed) -> str:
             folder = _folder(
                 _placed(trial, found["quoted"] or found["path"]), made=(found["call"] or "") in ("mkdir", "mkdtemp")
             )
-            if f"{TREE}/{trial.package}/".startswith(f"{folder.rstrip('/')}/"):
+            if f"{home(trial.package)}/".startswith(f"{folder.rstrip('/')}/"):
                 return f"it writes to {folder}, where its own files are: let it write to another folder"
             known = [*trial.launch.writable, folder]
             listed = ", ".join(f'"{f}"' for f in dict.fromkeys(known))
@@ -531,8 +533,8 @@ def _hint_writable(trial: Trial, seen: Observed) -> str:
 
 
 def _placed(trial: Trial, path: str) -> str:
-    """A path of a message as an absolute one: processes start in their package's folder."""
-    return posixpath.normpath(posixpath.join(TREE, trial.package, path))
+    """A path of a message as an absolute one."""
+    return posixpath.normpath(posixpath.join(home(trial.directory), path))
 
 
 def _folder(path: str, *, made: bool) -> str:

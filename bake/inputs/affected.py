@@ -452,6 +452,7 @@ def _image(plan: Plan, image: Image) -> Mapping[str, object]:
     held = {p.rpartition("node_modules/")[2] for p in service.closure.entries}
     return {
         f"{key}.package": shown(image.package),
+        f"{key}.directory": image.directory or ".",
         f"{key}.entrypoint": image.entrypoint,
         f"{key}.command": image.command,
         f"{key}.port": image.port,

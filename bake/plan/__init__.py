@@ -3,7 +3,7 @@
 from bake.plan.cache import WORKSPACE, Cache, plan_cache
 from bake.plan.check import Finding, check, errors
 from bake.plan.closure import Closure, closure
-from bake.plan.images import EXPORTER, TREE, Image, Target, home
+from bake.plan.images import EXPORTER, TREE, Image, Target, home, image_needs
 from bake.plan.layers import LayerClass
 from bake.plan.monolith import MONOLITH, Monolith
 from bake.plan.names import Name, Names, content_patterns, name_images, names_commit
@@ -44,6 +44,7 @@ __all__ = [
     "emulated_work",
     "errors",
     "home",
+    "image_needs",
     "load_project",
     "make_plan",
     "name_images",

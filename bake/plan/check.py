@@ -7,11 +7,12 @@ from typing import Literal
 
 from bake.config import WorkspaceSettings
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
+from bake.plan.images import image_needs
 from bake.plan.plan import Plan
 from bake.plan.project import Project
 from bake.plan.services import ServiceStage
 from bake.semver import satisfies
-from bake.sources import Undeclared, command_needs, path_matcher
+from bake.sources import Undeclared, path_matcher
 from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, shown
 
 Level = Literal["error", "warning"]
@@ -331,7 +332,7 @@ def _commands(project: Project, plan: Plan) -> Iterator[Finding]:
     for image in plan.images:
         if image.static:
             continue
-        needs = command_needs(project.workspace, image.package, (*image.entrypoint, *image.command))
+        needs = image_needs(project.workspace, image)
         for name in needs.unknown:
             what = f"its command starts `{name}`, which neither a dependency nor the base image has"
             yield _error("command", image.target, what, f"add a dependency that brings `{name}`, or correct it")
@@ -355,7 +356,7 @@ def _starts(project: Project, plan: Plan) -> Iterator[Finding]:
         writers = any(stages[need].outputs for need in stage.needs)
         if image.static or stage.script or stage.outputs or writers or _names_no_script(project):
             continue
-        for file in command_needs(project.workspace, image.package, (*image.entrypoint, *image.command)).files:
+        for file in image_needs(project.workspace, image).files:
             path = package.file(file)
             folders = (path[:at] for at, char in enumerate(path) if char == "/")  # a link, a submodule
             known = (*map(package.file, _meant(file)), *folders)

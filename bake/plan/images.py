@@ -11,7 +11,8 @@ from bake import config as cfg
 from bake.errors import ConfigError
 from bake.plan.project import Project
 from bake.plan.request import Request
-from bake.workspace import BUILD_ROOT, Package
+from bake.sources import Needs, command_needs
+from bake.workspace import BUILD_ROOT, Package, Workspace
 
 EXPORTER = "oci-mediatypes=true,source-date-epoch=0"
 """How every image leaves BuildKit, kept here or pushed: equal layers and settings are then equal digests.
@@ -47,6 +48,8 @@ class Image(Target):
     service: str
     role: str
     package: str
+    directory: str
+    """The folder that its process starts in, from the workspace's root."""
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     env: Mapping[str, str]
@@ -65,6 +68,11 @@ class Image(Target):
         return f"image-{self.target}"
 
 
+def image_needs(workspace: Workspace, image: Image) -> Needs:
+    """What an image's command starts."""
+    return command_needs(workspace, image.package, (*image.entrypoint, *image.command), image.directory)
+
+
 def images_of(project: Project, request: Request) -> tuple[Image, ...]:
     names = cfg.image_names(project.config)
     return tuple(_image(project, request, target, *owner) for target, owner in names.items())
@@ -76,12 +84,14 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
     role = service.role(role_name)
     package = project.workspace.package(service.package)
     where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
-    process = _process(where, service, role, package)
+    directory = _directory(service, role, package)
+    process = _process(where, service, role, package, directory)
     return Image(
         target=target,
         service=service_name,
         role=role_name,
         package=package.path,
+        directory=directory,
         repository=f"{config.project.name}-{target}",
         entrypoint=process.entrypoint,
         command=process.command,
@@ -96,16 +106,24 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         health=_health(service, role),
         healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
         init=bool(role.init if role.init is not None else service.init),
-        writable=_writable(project, package, service, role),
+        writable=_writable(project, package, service, role, directory),
         static=service.static is not None,
     )
 
 
-def _writable(project: Project, package: Package, service: cfg.Service, role: cfg.Role) -> tuple[str, ...]:
+def _directory(service: cfg.Service, role: cfg.Role, package: Package) -> str:
+    given = role.directory or service.directory
+    return package.path if given is None else posixpath.normpath(given).removeprefix(".")
+
+
+def _writable(
+    project: Project, package: Package, service: cfg.Service, role: cfg.Role, directory: str
+) -> tuple[str, ...]:
     """The folders that the process writes to, as absolute paths: config's, and what its package's code tells."""
     told = () if service.static is not None else project.written(package.path)
-    folders = (*(role.writable or service.writable), *told)
-    return tuple(dict.fromkeys(posixpath.normpath(posixpath.join(home(package.path), folder)) for folder in folders))
+    given = (posixpath.join(home(directory), folder) for folder in role.writable or service.writable)
+    found = (posixpath.join(home(directory if w.from_start else package.path), w.folder) for w in told)
+    return tuple(dict.fromkeys(map(posixpath.normpath, (*given, *found))))
 
 
 def _port(service: cfg.Service, role: cfg.Role) -> int | None:
@@ -123,7 +141,7 @@ class _Process:
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package) -> _Process:
+def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package, directory: str) -> _Process:
     """The process that config names, else the one that package.json starts."""
     if service.static is not None:
         root = f"{home(package.path)}/{service.static}".rstrip("/")
@@ -134,8 +152,14 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package)
     entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
     if role.command is not None or entrypoint:
         command = cfg.words(role.command or ())
-        command = command if entrypoint else _own_binary(package, command)
-        return _Process(entrypoint=_own_binary(package, entrypoint), command=command)
+        command = command if entrypoint else _own_binary(package, command, directory)
+        return _Process(entrypoint=_own_binary(package, entrypoint, directory), command=command)
+    if directory != package.path:
+        raise ConfigError(
+            cfg.FILE_NAME,
+            f"{where}.command: missing",
+            f"{where}.directory is not its package's folder, so a script of package.json cannot tell it",
+        )
     if found := _declared(package):
         return found
     raise ConfigError(
@@ -143,12 +167,12 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package)
     )
 
 
-def _own_binary(package: Package, words: tuple[str, ...]) -> tuple[str, ...]:
+def _own_binary(package: Package, words: tuple[str, ...], directory: str) -> tuple[str, ...]:
     """A command of the package itself as the file that it is: an install links it, and images have no such link."""
     file = package.bins.get(words[0]) if words else None
     if file is None:
         return words
-    path = posixpath.normpath(file)
+    path = posixpath.relpath(package.file(file), directory or ".")
     return (f"./{path}", *words[1:]) if path.endswith(".sh") else ("node", path, *words[1:])
 
 
@@ -162,7 +186,7 @@ def _declared(package: Package) -> _Process | None:
     if script and not _SHELL.search(script):
         parts = shlex.split(script)
         env = dict(p.split("=", 1) for p in _leading_assignments(parts))
-        return _Process(command=_own_binary(package, tuple(parts[len(env) :])), env=env)
+        return _Process(command=_own_binary(package, tuple(parts[len(env) :]), package.path), env=env)
     if len(package.bins) == 1:
         return _Process(entrypoint=("node", *package.bins.values()))
     main = package.manifest.get("main")

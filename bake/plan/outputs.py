@@ -6,10 +6,10 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
 from bake.plan.closure import Closure
-from bake.plan.images import Image
+from bake.plan.images import Image, image_needs
 from bake.plan.project import Project
 from bake.plan.stages import Stage, stage_name
-from bake.sources import LOADERS, command_needs, unneeded
+from bake.sources import LOADERS, unneeded
 from bake.workspace import Package, shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
@@ -45,6 +45,10 @@ class Output:
     """(absolute folder, its user) for what its processes write to."""
     entries: tuple[str, ...] = ()
     """What its processes start with, where their code is traced."""
+    starts: tuple[str, ...] = ()
+    """The folders that its processes start in."""
+    links: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Absolute places that its code knows -> what they are in the workspace."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,8 @@ def _worth_tracing(
 
 def _leaves_something(project: Project, output: Output, stage: Stage) -> bool:
     """Whether there is something beside its images' files that the package's processes may read."""
-    beyond = stage.inputs or project.outside(output.package) or project.links(output.package)
+    elsewhere = bool(output.links) or any(folder != output.package for folder in output.starts)
+    beyond = elsewhere or stage.inputs or project.outside(output.package) or project.links(output.package)
     typescript = not output.sources and any(f.endswith(_TYPESCRIPT) for f in project.sources_of(output.package))
     return bool(beyond or typescript or output.unneeded or output.files is not None)
 
@@ -129,6 +134,8 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
         writable=tuple(dict.fromkeys((w, i.user) for i in images if i.package == package.path for w in i.writable)),
         entries=_entries(project, package, images) if project.config.workspace.trace else (),
+        links={p: posixpath.normpath(to).removeprefix(".") for s in mine.values() for p, to in s.links.items()},
+        starts=tuple(dict.fromkeys(i.directory for i in images if i.package == package.path and not i.static)),
     )
 
 
@@ -161,9 +168,9 @@ def _reads_tsconfig(package: Package, images: Iterable[Image]) -> bool:
 
 def _entries(project: Project, package: Package, images: Iterable[Image]) -> tuple[str, ...]:
     """The files that the package's processes start with, relative to it."""
-    commands = [(*i.entrypoint, *i.command) for i in images if i.package == package.path and not i.static]
-    found = (command_needs(project.workspace, package.path, words).files for words in commands)
-    return tuple(dict.fromkeys(file for files in found for file in files))
+    mine = (i for i in images if i.package == package.path and not i.static)
+    found = (image_needs(project.workspace, image) for image in mine)
+    return tuple(dict.fromkeys(file for needs in found for file in (*needs.files, *needs.beside)))
 
 
 def _targets(exports: object) -> list[object]:

@@ -33,6 +33,7 @@ from bake.sources import (
     Import,
     Outside,
     Undeclared,
+    Written,
     command_needs,
     imported_packages,
     kept_empty,
@@ -57,6 +58,7 @@ from bake.workspace import (
     TsConfigs,
     Workspace,
     anywhere,
+    in_order,
     literal,
     load_git_ignored,
     load_parts,
@@ -105,7 +107,7 @@ class Reading:
     of it what stands where a package's name is taken. outside: files and folders outside a package that its files
     name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which
     some sources are links. files: those of everything below that is named outside packages, and of commands, that are
-    plain files. written: folders in a package that its code writes to. private_keys: sources that hold
+    plain files. written: folders that its code writes to. private_keys: sources that hold
     one. globs: pattern -> what it names. sources: every file that is a source, relative to the root, sorted: git
     tracks it or does not ignore it. tracked: those that git tracks though what it ignores, or the usual names of
     secrets and results, would leave them out. commands: the files of a package's commands that a clone has, relative
@@ -120,7 +122,7 @@ class Reading:
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
     files: frozenset[str]
-    written: Mapping[str, tuple[str, ...]]
+    written: Mapping[str, tuple[Written, ...]]
     private_keys: tuple[str, ...]
     commands: Mapping[str, tuple[str, ...]]
     globs: Mapping[str, tuple[str, ...]]
@@ -177,8 +179,8 @@ class Project:
         """Whether some of the package's sources are links."""
         return package_path in self.reading.linked
 
-    def written(self, package_path: str) -> tuple[str, ...]:
-        """Folders of a package that its code writes to, relative to it."""
+    def written(self, package_path: str) -> tuple[Written, ...]:
+        """Folders that a package's code writes to."""
         return self.reading.written.get(package_path, ())
 
     def aliases(self, package_path: str) -> Mapping[str, tuple[str, ...]]:
@@ -364,7 +366,7 @@ def load_reading(
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
     outside = Outside(root, ((p.name, p.path) for p in workspace.everyone), sent)
-    read = {path: outside.load(path) for path in paths}
+    read = {path: outside.load(path, _read_from_start(config, workspace, outside, path)) for path in paths}
     commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
     vendored = _load_vendored(root, workspace, required, sent)
     patterns = (
@@ -407,6 +409,35 @@ def load_reading(
     )
 
 
+def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:
+    """What the processes of a package read outside of it, where they start in another folder than its own."""
+    roles = [(d, r) for d, r in _begun(config, workspace, path) if d != path]
+    services = (s for s in config.services.values() if (p := workspace.find(s.package)) and p.path == path)
+    links = {p: posixpath.normpath(to).removeprefix(".") for s in services for p, to in s.links.items()}
+    if not roles and not links:
+        return
+    reached = (path, *(p for p in in_order([path], workspace.all_needs) if p and p != path))
+    folders = dict.fromkeys(folder for folder, _ in roles)
+    yield from outside.read_at(links, reached)
+    yield from outside.read_from(folders, reached)
+    if any("config" in workspace.package(p).dependencies for p in reached):
+        yield from (f"{folder}/config".lstrip("/") for folder in folders)  # where the library of that name looks
+    for folder, role in roles:
+        beside = command_needs(workspace, path, _words(role), folder).beside
+        yield from (posixpath.normpath(posixpath.join(path, file)) for file in beside)
+
+
+def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tuple[str, cfg.Role]]:
+    """The roles of a package, each with the folder that it starts in."""
+    for service in config.services.values():
+        package = workspace.find(service.package)
+        if package is None or package.path != path:
+            continue
+        for role in service.roles.values() or [service]:
+            given = role.directory or service.directory
+            yield path if given is None else posixpath.normpath(given).removeprefix("."), role
+
+
 def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tuple[str, ...]:
     head = f"{path}/" if path else ""
     own = itertools.takewhile(lambda file: file.startswith(head), sources[bisect.bisect_left(sources, head) :])
@@ -432,10 +463,11 @@ def _is_private_key(root: Path, file: str) -> bool:
 
 def _load_written(
     root: Path, workspace: Workspace, tsconfigs: TsConfigs, sources: Sequence[str], path: str
-) -> tuple[str, ...]:
+) -> tuple[Written, ...]:
     nested = frozenset(f"{root}/{inner}" for inner in workspace.inside(path))
     found = load_written(root, path, nested, tsconfigs.load(f"{root}/{path}".rstrip("/")).outputs)
-    return tuple(sorted({*found, *kept_empty(_own_sources(sources, workspace, path))}))
+    kept = (Written(folder=folder) for folder in kept_empty(_own_sources(sources, workspace, path)))
+    return tuple(dict.fromkeys((*found, *kept)))
 
 
 def _load_aliases(root: Path, tsconfigs: TsConfigs, path: str) -> Mapping[str, tuple[str, ...]]:
@@ -474,16 +506,16 @@ def _sent(ignored: Iterable[str], tracked: Iterable[str], *, versioned: bool) ->
 
 def _entries(config: cfg.Config, workspace: Workspace, path: str) -> tuple[str, ...]:
     """The files that the package's processes start with; () when it is not a service or one is unknown."""
-    named = {name: workspace.find(s.package) for name, s in config.services.items()}
-    mine = [config.services[name] for name, package in named.items() if package and package.path == path]
-    roles = [r for s in mine for r in (s.roles.values() or [s])]
-    found = [_started_files(workspace, path, r) for r in roles]
+    found = [_started_files(workspace, path, role, folder) for folder, role in _begun(config, workspace, path)]
     return tuple(f for files in found for f in files) if found and all(found) else ()
 
 
-def _started_files(workspace: Workspace, path: str, role: cfg.Role) -> tuple[str, ...]:
-    words = (*cfg.words(role.entrypoint or ()), *cfg.words(role.command or ()))
-    return command_needs(workspace, path, words).files if words else ()
+def _started_files(workspace: Workspace, path: str, role: cfg.Role, folder: str) -> tuple[str, ...]:
+    return command_needs(workspace, path, words, folder).files if (words := _words(role)) else ()
+
+
+def _words(role: cfg.Role) -> tuple[str, ...]:
+    return (*cfg.words(role.entrypoint or ()), *cfg.words(role.command or ()))
 
 
 def _walk_sources(root: Path, ignored: Iterable[str]) -> Iterator[str]:

@@ -2,18 +2,18 @@
 
 import dataclasses
 import fnmatch
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bake import config as cfg
 from bake.plan.closure import Closure, closure
-from bake.plan.images import Image
+from bake.plan.images import Image, image_needs
 from bake.plan.layers import LayerClass
 from bake.plan.outputs import Group
 from bake.plan.project import Project
 from bake.plan.stages import stage_name
-from bake.sources import command_binaries
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,10 @@ class ServiceStage:
 
     service: str
     package: str
+    directory: str
+    """The folder that its processes start in, as most roles' images say."""
+    folders: tuple[str, ...]
+    """The folders that a process of it starts in."""
     base: str
     system: tuple[tuple[str, ...], ...]
     """Packages of the distribution, a group per layer: what services share first."""
@@ -34,6 +38,8 @@ class ServiceStage:
     path: bool
     """Whether the commands need `node_modules/.bin` on PATH."""
     closure: Closure
+    links: Mapping[str, str]
+    """Absolute places -> what they lead to in the workspace."""
 
 
 def added_dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str, ...]]:
@@ -48,7 +54,7 @@ def added_dependencies(project: Project, images: Iterable[Image]) -> Mapping[str
         found[package.path] = names - set(settings.ignore)
     for image in images:
         if not image.static:
-            found[image.package] |= set(command_binaries(workspace, image.package, (*image.entrypoint, *image.command)))
+            found[image.package] |= set(image_needs(workspace, image).packages)
     return {path: tuple(sorted(names)) for path, names in found.items() if names}
 
 
@@ -153,6 +159,8 @@ def service_stages(
             ServiceStage(
                 service=name,
                 package=project.service_path(name),
+                directory=Counter(i.directory for i in mine).most_common(1)[0][0],
+                folders=tuple(dict.fromkeys(i.directory for i in mine)),
                 base=project.pinned(service.base or project.config.base.runtime),
                 system=_system(project.config, service),
                 libc=libc[name],
@@ -163,6 +171,7 @@ def service_stages(
                 user=mine[0].user,
                 path=any(_by_name((*i.entrypoint, *i.command)) for i in mine),
                 closure=closures[name],
+                links={place: posixpath.normpath(to).removeprefix(".") for place, to in service.links.items()},
             )
         )
     return tuple(result)

@@ -28,6 +28,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
     environment = template_environment(finalize=_one_line)
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
+    environment.filters |= {"folder": posixpath.dirname, "owned": lambda place: "/".join(place.split("/")[:3])}
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
     environment.filters["copies"] = lambda paths: _copies(paths, project.reading.files)

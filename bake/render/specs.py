@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bake.lockfile import Entry, Lockfile
-from bake.plan import Output, Plan, Project
-from bake.sources import NEVER, command_needs, left_out
+from bake.plan import Output, Plan, Project, image_needs
+from bake.sources import NEVER, left_out
 
 
 def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
@@ -102,6 +102,8 @@ def _trace(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
     needed = {path for s in plan.services if s.package == output.package for path in s.closure.packages}
     return {
         "entries": list(output.entries),
+        "starts": list(output.starts),
+        "links": dict(output.links),
         "members": {p.name: p.path for p in project.workspace.packages},
         "aliases": project.aliases(output.package),
         "libraries": [_files(o) for o in plan.outputs if o.package in needed - {output.package}],
@@ -113,6 +115,5 @@ def _starts(project: Project, plan: Plan, package: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for image in plan.images:
         if image.package == package and not image.static:
-            needs = command_needs(project.workspace, package, (*image.entrypoint, *image.command))
-            found |= {file: image.target for file in needs.files if not file.startswith("..")}
+            found |= dict.fromkeys(image_needs(project.workspace, image).files, image.target)
     return found

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from posixpath import normpath
+from posixpath import join, normpath, relpath
 from typing import Final
 
 from bake.shell import (
@@ -28,12 +28,14 @@ class Needs:
 
     packages: names of the dependencies that it needs. unknown: binaries that neither a base image nor the
     lockfile has. tools: package managers that have to be in the image. files: scripts of the package itself.
+    beside: scripts outside of it, relative to it too.
     """
 
     packages: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
 
 def command_binaries(workspace: Workspace, package_path: str, command: Sequence[str]) -> tuple[str, ...]:
@@ -41,15 +43,24 @@ def command_binaries(workspace: Workspace, package_path: str, command: Sequence[
     return command_needs(workspace, package_path, command).packages
 
 
-def command_needs(workspace: Workspace, package_path: str, command: Sequence[str]) -> Needs:
-    """Return what a command of a package needs, through wrappers (`tini --`, `sh -c`) and npm scripts."""
-    reader = _Reader(workspace, workspace.package(package_path))
+def command_needs(
+    workspace: Workspace, package_path: str, command: Sequence[str], directory: str | None = None
+) -> Needs:
+    """Return what a command of a package needs, through wrappers (`tini --`, `sh -c`) and npm scripts.
+
+    directory: the folder that it starts in, relative to the root, when that is not its package's.
+    """
+    package = workspace.package(package_path)
+    reader = _Reader(workspace, package)
+    if directory is not None:
+        reader.start = relpath(directory or ".", package.path or ".")
     reader.read(tuple(command))
     return Needs(
         packages=tuple(sorted(reader.packages)),
         unknown=tuple(sorted(reader.unknown)),
         tools=tuple(sorted(reader.tools)),
         files=tuple(dict.fromkeys(reader.files)),
+        beside=tuple(dict.fromkeys(reader.beside)),
     )
 
 
@@ -106,6 +117,9 @@ class _Reader:
         self.unknown: set[str] = set()
         self.tools: set[str] = set()
         self.files: list[str] = []
+        self.beside: list[str] = []
+        self.start = "."
+        """The folder that files are relative to, seen from the package's."""
         self.depth = 0
         self.elsewhere = False
         """Whether it has left the package's folder, which files are relative to."""
@@ -142,8 +156,9 @@ class _Reader:
         """Take note of a file that runs: of a dependency, or of the package itself."""
         if inside := _IN_MODULES.search(path):
             self.packages.add(inside[1])
-        elif _SCRIPT.search(path) and not path.startswith(("/", "../")) and not self.elsewhere:
-            self.files.append(normpath(path))
+        elif _SCRIPT.search(path) and not path.startswith("/") and not self.elsewhere:
+            place = normpath(join(self.start, path))
+            (self.beside if place.startswith("../") else self.files).append(place)
 
     # --- node and what runs like it
 
@@ -191,7 +206,7 @@ class _Reader:
         if call is None:
             return
         self.packages.update(call.brought)
-        reader = self._for(call.packages[0]) if call.packages else self
+        reader = self._for(call.packages[0]) if call.packages else self._at_start()
         if call.line:
             reader.shell(call.line)
         elif call.verb == "run" and (not call.maybe or call.name in reader.package.scripts):
@@ -199,12 +214,16 @@ class _Reader:
         elif call.verb in {"run", "exec"} and call.name:
             reader._binary(call.name, call.arguments, or_package=call.verb == "exec")
 
+    def _at_start(self) -> "_Reader":
+        """The reader of the package whose scripts a package manager finds where it starts."""
+        place = normpath(join(self.package.path, self.start)).removeprefix(".")
+        return self if self.start == "." or not self.workspace.find(place or ".") else self._for(place or ".")
+
     def _for(self, name_or_path: str) -> "_Reader":
-        everyone = self.workspace.packages
-        found = next((one for one in everyone if name_or_path.removeprefix("./") in {one.name, one.path}), self.package)
+        found = self.workspace.find(name_or_path) or self.package
         other = _Reader(self.workspace, found)
         other.packages, other.unknown, other.tools = self.packages, self.unknown, self.tools
-        other.files, other.depth = self.files, self.depth
+        other.files, other.beside, other.depth = self.files, self.beside, self.depth
         own = {self.package.name, self.package.path, "."}
         other.elsewhere = self.elsewhere or name_or_path.removeprefix("./") not in own
         return other

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Final
@@ -21,10 +21,12 @@ _RELATIVE: Final = re.compile(
 _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
 _IMPORT: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
 _UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
-_JOINED: Final = re.compile(rb"""[\w)]\s*,(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
+_JOINED: Final = re.compile(rb"""[\w)"'`]\s*,(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
 _QUOTED: Final = re.compile(
     rb"""(?:\bfrom|\bimport|\brequire(?:\.resolve)?\s*\(|\bimport\s*\(|@import|@use)\s*["'`]([@~#$\w][^"'`\s*]*)["'`]"""
 )
+_PATH: Final = re.compile(rb"""["'`]((?:\./)?[\w@+-][\w@.+-]*(?:/[\w@.+-]+)+|[\w@+-][\w@.+-]*\.\w+)["'`]""")
+_ABSOLUTE: Final = re.compile(rb"""["'`](/[\w@.+-]+(?:/[\w@.+-]+)*)/?["'`]""")
 _SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _WRITTEN: Final = {".js": (".ts", ".tsx", ".jsx"), ".mjs": (".mts",), ".cjs": (".cts",), ".jsx": (".tsx",)}
 _CODE: Final = (*_SUFFIXES, ".proto", ".css", ".scss", ".sass", ".less", ".graphql", ".prisma", ".html")
@@ -54,12 +56,15 @@ class Outside:
         self._found: dict[str, str] = {}
         self._answers: dict[str, bool] = {}
 
-    def load(self, package: str) -> tuple[str, ...]:
-        """Return files and folders outside a package that its files name, relative to the root, sorted."""
+    def load(self, package: str, named: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return files and folders outside a package that its files name, relative to the root, sorted.
+
+        named: further places that its processes read.
+        """
         if not package:
             return ()  # all of the root's folder is its own, but for packages, which it needs as such
-        found: dict[str, None] = {}
-        queue = [package]
+        found = dict.fromkeys(place for place in named if self._counts(place, package))
+        queue = [package, *found]
         aliases = functools.cache(self._aliased(package))
         judged: set[str] = set()
         while queue:
@@ -73,6 +78,29 @@ class Outside:
                         found[target] = None
                         queue.append(target)
         return tuple(sorted(path for path in found if not _is_below(path, found.keys() - {path})))
+
+    def read_from(self, folders: Iterable[str], packages: Iterable[str]) -> tuple[str, ...]:
+        """Return what paths in the code of packages lead to in a process that starts in one of some folders; sorted."""
+        texts = map(self._text, self._code(packages))
+        names = {name for text in texts for name in (*text.plain, *text.together)}
+        places = {_joined(folder, name) for folder in folders for name in names} - {""}
+        return tuple(sorted({path for place in places for path in self._there(place)}))
+
+    def read_at(self, links: Mapping[str, str], packages: Iterable[str]) -> tuple[str, ...]:
+        """Return what absolute paths in the code of packages lead to, places being links to paths; sorted."""
+        found: set[str] = set()
+        for text in map(self._text, self._code(packages)):
+            for place, target in links.items():
+                below = {name[len(place) + 1 :] for name in text.absolute if name.startswith(f"{place}/")}
+                joined = text.together if any(n == place or n.startswith(f"{place}/") for n in text.absolute) else ()
+                found |= {_joined(target, name) for name in (*below, *joined)} - {""}
+        return tuple(sorted({path for place in found for path in self._there(place)}))
+
+    def _code(self, packages: Iterable[str]) -> Iterator[str]:
+        """Yield the files of packages whose code may run."""
+        for path in (path for package in packages for path in self._files(package) if path.endswith(_SUFFIXES)):
+            if not _TESTS.search(path) and "/tests/" not in path and "/test/" not in path:
+                yield path
 
     def named_by(self, files: Iterable[str]) -> tuple[str, ...]:
         """Return the files that files at the root name, and these in turn, with the first ones; sorted."""
@@ -208,12 +236,16 @@ def _is_read_by_builds(path: str, package: str) -> bool:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Text:
-    """What a file names. relative: as it stands there. joined: from the root. imports: of a .proto file."""
+    """What a file names. relative: as it stands there. joined: from the root. imports: of a .proto file. plain: paths
+    in texts, which a process may mean from where it starts. absolute: so too. together: what is joined to something."""
 
     relative: frozenset[str]
     joined: frozenset[str]
     quoted: frozenset[str]
     imports: frozenset[str]
+    plain: frozenset[str]
+    absolute: frozenset[str]
+    together: frozenset[str]
 
 
 def _parse_text(path: str, text: bytes) -> _Text:
@@ -222,6 +254,9 @@ def _parse_text(path: str, text: bytes) -> _Text:
         joined=_joined_later(path, text),
         quoted=_texts(_QUOTED, text),
         imports=_texts(_IMPORT, text) if path.endswith(".proto") else frozenset(),
+        plain=_texts(_PATH, text),
+        absolute=_texts(_ABSOLUTE, text),
+        together=frozenset("/".join(_words(part)) for part in _JOINED.findall(text)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from posixpath import basename, dirname, join, normpath
 from typing import Final
@@ -26,20 +27,28 @@ _VALUE: Final = (
 _KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Written:
+    """A folder below the one that the process starts in, or else below its package's."""
+
+    folder: str
+    from_start: bool = False
+
+
 def load_written(
     root: Path, package: str, nested: frozenset[str], outputs: Sequence[tuple[str, str]]
-) -> tuple[str, ...]:
-    """Return folders that a package's code makes or writes files to, relative to the package, sorted.
+) -> tuple[Written, ...]:
+    """Return folders that a package's code makes or writes files to, sorted.
 
     Tests and build files do not count. nested: absolute directories of other packages. outputs: (outDir, rootDir) pairs
     of its tsconfig.json: where `__dirname` is after the build.
     """
     directory = f"{root}/{package}".rstrip("/")
-    found: set[str] = set()
+    found: set[Written] = set()
     for source in load_sources(directory, nested, str(root)).values():
         if source.role == "source":
             found.update(_in_text(_read(f"{directory}/{source.path}"), _placer(directory, source.path, outputs)))
-    return tuple(sorted(folder for folder in found if not folder.startswith("..") and folder != "."))
+    return tuple(sorted(w for w in found if not w.folder.startswith("..") and w.folder != "."))
 
 
 def kept_empty(sources: Iterable[str]) -> tuple[str, ...]:
@@ -64,7 +73,7 @@ def _read(file: str) -> str:
         return ""
 
 
-def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[str]:
+def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[Written]:
     for call in _CALL.finditer(text):
         said = call.groupdict()
         if name := said.pop("name"):
@@ -72,7 +81,9 @@ def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Ite
             said = value.groupdict() if value else {}
         if path := place(said):
             makes = call[1].startswith(("mkdir", "ensureDir"))
-            yield path if makes or (call["name"] and "." not in basename(path)) else dirname(path) or "."
+            whole = makes or (call["name"] and "." not in basename(path))
+            from_start = said.get("base") in (None, "process.cwd()")
+            yield Written(folder=path if whole else dirname(path) or ".", from_start=from_start)
 
 
 def _placer(

@@ -15,7 +15,7 @@ const ROUNDS = 5; // of entries that only a text in the code names
  * tools: where @vercel/nft is installed. spec: what the plan says, with `members` (name -> path of workspace packages) and
  * `aliases` (pattern -> paths). held: whether the image has a file; doubtful: whether a rule by name leaves it out.
  */
-export async function traceFiles({ tree, tools, home, entries, members = {}, aliases = {}, never, foreign = [] }, { held, doubtful }) {
+export async function traceFiles({ tree, tools, home, entries, starts = [home], links = {}, members = {}, aliases = {}, never, foreign = [] }, { held, doubtful }) {
   const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
   const texts = new Map();
   const forbidden = glob(never);
@@ -23,16 +23,17 @@ export async function traceFiles({ tree, tools, home, entries, members = {}, ali
   const away = (path) => leaves(path) || forbidden(path) || others(path) || path.split('/').includes('node_modules');
   const options = {
     base: tree,
-    processCwd: join(tree, home),
     ignore: away,
     readFile: (path) => readSource(path, texts),
     resolve: resolver({ tree, home, members, aliases: { ...aliases, ...ownAliases(tree, home) }, resolve }),
   };
   const found = new Map();
   for (let [round, next] = [0, entries.map((path) => join(tree, path)).filter(existsSync)]; next.length && round < ROUNDS; round += 1) {
-    const { fileList, reasons } = await nodeFileTrace(next, { ...options });
-    for (const path of fileList) note(found, path, reasons.get(path));
-    const named = [...namedIn(texts, { tree, home, away })];
+    for (const start of starts) {
+      const { fileList, reasons } = await nodeFileTrace(next, { ...options, processCwd: join(tree, start) });
+      for (const path of fileList) if (!found.has(path)) note(found, path, reasons.get(path));
+    }
+    const named = [...namedIn(texts, { tree, home, starts, away }), ...linkedIn(texts, { tree, home, links, away })];
     for (const each of named) if (!found.has(each.path)) found.set(each.path, each);
     next = named.map(({ path }) => join(tree, path)).filter((path) => SCRIPT.test(path) && !texts.has(path));
   }
@@ -103,13 +104,27 @@ function note(found, path, { type, parents } = { type: [], parents: new Set() })
   found.set(path, { path, way, reader: [...parents].sort()[0] ?? '' });
 }
 
-/** Texts in the code that name a file: beside it, or from the folder that the process starts in; folders where a slash says so. */
-function* namedIn(texts, { tree, home, away }) {
+/** Texts in the code that name a file: beside it, in its package, from where processes start; folders where a slash says so. */
+function* namedIn(texts, { tree, home, starts, away }) {
   for (const [file, text] of texts) {
     for (const [, , name] of text.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n$*?{}()<>|\s:]){3,200})\1/g)) {
       if (!/[./]/.test(name) || isAbsolute(name) || !/\w/.test(name)) continue;
-      const places = new Set([join(dirname(file), name), join(tree, home, name)].map((each) => relative(tree, each).replace(/\/$/, '')));
+      const from = [dirname(file), ...[home, ...starts].map((folder) => join(tree, folder))];
+      const places = new Set(from.map((folder) => relative(tree, join(folder, name)).replace(/\/$/, '')));
       for (const place of places) yield* filesAt(tree, place, { home, away, folders: name.includes('/'), reader: relative(tree, file) });
+    }
+  }
+}
+
+/** Absolute texts in the code that name a file or folder by a place that is a link in the image, and what is joined to such. */
+function* linkedIn(texts, { tree, home, links, away }) {
+  for (const [file, text] of texts) {
+    for (const [place, target] of Object.entries(links)) {
+      if (!text.includes(place)) continue;
+      const whole = [...text.matchAll(/['"`](\/[\w@.+-]+(?:\/[\w@.+-]+)*)\/?['"`]/g)].map(([, name]) => name);
+      const below = whole.filter((name) => name.startsWith(`${place}/`)).map((name) => name.slice(place.length + 1));
+      const parts = [...text.matchAll(/[\w)"'`]\s*,((?:\s*['"`][\w@.+-][\w@./+-]*['"`]\s*,?)+)\)/g)].map(([, names]) => names.match(/[^'"`,\s]+/g).join('/'));
+      for (const name of [...below, ...parts]) yield* filesAt(tree, join(target, name), { home, away, folders: true, reader: relative(tree, file) });
     }
   }
 }

@@ -67,6 +67,20 @@ _SERVICES = {
         "src/shared/value.mjs": "export const shared = 'shared';",
         "tsconfig.json": '{"compilerOptions": {"paths": {"@mod/*": ["./src/*"]}}}',
     },
+    # Started at the root: what it reads, preloads and writes is there, also by a library's hand.
+    "begun": {
+        "build.js": _COPY,
+        "src/main.js": """
+            const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require('node:fs');
+            const { join } = require('node:path');
+            mkdirSync('state', { recursive: true }), writeFileSync('state/one.txt', process.cwd());
+            console.log(globalThis.preloaded, readFileSync('conf/app.json', 'utf8'));
+            console.log(readdirSync(join(process.cwd(), 'views')).join());
+            console.log(require('@cases/lib').word(), readFileSync('state/one.txt', 'utf8'));
+            console.log(readFileSync('/opt/shop/sql/one.sql', 'utf8'), readdirSync(join('/srv/begun', 'seeds')).join());
+        """,
+        "seeds/a.json": "{}",
+    },
     # Folders that it makes, and one that git keeps for it; a seed that it changes.
     "writer": {
         "server.js": """
@@ -81,10 +95,12 @@ _SERVICES = {
         "var/seed.txt": "seed",
     },
 }
+_BEGUN = 'directory = "."\nlinks = { "/opt/shop" = ".", "/srv/begun" = "services/begun" }\n'
 _RIGHT = {
     "beyond": 'import "common/more.proto";\nde.json,en.json de.json,en.json\n4.5.6 <b>\n',
     "names": "maths 0.8 a\nguide prompt readme 7\ned25519 tracked\n",
     "module": "worker shared @mod/*\n",
+    "begun": "preloaded {}\na.html\nword /app\nselect a.json\n",
     "writer": "written seed more @cases/types\n",
 }
 
@@ -120,6 +136,7 @@ def _files(name: str) -> Mapping[str, str]:
     services = "".join(
         f'[services.{s}]\npackage = "services/{s}"\ncommand = "{_command(s)}"\n'
         + ('writable = ["data", "uploads", "var"]\n' if s == "writer" else "")
+        + (_BEGUN if s == "begun" else "")
         for s in _SERVICES
     )
     return {
@@ -129,10 +146,16 @@ def _files(name: str) -> Mapping[str, str]:
         "package-lock.json": json.dumps(lock),
         "proto/hello.proto": 'import "common/more.proto";\n',
         "proto/common/more.proto": 'syntax = "proto3";\n',
+        "conf/app.json": "{}",
+        "sql/one.sql": "select",
+        "scripts/preload.js": "globalThis.preloaded = 'preloaded';",
+        "views/a.html": "",
+        "words/word.txt": "word",
         "locales/de.json": "{}",
         "locales/en.json": "{}",
         "libraries/lib/index.js": """
             const { readFileSync } = require('node:fs'), { join } = require('node:path');
+            exports.word = () => readFileSync('words/word.txt', 'utf8');
             exports.template = () => readFileSync(join(__dirname, 'test', 'a.html'), 'utf8');
         """,
         "libraries/lib/test/a.html": "<b>",
@@ -143,7 +166,8 @@ def _files(name: str) -> Mapping[str, str]:
 
 
 def _manifest(service: str, files: Mapping[str, str]) -> dict[str, object]:
-    needs = {"beyond": {"@cases/lib": "1.0.0"}, "writer": {"@cases/types": "1.0.0"}}.get(service, {})
+    lib = {"@cases/lib": "1.0.0"}
+    needs = {"beyond": lib, "begun": lib, "writer": {"@cases/types": "1.0.0"}}.get(service, {})
     manifest: dict[str, object] = {"name": f"@cases/{service}", "version": "1.0.0", "dependencies": needs}
     if service == "module":
         manifest["imports"] = {"#shared/*": "./dist/shared/*"}
@@ -155,6 +179,7 @@ def _command(service: str) -> str:
         "names": "node --env-file=.env dist/main.js",
         "module": "node dist/main.mjs",
         "writer": "node server.js",
+        "begun": "node -r ./scripts/preload.js services/begun/dist/main.js",
     }
     return commands.get(service, "node dist/main.js")
 

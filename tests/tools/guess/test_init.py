@@ -889,7 +889,11 @@ def test_an_image_with_a_supervisor_says_what_production_starts_and_stays_builda
     assert found["services"] == {
         "api": {
             "package": "services/api",
-            "roles": {"api": {"command": "node dist/server.js"}, "queue": {"command": "node dist/queue/worker.js"}},
+            "directory": ".",
+            "roles": {
+                "api": {"command": "node services/api/dist/server.js"},
+                "queue": {"command": "node services/api/dist/queue/worker.js"},
+            },
         }
     }
     assert found["monolith"] == {"dockerfile": "Dockerfile"}

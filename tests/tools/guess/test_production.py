@@ -405,27 +405,61 @@ def test_what_is_proposed_is_a_bake_toml(tmp_path: Path) -> None:
     assert found["services"] == {
         "server": {
             "package": "apps/server",
-            "command": ["sh", "-c", "exec node dist/main.js --port $PORT"],
+            "directory": ".",
+            "command": ["sh", "-c", "exec node apps/server/dist/main.js --port $PORT"],
         }
     }
 
 
-def test_a_process_that_production_starts_at_the_root_and_that_reads_from_there_is_told_of(tmp_path: Path) -> None:
-    docker = 'FROM node:24\nWORKDIR /srv\nCOPY . .\nCMD ["node", "apps/server/dist/main.js"]\n'
-    reads = "const text = readFileSync('config/default.json', 'utf8');\n"
-    files = {"apps/server/Dockerfile": docker, "apps/server/src/main.ts": reads}
-    found = guessed(tmp_path / "root", {"apps/server": SERVER}, **files)
-    assert [n for n in found.notes if "starts it in" in n] == [
-        "apps/server/Dockerfile starts it in the root, images do in apps/server: apps/server/src/main.ts reads paths "
-        "from there. `command = \"sh -c 'cd /app && exec ...'\"` starts it as before, and `inputs` and `outputs` in "
-        '[packages."apps/server"] bring files of the root'
-    ]
-    reads = "status('a/b'); readFileSync(join(__dirname, 'x/y')); readFileSync('/etc/hosts');\n"
-    beside = {**files, "apps/server/src/main.ts": reads}
-    assert not guessed(tmp_path / "beside", {"apps/server": SERVER}, **beside).notes
-    own = {"apps/server/Dockerfile": docker.replace("/srv\nCOPY . .", "/srv\nCOPY . .\nWORKDIR /srv/apps/server")}
-    own = {name: text.replace('"apps/server/dist', '"dist') for name, text in own.items()}
-    assert not guessed(tmp_path / "own", {"apps/server": SERVER}, **{**files, **own}).notes
+_SRV = "COPY . /srv\nWORKDIR /srv"
+
+
+@pytest.mark.parametrize(
+    ("start", "directory", "command"),
+    [
+        (f"{_SRV}\nCMD node apps/server/dist/main.js --x", ".", "node apps/server/dist/main.js --x"),
+        (
+            f"{_SRV}\nCMD node -r ./apps/server/src/main.ts /srv/apps/server/dist/main.js",
+            ".",
+            "node -r ./apps/server/src/main.ts apps/server/dist/main.js",
+        ),
+        (f"{_SRV}/apps\nCMD node server/dist/main.js", "apps", "node server/dist/main.js"),
+        (f"{_SRV}/apps/server/dist\nCMD node main.js", "apps/server/dist", "node main.js"),
+        (f"{_SRV}/apps/server\nCMD node dist/main.js", None, "node dist/main.js"),
+        (f"{_SRV}\nCMD npm run begin -w server", None, "node dist/main.js"),
+        (f"{_SRV}\nCMD cd apps/server && node dist/main.js", None, "node dist/main.js"),
+        ("COPY apps/server/dist /srv/dist\nWORKDIR /srv\nCMD node dist/main.js", None, "node dist/main.js"),
+    ],
+)
+def test_a_process_starts_in_the_folder_that_production_starts_it_in(
+    tmp_path: Path, start: str, directory: str | None, command: str
+) -> None:
+    server = {**SERVER, "scripts": {"build": "tsc", "begin": "node dist/main.js"}}
+    files = {"apps/server/Dockerfile": f"FROM node:24\n{start}\n", "apps/server/src/main.ts": "x"}
+    found = toml(guessed(tmp_path, {"apps/server": server}, **files))
+    own = {} if directory is None else {"directory": directory}
+    assert found["services"] == {"server": {"package": "apps/server", "command": command, **own}}
+
+
+@pytest.mark.parametrize(
+    ("copies", "code", "links"),
+    [
+        ("COPY . /opt/shop", "readFileSync('/opt/shop/sql/a.sql')", {"/opt/shop": "."}),
+        ("COPY apps/server /opt/shop", "join('/opt/shop', 'data')", {"/opt/shop": "apps/server"}),
+        ("COPY apps/server /app", "read('/app/data/a.json')", {"/app/data": "apps/server/data"}),
+        ("COPY . /app", "read('/app/sql/a.sql', '/etc/hosts', '/health')", {}),
+    ],
+)
+def test_absolute_places_that_code_knows_are_links(
+    tmp_path: Path, copies: str, code: str, links: Mapping[str, str]
+) -> None:
+    home = copies.rsplit(maxsplit=1)[-1]
+    main = "apps/server/dist/main.js" if " . " in copies else "dist/main.js"
+    docker = f"FROM node:24\n{copies}\nWORKDIR {home}\nCMD node {main}\n"
+    files = {"Dockerfile": docker, "apps/server/src/main.ts": code, "apps/server/data/a.json": "{}", "sql/a.sql": "x"}
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert [s.links for s in found.services] == [links]
+    toml(found)
 
 
 def test_the_version_of_node_that_compose_gives_to_a_dockerfile_counts(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ OUTPUTS = 'add "{0}" to packages."services/api".outputs'
 )
 def test_the_rule_that_leaves_a_file_out_is_named(shop: GitWorkspace, path: str, said: str) -> None:
     project = load_project(shop.root / "bake.toml", {})
-    explain = absence(project, make_plan(project, Request()), "services/api")
+    plan = make_plan(project, Request())
+    explain = absence(project, plan, next(i for i in plan.images if i.package == "services/api"))
     place = path.removeprefix("/app/") if path.startswith("/app/") else f"services/api/{path}"
     place = place.replace("services/api/../../", "")
     assert explain(path) == (f"{place} {said.format(place)}" if said else "")

@@ -22,6 +22,7 @@ IMAGE = Image(
     service="catalog",
     role="api",
     package="services/catalog",
+    directory="services/catalog",
     repository="apphub-catalog-api",
     entrypoint=(),
     command=COMMAND,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.sources import kept_empty, load_written
+from bake.sources import Written, kept_empty, load_written
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,17 @@ def test_what_code_makes_below_its_own_folder_is_known(tmp_path: Path, text: str
     file.parent.mkdir(parents=True)
     file.write_text(text)
     outputs = [(f"{tmp_path}/apps/api/dist", f"{tmp_path}/apps/api/src")]
-    assert load_written(tmp_path, "apps/api", frozenset(), outputs) == folders
+    assert tuple(w.folder for w in load_written(tmp_path, "apps/api", frozenset(), outputs)) == folders
+
+
+def test_what_code_makes_from_where_it_starts_is_told_apart(tmp_path: Path) -> None:
+    text = "mkdirSync('data'); mkdirSync(join(process.cwd(), 'logs')); mkdirSync(join(__dirname, 'cache'))"
+    (tmp_path / "main.js").write_text(text)
+    assert load_written(tmp_path, "", frozenset(), ()) == (
+        Written(folder="cache"),
+        Written(folder="data", from_start=True),
+        Written(folder="logs", from_start=True),
+    )
 
 
 def test_tests_write_where_no_image_is(tmp_path: Path) -> None:
@@ -42,7 +52,9 @@ def test_where_code_lies_after_the_build_counts(tmp_path: Path) -> None:
     file = tmp_path / "src/main.ts"
     file.parent.mkdir(parents=True)
     file.write_text("mkdirSync(join(__dirname, 'cache'))")
-    assert load_written(tmp_path, "", frozenset(), [(f"{tmp_path}/dist", f"{tmp_path}/src")]) == ("dist/cache",)
+    assert load_written(tmp_path, "", frozenset(), [(f"{tmp_path}/dist", f"{tmp_path}/src")]) == (
+        Written(folder="dist/cache"),
+    )
 
 
 def test_folders_that_a_file_alone_keeps_in_git_are_filled_when_it_runs() -> None:
