@@ -2,9 +2,9 @@
 
 from bake.evidence.dockerfiles import heredocs, image_node, parse_dockerfile
 from bake.evidence.facts import PackageFacts, WorkspaceFacts, load_facts
-from bake.evidence.names import is_beside, is_for_developers, plain_name, slug, within
+from bake.evidence.names import is_beside, is_for_developers, is_setting, plain_name, slug, within
 from bake.evidence.place import Evidence, entry_of, operand_at
-from bake.evidence.production import find_evidence, is_dockerfile, is_setting
+from bake.evidence.production import find_evidence, is_dockerfile
 from bake.evidence.said import BuildCall, know_production
 
 __all__ = [

@@ -6,7 +6,7 @@ Source: docs.docker.com/reference/compose-file.
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bake.errors import WorkspaceError
@@ -35,6 +35,10 @@ class ComposeService:
     port: int | None = None
     health: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    """Variables without a value, and files of variables."""
+    peers: frozenset[str] = frozenset()
+    """Names of the file's services: hosts."""
     volumes: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     init: bool = False
@@ -48,7 +52,8 @@ def parse_compose(text: str, folder: str = "") -> tuple[ComposeService, ...]:
         services = table(parse_yaml(text, "compose"), "services")
     except WorkspaceError:
         return ()
-    return tuple(_service(str(n), _merged(s), folder) for n, s in services.items() if isinstance(s, dict))
+    found = tuple(_service(str(n), _merged(s), folder) for n, s in services.items() if isinstance(s, dict))
+    return tuple(replace(s, peers=frozenset(each.name for each in found)) for s in found)
 
 
 def _merged(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -80,6 +85,7 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
         port=_published(service),
         health=asked_path(_test(service)),
         env=dict(_pairs(service.get("environment"))),
+        unset=tuple(_unset(service)),
         volumes=tuple(_volumes(service.get("volumes"))),
         profiles=tuple(map(str, service.get("profiles") or ())),
         init=service.get("init") is True,
@@ -100,6 +106,18 @@ def _pairs(value: object) -> Iterator[tuple[str, str]]:
             name, equals, given = str(each).partition("=")
             if equals:
                 yield name, _filled(given)
+
+
+def _unset(service: Mapping[str, Any]) -> Iterator[str]:
+    """Variables that the environment of compose gives, and files that have some."""
+    given = service.get("environment")
+    if isinstance(given, dict):
+        yield from (str(n) for n, v in _merged(given).items() if not v)
+    elif isinstance(given, list):
+        yield from (str(each) for each in given if "=" not in str(each))
+    files = service.get("env_file")
+    for file in files if isinstance(files, list) else [files] if files else ():
+        yield f"those of {file.get('path', '') if isinstance(file, dict) else file}"
 
 
 def _command(value: object) -> tuple[str, ...] | None:

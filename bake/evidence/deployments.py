@@ -32,6 +32,8 @@ class Deployed:
     health: str = ""
     image: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    unset: tuple[str, ...] = ()
+    """Variables whose values stand elsewhere."""
     node: str = ""
 
 
@@ -101,6 +103,8 @@ def _render(path: str, text: str) -> Iterator[Deployed]:
             dockerfile=_rooted(docker) if docker else "",
             health=str(service.get("healthCheckPath") or ""),
             node=env.get("NODE_VERSION", ""),
+            env=env,
+            unset=tuple(_without_value(service.get("envVars"), "key")),
         )
 
 
@@ -122,6 +126,7 @@ def _fly(path: str, text: str) -> Iterator[Deployed]:
         port=_number(http.get("internal_port", env.get("PORT", ""))),
         health=health,
         image=str(build.get("image", "")),
+        env={str(n): str(v) for n, v in env.items()},
     )
     processes = table(config, "processes")
     for name, line in processes.items():
@@ -134,6 +139,7 @@ def _fly(path: str, text: str) -> Iterator[Deployed]:
             dockerfile=first.dockerfile,
             port=first.port if own else None,
             health=health if own else "",
+            env={n: v for n, v in first.env.items() if own or n != "PORT"},
         )
     if not processes:
         yield first
@@ -199,7 +205,24 @@ def _container(path: str, workload: str, container: Mapping[str, Any], *, alone:
         port=_number(first.get("containerPort", "")) or _number(probe.get("port", "")),
         health=health if "TEMPLATE" not in health else "",
         image=str(container.get("image", "")),
+        env=dict(_valued(container.get("env"))),
+        unset=tuple(_without_value(container.get("env"), "name")),
     )
+
+
+def _valued(rows: object) -> Iterator[tuple[str, str]]:
+    """The variables of a container whose values stand in the manifest itself."""
+    for row in rows if isinstance(rows, list) else ():
+        value = str(row.get("value", "")) if isinstance(row, dict) else ""
+        if value and "TEMPLATE" not in value and "$(" not in value:
+            yield str(row.get("name", "")), value
+
+
+def _without_value(rows: object, key: str) -> Iterator[str]:
+    for row in rows if isinstance(rows, list) else ():
+        known = isinstance(row, dict) and "TEMPLATE" not in str(row.get(key, "TEMPLATE"))
+        if known and re.search(r"TEMPLATE|\$\(", str(row.get("value", "TEMPLATE"))):
+            yield str(row[key])
 
 
 # --- docker build ---------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""Names of processes: what files call them, as bake.toml calls them. Pure."""
+"""Names of processes and of their variables: what files call them, as bake.toml has them. Pure."""
 
 import posixpath
 import re
+from collections.abc import Collection, Iterator, Mapping
 
 _DEVELOPERS = frozenset(
     {
@@ -72,3 +73,49 @@ def within(role: str, path: str) -> str:
     """A role's name without the service's in front: `catalog-worker` of services/catalog is `worker`."""
     service = slug(posixpath.basename(path))
     return role.removeprefix(f"{service}-") or role
+
+
+# --- variables ------------------------------------------------------------------------------------------------
+
+_OF_TOOLS = re.compile(
+    r"PATH|NODE_ENV|CI|HUSKY|PNPM_HOME|COREPACK_\w+|npm_config_\w+|NPM_CONFIG_\w+|pnpm_config_\w+|YARN_\w+|TURBO_\w+"
+    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|\w*_VERSION|PYTHON\w*|GO(?:PATH|ROOT|BIN|FLAGS|PROXY)|CGO_\w+|LANG|LC_\w+"
+    r"|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+"
+)
+"""Variables of builds and of the system: no setting of a process."""
+_WITHHELD = re.compile(r"SENTRY_\w+|\w*(?:SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_KEY)\w*|\w*DATABASE_URL")
+_ELSEWHERE = re.compile(
+    r"\w*(?:API_?KEY|ACCESS_?KEY|CREDENTIAL|_KEY$|SALT|DSN|URL|URI|ENDPOINT|BROKERS?|ORIGINS?|DOMAIN)\w*"
+    r"|(?:POSTGRES|PG|MYSQL|MARIADB|MONGO\w*|REDIS|DB|DATABASE|RABBITMQ|AMQP|KAFKA|SMTP|MAIL|S3|AWS|MINIO|ELASTIC\w*)_?\w*"
+)
+"""Variables that say where others are and who one is there: another cluster has other ones."""
+_HOST = re.compile(r"\w*(?:HOST|HOSTNAME|ADDRESS)")
+
+
+def is_setting(name: str, value: str) -> bool:
+    """Whether a variable of an image is one that its process reads, and its value is known."""
+    known = bool(value) and "$" not in value
+    return known and not _OF_TOOLS.fullmatch(name) and not _WITHHELD.fullmatch(name)
+
+
+def withheld_settings(env: Mapping[str, str]) -> Iterator[str]:
+    """Variables of an image that are nothing for bake.toml: secrets, and addresses of databases."""
+    yield from (name for name in env if _WITHHELD.fullmatch(name) and not _OF_TOOLS.fullmatch(name))
+
+
+def plain_settings(env: Mapping[str, str], peers: Collection[str] = ()) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What is a process's own of the variables that a deployment sets, and the names of the others.
+
+    peers: names of other processes, which are hosts there.
+    """
+    known = {n: v for n, v in env.items() if not _OF_TOOLS.fullmatch(n)}
+    plain = {n: v for n, v in known.items() if is_setting(n, v) and _is_plain(n, v, peers)}
+    return plain, tuple(n for n in known if n not in plain)
+
+
+def _is_plain(name: str, value: str, peers: Collection[str]) -> bool:
+    host = value.partition(":")[0]
+    wild = value in {"0.0.0.0", "::"}  # noqa: S104 - what a file says
+    if "://" in value or (host in peers and ":" in value) or value in peers or "localhost" in value or "\n" in value:
+        return False
+    return not _ELSEWHERE.fullmatch(name) and (wild or not _HOST.fullmatch(name))

@@ -11,7 +11,15 @@ from bake.evidence.deployments import Build, Deployed, parse_builds, parse_deplo
 from bake.evidence.dockerfiles import Copied, Stage, asked_path, asked_port, final_stages, heredocs, parse_dockerfile
 from bake.evidence.entrypoints import read_script
 from bake.evidence.facts import WorkspaceFacts
-from bake.evidence.names import is_beside, is_for_developers, plain_name, slug
+from bake.evidence.names import (
+    is_beside,
+    is_for_developers,
+    is_setting,
+    plain_name,
+    plain_settings,
+    slug,
+    withheld_settings,
+)
 from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, is_file_server, place_command
 from bake.evidence.projects import find_projects
 from bake.evidence.proxies import find_proxies
@@ -107,6 +115,7 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
         image=one.image or other.image,
         holds=tuple(dict.fromkeys((*one.holds, *other.holds))),
         links={**other.links, **one.links},
+        unset=tuple(dict.fromkeys((*one.unset, *other.unset))),
         told=told_by(one, other),
     )
 
@@ -215,12 +224,14 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         stage = replace(stage, entrypoint=entrypoint, command=command, env=env)
         stage = replace(stage, workdir=over.directory or stage.workdir)
     health = (over.health if over else "") or _health(contents)
+    given, unset = plain_settings(over.env, over.peers) if over else ({}, ())
     plain = Evidence(
         source=source,
         name=name,
         port=_port(stage, over),
         health=health,
-        env={n: v for n, v in stage.env.items() if is_setting(n, v)},
+        env={**{n: v for n, v in stage.env.items() if is_setting(n, v)}, **given},
+        unset=tuple(dict.fromkeys((*unset, *(over.unset if over else ()), *withheld_settings(stage.env)))),
         system=stage.system,
         folders=tuple(dict.fromkeys((*stage.volumes, *(over.volumes if over else ()), *_given(contents)))),
         image=stage.image,
@@ -272,18 +283,6 @@ def _port(stage: Stage, over: ComposeService | None) -> int | None:
     return next(iter(stage.ports), None) or (over.port if over else None)
 
 
-_NO_SETTINGS = re.compile(
-    r"PATH|NODE_ENV|CI|HUSKY|PNPM_HOME|COREPACK_\w+|npm_config_\w+|NPM_CONFIG_\w+|pnpm_config_\w+|YARN_\w+|TURBO_\w+"
-    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|\w*_VERSION|SENTRY_\w+|\w*(?:SECRET|TOKEN|PASSWORD|PRIVATE_KEY)\w*"
-    r"|PYTHON\w*|GO\w*|CGO_\w+|LANG|LC_\w+|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+|\w*DATABASE_URL"
-)
-
-
-def is_setting(name: str, value: str) -> bool:
-    """Whether a variable of an image is one that its process reads, and its value is known."""
-    return not _NO_SETTINGS.fullmatch(name) and bool(value) and "$" not in value
-
-
 def _given(contents: Contents) -> Iterator[str]:
     """Folders that the image makes for its process, beside those of the system and of its own code."""
     for folder in contents.stage.folders:
@@ -320,12 +319,15 @@ def _composed(facts: WorkspaceFacts) -> Iterator[Evidence]:
                 if service.built:
                     yield from _of_service(facts, service, source)
                 elif service.image and not is_others(service.image):
+                    env, unset = plain_settings(service.env, service.peers)
                     yield Evidence(
                         source=source,
                         name=service.name,
                         port=service.port,
                         health=service.health,
                         image=service.image,
+                        env=env,
+                        unset=(*unset, *service.unset),
                         start=Start(words=service.command or ()),
                         folders=service.volumes,
                     )
@@ -336,7 +338,15 @@ def _of_service(facts: WorkspaceFacts, service: ComposeService, source: str) -> 
     stages = parse_dockerfile(text, service.args)
     named = [s.name for s in stages]
     if not stages and service.command:
-        own = Evidence(source=source, name=service.name, port=service.port, health=service.health)
+        env, unset = plain_settings(service.env, service.peers)
+        own = Evidence(
+            source=source,
+            name=service.name,
+            port=service.port,
+            health=service.health,
+            env=env,
+            unset=(*unset, *service.unset),
+        )
         home = service.context or posixpath.dirname(service.dockerfile)
         yield from place_command(_repository(facts), own, service.command, posixpath.join("/", home))
     if not stages or is_for_developers(service.target) or (service.target and service.target not in named):
@@ -408,13 +418,18 @@ def _programs(file: str, name: str, text: str, folder: str) -> Iterator[Program]
 
 def _anywhere(facts: WorkspaceFacts, images: Sequence[Contents], program: Program, source: str) -> Evidence | None:
     """A program of a file that does not say in which image it runs: the first image in which a package has it."""
-    evidence = Evidence(source=source, name=plain_name(program.name))
+    env, unset = plain_settings(program.env)
+    evidence = Evidence(source=source, name=plain_name(program.name), port=_number(env), env=env, unset=unset)
     for contents in (*images, _repository(facts)):
         directory = program.directory if program.directory != "/" else contents.stage.workdir
         for found in place_command(contents, evidence, _marked(program.words, contents, directory), directory):
             if found.package is not None and (found.start.words or found.static) and _is_likely(facts, found):
                 return found
     return None
+
+
+def _number(env: Mapping[str, str]) -> int | None:
+    return plain_number(env.get("PORT", "")) or None
 
 
 def _marked(words: tuple[str, ...], contents: Contents, directory: str) -> tuple[str, ...]:
@@ -439,12 +454,15 @@ def _platforms(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[Ev
 
 
 def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deployed) -> Evidence:
+    env, unset = plain_settings(deployed.env)
     plain = Evidence(
         source=deployed.source,
         name=deployed.name,
         port=deployed.port,
         health=deployed.health,
         image=deployed.image,
+        env=env,
+        unset=(*unset, *deployed.unset),
     )
     words = deployed.words or (("sh", "-c", deployed.line) if deployed.line else ())
     if not words:

@@ -65,6 +65,8 @@ def _attached(placed: Sequence[Evidence], loose: Evidence, project: str) -> list
         health=one.health or loose.health,
         system=tuple(dict.fromkeys((*one.system, *loose.system))),
         folders=tuple(dict.fromkeys((*one.folders, *loose.folders))),
+        env={**loose.env, **one.env} if not loose.file else one.env,
+        unset=tuple(dict.fromkeys((*one.unset, *loose.unset))),
         told=told_by(one, loose),
     )
     return [*placed[:at], joined, *placed[at + 1 :]]

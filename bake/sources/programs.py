@@ -21,11 +21,12 @@ _JS_SPAWN = re.compile(rf"\b\w*(?i:spawn|execFile|fork|process|run|start)\w*\(\s
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """One process that an image starts. directory: absolute, where it starts."""
+    """One process that an image starts. directory: absolute, where it starts. env: what is set for it."""
 
     name: str
     words: tuple[str, ...]
     directory: str
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def identity(program: Program, root: str, packages: Iterable[str], scripts: Mapping[str, Mapping[str, str]]) -> str:
@@ -90,11 +91,14 @@ def parse_programs(path: str, text: str, directory: str) -> tuple[Program, ...]:
     if posixpath.basename(path).startswith("Procfile"):
         found = re.findall(r"^([\w-]+):\s*(.+)$", text, re.M)
         return tuple(Program(name=n, words=split_words(c), directory=directory) for n, c in found)
-    if re.search(r"\.[cm]?[jt]s$", path):
+    if re.search(r"\.[cm]?[jt]s$|(?:^|/)(?:ecosystem|pm2|processes?)[^/]*\.json$", path):
         return _javascript(text, directory)
     if text.startswith("#!") and re.search(r"^#!.*\b(?:ba|da|a)?sh\b", text):
         return _shell(posixpath.basename(path), text, directory)
     return ()
+
+
+_PAIR = re.compile(r"(\w+)=[\"']?([^,\"'\n]*)[\"']?")
 
 
 def _supervisord(text: str, directory: str) -> tuple[Program, ...]:
@@ -110,6 +114,7 @@ def _supervisord(text: str, directory: str) -> tuple[Program, ...]:
             name=section.removeprefix("program:"),
             words=split_words(parser.get(section, "command")),
             directory=parser.get(section, "directory", fallback=directory),
+            env=dict(_PAIR.findall(parser.get(section, "environment", fallback=""))),
         )
         for section in sections
     )
@@ -117,15 +122,34 @@ def _supervisord(text: str, directory: str) -> tuple[Program, ...]:
 
 def _javascript(text: str, directory: str) -> tuple[Program, ...]:
     """Object literals with a command (pm2's `script` too), and calls of spawn with literals."""
-    objects = [p for block in _js_objects(text) if (p := _js_program(block, directory))]
+    blocks = _js_objects(text)
+    objects = [
+        dataclasses.replace(program, env=_js_env(blocks, at))
+        for at, block in blocks.items()
+        if (program := _js_program(block, directory))
+    ]
     calls = [
         Program(name="", words=(_text(m[1]), *_texts(m[5])), directory=directory) for m in _JS_SPAWN.finditer(text)
     ]
     return (*objects, *calls)
 
 
-def _js_objects(text: str) -> tuple[str, ...]:
-    """Every object literal without the objects in it (`env` of pm2's applications), in the order of the text."""
+_JS_PAIR = re.compile(rf"(\w+)['\"]?\s*:\s*(?:({_JS_STRING})|(\d+|true|false))\s*(?=[,}}\n])")
+
+
+def _js_env(blocks: Mapping[int, str], at: int) -> Mapping[str, str]:
+    """The variables of a pm2 application: `env`, and what `env_production` has beside or instead."""
+    inside = [(start, block) for start, block in blocks.items() if at < start < at + len(blocks[at])]
+    found: dict[str, str] = {}
+    for key in ("env", "env_production"):
+        for start, block in inside:
+            if re.search(rf"\b{key}['\"]?\s*:\s*$", blocks[at][: start - at]):
+                found |= {m[1]: _text(m[2]) if m[2] else m[6] for m in _JS_PAIR.finditer(block)}
+    return found
+
+
+def _js_objects(text: str) -> Mapping[int, str]:
+    """Every object literal without the objects in it (`env` of pm2's applications), by where it begins, in order."""
     found: dict[int, str] = {}
 
     def blank(match: re.Match[str]) -> str:
@@ -134,7 +158,7 @@ def _js_objects(text: str) -> tuple[str, ...]:
 
     for _ in range(_DEEPEST):
         text = _JS_OBJECT.sub(blank, text)
-    return tuple(block for _, block in sorted(found.items()))
+    return dict(sorted(found.items()))
 
 
 def _js_program(block: str, directory: str) -> Program | None:

@@ -62,6 +62,7 @@ def test_the_example_is_guessed_as_its_own_bake_toml_says() -> None:
         "command": "node dist/server.js",
         "port": 4000,
         "health": "/healthz",
+        "env": {"APPHUB_QUEUE_DIR": "/var/lib/apphub/queues"},
     }
     commands = {n: {r["command"] for r in s["roles"].values()} for n, s in services.items() if "roles" in s}
     assert commands == {n: {r["command"] for r in s["roles"].values()} for n, s in own.items() if "roles" in s}

@@ -411,6 +411,65 @@ def test_what_is_proposed_is_a_bake_toml(tmp_path: Path) -> None:
     }
 
 
+_DOCKER = 'FROM node:24\nWORKDIR /app/apps/server\nCOPY . /app\nENV MODE=image\nCMD ["node", "dist/main.js"]\n'
+_COMPOSE = """\
+services:
+  api:
+    build: .
+    env_file: .env.api
+    environment: {MODE: fast, EVERY: 5, DATABASE_URL: "postgres://db/x", REDIS_HOST: redis, QUEUE_AT: "redis:6379"}
+  worker:
+    build: .
+    command: node dist/worker.js
+    environment: ["EVERY=${EVERY:-60}", "JWT_SECRET=x", "LOG=info", "GIVEN", "SITE_URL=${SITE_URL}"]
+  redis:
+    image: redis
+"""
+_POD = """\
+kind: Deployment
+metadata: {name: server}
+spec:
+  template:
+    spec:
+      containers:
+        - image: server
+          command: [node, dist/main.js]
+          env: [{name: EVERY, value: "7"}, {name: KEY, valueFrom: {secretKeyRef: {name: a, key: b}}}]
+"""
+_PM2 = "module.exports = { apps: [{ name: 'api', cwd: 'apps/server', script: 'dist/main.js', env: { A: 'x', N: 3 },"
+_PM2 += " 'env_production': { A: 'y', API_KEY: 'k' } }, { name: 'two', cwd: 'apps/server', script: 'dist/two.js' }] }"
+_PROGRAM = '[program:api]\ncommand=node dist/main.js\ndirectory=/app/apps/server\nenvironment=A="x",API_TOKEN="t"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "env", "unset"),
+    [
+        (
+            {"Dockerfile": _DOCKER, "docker-compose.yml": _COMPOSE},
+            {"server-api": {"MODE": "fast", "EVERY": "5"},
+             "server-worker": {"MODE": "image", "EVERY": "60", "LOG": "info"}},
+            {"server-api": "DATABASE_URL, REDIS_HOST, QUEUE_AT, those of .env.api (docker-compose.yml: api)",
+             "server-worker": "JWT_SECRET, SITE_URL, GIVEN (docker-compose.yml: worker)"},
+        ),
+        ({"Dockerfile": _DOCKER, "k8s/a.yaml": _POD}, {"server": {"MODE": "image", "EVERY": "7"}},
+         {"server": "KEY (Dockerfile)"}),
+        ({"ecosystem.config.js": _PM2}, {"server-api": {"A": "y", "N": "3"}, "server-two": {}},
+         {"server-api": "API_KEY (ecosystem.config.js: api)"}),
+        ({"Dockerfile": _DOCKER.replace("node", "supervisord"), "supervisord.conf": _PROGRAM}, {"server": {"A": "x"}},
+         {"server": "API_TOKEN (supervisord.conf: api)"}),
+    ],
+)  # fmt: skip
+def test_variables_that_production_sets_are_each_process_s_own(
+    tmp_path: Path, files: Mapping[str, str], env: Mapping[str, Mapping[str, str]], unset: Mapping[str, str]
+) -> None:
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    rows = {f"{s.name}-{p.role}".rstrip("-"): p for s in found.services for p in s.processes}
+    assert {name: dict(p.env) for name, p in rows.items()} == env
+    said = {name: [n for n in p.notes if n.startswith("Production sets")] for name, p in rows.items()}
+    tail = ": they are for where it runs."
+    assert said == {n: [f"Production sets {unset[n]}{tail}"] if n in unset else [] for n in rows}
+
+
 _SRV = "COPY . /srv\nWORKDIR /srv"
 
 

@@ -69,7 +69,12 @@ environment=PORT=4100,HOST=0.0.0.0
 command=redis-server --save "" --bind 0.0.0.0
 """
     assert parse_programs("/etc/supervisor/conf.d/apphub.conf", text, "/srv") == (
-        Program(name="catalog-api", words=("node", "services/catalog/dist/server.js"), directory="/app"),
+        Program(
+            name="catalog-api",
+            words=("node", "services/catalog/dist/server.js"),
+            directory="/app",
+            env={"PORT": "4100", "HOST": "0.0.0.0"},
+        ),
         Program(name="redis", words=("redis-server", "--save", "", "--bind", "0.0.0.0"), directory="/srv"),
     )
 
