@@ -1,6 +1,6 @@
 """The use case: a plan becomes images, in the engine or in a registry, and what is told of it."""
 
-from bake.build.account import Account, BuiltImage, load_account
+from bake.build.account import Account, BuiltImage, Leg, load_account
 from bake.build.build import build, check_build
 from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
@@ -10,6 +10,7 @@ from bake.build.ready import Ready, make_ready, write_plan
 __all__ = [
     "Account",
     "BuiltImage",
+    "Leg",
     "Options",
     "Outcome",
     "Ready",

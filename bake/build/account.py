@@ -2,23 +2,26 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bake.engine import Built, Progress, StageTime, Step, plain
+from bake.display import stage_title, step_title
+from bake.engine import Built, Progress, StageTime, Step, critical_path, plain, union
 from bake.errors import UsageError
 from bake.files import read_chapter, write_chapter
 from bake.plan import Plan
 
 _CHAPTER = "account"
 
-_FORMAT = 2
+_FORMAT = 3
 _ALL = "all"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltImage:
-    """One image. bytes: as the engine counts them, after a push compressed; None when nobody knows.
+    """One image. bytes: compressed, with the base: of the engine's own platform, after a push of the largest one; None
+    when nobody knows.
 
     steps, cached: its Dockerfile's steps and those of them that a cache had. ran: those that ran.
     """
@@ -43,8 +46,10 @@ class BuiltImage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """One step of the Dockerfile. intervals: start and end, in seconds since 1970."""
+    """One step of the Dockerfile. title, about: it and its stage, in words. intervals: in seconds since 1970."""
 
+    title: str
+    about: str
     stage: str
     platform: str
     what: str
@@ -54,8 +59,28 @@ class Ran:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """A part of what the build waited for, one after the other; waited: seconds before it in which none of it ran."""
+
+    title: str
+    seconds: float
+    waited: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The build before: its seconds, and those of the steps that ran, by title."""
+
+    seconds: float
+    steps: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One build. seconds: from its begin to its end. pushed: whether the images are in a registry."""
+    """One build. seconds: from its begin to its end. pushed: whether the images are in a registry.
+
+    path: what it waited for. before: the build before it here, None when there was none.
+    """
 
     project: str
     platforms: tuple[str, ...]
@@ -66,6 +91,8 @@ class Account:
     pushed: bool = False
     steps: tuple[Ran, ...] = ()
     warnings: tuple[str, ...] = ()
+    path: tuple[Leg, ...] = ()
+    before: Before | None = None
 
     @property
     def begin(self) -> float | None:
@@ -80,6 +107,15 @@ class Account:
         return progress
 
     @property
+    def times(self) -> Mapping[str, float]:
+        """Title -> seconds in which steps of that name ran, of those that did."""
+        ran: dict[str, list[tuple[float, float]]] = {}
+        for step in self.steps:
+            if not step.cached and not step.what.startswith("FROM "):
+                ran.setdefault(step.title, []).extend(step.intervals)
+        return {title: round(union(intervals), 2) for title, intervals in ran.items()}
+
+    @property
     def stages(self) -> tuple[StageTime, ...]:
         """Its stages, in the order in which they began."""
         return self.progress.stages(_ALL)
@@ -89,7 +125,7 @@ def _step_of(digest: str, ran: Ran) -> Step:
     return Step(
         digest=digest,
         name="",
-        stage=ran.stage,
+        stage=ran.about,
         platform=ran.platform,
         what=ran.what,
         targets={_ALL},
@@ -101,10 +137,12 @@ def _step_of(digest: str, ran: Ran) -> Step:
     )
 
 
-def ran_steps(progress: Progress) -> tuple[Ran, ...]:
+def ran_steps(plan: Plan, progress: Progress) -> tuple[Ran, ...]:
     """The Dockerfile's steps of a build, without what they printed."""
     return tuple(
         Ran(
+            title=step_title(plan, s),
+            about=stage_title(plan, s.stage),
             stage=s.stage,
             platform=s.platform,
             what=plain(s.what),
@@ -115,6 +153,28 @@ def ran_steps(progress: Progress) -> tuple[Ran, ...]:
         for s in progress.steps.values()
         if s.stage and s.intervals
     )
+
+
+def waited_for(plan: Plan, progress: Progress) -> tuple[Leg, ...]:
+    """The chain of steps that decided how long the build took; of neighbours with one name, one leg."""
+    legs: list[Leg] = []
+    for leg in critical_path(progress):
+        title = _leg_title(plan, leg.step)
+        if legs and legs[-1].title == title:
+            legs[-1] = dataclasses.replace(legs[-1], seconds=legs[-1].seconds + leg.waited + leg.seconds)
+        else:
+            legs.append(Leg(title=title, seconds=leg.seconds, waited=leg.waited))
+    return tuple(Leg(title=n.title, seconds=round(n.seconds, 2), waited=round(n.waited, 2)) for n in legs)
+
+
+def _leg_title(plan: Plan, step: Step) -> str:
+    if step.exports:
+        return "images stored"
+    if not step.stage:
+        return "files sent to the engine" if "load" in step.name and "metadata" not in step.name else plain(step.name)
+    if step.works:
+        return step_title(plan, step)
+    return f"base image {step.what.removeprefix('FROM ').partition('@')[0].removeprefix('docker.io/library/')}"
 
 
 def built_image(plan: Plan, target: str, built: Built, *, references: Sequence[str], bytes_: int | None) -> BuiltImage:
@@ -151,6 +211,9 @@ def parse_account(given: Mapping[str, Any]) -> Account:
     table = dict(given)
     if (written := table.pop("format")) != _FORMAT:
         raise ValueError(written)
+    before = table["before"]
+    table["before"] = Before(**before) if before else None
+    table["path"] = tuple(Leg(**leg) for leg in table["path"])
     table["images"] = tuple(_built_image(i) for i in table["images"])
     table["steps"] = tuple(Ran(**{**s, "intervals": tuple((a, b) for a, b in s["intervals"])}) for s in table["steps"])
     return Account(**{**table, "platforms": tuple(table["platforms"]), "warnings": tuple(table["warnings"])})
@@ -164,6 +227,14 @@ def _built_image(table: dict[str, Any]) -> BuiltImage:
 def write_account(folder: Path, account: Account) -> None:
     """Leave the account in .bake/. Raises OSError."""
     write_chapter(folder, _CHAPTER, account_table(account))
+
+
+def load_before(folder: Path) -> Before | None:
+    """What the account in .bake/ tells of the build that wrote it; None where there is none."""
+    with suppress(UsageError):
+        last = load_account(folder)
+        return Before(seconds=last.seconds, steps=last.times)
+    return None
 
 
 def load_account(folder: Path) -> Account:

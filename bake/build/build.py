@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from bake.allowed import require_allowed
-from bake.build.account import Account, BuiltImage, built_image, ran_steps, warnings_of
+from bake.build.account import Account, BuiltImage, built_image, load_before, ran_steps, waited_for, warnings_of
 from bake.build.after import keep_account, load_last_release, load_start, tell_growth, write_record_of
 from bake.build.current import Standing, learn, load_standing
 from bake.build.findings import show_findings
@@ -141,7 +141,13 @@ def _build_and_push(
     plan = dataclasses.replace(ready.plan, targets=pushed.targets)
     images = tuple(
         dataclasses.replace(
-            built_image(plan, i.image, pushed.built, references=pushed.references[i.image], bytes_=i.bytes),
+            built_image(
+                plan,
+                i.image,
+                pushed.built,
+                references=pushed.references[i.image],
+                bytes_=max((p.bytes for p in i.platforms), default=None),
+            ),
             digest=i.digest,
         )
         for i in pushed.release.images
@@ -201,6 +207,8 @@ def _make_account(
         revision=session.head.revision,
         branch=session.head.branch,
         pushed=plan.request.push,
-        steps=ran_steps(progress),
+        steps=ran_steps(plan, progress),
+        path=waited_for(plan, progress),
+        before=load_before(session.project.folder),
         warnings=warnings_of(session.console.noted, progress),
     )

@@ -124,7 +124,7 @@ def _draw(console: Console, outcome: "Outcome", file: Path) -> None:
 
     title = f"{outcome.account.project}: {len(outcome.images)} images"
     try:
-        file.write_text(timeline(outcome.progress, title=title), encoding="utf-8")
+        file.write_text(timeline(outcome.account.progress, title=title), encoding="utf-8")
     except OSError as error:
         console.warn(f"{file}: cannot be written ({error.strerror})")
 

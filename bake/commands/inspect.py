@@ -1,7 +1,6 @@
 """Show what is in an image and why: its process, layers, and each package with the dependencies that bring it."""
 
 import argparse
-import dataclasses
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 from bake.commands.arguments import add_source_arguments, named, selected
 from bake.config import size
 from bake.errors import UsageError
-from bake.images import load_images
+from bake.images import Held, held_packages, load_images
 from bake.inputs import way
 from bake.session import Session
 from bake.table import show, table
-from bake.workspace import ROOT, shown
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.images import Images, Layer, Stored
-    from bake.lockfile import Lockfile
-    from bake.plan import ServiceStage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,46 +35,13 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         raise UsageError(arguments.name, f"means {', '.join(plan.targets)}", "name one image")
     images = load_images(session, plan, plan.targets, pushed=arguments.pushed)
     service = next(s for s in plan.services if s.service == plan.image(plan.targets[0]).service)
-    packages = _packages(service, images, session.project.workspace.lock)
+    packages = held_packages(service, images, plan.targets, session.project.workspace.lock)
     if arguments.package:
         packages = _named(packages, arguments.package, arguments.name)
     platforms = [] if arguments.package else [_platform(images, stored) for stored in images.stored]
     text = "\n".join([*platforms, table([_cells(h) for h in packages])])
     show(arguments.format, {"platforms": [_details(s) for s in images.stored], "packages": packages}, text)
     return 0
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A lock entry or package that the image holds. bytes: unpacked. via: from the service to it, both included."""
-
-    path: str
-    version: str
-    bytes: int
-    via: tuple[str, ...]
-
-
-def _packages(service: "ServiceStage", images: "Images", lock: "Lockfile") -> tuple[Held, ...]:
-    """Everything in the image, the largest first; of several platforms, the largest counts."""
-    sizes: dict[str, int] = {}
-    for stored in images.stored:
-        held: dict[str, int] = {}
-        for layer in stored.layers:
-            contents = images.contents.get(layer.digest)
-            for path, count in contents.holders.items() if contents and layer.origin != "base" else ():
-                held[path] = held.get(path, 0) + count
-        sizes |= {path: max(count, sizes.get(path, 0)) for path, count in held.items()}
-    places = {"" if path == ROOT else path: count for path, count in sizes.items()}
-    found = (
-        Held(
-            path=path,
-            version=entry.version if (entry := lock.at(path)) else "",
-            bytes=count,
-            via=service.closure.chain(path) or ((service.package,) if path == service.package else ()),
-        )
-        for path, count in places.items()
-    )
-    return tuple(sorted(found, key=lambda h: (-h.bytes, h.path)))
 
 
 def _named(packages: Sequence[Held], name: str, image: str) -> tuple[Held, ...]:
@@ -128,6 +92,6 @@ def _cells(held: Held) -> Mapping[str, str]:
     return {
         "package": shown(held.path),
         "version": held.version,
-        "size": size(held.bytes),
+        "unpacked": size(held.bytes),
         "brought by": way(held.via),
     }

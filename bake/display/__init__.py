@@ -2,6 +2,6 @@
 
 from bake.display.lines import StepLines
 from bake.display.screen import Screen
-from bake.display.titles import plain, step_title
+from bake.display.titles import plain, stage_title, step_title
 
-__all__ = ["Screen", "StepLines", "plain", "step_title"]
+__all__ = ["Screen", "StepLines", "plain", "stage_title", "step_title"]

@@ -16,6 +16,8 @@ _KNOWN = {
     "build-dependencies": "dependencies of builds",
     "dependencies": "production dependencies",
     "scripts": "install scripts",
+    "shared-files": "files that builds share",
+    "tracer": "tracer of files",
     "layers": "layers of dependencies",
     "static-server": "static server",
     "homes": "folders that processes write to",
@@ -24,6 +26,8 @@ _KNOWN = {
 
 _OWN = ("RUN node /bake/", "RUN mkdir -p /out/")
 """How commands of bake's own begin: what they are about says more."""
+
+_COPY = re.compile(r"(?:LINK )?COPY (?:--(?!from=)\S+ )*(?:--from=(?P<stage>\S+) )?")
 
 _ONCE = frozenset({"manager", "install", "build-dependencies", "static-server", "homes"})
 """Stages of the build platform, whatever platforms images are for."""
@@ -53,7 +57,30 @@ def _title(plan: Plan, step: Step) -> str:
         return f"{_KNOWN[step.stage]}: patches"
     if step.stage in _KNOWN and command.startswith(_OWN):
         return _KNOWN[step.stage]
-    return f"{_KNOWN.get(step.stage, step.stage)}: {command.removeprefix('RUN ') if step.runs else command}"
+    return f"{stage_title(plan, step.stage)}: {command.removeprefix('RUN ') if step.runs else _copied(plan, command)}"
+
+
+def _copied(plan: Plan, command: str) -> str:
+    """What a COPY brings, by what it comes from; another instruction as it is."""
+    found = _COPY.match(command)
+    if found is None:
+        return command
+    return f"files of {stage_title(plan, found['stage'])}" if found["stage"] else "files of the workspace"
+
+
+def stage_title(plan: Plan, stage: str) -> str:
+    """A stage by what it is about: a package, a service, an image."""
+    packages = {s.name: _package(s.package) for s in plan.builds.stages}
+    outputs = {o.name: _package(o.package) for o in plan.outputs}
+    named = {
+        **_KNOWN,
+        **packages,
+        **{f"out-{name}": f"{package}: its files in images" for name, package in outputs.items()},
+        **{g.name: ", ".join(outputs[name] for name in g.outputs) for g in plan.layers.groups},
+        **{f"service-{s.service}": f"layers of {s.service}" for s in plan.services},
+        **{i.stage: f"image {i.target}" for i in plan.images},
+    }
+    return named.get(stage, stage)
 
 
 def _package(path: str) -> str:

@@ -28,6 +28,7 @@ from bake.engine.docker import (
     start_builder,
 )
 from bake.engine.doctor import Facts, Line, Needs, Problem, failed, judge
+from bake.engine.path import Leg, critical_path
 from bake.engine.process import Configured, ContainerState, Launch, Process
 from bake.engine.progress import Progress, StageTime, Step, merge, plain, union
 from bake.engine.tools import read_free_space, read_version
@@ -42,6 +43,7 @@ __all__ = [
     "Facts",
     "Kept",
     "Launch",
+    "Leg",
     "Line",
     "Listed",
     "Needs",
@@ -57,6 +59,7 @@ __all__ = [
     "check",
     "containers",
     "create_builder",
+    "critical_path",
     "create_commands",
     "differences",
     "failed",

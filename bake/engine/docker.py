@@ -414,10 +414,11 @@ def _last_line(text: str) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An image in the engine. id: the engine's. bytes: as the engine counts them."""
+    """An image in the engine. id: the engine's. bytes: compressed, of the engine's own platform; None for an engine
+    that keeps layers unpacked: it calls images by their configuration, and has no digest that a registry would have."""
 
     id: str
-    bytes: int
+    bytes: int | None
 
 
 def kept_images(names: Iterable[str]) -> Mapping[str, Kept]:
@@ -436,7 +437,8 @@ def kept_images(names: Iterable[str]) -> Mapping[str, Kept]:
         about = json.loads(line)
         for tag in about["tags"] or ():
             if name := wanted.get(str(parse_reference(tag))):
-                found[name] = Kept(id=about["id"], bytes=about["size"])
+                packed = any(digest.endswith(f"@{about['id']}") for digest in about["digests"] or ())
+                found[name] = Kept(id=about["id"], bytes=about["size"] if packed else None)
     return found
 
 
@@ -447,7 +449,7 @@ _ASKED = 4
 def _inspected(names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    form = '{"id": {{json .Id}}, "size": {{json .Size}}, "tags": {{json .RepoTags}}}'
+    form = '{"id": {{json .Id}}, "size": {{json .Size}}, "tags": {{json .RepoTags}}, "digests": {{json .RepoDigests}}}'
     done = _run_docker(["docker", "image", "inspect", "--format", form, *names])
     if "Cannot connect" in done.stderr:
         _info()

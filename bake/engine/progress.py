@@ -19,7 +19,8 @@ class Step:
     """One vertex of the build graph; several targets may share it.
 
     stage: the Dockerfile stage, "" for internal steps. intervals: start -> end, in seconds since 1970; BuildKit tells
-    each target its own start of the same execution, so they overlap. error: BuildKit's words.
+    each target its own start of the same execution, so they overlap. inputs: digests of the steps that it waits for.
+    error: BuildKit's words.
     """
 
     digest: str
@@ -28,6 +29,7 @@ class Step:
     platform: str = ""
     what: str = ""
     targets: set[str] = dataclasses.field(default_factory=set)
+    inputs: set[str] = dataclasses.field(default_factory=set)
     cached: bool = False
     started: float | None = None
     completed: float | None = None
@@ -54,6 +56,11 @@ class Step:
     def runs(self) -> bool:
         """Whether it is an instruction of the Dockerfile that runs a command."""
         return self.what.startswith("RUN ")
+
+    @property
+    def exports(self) -> bool:
+        """Whether it stores or pushes what was built."""
+        return "exporting to " in self.name
 
     @property
     def works(self) -> bool:
@@ -162,6 +169,7 @@ class Progress:
     def _vertex(self, vertex: Mapping[str, Any], target: str) -> Step | None:
         step = self.steps.setdefault(vertex["digest"], Step(digest=vertex["digest"], name=vertex.get("name", "")))
         _take_name(step, vertex.get("name", ""), target)
+        step.inputs.update(vertex.get("inputs") or ())
         step.cached = step.cached or bool(vertex.get("cached"))
         step.error = vertex.get("error") or step.error
         before = step.done
@@ -239,6 +247,7 @@ def merge(runs: Iterable[Progress]) -> Progress:
                 whole.steps[digest] = step
             if known is not None:
                 whole.steps[digest].targets |= known.targets | step.targets
+                whole.steps[digest].inputs |= known.inputs | step.inputs
         whole.other += run.other
         whole.warnings += run.warnings
     return whole

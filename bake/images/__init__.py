@@ -12,6 +12,7 @@ from bake.images.files import (
     require_images,
 )
 from bake.images.fleet import load_images, load_previous_images
+from bake.images.held import Held, held_packages
 from bake.images.layer_map import Block, layer_map
 from bake.images.parity import Inventory, Item, Parity, compare_inventories, join_inventories, variables
 from bake.images.read import Images, load_engine_images, load_registry_images
@@ -41,6 +42,7 @@ __all__ = [
     "Excess",
     "FleetSize",
     "Growth",
+    "Held",
     "ImageSize",
     "Images",
     "Inventory",
@@ -58,6 +60,7 @@ __all__ = [
     "compare_inventories",
     "compare_trees",
     "grown",
+    "held_packages",
     "join_inventories",
     "keepers",
     "layer_map",

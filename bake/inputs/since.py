@@ -36,6 +36,25 @@ def load_reasons(project: Project, plan: Plan, since: str | None) -> Reasons:
     return result
 
 
+def load_build_reasons(project: Project, plan: Plan, since: str | None) -> Reasons | None:
+    """Why each image was built the last time here: by what differs from the build before, or from a revision.
+
+    None where the workspace is not what was built any more. Raises UsageError and WorkspaceError where git cannot tell.
+    """
+    if any(load_reasons(project, plan, None).values()):
+        return None
+    if since:
+        return since_revision(project, plan, since)
+    record = {target: last for target, last in load_record(project.folder).items() if target in plan.targets}
+    known: dict[str, Reasons] = {}
+    for last in record.values():
+        if last.before and last.before.id not in known:
+            request = dataclasses.replace(plan.request, platforms=last.state.platforms)
+            known[last.before.id] = since_state(project, request, last.before)
+    first = (Reason(kind="unknown", what="the first build here"),)
+    return {t: known[b.id].get(t, ()) if (b := record[t].before) else first for t in plan.targets}
+
+
 def since_revision(project: Project, plan: Plan, since: str) -> Reasons:
     """Why each image is affected by what the working tree changes since the merge base with a revision."""
     changes = read_changes(project.file.parent, since)

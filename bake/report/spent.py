@@ -31,7 +31,7 @@ def _kind(plan: Plan, step: Step) -> str:
     if step.cached or (step.stage and not step.works):
         return ""
     if not step.stage:
-        return "storing" if "exporting to " in step.name else ""
+        return "storing" if step.exports else ""
     if any(step.stage == stage.name for stage in plan.builds.stages):
         return "builds"
     return "installs" if _INSTALLS.match(step.stage) else "images"

@@ -22,7 +22,7 @@ _LEAST = 1000
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """An image's compressed bytes on the platforms that both pushes have; before is None for a new image."""
+    """An image's compressed bytes on the largest platform that both pushes have; before is None for a new image."""
 
     image: str
     before: int | None
@@ -42,15 +42,16 @@ def _size_change(before: Release, target: str, now: Mapping[str, int]) -> Change
     old = before.image(target)
     was = {p.platform: p.bytes for p in old.platforms if p.platform in now} if old else {}
     if not was:
-        return Change(image=target, before=None, after=sum(now.values()))
-    return Change(image=target, before=sum(was.values()), after=sum(now[p] for p in was))
+        return Change(image=target, before=None, after=max(now.values(), default=0))
+    largest = max(was, key=lambda platform: now[platform])
+    return Change(image=target, before=was[largest], after=now[largest])
 
 
 def summary(account: Account, changes: Sequence[Change] | None) -> str:
     """The build that went well. changes: None when there is no earlier push to compare with."""
     count = len(account.images)
     parts = [
-        f"### {_escape_markdown(account.project)}: {count} image{'s' * (count != 1)} in {account.seconds:.1f} s",
+        f"### {escape_markdown(account.project)}: {count} image{'s' * (count != 1)} in {account.seconds:.1f} s",
         _build_facts(account),
         markdown([_image_row(i) for i in account.images]),
         *_timeline_parts(account),
@@ -62,13 +63,13 @@ def summary(account: Account, changes: Sequence[Change] | None) -> str:
 
 def failure(message: str, warnings: Sequence[str] = ()) -> str:
     """The build that did not."""
-    return "\n\n".join(["### bake failed", _escape_markdown(message), *_warnings_part(warnings)]) + "\n\n"
+    return "\n\n".join(["### bake failed", escape_markdown(message), *_warnings_part(warnings)]) + "\n\n"
 
 
 def _build_facts(account: Account) -> str:
     commit = f"{account.branch} {account.revision[:12]}".strip()
     where = "pushed" if account.pushed else "not pushed"
-    return _escape_markdown(", ".join(filter(None, (commit, *account.platforms, where))))
+    return escape_markdown(", ".join(filter(None, (commit, *account.platforms, where))))
 
 
 def _image_row(image: BuiltImage) -> Mapping[str, object]:
@@ -160,12 +161,12 @@ def _changed_part(changes: Sequence[Change]) -> list[str]:
 def _warnings_part(warnings: Sequence[str]) -> list[str]:
     if not warnings:
         return []
-    lines = [f"- {_escape_markdown(w)}" for w in warnings[:_MOST_WARNINGS]]
+    lines = [f"- {escape_markdown(w)}" for w in warnings[:_MOST_WARNINGS]]
     left = len(warnings) - _MOST_WARNINGS
     more = [f"- and {left} more, in the log"] if left > 0 else []
     return ["#### Warnings and findings", "\n".join([*lines, *more])]
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text in which nothing is Markdown or HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|!~&$])", r"\\\1", " ".join(text.split()))

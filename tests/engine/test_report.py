@@ -48,6 +48,8 @@ def assert_page(workspace: Workspace, name: str, where: str) -> None:
     assert f"linux/amd64, {where}</p>" in page
     assert '<th scope="row">base image</th>' in page
     assert '<th scope="row">libraries/common</th>' in page
+    assert 'id="slow">What made this build slow</h2>' in page
+    assert "compressed, " in page
     assert '<th scope="row">services/worker</th>' in page
     assert page.count("<td>linux/amd64</td>") >= 2
     assert "if nothing were shared" in page

@@ -7,23 +7,47 @@ import shutil
 import struct
 import subprocess
 import zlib
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from bake import cli
+from bake.build import Leg
 from bake.build.account import write_account
 from bake.errors import EngineError
-from bake.images import Block, Size, Stored, layer_map, measure, measure_fleet
+from bake.images import Block, Held, Size, Stored, layer_map, measure, measure_fleet
 from bake.images.blobs import Contents
 from bake.render import template_text
-from bake.report import TEMPLATE, Page, render_page
+from bake.report import TEMPLATE, Advice, Big, Page, SlowStep, render_markdown, render_page
+from bake.report.big import Brought
 from tests.unit.images.test_sizes import FLEET, SERVICES, UNPACKED, image, layer
 from tests.unit.report.test_summary import ACCOUNT, built, ran
 
 EVIL = "<script>alert('x')</script>&\""
 VOID = frozenset({"meta", "link", "img", "br", "line", "rect", "path"})
+
+
+BIG = Big(
+    service="shop",
+    images=("api", "worker"),
+    size=measure(FLEET, SERVICES, UNPACKED)[0],
+    brought=(
+        Brought(
+            name="tsx",
+            by="shop",
+            bytes=90,
+            held=(
+                Held(path="node_modules/esbuild", version="1.0.0", bytes=70, via=("shop", "node_modules/esbuild")),
+                Held(path="node_modules/tsx", version="4.0.0", bytes=20, via=("shop", "node_modules/tsx")),
+            ),
+        ),
+        Brought(name="shop", by="", bytes=10, held=()),
+    ),
+    held=(Held(path="node_modules/esbuild", version="1.0.0", bytes=70, via=("shop", "node_modules/esbuild")),),
+    rest=0,
+)
 
 
 def page(**changes: object) -> Page:
@@ -32,6 +56,9 @@ def page(**changes: object) -> Page:
         account=dataclasses.replace(ACCOUNT, images=images),
         when="2026-01-01 10:00 UTC",
         version="1.2.3",
+        slow=(SlowStep(title="shop: npm run build", seconds=3.0, reason="shop/x.ts", before=None),),
+        big=(BIG,),
+        advice=(Advice(what="tsx brings 9.5 MB into api", remedy="compile it; `bake inspect api tsx` shows why"),),
         blocks=layer_map(FLEET, UNPACKED),
         sizes=measure(FLEET, SERVICES, UNPACKED),
         fleet=measure_fleet(FLEET, FLEET, SERVICES, UNPACKED),
@@ -118,7 +145,7 @@ def _unnamed(stored: Stored) -> Stored:
 
 
 def test_a_page_has_the_build_the_map_and_the_sizes_as_tables() -> None:
-    images, stages, layers, sizes = read(html(page())).tables
+    _slow, _big, images, stages, layers, sizes = read(html(page())).tables
     assert [c for _, c in images[1]] == [
         "api",
         "shop-api:main",
@@ -140,9 +167,57 @@ def test_a_page_has_the_build_the_map_and_the_sizes_as_tables() -> None:
     assert "377 B if nothing were shared, 132 B with each layer once." in html(page())
 
 
+def test_a_page_begins_with_what_was_slow_what_is_big_and_what_next() -> None:
+    text = html(page())
+    slow, big, *_ = read(text).tables
+    assert [[c for _, c in row] for row in slow] == [
+        ["Step", "Seconds", "Build before", "Ran because of"],
+        ["shop: npm run build", "3.0", "", "shop/x.ts"],
+    ]
+    assert [c for _, c in big[1]] == ["esbuild", "1.0.0", "70 B", "shop > esbuild"]
+    assert (
+        'title="tsx, declared by shop: 90 B" style="left:0.00%;top:0.00%;width:90.00%;height:100.00%">tsx 90 B' in text
+    )
+    assert 'title="esbuild 1.0.0: 70 B"' in text
+    assert "<li>tsx brings 9.5 MB into api: compile it; <code>bake inspect api tsx</code> shows why.</li>" in text
+    assert text.index('id="slow"') < text.index('id="big"') < text.index('id="next"') < text.index('id="images"')
+
+
+def test_a_comment_has_the_three_answers_and_a_mark_to_find_it_by() -> None:
+    account = dataclasses.replace(page().account, path=(Leg(title="shop: npm run build", seconds=3.0, waited=0.0),))
+    assert (
+        render_markdown(page(account=account))
+        == """\
+<!-- bake: shop -->
+
+### shop: 3 images in 12.3 s
+
+#### What made it slow
+
+It waited for shop: npm run build (3.0 s); all else on the way took 9.3 s.
+
+| step | seconds | ran because of |
+| --- | ---: | --- |
+| shop: npm run build | 3.0 | shop/x.ts |
+
+#### Why images are big
+
+| images | size | above base | largest packages, unpacked |
+| --- | ---: | --- | --- |
+| api, worker | 125 B | 25 B | esbuild 70 B |
+
+#### What next
+
+- tsx brings 9.5 MB into api: compile it; `bake inspect api tsx` shows why.
+"""
+    )
+    nothing = page(slow=(), big=(), advice=())
+    assert render_markdown(nothing).endswith("Nothing made it slow: no step took a tenth of a second.\n")
+
+
 def test_every_table_has_a_caption_and_heads_of_rows_and_columns() -> None:
     reader = read(html(page()))
-    assert sum(tag == "caption" for tag, _ in reader.tags) == len(reader.tables) == 4
+    assert sum(tag == "caption" for tag, _ in reader.tags) == len(reader.tables) == 6
     heads = [attrs.get("scope") for tag, attrs in reader.tags if tag == "th"]
     assert set(heads) == {"row", "col"}
     assert all(row[0][0] == "th" for table in reader.tables for row in table)
@@ -178,18 +253,29 @@ def test_everything_on_a_page_is_escaped() -> None:
         warnings=(EVIL,),
     )
     size = dataclasses.replace(page().sizes[0], image=EVIL, platform=EVIL)
-    text = html(page(account=account, when=EVIL, version=EVIL, blocks=(block,), sizes=(size,)))
+    held = Held(path=f"node_modules/{EVIL}", version=EVIL, bytes=1, via=(EVIL,))
+    big = dataclasses.replace(
+        BIG,
+        service=EVIL,
+        images=(EVIL,),
+        brought=(Brought(name=EVIL, by=EVIL, bytes=2, held=(held, held)),),
+        held=(held,),
+    )
+    answers: dict[str, object] = {"slow": (SlowStep(title=EVIL, seconds=1.0, reason=EVIL, before=None),), "big": (big,)}
+    answers["advice"] = (Advice(what=f"`{EVIL}`", remedy=EVIL),)
+    text = html(page(account=account, when=EVIL, version=EVIL, blocks=(block,), sizes=(size,), **answers))
     assert "<script" not in text
     assert "script" not in {tag for tag, _ in read(text).tags}
     assert text.count("&lt;script&gt;") > 15
     assert html(page(blocks=(), sizes=(), without=EVIL)).count("<script") == 0
+    assert not re.search(r"(?<![\\`])<script", render_markdown(page(account=account, **answers)))
 
 
 def test_without_images_a_page_says_why_and_keeps_the_timeline() -> None:
-    text = html(page(blocks=(), sizes=(), fleet=None, without="the engine is down"))
-    assert text.count("<p>the engine is down</p>") == 2
+    text = html(page(big=(), blocks=(), sizes=(), fleet=None, without="the engine is down"))
+    assert text.count("<p>the engine is down</p>") == 3
     assert text.count("<svg") == 1
-    assert len(read(text).tables) == 2
+    assert len(read(text).tables) == 3
 
 
 def test_a_build_that_had_nothing_to_do_has_no_timeline() -> None:
@@ -313,6 +399,18 @@ def test_chromium_draws_the_page_light_and_dark_with_scripts_off(
     assert len(colours) == 900 * 900
     assert colours.count(back) > len(colours) / 2
     assert colours.count(run) > 500, "the bars of the timeline"
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt-get install chromium)")
+def test_a_page_is_no_wider_than_a_telephone(tmp_path: Path) -> None:
+    # A frame whose text is given with it is of the same origin, so its width can be asked for.
+    frame = f'<iframe srcdoc="{escape(html(page()))}" style="width: 390px; height: 900px; border: 0"></iframe>'
+    ask = "document.title = document.querySelector('iframe').contentDocument.documentElement.scrollWidth"
+    text = f'<!doctype html><html><body onload="{ask}">{frame}'
+    (tmp_path / "frame.html").write_text(text, encoding="utf-8")
+    shown = chromium(tmp_path, "--dump-dom", "frame.html").stdout
+    assert re.findall(r"<title>(\d+)</title>", shown)[0] == "390"
 
 
 @pytest.mark.engine

@@ -42,7 +42,8 @@ def test_a_build_is_called_by_its_package_and_script(example_plan: Plan, what: s
         ("layers", "RUN node /bake/x", "linux/amd64->arm64", "layers of dependencies (arm64)"),
         ("dependencies", "RUN npm ci", "linux/amd64", "production dependencies: npm ci (amd64)"),
         ("homes", "RUN mkdir -p /out/api/app && chown x", "linux/amd64", "folders that processes write to"),
-        ("something", "COPY a b", "", "something: COPY a b"),
+        ("something", "COPY a b", "", "something: files of the workspace"),
+        ("something", "LINK COPY --link --from=build-packages-shared /a /b", "", "something: files of packages/shared"),
     ],
 )
 def test_other_steps_are_called_by_what_they_are_about(

@@ -6,14 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from bake.build import Account, BuiltImage, load_account, show_findings
-from bake.build.account import Ran, account_table, parse_account, ran_steps, warnings_of, write_account
+from bake.build import Account, BuiltImage, Leg, load_account, show_findings
+from bake.build.account import (
+    Before,
+    Ran,
+    account_table,
+    load_before,
+    parse_account,
+    ran_steps,
+    warnings_of,
+    write_account,
+)
 from bake.build.failures import telling
 from bake.commands import build, command_parser
 from bake.console import Console
 from bake.engine import Progress
 from bake.errors import UsageError
-from bake.plan import Finding
+from bake.plan import Finding, Plan
 from bake.publish import Release
 from bake.publish.release import ReleasedImage, ReleasedPlatform
 from bake.report import failure, size_changes, summary
@@ -38,6 +47,8 @@ def built(image: str, **changes: object) -> BuiltImage:
 
 def ran(stage: str, start: float, end: float, **changes: object) -> Ran:
     one = Ran(
+        title=f"{stage}: npm run build",
+        about=stage,
         stage=stage,
         platform="linux/amd64",
         what="RUN npm run build",
@@ -172,7 +183,7 @@ def test_without_an_account_of_this_bake_a_report_asks_for_a_build(text: str | N
     assert str(caught.value) == "report: there is no account of a build here; run `bake build` first"
 
 
-def test_an_account_keeps_the_steps_of_the_dockerfile_without_mounts_and_output() -> None:
+def test_an_account_keeps_the_steps_of_the_dockerfile_without_mounts_and_output(example_plan: Plan) -> None:
     vertex = {
         "digest": "a",
         "name": "[api linux/amd64 build 2/2] RUN --mount=type=cache,target=/x npm run build",
@@ -182,8 +193,10 @@ def test_an_account_keeps_the_steps_of_the_dockerfile_without_mounts_and_output(
     progress = Progress()
     progress.feed(json.dumps({"vertexes": [vertex, {"digest": "b", "name": "[internal] load build context"}]}))
     progress.feed(json.dumps({"logs": [{"vertex": "a", "data": "c2VjcmV0"}]}))
-    assert ran_steps(progress) == (
+    assert ran_steps(example_plan, progress) == (
         Ran(
+            title="build: npm run build (amd64)",
+            about="build",
             stage="build",
             platform="linux/amd64",
             what="RUN npm run build",
@@ -192,6 +205,15 @@ def test_an_account_keeps_the_steps_of_the_dockerfile_without_mounts_and_output(
             intervals=((1767225601.0, 1767225603.0),),
         ),
     )
+
+
+def test_an_account_tells_of_the_build_before(tmp_path: Path) -> None:
+    assert load_before(tmp_path) is None
+    write_account(tmp_path, ACCOUNT)
+    before = load_before(tmp_path)
+    assert before == Before(seconds=12.34, steps={"install: npm run build": 2.5, "build-api: npm run build": 3.0})
+    again = dataclasses.replace(ACCOUNT, before=before, path=(Leg(title="a", seconds=1.0, waited=0.5),))
+    assert parse_account(account_table(again)) == again
 
 
 def test_what_bake_and_buildkit_warn_of_stands_there_once() -> None:
