@@ -7,7 +7,7 @@ from bake.evidence import PackageFacts, WorkspaceFacts
 from bake.guess.usage import ORCHESTRATES
 from bake.lockfile import preparing, unheeded
 from bake.shell import called_scripts
-from bake.workspace import Package, Workspace
+from bake.workspace import Package, Workspace, own_steps
 
 
 def build_script(facts: PackageFacts, everything: WorkspaceFacts, runs: Sequence[str]) -> tuple[str | bool, str]:
@@ -50,7 +50,8 @@ def _build(facts: PackageFacts, runs: Sequence[str], *, alone: bool) -> tuple[st
         return True, ""
     if "build" in scripts:
         name = next((n for n in ("build:app", "build:root", "build:server", "build:web", "tsc") if n in scripts), "")
-        return name or False, f"its script `build` builds every package: {scripts['build']}"
+        own = not name and own_steps(facts.package, "build")
+        return (True, "") if own else (name or False, f"its script `build` builds every package: {scripts['build']}")
     if _prisma(facts) and (generate := next((n for n, text in scripts.items() if _GENERATE in text), "")):
         return generate, "it has no script `build`, and Prisma's client has to be generated"
     main = str(facts.package.manifest.get("main") or "")

@@ -230,7 +230,7 @@ def _role(found: Found, role: str) -> Process:
     )
 
 
-_IS_WORKER = re.compile(r"worker|queue|cron|schedul|consum")
+_IS_WORKER = re.compile(r"worker|queue|cron|schedul|consum|process(?:or|ing)|\b(?:job|task)s?\b")
 
 
 def _said(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str, Found]]:

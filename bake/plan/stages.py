@@ -210,7 +210,7 @@ class _Walk:
         settings, order = self._project.settings(package), self._order[package.path]
         command = self._project.tasks.compiled.get(package.path, "") if settings.build is True else ""
         main = _script(self._project, package)
-        if command and not main:
+        if command and (not main or not package.path):
             return Work(script=command, before=tuple(order), is_command=True)
         last = main or next(iter(order[-1:]), "")
         first = tuple(task for task in order if task != last)

@@ -17,7 +17,7 @@ from bake.workspace.managers import BUILD_ROOT, Manager, manifest_settings, pars
 from bake.workspace.order import find_circle, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
-from bake.workspace.tasks import Tasks, load_tasks
+from bake.workspace.tasks import Tasks, load_tasks, own_steps
 from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
 from bake.workspace.vendored import load_vendored
 
@@ -48,6 +48,7 @@ __all__ = [
     "load_vendored",
     "load_workspace",
     "manifest_settings",
+    "own_steps",
     "parse_dockerignore",
     "parse_jsonc",
     "parse_package_manager",

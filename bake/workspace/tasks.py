@@ -32,7 +32,7 @@ class Tasks:
 
     shared: for the tasks of every package. own: package path -> the same for its own. first: scripts that the root's
     build runs in packages before theirs, with the names of the packages, () for all. compiled: path of a package
-    without the script -> the command by which the root compiles it, or Nx.
+    without the script -> the command by which the root compiles it, or Nx; of the root what its script does for itself.
     """
 
     shared: Needs = field(default_factory=dict)
@@ -68,7 +68,11 @@ def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
         shared={**defaults, **{task: _turbo_needs(about) for task, about in tasks.items() if "#" not in task}},
         own={p.path: own for p in everyone if (own := _own_needs(root, p, tasks, names))},
         first=tuple(_first_scripts(everyone[0], script)),
-        compiled={**_built_by_nx(root, everyone, script), **_compiled_by_root(root, everyone, script)},
+        compiled={
+            **_built_by_nx(root, everyone, script),
+            **_compiled_by_root(root, everyone, script),
+            **({"": mine} if (mine := own_steps(everyone[0], script)) else {}),
+        },
     )
 
 
@@ -202,6 +206,36 @@ def _nx_projects(folder: Path, depth: int) -> Iterator[Path]:
     for name in names:
         if name not in {"node_modules", "dist", "tmp"} and not name.startswith("."):
             yield from _nx_projects(folder / name, depth - 1)
+
+
+# --- the root's own part -------------------------------------------------------------------------------
+
+_ORCHESTRATORS: Final = frozenset({"turbo", "nx", "lerna", "wsrun", "moon", "lage", "rush"})
+
+
+def own_steps(root: Package, script: str) -> str:
+    """Return what a script of the root does beside handing on to packages: `tsc` of `tsc && npm run build -ws`.
+
+    "" where it does one of both only, or what it does cannot be taken apart.
+    """
+    lines = [line for text in steps(root.scripts, script) for line in parse_line(text)]
+    own = [line.text for line in lines if not _hands_on(line.words)]
+    plain = all(line.words[0] not in {"cd", "pushd"} for line in lines) and _is_a_chain(root.scripts, script)
+    return " && ".join(own) if plain and len(own) < len(lines) else ""
+
+
+def _is_a_chain(scripts: Mapping[str, str], name: str, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a script, and those that it calls, do one thing after another."""
+    lines = parse_line(scripts.get(name, ""))
+    called = {call.name for line in lines if (call := parse_call(line.words))} & scripts.keys() - seen - {name}
+    return all(line.joint in {"", "&&"} for line in lines) and all(
+        _is_a_chain(scripts, c, seen | {name}) for c in called
+    )
+
+
+def _hands_on(called: tuple[str, ...]) -> bool:
+    call = parse_call(called)
+    return call is not None and (call.every or bool(call.packages) or call.tool in _ORCHESTRATORS)
 
 
 # --- the root's compiler -------------------------------------------------------------------------------

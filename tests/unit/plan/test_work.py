@@ -84,3 +84,12 @@ def test_what_an_install_of_the_workspace_runs_in_a_package_comes_before_its_bui
 def test_a_package_without_the_script_runs_what_comes_before_it(tmp_path: Path) -> None:
     turbo = {"build": {"dependsOn": ["codegen", "^build"]}}
     assert work(planned(tmp_path, turbo, {"packages/lib": {"codegen": "gen"}})) == {"packages/lib": ("codegen",)}
+
+
+def test_a_root_that_runs_is_built_by_its_own_part_of_the_script(tmp_path: Path) -> None:
+    root = CONFIG.replace('"apps/api"', '"."')
+    plan = planned(tmp_path, {}, {"packages/lib": BUILT}, build="tsc -p . && npm run build -ws")
+    assert "" not in {s.package for s in plan.builds.stages}
+    (tmp_path / "bake.toml").write_text(root, encoding="utf-8")
+    stages = make_plan(load_project(tmp_path / "bake.toml", {}), Request()).builds.stages
+    assert [(s.script, s.is_command) for s in stages if not s.package] == [("tsc -p .", True)]

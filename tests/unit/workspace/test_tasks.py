@@ -124,3 +124,23 @@ def test_applications_without_a_package_json_are_built_by_nx(tmp_path: Path) -> 
     assert load(tmp_path, files).compiled == {"": "NX_DAEMON=false nx run-many -t build -p gate,jobs"}
     del files["nx.json"]
     assert load(tmp_path / "without", files).compiled == {}
+
+
+@pytest.mark.parametrize(
+    ("scripts", "own"),
+    [
+        ({"build": "tsc -p . && npm run build -ws"}, "tsc -p ."),
+        (
+            {"build": "npm run libs && npm run own", "libs": "turbo build", "own": "node gen.js && tsc"},
+            "node gen.js && tsc",
+        ),
+        ({"build": "pnpm -r build"}, ""),
+        ({"build": "tsc && node copy.js"}, ""),
+        ({"build": "cd client && npm run build && cd .. && yarn workspaces run build"}, ""),
+        ({"build": "tsc; turbo build || true"}, ""),
+    ],
+)
+def test_what_the_roots_build_does_for_itself_is_told_from_what_it_hands_on(
+    tmp_path: Path, scripts: Mapping[str, str], own: str
+) -> None:
+    assert load(tmp_path, {}, scripts).compiled == ({"": own} if own else {})
