@@ -172,15 +172,22 @@ class Workspace:
 # --- loading -------------------------------------------------------------------------------------------
 
 
+def _where_else(root: Path) -> str:
+    """What to do in a folder without package.json: folders below may be workspaces of their own."""
+    below = sorted(file.parent.name for file in root.glob("[!.]*/package.json"))
+    if not below:
+        return "run bake at the monorepo's root, or correct workspace.root"
+    named = ", ".join(below[:5]) + (", …" if below[5:] else "")
+    return f"{named}: each with its own lockfile is a workspace of its own, run bake there; workspace.root names one"
+
+
 def load_workspace(root: Path) -> Workspace:
     """Read the workspace in a directory: manifests, lockfile, tsconfig files.
 
     Raises WorkspaceError for what is missing, unreadable or not supported.
     """
     if not (root / "package.json").is_file():
-        raise WorkspaceError(
-            "workspace", f"no package.json in {root}", "run bake at the monorepo's root, or correct workspace.root"
-        )
+        raise WorkspaceError("workspace", f"no package.json in {root}", _where_else(root))
     root_package = _load_package(root, "")
     packages, lock, lock_name, tool = _LOADERS[_manager_of(root, root_package.manifest)](root, root_package)
     _refuse_duplicates(packages, tool.name)

@@ -235,6 +235,13 @@ def test_a_workspace_without_what_is_needed_is_refused_with_a_remedy(tmp_path: P
     relock = "run `npm install --package-lock-only`"
     advice = "run bake at the monorepo's root, or correct workspace.root"
     assert refused(tmp_path, {}) == f"workspace: no package.json in {tmp_path}; {advice}"
+    for name in ("client", "server", ".old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "package.json").write_text("{}")
+    advice = (
+        "client, server: each with its own lockfile is a workspace of its own, run bake there; workspace.root names one"
+    )
+    assert refused(tmp_path, {}) == f"workspace: no package.json in {tmp_path}; {advice}"
     assert refused(tmp_path, {"package.json": {}}) == f"workspace: no package-lock.json in {tmp_path}; {relock}"
     lacks = f"workspace: no pnpm-lock.yaml in {tmp_path}; run `pnpm install --lockfile-only`"
     assert refused(tmp_path, {"package.json": {"packageManager": "pnpm@10.0.0"}}) == lacks
