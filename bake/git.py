@@ -147,14 +147,14 @@ class Changes:
     outside: tuple[str, ...] = ()
 
 
-def read_changes(root: Path, since: str, *, direct: bool = False) -> Changes:
+def read_changes(root: Path, since: str) -> Changes:
     """What the working tree below `root` changes since it left `since`.
 
     The comparison is with the merge base of `since` and HEAD, so what others did on `since` in the meantime does
-    not count; with `direct`, or where histories are unrelated, with `since` itself. Raises UsageError for a
-    revision that is not there and WorkspaceError without git, or where a shallow clone lacks the history.
+    not count; where histories are unrelated, with `since` itself. Raises UsageError for a revision that is not there
+    and WorkspaceError without git, or where a shallow clone lacks the history.
     """
-    base = _commit(root, since) if direct else _merge_base(root, since)
+    base = _merge_base(root, since)
     top = Path(_required(root, "rev-parse", "--show-toplevel"))
     # A rename counts for the place it left and the place it came to. What somebody told git to overlook, in
     # .gitmodules or in settings of their own, is in the build's context all the same.
@@ -171,13 +171,6 @@ def read_changes(root: Path, since: str, *, direct: bool = False) -> Changes:
     )
 
 
-def read_dirty(root: Path) -> tuple[str, ...]:
-    """Paths below `root` that differ from HEAD, untracked ones among them; () without a commit."""
-    if not (head := git(root, "rev-parse", "--verify", "-q", "HEAD")):
-        return ()
-    return read_changes(root, head, direct=True).paths
-
-
 def list_tracked(root: Path) -> tuple[str, ...]:
     """Every file below `root` that git tracks, those of submodules among them, relative to it; () without git."""
     return _tracked(root, "--recurse-submodules")
@@ -188,28 +181,41 @@ def list_files(root: Path) -> tuple[str, ...]:
     return _tracked(root)
 
 
-def read_files(root: Path, revision: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A file as git has it. mode: such as 100644. name: git's own, of the content."""
+
+    mode: str
+    name: str
+    data: bytes
+
+
+def read_files(root: Path, revision: str, wanted: Callable[[str], bool]) -> Mapping[str, Blob]:
     """The files below `root` at a revision whose path (relative to it) is wanted, those of submodules among them.
 
     A submodule that is not checked out, or lacks its commit, gives none. Raises WorkspaceError without git.
     """
-    files: dict[str, bytes] = {}
-    blobs: dict[str, str] = {}
+    files: dict[str, Blob] = {}
+    found: dict[str, tuple[str, str]] = {}
     prefix = _required(root, "rev-parse", "--show-prefix").rstrip("/")
     tree = git(root, "rev-parse", "-q", "--verify", f"{revision}:{prefix}")
     for line in _listed(root, "ls-tree", "-r", "-z", "--full-tree", tree) if tree else ():
         about, _, path = line.partition("\t")
-        _mode, kind, name = about.split()
+        mode, kind, name = about.split()
         if kind == "blob" and wanted(path):
-            blobs[path] = name
+            found[path] = (mode, name)
         elif kind == "commit" and git(root / path, "rev-parse", "-q", "--verify", f"{name}^{{commit}}"):
             files |= _read_submodule(root, path, name, wanted)
-    return files | dict(zip(blobs, _blobs(root, tuple(blobs.values())), strict=True))
+    data = _blobs(root, tuple(name for _, name in found.values()))
+    return files | {
+        path: Blob(mode=mode, name=name, data=content)
+        for (path, (mode, name)), content in zip(found.items(), data, strict=True)
+    }
 
 
-def _read_submodule(root: Path, folder: str, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, bytes]:
+def _read_submodule(root: Path, folder: str, commit: str, wanted: Callable[[str], bool]) -> Mapping[str, Blob]:
     files = read_files(root / folder, commit, lambda path: wanted(f"{folder}/{path}"))
-    return {f"{folder}/{path}": data for path, data in files.items()}
+    return {f"{folder}/{path}": blob for path, blob in files.items()}
 
 
 def _blobs(root: Path, names: Sequence[str]) -> Iterator[bytes]:

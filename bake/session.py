@@ -14,6 +14,7 @@ from bake.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bake.git import Head
+    from bake.inputs import Present
     from bake.plan import Names, Plan, Project, Request
     from bake.publish import Release
 
@@ -80,6 +81,13 @@ class Session:
             self.console.warn(f"{EJECTED}/{name}: bake's own has changed since it was copied; see `bake eject --diff`")
 
     @functools.cached_property
+    def tree(self) -> "Present":
+        """The workspace's files."""
+        from bake.inputs import Present
+
+        return Present(self.project.root)
+
+    @functools.cached_property
     def head(self) -> "Head":
         """What git says about the workspace."""
         from bake.git import read_head
@@ -144,7 +152,7 @@ class Session:
         if content_patterns(self.project, plan.request):
             from bake.inputs import load_contents
 
-            contents = load_contents(self.project, plan, files)
+            contents = load_contents(self.project, plan, files, self.tree)
         dirty = names_commit(self.project, plan.request) and self.is_dirty(plan)
         return name_images(self.project, plan, contents, dirty=dirty)
 

@@ -89,7 +89,8 @@ class GitWorkspace:
     def reasons(self, since: str = "HEAD", environment: Mapping[str, str] | None = None) -> Mapping[str, list[str]]:
         """Affected image -> its reasons as `kind what (via)`."""
         session = Session(console=Console(environment=environment or {}), directory=self.root)
-        request = Request(environment=environment or {})
+        targets = ("all", *(["monolith"] if session.project.config.monolith else []))
+        request = Request(targets=targets, environment=environment or {}, revision=session.head.revision)
         found = since_revision(session.project, make_plan(session.project, request), since)
         return {target: [words(r) for r in reasons] for target, reasons in found.items() if reasons}
 

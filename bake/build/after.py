@@ -1,6 +1,6 @@
 """What is kept and told once a build is done; a build does not fail by it."""
 
-import dataclasses
+from collections.abc import Mapping
 from contextlib import suppress
 
 from bake.build.account import Account, write_account
@@ -8,23 +8,11 @@ from bake.build.phases import overgrown
 from bake.config import parse_size, size
 from bake.engine import Built, cache_usage, read_cache_usage, total
 from bake.errors import EngineError, ReleaseError
-from bake.inputs import State, add, first_step, load_record, load_state, wanted, write_record
+from bake.inputs import Inputs, add, first_step, load_record, write_record
 from bake.plan import Cache, Plan, Project
 from bake.publish import FILE_NAME, Release, load_release
 from bake.registry import Registry
 from bake.session import Session
-
-
-def load_start(session: Session, plan: Plan) -> State:
-    """The workspace as a build finds it, for `bake why`."""
-    config, environment = session.project.config, session.environment
-    values = [v for p in config.packages.values() for v in p.args.values() if not isinstance(v, str)]
-    state = load_state(session.project.file.parent, session.head.revision, wanted(session.project))
-    return dataclasses.replace(
-        state,
-        platforms=plan.platforms,
-        environment={v.env: environment[v.env] for v in values if v.env in environment},
-    )
 
 
 def load_last_release(session: Session) -> Release | None:
@@ -34,11 +22,11 @@ def load_last_release(session: Session) -> Release | None:
     return None
 
 
-def write_record_of(project: Project, plan: Plan, start: State, built: Built) -> None:
-    """Leave what `bake why` needs of the plan's targets."""
+def write_record_of(project: Project, plan: Plan, inputs: Mapping[str, Inputs], built: Built) -> None:
+    """Leave what `bake why` needs of the plan's targets. inputs: as the build found them."""
     steps = {target: first_step(built.progress, target) for target in plan.targets}
     with suppress(OSError):
-        write_record(project.folder, add(load_record(project.folder), start, steps))
+        write_record(project.folder, add(load_record(project.folder), inputs, plan.platforms, steps))
 
 
 def keep_account(project: Project, account: Account) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from bake.allowed import require_allowed
 from bake.build.account import Account, BuiltImage, built_image, load_before, ran_steps, waited_for, warnings_of
-from bake.build.after import keep_account, load_last_release, load_start, tell_growth, write_record_of
+from bake.build.after import keep_account, load_last_release, tell_growth, write_record_of
 from bake.build.current import Standing, learn, load_standing
 from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
@@ -22,6 +22,7 @@ from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preloa
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
 from bake.files import working_alone
+from bake.inputs import load_inputs
 from bake.plan import EXPORTER, Plan, check, emulated_work, errors, make_plan, plan_cache
 from bake.publish import Release
 from bake.registry import Registry, load_registry
@@ -87,7 +88,8 @@ def _find_standing(session: Session, ready: Ready, options: Options) -> Standing
     if plan.request.push or options.overrides:
         return Standing(plan=plan, names=names)
     more = (not options.cache, options.pull, options.rebuild, ready.cache.exports)
-    return load_standing(session.project, plan, names, ready.files, session.environment, force=any(more))
+    inputs = load_inputs(session.project, plan, ready.files, session.tree)
+    return load_standing(session.project, plan, names, inputs, session.environment, force=any(more))
 
 
 def _build_changed(
@@ -99,7 +101,7 @@ def _build_changed(
     ready = adapt_to_engine(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
     plan = ready.plan
     check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=emulated_work(session.project.config))
-    before, start = load_last_release(session), load_start(session, plan)
+    before, start = load_last_release(session), load_inputs(session.project, plan, ready.files, session.tree)
     if plan.request.push:
         made = _build_and_push(session, ready, options, capabilities, registry)
     else:

@@ -17,7 +17,7 @@ from bake.config import parse_reference
 from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_chapter, write_chapter
-from bake.inputs import digest, load_inputs
+from bake.inputs import Inputs, digest
 from bake.plan import Image, Names, Plan, Project
 from bake.registry import engine_digests
 
@@ -45,13 +45,13 @@ Memory = Mapping[str, Made]
 class Standing:
     """What is known before a build.
 
-    plan, names: as asked for. inputs: target -> hash of them, empty where nobody can tell what is up to date. made:
+    plan, names: as asked for. inputs: of each target, empty where nobody can tell what is up to date. made:
     target -> what an earlier build made of the same. ask: names -> what the engine has under them.
     """
 
     plan: Plan
     names: Names
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Inputs] = field(default_factory=dict)
     made: Mapping[str, Made] = field(default_factory=dict)
     ask: Callable[[Sequence[str]], Mapping[str, Kept]] = lambda _: {}
 
@@ -92,12 +92,12 @@ def load_standing(
     project: Project,
     plan: Plan,
     names: Names,
-    files: Mapping[str, str],
+    inputs: Mapping[str, Inputs],
     environment: Mapping[str, str],
     *,
     force: bool = False,
 ) -> Standing:
-    """What earlier builds have made already. files: the rendered ones. force: nothing counts as made.
+    """What earlier builds have made already. force: nothing counts as made.
 
     Templates of the workspace's own may read what no hash follows: nothing is up to date with them.
     """
@@ -105,11 +105,8 @@ def load_standing(
         return Standing(plan=plan, names=names)
     memory = load_memory(project.folder)
     if force or not memory:
-        return Standing(plan=plan, names=names, inputs=load_inputs(project, plan, files))
-    with ThreadPoolExecutor(1) as pool:
-        resolving = pool.submit(resolve_bases, _all_unpinned(plan), environment)
-        inputs = load_inputs(project, plan, files)
-        keys = image_keys(project, plan, names, inputs, resolving.result())
+        return Standing(plan=plan, names=names, inputs=inputs)
+    keys = image_keys(project, plan, names, inputs, resolve_bases(_all_unpinned(plan), environment))
     made = {t: memory[key] for t, key in keys.items() if key in memory}
     return Standing(plan=plan, names=names, inputs=inputs, made=made, ask=_kept)
 
@@ -137,7 +134,7 @@ def resolve_bases(names: Sequence[str], environment: Mapping[str, str]) -> Mappi
 
 
 def image_keys(
-    project: Project, plan: Plan, names: Names, inputs: Mapping[str, str], bases: Mapping[str, str]
+    project: Project, plan: Plan, names: Names, inputs: Mapping[str, Inputs], bases: Mapping[str, str]
 ) -> Mapping[str, str]:
     """Target -> hash of all that decides its image, names and labels too, of the images that the plan selects.
 
@@ -149,7 +146,7 @@ def image_keys(
         used = [(n, bases.get(n)) for n in unpinned_bases(plan, image)]
         if image.target in inputs and all(resolved for _, resolved in used):
             found[image.target] = digest(
-                [inputs[image.target], image, names[image.target], plan.platforms, attested, used]
+                [inputs[image.target].content, image, names[image.target], plan.platforms, attested, used]
             )
     return found
 

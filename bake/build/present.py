@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bake.build.current import resolve_bases, unpinned_bases
 from bake.build.ready import Ready
 from bake.config import Attestations
-from bake.inputs import digest, load_inputs
+from bake.inputs import Inputs, digest, load_inputs
 from bake.plan import Plan, Project
 from bake.publish import Mark, Upload, existing, uploads
 from bake.registry import Registry
@@ -19,33 +19,33 @@ Resolve = Callable[[Sequence[str]], Mapping[str, str]]
 """Base images -> the digests of their tags now, without those that nobody tells."""
 
 
-def load_marks(project: Project, plan: Plan, files: Mapping[str, str], resolve: Resolve) -> Mapping[str, Mark]:
-    """Target -> its mark, of the images that the plan selects and whose content can be told. files: the rendered ones.
+def load_marks(project: Project, plan: Plan, inputs: Mapping[str, Inputs], resolve: Resolve) -> Mapping[str, Mark]:
+    """Target -> its mark, of the images that the plan selects and whose content can be told.
 
     That of the monolith cannot: its Dockerfile takes what it likes from anywhere. Nor can templates of the
     workspace's own be followed.
     """
     if project.ejected:
         return {}
-    inputs = load_inputs(project, plan, files)
     used = {image.target: unpinned_bases(plan, image) for image in plan.selected()}
     names = sorted({name for each in used.values() for name in each})
     known = resolve(names) if names else {}
     told = {target: {n: known[n] for n in each} for target, each in used.items() if known.keys() >= set(each)}
-    return {target: _mark_of(project, inputs[target], bases) for target, bases in told.items()}
+    return {target: _mark_of(project, inputs[target].content, bases) for target, bases in told.items()}
 
 
-def _mark_of(project: Project, inputs: str, bases: Mapping[str, str]) -> Mark:
+def _mark_of(project: Project, content: str, bases: Mapping[str, str]) -> Mark:
     """Where no base image may move, the hash is the one that {content} stands for."""
     attested = project.config.attestations
     more = [bases, attested] if bases or attested != Attestations() else None
-    return Mark(tag=_PREFIX + (digest([inputs, more]) if more else inputs), bases=bases)
+    return Mark(tag=_PREFIX + (digest([content, more]) if more else content), bases=bases)
 
 
 def load_uploads(session: Session, ready: Ready, registry: Registry) -> tuple[Upload, ...]:
     """What a push of the plan's targets puts up, and what is there of it already. Raises RegistryError."""
     plan = ready.plan
-    marks = load_marks(session.project, plan, ready.files, lambda names: resolve_bases(names, session.environment))
+    inputs = load_inputs(session.project, plan, ready.files, session.tree)
+    marks = load_marks(session.project, plan, inputs, lambda names: resolve_bases(names, session.environment))
     return load_present(registry, uploads(plan, ready.names), marks, plan.platforms)
 
 

@@ -31,7 +31,7 @@ from bake.images import (
     measure_fleet,
     over_budget,
 )
-from bake.inputs import changed_packages, load_past, way
+from bake.inputs import changed_packages, earlier_project, way
 from bake.plan import Plan
 from bake.session import Session
 from bake.table import JSON_FORMAT, markdown, show, table
@@ -98,10 +98,11 @@ def _since(session: Session, since: str, now: Images) -> tuple[Growth, ...]:
     """What changed in the lockfile since a revision, with the bytes it has now: of old ones git knows none."""
     changes = read_changes(session.project.file.parent, since)
     try:
-        past = load_past(session.project, changes)
+        with earlier_project(session.project, changes, session.tree) as (past, _):
+            lock = past.workspace.lock
     except (ConfigError, WorkspaceError) as error:
         raise UsageError(since, f"cannot be planned ({error.where}: {error.what})", "name another") from None
-    return changed(now.stored, now.contents, changed_packages(past.workspace.lock, session.project.workspace.lock))
+    return changed(now.stored, now.contents, changed_packages(lock, session.project.workspace.lock))
 
 
 def way_to(plan: Plan, holder: str, images: Sequence[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 from bake.commands.arguments import selected
 from bake.display import step_title
 from bake.engine import Step
-from bake.inputs import FirstStep, LastBuild, Reason, load_reasons, load_record, since_state, way
+from bake.inputs import FirstStep, LastBuild, Reason, before_last, load_reasons, load_record, way
 from bake.plan import Plan, Project
 from bake.session import Session
 from bake.table import show
@@ -43,16 +43,8 @@ class Answer:
 def _answer(project: Project, plan: Plan, target: str, reasons: tuple[Reason, ...], last: LastBuild | None) -> Answer:
     if last is None:
         return Answer(image=target, reasons=reasons)
-    because = _because(project, plan, target, last) if not reasons else ()
+    because = before_last(project, plan, target, last) if not reasons and (last.before or last.step) else ()
     return Answer(image=target, reasons=reasons, built=True, step=last.step, because=because)
-
-
-def _because(project: Project, plan: Plan, target: str, last: LastBuild) -> tuple[Reason, ...]:
-    """What the last build had to build: nothing has changed since, so today's plan is that build's."""
-    if last.before is None:
-        return (Reason(kind="unknown", what="it was the first build here"),) if last.step else ()
-    request = dataclasses.replace(plan.request, platforms=last.state.platforms)
-    return since_state(project, request, last.before).get(target, ())
 
 
 def _text(plan: Plan, answer: Answer, since: str | None) -> str:

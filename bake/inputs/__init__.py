@@ -1,34 +1,34 @@
-"""What an image is made of: its content as a hash, what it was made of before, what a change affects and why."""
+"""What an image is made of, as {what: digest}: its content tag, what a change affects, and why."""
 
-from bake.inputs.affected import Reason, changed_packages, first, way
-from bake.inputs.content import digest, load_contents, load_inputs
-from bake.inputs.past import load_past, wanted
-from bake.inputs.record import FirstStep, LastBuild, State, add, first_step, load_record, load_state, write_record
+from bake.inputs.content import Inputs, digest, load_contents, load_inputs
+from bake.inputs.past import earlier_project
+from bake.inputs.reasons import Reason, changed_packages, first, way
+from bake.inputs.record import FirstStep, LastBuild, add, first_step, load_record, write_record
 from bake.inputs.seen import seen_by_builds
-from bake.inputs.since import Reasons, load_build_reasons, load_reasons, since_revision, since_state
+from bake.inputs.since import Reasons, before_last, load_build_reasons, load_reasons, since_revision
+from bake.inputs.tree import Present
 
 __all__ = [
     "FirstStep",
+    "Inputs",
     "LastBuild",
+    "Present",
     "Reason",
     "Reasons",
-    "State",
     "add",
+    "before_last",
     "changed_packages",
     "digest",
+    "earlier_project",
     "first",
     "first_step",
     "load_build_reasons",
     "load_contents",
     "load_inputs",
-    "load_past",
     "load_reasons",
     "load_record",
-    "load_state",
     "seen_by_builds",
     "since_revision",
-    "since_state",
-    "wanted",
     "way",
     "write_record",
 ]

@@ -1,27 +1,30 @@
-"""What an image is made of, as one hash: equal hashes, equal images. For {content}, and for what is there already.
+"""What an image is made of: what -> digest. Equal digests, equal images; one that differs says what has changed.
 
-The hash follows the rendered Dockerfile from the image's stage to every stage that it is made from, and takes up what
-these stages read: sources, carving specifications, lock entries with their integrity. What differs between equal
-images does not count: tags, and where a package comes from.
+It follows the rendered Dockerfile from the image's stage to every stage that it is made from, and takes up what
+these stages read: files, lock entries with their integrity, programs, and the texts themselves. What differs between
+equal images does not count: tags, and where a package comes from.
 """
 
 import dataclasses
 import functools
 import hashlib
 import json
-import os
 import re
 import shlex
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
-from bake.errors import WorkspaceError
 from bake.files import read_text
-from bake.plan import Image, Monolith, Plan, Project, closure
-from bake.render import render
+from bake.inputs.settings import image_settings, package_settings, shared_settings
+from bake.inputs.tree import Present, Tree
+from bake.plan import Closure, Image, Monolith, Plan, Project, ServiceStage, closure
+from bake.render import render, staged_lock
 from bake.workspace import parse_dockerignore
+
+Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
+
+TEXTS = "unknown what bake makes of the workspace"
+"""What stands for the texts of .bake/: settings name why they differ."""
 
 _STAGE = re.compile(r"^FROM\s+(?:--platform=\S+\s+)?(?P<base>\S+)\s+AS\s+(?P<name>\S+)", re.I | re.M)
 _FROM = re.compile(r"(?:--from=|\bfrom=)([^\s,]+)")
@@ -30,54 +33,185 @@ _SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
 _LENGTH = 16
 
 
-def load_contents(project: Project, plan: Plan, files: Mapping[str, str] | None = None) -> Mapping[str, str]:
-    """Target -> hash of its inputs, for every image of the plan and the monolith. files: the rendered ones."""
-    found = dict(load_inputs(project, plan, files or render(project, plan)))
-    if plan.monolith:
-        found[plan.monolith.target] = _load_monolith(project, plan.monolith)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What an image is made of; what stands before a name is its kind.
+
+    digests: `source services/web/src/index.ts`, `dependency zod 3.25.1`, `template docker/carve` -> digest. settings:
+    what the texts of .bake/ were made from, such as `config services.api.command` -> value: they name why these differ,
+    and do not count themselves. kept: of settings there are digests only.
+    """
+
+    digests: Mapping[str, str]
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kept: bool = False
+
+    @property
+    def content(self) -> str:
+        """All of it as one digest."""
+        return digest(self.digests)
+
+
+def load_contents(
+    project: Project, plan: Plan, files: Mapping[str, str] | None = None, tree: Tree | None = None
+) -> Mapping[str, str]:
+    """Target -> all its inputs as one digest; the arguments are those of `load_inputs`."""
+    found = load_inputs(project, plan, files or render(project, plan), tree)
+    return {target: inputs.content for target, inputs in found.items()}
+
+
+def load_inputs(
+    project: Project, plan: Plan, files: Mapping[str, str], tree: Tree | None = None
+) -> Mapping[str, Inputs]:
+    """Target -> its inputs, of all images and of the monolith where it is asked for.
+
+    files: the rendered ones. tree: what there is of the workspace; None for its folder.
+    """
+    tree = tree or Present(project.root)
+    reader = _Reader(project, plan, files, tree)
+    found = {image.target: reader.inputs(image) for image in plan.images}
+    if plan.monolith and plan.monolith in plan.asked():
+        found[plan.monolith.target] = _load_monolith(project, plan.monolith, tree)
     return found
 
 
-def load_inputs(project: Project, plan: Plan, files: Mapping[str, str]) -> Mapping[str, str]:
-    """Target -> hash of its inputs, for every image of the plan. files: the rendered ones."""
-    ignores = parse_dockerignore(files["Dockerfile.dockerignore"])
-    hash_of = functools.cache(lambda path: load_hash(project.root, path, ignores))
-    stages = _stages(files["Dockerfile"])
-    found = {}
-    for image in plan.images:
-        reached = {name: stages[name] for name in _reached(stages, image.stage)}
-        found[image.target] = digest(_inputs(project, plan, image, files, reached, hash_of))
-    return found
+class _Reader:
+    """Takes up what images are made of; what several have in common once."""
+
+    def __init__(self, project: Project, plan: Plan, files: Mapping[str, str], tree: Tree) -> None:
+        self._project, self._plan, self._files, self._tree = project, plan, files, tree
+        self._ignores = parse_dockerignore(files["Dockerfile.dockerignore"])
+        self._stages = _stages(files["Dockerfile"])
+        self._layers = json.loads(files["plan/layers.json"])
+        self._services = {service.service: service for service in plan.services}
+        self._shared = shared_settings(project, plan)
+        self._walks = plan.install.manager.layout == "walk"
+        self._of_path = functools.cache(self._load_path)
+        self._of_builds = functools.cache(self._installed)
+
+    def inputs(self, image: Image) -> Inputs:
+        """What one image is made of."""
+        plan, reached = self._plan, _reached(self._stages, image.stage)
+        text = "\n".join(self._stages[name] for name in reached)
+        compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in reached]
+        service = self._services[image.service]
+        mine = [layer for layer in self._layers["layers"] if layer["id"] in service.layers]
+        built = self._of_builds(tuple(s.package for s in compiled if s.script))
+        digests = {
+            **self._sources(reached),
+            **self._patches(service, built),
+            **self._dependencies([entry for layer in mine for entry in layer.get("entries", ())], built),
+            **self._tools(text),
+            **self._manager_files(),
+            TEXTS: digest(self._texts(image, reached, mine)),
+        }
+        packages = package_settings(plan, [s.package for s in compiled])
+        return Inputs(digests=digests, settings={**self._shared, **packages, **image_settings(plan, image, service)})
+
+    def _texts(self, image: Image, reached: Iterable[str], mine: Sequence[Any]) -> Any:
+        """What is no file and no lock entry: stages, arguments, labels, specifications, manifests."""
+        plan, files = self._plan, self._files
+        stages = {name: self._stages[name] for name in reached}
+        compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in stages]
+        layers = [{k: v for k, v in layer.items() if k != "entries"} for layer in mine]
+        return [
+            stages,
+            plan.platforms,
+            image.labels,
+            {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
+            [s.args for s in compiled],
+            {
+                k: _specification(files[f"plan/{k}"])
+                for k in _SPECIFICATION.findall("\n".join(stages.values()))
+                if k not in {"layers.json", "builds.json"}
+            },
+            _builds(files.get("plan/builds.json", '{"stages": {}}'), [s.name for s in compiled]),
+            [{k: v for k, v in self._layers.items() if k != "layers"}, layers],
+            # Where only the installed tree tells the places of packages, the whole lockfile decides them.
+            files[f"manifests/{staged_lock(self._project)}"] if self._walks else "",
+            _manifests(files, [s.package for s in compiled]),
+            self._project.ejected and files["Dockerfile"],
+        ]
+
+    def _sources(self, reached: Iterable[str]) -> Mapping[str, str]:
+        """The files that stages copy; those of patches count where what they change is."""
+        folders = {patches.folder for patches in self._plan.install.patches}
+        builds = {s.name for s in self._plan.builds.stages} | {"build-whole"}
+        found: dict[str, str] = {}
+        for name in reached:
+            kind = "source" if name in builds else "config"
+            for path in _copied(self._stages[name]):
+                if path not in folders:
+                    found |= self._of_path(kind, path)
+        return found
+
+    def _load_path(self, kind: Kind, path: str) -> Mapping[str, str]:
+        return {f"{kind} {file}": self._tree.name(file) for file in self._tree.below(path, self._ignores)}
+
+    def _patches(self, service: ServiceStage, built: frozenset[str]) -> Mapping[str, str]:
+        """The patches of what the image holds, or its builds reach."""
+        there = {*service.closure.entries, *built}
+        named = (pair for patches in self._plan.install.patches for pair in patches.places())
+        wanted = (file for file, place in named if self._walks or place in there)
+        return {f"dependency {file}": self._tree.name(file) for file in wanted}
+
+    def _dependencies(self, held: Sequence[Any], built: frozenset[str]) -> Mapping[str, str]:
+        """Lock entries that the image holds or its builds can use, by name and version: what they are, and where.
+
+        Where they come from does not count when their content is known.
+        """
+        lock = self._project.workspace.lock
+        limits: dict[str, Any] = dict.fromkeys(lock.entries if self._walks else built)
+        limits |= {entry["path"]: entry for entry in held}
+        found: dict[str, tuple[list[Any], list[Any]]] = {}
+        for path in sorted(limits):
+            entry = lock.entries[path]
+            contents, places = found.setdefault(f"dependency {entry.name} {entry.version}".rstrip(), ([], []))
+            contents.append(entry.integrity or entry.resolved)
+            places.append([path, entry.link, limits[path]])
+        return {what: f"{digest(sorted(set(contents)))} {digest(places)}" for what, (contents, places) in found.items()}
+
+    def _installed(self, built: tuple[str, ...]) -> frozenset[str]:
+        """Lock entries that the builds of these packages can use.
+
+        Their own, dev ones too, the root's and all types; every one where builds get the whole installation.
+        """
+        lock = self._project.workspace.lock
+        if not built:
+            return frozenset()
+        if not self._plan.builds.isolated:
+            return frozenset(lock.entries)
+        paths = {path for path, entry in lock.entries.items() if entry.name.startswith("@types/")}
+        return frozenset(paths.union(*(development(self._project, self._plan, p).entries for p in ("", *built))))
+
+    def _tools(self, text: str) -> Mapping[str, str]:
+        """The programs that run in stages."""
+        found: dict[str, list[str]] = {}
+        for path, program in self._files.items():
+            name = path.split("/")[1] if path.startswith("tools/") else ""
+            if name and name in text:
+                found.setdefault(f"template docker/{name}", []).extend((path, program))
+        return {what: digest(texts) for what, texts in found.items()}
+
+    def _manager_files(self) -> Mapping[str, str]:
+        """Settings of the package manager, and its own program."""
+        lock = f"manifests/{staged_lock(self._project)}"
+        return {
+            f"config {path.removeprefix('manifests/')}": digest(text)
+            for path, text in self._files.items()
+            if path.startswith("manifests/") and path != lock and not path.endswith("package.json")
+        }
 
 
-def _inputs(
-    project: Project,
-    plan: Plan,
-    image: Image,
-    files: Mapping[str, str],
-    reached: Mapping[str, str],
-    hash_of: Callable[[str], str],
-) -> Mapping[str, Any]:
-    text = "\n".join(reached.values())
-    compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in reached]
-    return {
-        "stages": reached,
-        "platforms": plan.platforms,
-        "labels": image.labels,
-        "multiline": {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
-        "arguments": [s.args for s in compiled],
-        "tools": {k: v for k, v in files.items() if k.startswith("tools/") and k.split("/")[1] in text},
-        "specifications": {
-            k: _specification(files[f"plan/{k}"])
-            for k in _SPECIFICATION.findall(text)
-            if k not in {"layers.json", "builds.json"}
-        },
-        "builds": _builds(files.get("plan/builds.json", '{"stages": {}}'), [s.name for s in compiled]),
-        "layers": _layers(project, plan, image, files),
-        "installed": _installed(project, plan, [s.package for s in compiled if s.script]),
-        "manifests": _manifests(project, files, [s.package for s in compiled]),
-        "sources": {path: hash_of(path) for path in _sources(text)},
-    }
+def development(project: Project, plan: Plan, path: str) -> Closure:
+    """What a build of a package can reach in the lockfile."""
+    workspace = project.workspace
+    if path not in workspace.lock.packages:
+        return Closure(entries=(), packages=(), via={})
+    names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.layers.extra.get(path, ())}
+    there = tuple(n for n in sorted(names) if workspace.lock.resolve(path, n))
+    extra = {**plan.layers.extra, path: there}
+    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.builds.libc, extra=extra)
 
 
 def _specification(text: str) -> Any:
@@ -96,12 +230,20 @@ def _builds(text: str, stages: Iterable[str]) -> Any:
     return {name: given[name] for name in stages if name in given}
 
 
+def _manifests(files: Mapping[str, str], packages: Iterable[str]) -> Any:
+    """Manifests of what is compiled; of the root's, which all share, only what no lock entry tells."""
+    shared = json.loads(files["manifests/package.json"])
+    told = [k for k in shared if k.lower().endswith("dependencies")] + ["version", "workspaces"]
+    own = {p: files.get(f"manifests/{p}/package.json", "") for p in packages}
+    return [{k: v for k, v in shared.items() if k not in told}, own]
+
+
 def _stages(dockerfile: str) -> Mapping[str, str]:
     """Stage -> its text without comments."""
     text = re.sub(r"^\s*#.*\n", "", dockerfile, flags=re.M)
-    starts = [(m["name"], m.start()) for m in _STAGE.finditer(text)]
-    ends = [start for _, start in starts[1:]] + [len(text)]
-    stages = {name: text[start:end].strip() for (name, start), end in zip(starts, ends, strict=True)}
+    found = [(m["name"], m.start()) for m in _STAGE.finditer(text)]
+    ends = [*(start for _, start in found[1:]), len(text)]
+    stages = {name: text[start:end].strip() for (name, start), end in zip(found, ends, strict=False)}
     # The stage of all services' folders says of an image's own one no more than its copy and WORKDIR do.
     return {name: re.sub(r"/out/\S+ ", "", text) if name == "homes" else text for name, text in stages.items()}
 
@@ -119,74 +261,17 @@ def _reached(stages: Mapping[str, str], target: str) -> list[str]:
     return sorted(found)
 
 
-def _sources(text: str) -> list[str]:
-    """Paths of the build context that COPY lines name, sorted."""
-    found: set[str] = set()
+def _copied(text: str) -> Iterator[str]:
+    """Paths of the build context that COPY lines name."""
     for match in _SOURCE.finditer(text):
         line = match["words"].strip()
         words = json.loads(line) if line.startswith("[") else shlex.split(line)
-        found.update(_plain(word) for word in words[:-1])
-    return sorted(found)
+        yield from (_plain(word) for word in words[:-1])
 
 
 def _plain(word: str) -> str:
     """A path without the escapes that keep COPY from reading wildcards and variables in it."""
     return re.sub(r"\[(.)\]|\\([\\$])", lambda m: m[1] or m[2], word).strip("/")
-
-
-def _layers(project: Project, plan: Plan, image: Image, files: Mapping[str, str]) -> Any:
-    """The dependency layers of the image: their entries with what decides their files, and what carving removes.
-
-    Where only the installed tree tells the places of packages, the whole lockfile decides them.
-    """
-    service = next(s for s in plan.services if s.service == image.service)
-    table = json.loads(files["plan/layers.json"])
-    mine = [layer for layer in table.pop("layers") if layer["id"] in service.layers]
-    if plan.install.manager.layout == "walk":
-        return [table, mine, files[f"manifests/{project.workspace.lock_name}"]]
-    paths = [entry["path"] for layer in mine for entry in layer["entries"]]
-    return [table, mine, _identities(project, paths)]
-
-
-def _installed(project: Project, plan: Plan, built: Sequence[str]) -> Any:
-    """Lock entries that the builds of these packages can use.
-
-    Their own, dev ones too, the root's and all types; every one where builds get the whole installation.
-    """
-    lock = project.workspace.lock
-    if not built:
-        return []
-    if not plan.builds.isolated:
-        return _identities(project, lock.entries)
-    paths = {path for path, entry in lock.entries.items() if entry.name.startswith("@types/")}
-    for path in ("", *built):
-        if path in lock.packages:
-            paths.update(_development(project, plan, path))
-    return _identities(project, paths)
-
-
-def _development(project: Project, plan: Plan, path: str) -> Iterable[str]:
-    workspace = project.workspace
-    names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.layers.extra.get(path, ())}
-    there = tuple(n for n in sorted(names) if workspace.lock.resolve(path, n))
-    extra = {**plan.layers.extra, path: there}
-    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.builds.libc, extra=extra).entries
-
-
-def _identities(project: Project, paths: Iterable[str]) -> list[tuple[str, ...]]:
-    """Where an entry comes from does not count when its content is known."""
-    entries = (project.workspace.lock.entries[p] for p in sorted(paths))
-    return [(e.path, e.name, e.version, e.link, e.integrity or e.resolved) for e in entries]
-
-
-def _manifests(project: Project, files: Mapping[str, str], packages: Iterable[str]) -> Any:
-    """Manifests of what is compiled, and settings; of the root's, which all share, only what no lock entry tells."""
-    shared = json.loads(files["manifests/package.json"])
-    told = [k for k in shared if k.lower().endswith("dependencies")] + ["version", "workspaces"]
-    own = {p: files.get(f"manifests/{p}/package.json", "") for p in packages}
-    lock = f"manifests/{project.workspace.lock_name}"
-    settings = {k: v for k, v in files.items() if k.startswith("manifests/") and k != lock and "package.json" not in k}
-    return [{k: v for k, v in shared.items() if k not in told}, settings, own]
 
 
 def digest(value: Any) -> str:
@@ -200,56 +285,27 @@ def _as_data(value: Any) -> Any:
     return dataclasses.asdict(value) if is_value else dict(value)
 
 
-def load_hash(root: Path, path: str, ignores: Callable[[str], bool]) -> str:
-    """Hash of a file, or of all files of a folder that the patterns let through: paths, modes and contents.
-
-    Raises WorkspaceError for what cannot be read.
-    """
-    whole = hashlib.sha256()
-    try:
-        for name in sorted(_files(root, path, ignores)):
-            whole.update(f"{name}\0{_load_file(root / name)}\n".encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        what = f"cannot be read ({error.strerror})"
-        raise WorkspaceError(
-            str(error.filename or path), what, "make it readable, or leave it out by workspace.ignore"
-        ) from None
-    return whole.hexdigest()
-
-
-def _files(root: Path, path: str, ignores: Callable[[str], bool]) -> Iterator[str]:
-    place = root / path
-    if place.is_symlink() or not place.is_dir():
-        if os.path.lexists(place) and not ignores(path):
-            yield path
-        return
-    for child in os.scandir(place):
-        if child.name not in {".git", "node_modules"}:
-            yield from _files(root, f"{path}/{child.name}".lstrip("/"), ignores)
-
-
-def _load_file(file: Path) -> str:
-    """Kind and content; of the mode only what BuildKit's sender and git agree on: whether it can be executed.
-
-    Sockets and pipes have no content. A file that somebody has removed meanwhile counts as none.
-    """
-    try:
-        about = file.lstat()
-        if stat.S_ISLNK(about.st_mode):
-            return f"link {file.readlink()}"
-        if not stat.S_ISREG(about.st_mode):
-            return "special"
-        return f"{'x' if about.st_mode & 0o100 else '-'} {hashlib.sha256(file.read_bytes()).hexdigest()}"
-    except FileNotFoundError:
-        return ""
-
-
-def _load_monolith(project: Project, monolith: Monolith) -> str:
+def _load_monolith(project: Project, monolith: Monolith, tree: Tree) -> Inputs:
     """The old image copies its whole context, so all of it counts."""
-    context = project.root / monolith.context
-    own = project.root / f"{monolith.dockerfile}.dockerignore"
-    listed = own if own.is_file() else context / ".dockerignore"
-    text = read_text(project.root, os.path.relpath(listed, project.root)) or ""
-    dockerfile = _load_file(project.root / monolith.dockerfile)
-    tree = load_hash(context, "", parse_dockerignore(f"{text}\n.bake\n"))
-    return digest([dockerfile, tree, monolith.args, monolith.stage, monolith.labels, monolith.platforms])
+    folder = monolith.context.removeprefix("./").strip("/.")
+    dockerfile = monolith.dockerfile.removeprefix("./")
+    left_out = parse_dockerignore(f"{_dockerignore(project, dockerfile, folder)}\n.bake\n")
+
+    def ignores(path: str) -> bool:
+        return left_out(path.removeprefix(f"{folder}/") if folder else path)
+
+    rest = [monolith.args, monolith.stage, monolith.labels, monolith.platforms]
+    return Inputs(
+        digests={
+            **{f"source {file}": tree.name(file) for file in tree.below(folder, ignores)},
+            f"template {dockerfile}": tree.name(dockerfile),
+            TEXTS: digest(rest),
+        },
+        settings={f"argument monolith.args.{name}": value for name, value in monolith.args.items()},
+    )
+
+
+def _dockerignore(project: Project, dockerfile: str, folder: str) -> str:
+    """That of its Dockerfile goes before that of its context."""
+    names = (f"{dockerfile}.dockerignore", f"{folder}/.dockerignore".lstrip("/"))
+    return next((text for name in names if (text := read_text(project.root, name)) is not None), "")

@@ -1,56 +1,65 @@
-"""The workspace as it was: its manifests, lockfile and settings of a commit, planned by the same code as today's."""
+"""The workspace as it was: its files of a commit, planned by the same code as today's."""
 
 import contextlib
-import fnmatch
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 
-from bake.files import ignore_in_git, normal, strip_credentials
-from bake.git import Changes, list_tracked, read_files
-from bake.plan import EJECTED, Project, load_project
-from bake.workspace import NEVER_SENT, UNTRACKED, anywhere, parse_dockerignore
+from bake.files import ignore_in_git, normal
+from bake.git import Blob, Changes, list_tracked, read_files
+from bake.inputs.tree import Past, Tree
+from bake.plan import Earlier, Project, load_project, make_listing
+from bake.workspace import load_git_ignored
 
-_ANYWHERE = ("package.json", "turbo.json", "project.json", "tsconfig*.json", "jsconfig*.json", ".gitignore", "*.patch")
-_FOLDERS = (EJECTED, "patches", ".yarn/patches")
-_CHECKOUT = Path(__file__).parents[2]
-_TEMPLATES = ("docker/Dockerfile", "docker/*.mjs", "docker/trace/*", "docker-bake.hcl.j2")
+LINK = "120000"
+"""Git's mode of a link."""
 
 
-def load_past(
-    project: Project,
-    changes: Changes,
-    *,
-    unchanged: Iterable[str] = (),
-    texts: Mapping[str, str] = MappingProxyType({}),
-    absent: frozenset[str] = frozenset(),
-) -> Project:
-    """The workspace before the changes. Paths are relative to bake.toml's folder.
+@contextlib.contextmanager
+def earlier_project(project: Project, changes: Changes, now: Tree) -> Iterator[tuple[Project, Tree]]:
+    """The workspace before the changes, and its files, while it is laid out in a folder.
 
-    It is laid out in a folder: files that are what they were are linked there, so that planning finds whatever it looks
-    for, and on a clean tree just what it finds today. Its sources are not read: today's tell what packages import, and
-    where a package's imports have changed, so have its sources, which is reason enough to build it again.
-
-    unchanged: files that git does not track and that are what they were. texts, absent: files that differed from the
-    commit. Raises ConfigError and WorkspaceError when it could not be planned even then.
+    Files that are what they were are linked there, so that planning finds whatever it looks for, and on a clean tree
+    just what it finds today. What sources tell is read again of packages that have changed. Raises ConfigError and
+    WorkspaceError when it could not be planned even then.
     """
     home, differs = project.file.parent, _below(changes.paths)
     with tempfile.TemporaryDirectory(prefix="past-", dir=_place(project)) as folder:
-        for name in dict.fromkeys((*list_tracked(home), *unchanged)):
-            if not differs(name) and name not in absent:
+        for name in list_tracked(home):
+            if not differs(name):
                 _link(home / name, Path(folder, name))
-        files = read_files(home, changes.base, lambda path: differs(path) and path not in absent)
-        for name, data in {**files, **{n: t.encode() for n, t in texts.items()}}.items():
-            if normal(name) != name:  # a tree that git itself would not check out
-                continue
-            path = Path(folder, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            path.write_bytes(data)
-        return load_project(Path(folder, project.file.name), {}, secrets=project.secrets, reading=project.reading)
+        files = {n: blob for n, blob in read_files(home, changes.base, differs).items() if normal(n) == n}
+        for name, blob in files.items():
+            _write(Path(folder, name), blob)
+        below = project.root.relative_to(home)
+        past = Past(
+            now=now,
+            differs=lambda path: differs((below / path).as_posix()),
+            files={path: f"{b.mode} {b.name}" for name, b in files.items() if (path := _inside(below, name))},
+        )
+        yield _load(project, Path(folder, project.file.name), Path(folder, below), past), past
+
+
+def _load(project: Project, file: Path, root: Path, past: Past) -> Project:
+    sources = (*(f for f in project.reading.sources if not past.differs(f)), *past.files)
+    changed = {f for f in (*project.reading.sources, *past.files) if past.differs(f)}
+    ignored = load_git_ignored(root, (p.path for p in project.workspace.packages))
+    earlier = Earlier(
+        listing=make_listing(sources, ignored),
+        reading=project.reading,
+        secrets=project.secrets,
+        same=lambda package: not any(not package or f.startswith(f"{package}/") for f in changed),
+        lost=not past.files.keys() <= set(project.reading.sources),
+    )
+    return load_project(file, {}, earlier=earlier)
+
+
+def _inside(below: Path, name: str) -> str:
+    """A path from bake.toml's folder, from the workspace's root; "" for one outside of it."""
+    path = PurePosixPath(name)
+    return path.relative_to(below).as_posix() if path.is_relative_to(below) else ""
 
 
 def _place(project: Project) -> Path | None:
@@ -80,39 +89,9 @@ def _link(file: Path, copy: Path) -> None:
             shutil.copyfile(file, copy)
 
 
-_secret = parse_dockerignore("\n".join(anywhere((*NEVER_SENT, *UNTRACKED))))
-
-
-def wanted(project: Project) -> Callable[[str], bool]:
-    """A test for paths relative to bake.toml's folder: whether planning reads that file."""
-    below = project.root.relative_to(project.file.parent).as_posix()
-    prefix = "" if below == "." else f"{below}/"
-
-    def reads(path: str) -> bool:
-        if _secret(path) and PurePosixPath(path).name != ".npmrc":
-            return False
-        inside = path.removeprefix(prefix)
-        name = PurePosixPath(path).name
-        at_root = path.startswith(prefix) and "/" not in inside
-        in_folder = any(inside.startswith(f"{f}/") for f in _FOLDERS)
-        anywhere = any(fnmatch.fnmatchcase(name, pattern) for pattern in _ANYWHERE)
-        return path == project.file.name or at_root or in_folder or anywhere
-
-    return reads
-
-
-def without_credentials(path: str, text: str) -> str:
-    """The text of a file that planning reads, as it may be kept: registries' tokens stay out."""
-    name = PurePosixPath(path).name
-    if name == ".npmrc":
-        return strip_credentials(text)
-    if name.startswith(".yarnrc"):
-        return "".join(line for line in text.splitlines(keepends=True) if "auth" not in line.lower())
-    return text
-
-
-def changed_templates(changes: Changes, root: Path) -> tuple[str, ...]:
-    """bake's own templates among the changed files: of a workspace inside bake's repository."""
-    paths = (*map(Path, changes.outside), *(root / p for p in changes.paths))
-    names = (p.relative_to(_CHECKOUT).as_posix() for p in paths if p.is_relative_to(_CHECKOUT))
-    return tuple(sorted(n for n in names if any(fnmatch.fnmatchcase(n, t) for t in _TEMPLATES)))
+def _write(file: Path, blob: Blob) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if blob.mode == LINK:
+        file.symlink_to(os.fsdecode(blob.data))
+    else:
+        file.write_bytes(blob.data)

@@ -1,44 +1,21 @@
-"""What the last build here was made of: per image the state of the workspace, and its first step that ran.
+"""What the last build here was made of: per image its inputs, and its first step that ran.
 
-It is a chapter of `.bake/history.json`. A state is a commit plus what was not committed: the text of files that plans
-are made of, the SHA-256 of all files ("" for one that was deleted).
+It is a chapter of `.bake/history.json`, which holds digests and no text of a file.
 """
 
 import dataclasses
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bake.engine import Progress, Step
-from bake.files import is_inside, read_chapter, write_chapter
-from bake.git import Changes, read_changes, read_dirty
-from bake.inputs.past import without_credentials
+from bake.files import read_chapter, write_chapter
+from bake.inputs.content import Inputs
+from bake.inputs.reasons import forgetful
 
 _CHAPTER = "builds"
 
-_FORMAT = 1
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """The workspace at one moment, and what was built of it. Paths are relative to bake.toml's folder.
-
-    revision: "" without git. environment: the variables that build arguments take their values from.
-    """
-
-    revision: str = ""
-    platforms: tuple[str, ...] = ()
-    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """A short name of this state."""
-        whole = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,56 +29,16 @@ class FirstStep:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LastBuild:
-    """One image's last build. before: the state of the build before that one, None when there was none."""
+    """One image's last build. before: the inputs of the build before that one, None when there was none."""
 
-    state: State
-    before: State | None = None
+    inputs: Inputs
+    platforms: tuple[str, ...] = ()
+    before: Inputs | None = None
     step: FirstStep | None = None
 
 
 Record = Mapping[str, LastBuild]
 """Target -> its last build."""
-
-
-def load_state(root: Path, revision: str, planned: Callable[[str], bool]) -> State:
-    """The workspace below `root` as it is now. planned: whether planning reads a path."""
-    dirty = read_dirty(root) if revision else ()
-    return State(
-        revision=revision,
-        hashes={path: _hash(root / path) for path in dirty},
-        texts={p: _text(root, p) for p in dirty if planned(p) and (root / p).is_file() and is_inside(root, p)},
-    )
-
-
-def _text(root: Path, path: str) -> str:
-    return without_credentials(path, (root / path).read_text(encoding="utf-8", errors="replace"))
-
-
-def load_changes(root: Path, state: State) -> Changes:
-    """What has changed since that state. Raises UsageError and WorkspaceError where git cannot say."""
-    changes = read_changes(root, state.revision, direct=True)
-    paths = {*changes.paths, *state.hashes}
-    return dataclasses.replace(
-        changes,
-        paths=tuple(sorted(p for p in paths if p not in state.hashes or _hash(root / p) != state.hashes[p])),
-    )
-
-
-_LARGE = 10_000_000
-"""Bytes from which on a file is known by its size and time: data that somebody left there is not read at each build."""
-
-
-def _hash(file: Path) -> str:
-    """The SHA-256 of a file; "" for one that is not there."""
-    try:
-        about = file.lstat()
-        if file.is_symlink():
-            return f"link to {file.readlink()}"
-        if about.st_size < _LARGE and file.is_file():
-            return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError:
-        return ""
-    return f"{about.st_size} bytes at {about.st_mtime_ns}"
 
 
 def first_step(progress: Progress, target: str) -> FirstStep | None:
@@ -120,11 +57,19 @@ def _what(step: Step) -> str:
     return " ".join(step.what.replace("\\\n", " ").split())
 
 
-def add(record: Record, state: State, steps: Mapping[str, FirstStep | None]) -> Record:
-    """The record after a build of these targets in this state."""
+def add(
+    record: Record, inputs: Mapping[str, Inputs], platforms: tuple[str, ...], steps: Mapping[str, FirstStep | None]
+) -> Record:
+    """The record after a build of these targets, made of these inputs."""
     new = {
-        target: LastBuild(state=state, before=record[target].state if target in record else None, step=step)
+        target: LastBuild(
+            inputs=forgetful(inputs[target]),
+            platforms=platforms,
+            before=record[target].inputs if target in record else None,
+            step=step,
+        )
         for target, step in steps.items()
+        if target in inputs
     }
     return {**record, **new}
 
@@ -133,7 +78,7 @@ def load_record(folder: Path) -> Record:
     """The record in .bake/; empty where there is none, or one of another bake."""
     try:
         return parse_record(read_chapter(folder, _CHAPTER))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
@@ -143,30 +88,50 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def record_table(record: Record) -> Mapping[str, Any]:
-    """The record as a table; each state stands there once."""
-    states = {s.id: s for b in record.values() for s in (b.state, b.before) if s}
+    """The record as a table."""
     images = {
         target: {
-            "state": build.state.id,
-            "before": build.before.id if build.before else None,
+            "platforms": build.platforms,
+            "before": build.before is not None,
             "step": dataclasses.asdict(build.step) if build.step else None,
         }
         for target, build in record.items()
     }
-    return {"format": _FORMAT, "states": {i: dataclasses.asdict(s) for i, s in states.items()}, "images": images}
+    now = {target: build.inputs for target, build in record.items()}
+    before = {f"{target} before": build.before for target, build in record.items() if build.before}
+    return {"format": _FORMAT, "images": images, "inputs": list(_shared({**now, **before}))}
+
+
+def _shared(inputs: Mapping[str, Inputs]) -> Iterable[Mapping[str, Any]]:
+    """What the same images have in common, once: most of a library's files are in several."""
+    holders: dict[tuple[str, str, str], list[str]] = {}
+    for holder, each in inputs.items():
+        for part, table in (("digests", each.digests), ("settings", each.settings)):
+            for name, value in table.items():
+                holders.setdefault((part, name, value), []).append(holder)
+    sets: dict[tuple[str, ...], dict[str, dict[str, str]]] = {}
+    for (part, name, value), held in holders.items():
+        sets.setdefault(tuple(held), {"digests": {}, "settings": {}})[part][name] = value
+    return ({"of": of, **tables} for of, tables in sets.items())
 
 
 def parse_record(table: Mapping[str, Any]) -> Record:
     """Read it. Raises ValueError, KeyError or TypeError for what is no record of this bake."""
     if table["format"] != _FORMAT:
         raise ValueError(table["format"])
-    states = {k: State(**{**v, "platforms": tuple(v["platforms"])}) for k, v in table["states"].items()}
-    return {target: _last_build(value, states) for target, value in table["images"].items()}
-
-
-def _last_build(value: Mapping[str, Any], states: Mapping[str, State]) -> LastBuild:
-    return LastBuild(
-        state=states[value["state"]],
-        before=states[value["before"]] if value["before"] else None,
-        step=FirstStep(**value["step"]) if value["step"] else None,
-    )
+    found: dict[str, Inputs] = {}
+    for each in table["inputs"]:
+        for holder in each["of"]:
+            known = found.setdefault(holder, Inputs(digests={}, kept=True))
+            found[holder] = Inputs(
+                digests={**known.digests, **each["digests"]}, settings={**known.settings, **each["settings"]}, kept=True
+            )
+    return {
+        target: LastBuild(
+            inputs=found[target],
+            platforms=tuple(value["platforms"]),
+            before=found[f"{target} before"] if value["before"] else None,
+            step=FirstStep(**value["step"]) if value["step"] else None,
+        )
+        for target, value in table["images"].items()
+    }

@@ -9,7 +9,16 @@ from bake.plan.monolith import MONOLITH, Monolith
 from bake.plan.names import Name, Names, content_patterns, name_images, names_commit
 from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, select
-from bake.plan.project import EJECTED, FOLDER, TEMPLATES, Project, base_images, load_project
+from bake.plan.project import (
+    EJECTED,
+    FOLDER,
+    TEMPLATES,
+    Earlier,
+    Project,
+    base_images,
+    load_project,
+    make_listing,
+)
 from bake.plan.request import Request
 from bake.plan.services import ServiceStage, emulated_work, named_libc, service_libcs
 from bake.plan.stages import Stage
@@ -18,6 +27,7 @@ __all__ = [
     "Cache",
     "Closure",
     "EJECTED",
+    "Earlier",
     "EXPORTER",
     "FOLDER",
     "Finding",
@@ -46,6 +56,7 @@ __all__ = [
     "home",
     "image_needs",
     "load_project",
+    "make_listing",
     "make_plan",
     "name_images",
     "names_commit",

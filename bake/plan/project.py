@@ -3,15 +3,16 @@
 import bisect
 import contextlib
 import dataclasses
+import fnmatch
 import functools
 import itertools
 import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from posixpath import relpath
+from typing import TypeVar
 
 from bake import config as cfg
 from bake.config import parse_reference
@@ -70,6 +71,8 @@ from bake.workspace import (
     untracked,
 )
 
+T = TypeVar("T")
+
 FOLDER = ".bake"
 """Where everything generated lies, below the workspace's root."""
 
@@ -97,6 +100,30 @@ _NOT_SHARED = (
 
 _LAYOUTS = r"^\s*(?:install-strategy|global-style|legacy-bundling)\s*=.*\n?"
 """Settings of npm for trees that are not laid out as its lockfile says."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What git says that there is, relative to the root; `Reading` tells what each is."""
+
+    sources: tuple[str, ...]
+    tracked: tuple[str, ...]
+    versioned: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What is known of a workspace that is laid out as it was.
+
+    reading: today's, which is that of the packages that are `same`. lost: whether something is gone since, which files
+    of any package may have named.
+    """
+
+    listing: Listing
+    reading: "Reading"
+    secrets: Mapping[str, str]
+    same: Callable[[str], bool]
+    lost: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +242,7 @@ class Project:
         package = self.workspace.package(package_path)
         ignored = self.settings(package).ignore
         found = undeclared(self.workspace, package_path, self.imports(package_path))
-        return tuple(u for u in found if not any(fnmatchcase(u.import_.name, name) for name in ignored))
+        return tuple(u for u in found if not any(fnmatch.fnmatchcase(u.import_.name, name) for name in ignored))
 
     def members(self, package_path: str) -> tuple[str, ...]:
         """Paths of the workspace packages that the sources name, types included: its build needs them."""
@@ -292,16 +319,10 @@ class Project:
         return f"{image}@{locked.digest}" if locked and "@" not in image else image
 
 
-def load_project(
-    file: Path,
-    environment: Mapping[str, str],
-    *,
-    secrets: Mapping[str, str] | None = None,
-    reading: Reading | None = None,
-) -> Project:
+def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier | None = None) -> Project:
     """Read everything that planning, rendering and checks look at. Raises ConfigError and WorkspaceError.
 
-    secrets, reading: where they are and what files tell, instead of looking.
+    earlier: of a workspace as it was.
     """
     config = cfg.load_config(file)
     root = (file.parent / require_inside(file.parent, config.workspace.root, f"{file.name}: workspace.root")).resolve()
@@ -313,7 +334,8 @@ def load_project(
     tsconfigs = load_tsconfigs(root, packages)
     ignored = load_git_ignored(root, (p.path for p in original.packages))
     places, absent = _secrets(config, file.parent, environment)
-    files = config.workspace.files or load_root_files(root, ignored)
+    listing = earlier.listing if earlier else load_listing(root, ignored)
+    files = config.workspace.files or load_root_files(root, ignored, listing)
     workspace = _completed(original, bake_lock)
     settings = tuple(f for f in original.tool.files if f.endswith((".cjs", ".mjs", ".js")))
     required = Outside(root, (), lambda _: True).named_by(settings)
@@ -331,11 +353,11 @@ def load_project(
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=ignored,
-        reading=reading or load_reading(root, config, workspace, ignored, root_files, required),
+        reading=load_reading(root, config, workspace, ignored, root_files, required, listing, earlier),
         tasks=load_tasks(root, original.everyone, config.workspace.script),
         npmrc=read_text(root, ".npmrc") or "",
-        secrets=places if secrets is None else secrets,
-        absent=absent if secrets is None else (),
+        secrets=earlier.secrets if earlier else places,
+        absent=() if earlier else absent,
         ejected={name: text for name in TEMPLATES if (text := read_text(root, f"{EJECTED}/{name}"))},
     )
 
@@ -353,6 +375,8 @@ def load_reading(
     ignored: Iterable[str],
     root_files: Iterable[str],
     required: Iterable[str],
+    listing: Listing,
+    earlier: Earlier | None = None,
 ) -> Reading:
     """Read what the files tell of the packages that images can be made of.
 
@@ -361,12 +385,21 @@ def load_reading(
     with contextlib.suppress(OSError):  # a read-only workspace
         ignore_in_git(root / FOLDER)
     paths = [package.path for package in named_packages(config, workspace)]
-    tracked, versioned = _load_tracked(root), is_versioned(root)
-    sources = tuple(sorted(list_sources(root) or _walk_sources(root, ignored)))
+    sources, tracked, versioned = listing.sources, listing.tracked, listing.versioned
+    known = earlier.reading if earlier else None
+    same = frozenset(p for p in paths if earlier and p in earlier.reading.imports and earlier.same(p))
+
+    def of_each(field: Callable[[Reading], Mapping[str, T]], load: Callable[[str], T]) -> Mapping[str, T]:
+        there = field(known) if known else {}
+        return {path: there[path] if path in same and path in there else load(path) for path in paths}
+
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
     outside = Outside(root, ((p.name, p.path) for p in workspace.everyone), sent)
-    read = {path: outside.load(path, _read_from_start(config, workspace, outside, path)) for path in paths}
+    read = of_each(
+        lambda r: {} if earlier and earlier.lost else r.outside,
+        lambda p: outside.load(p, _read_from_start(config, workspace, outside, p)),
+    )
     commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
     vendored = _load_vendored(root, workspace, required, sent)
     patterns = (
@@ -374,21 +407,15 @@ def load_reading(
         *(pattern for settings in config.packages.values() for pattern in settings.inputs),
         *([config.monolith.dockerfile] if config.monolith else []),
     )
-    globs = {pattern: _matches(root, pattern) for pattern in patterns}
+    globs = {pattern: _matches(root, pattern, sent) for pattern in patterns}
     named = (vendored, *read.values(), *commands.values(), *globs.values())
     return Reading(
-        imports={
-            path: load_imports(workspace, path, root / FOLDER, entries=_entries(config, workspace, path))
-            for path in paths
-        },
-        mentions={
-            path: load_mentions(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)), root)
-            for path in paths
-        },
-        named={
-            path: load_named(root / path, frozenset(f"{root}/{inner}" for inner in workspace.inside(path)), root)
-            for path in paths
-        },
+        imports=of_each(
+            lambda r: r.imports,
+            lambda p: load_imports(workspace, p, root / FOLDER, entries=_entries(config, workspace, p)),
+        ),
+        mentions=of_each(lambda r: r.mentions, lambda p: load_mentions(root / p, _inner(root, workspace, p), root)),
+        named=of_each(lambda r: r.named, lambda p: load_named(root / p, _inner(root, workspace, p), root)),
         outside=read,
         aliases={path: _load_aliases(root, tsconfigs, path) for path in paths},
         linked=frozenset(
@@ -397,7 +424,7 @@ def load_reading(
             if any((root / path / file).is_symlink() for file in _own_sources(sources, workspace, path))
         ),
         files=frozenset(path for each in named for path in each if _is_plain(root / path)),
-        written={path: _load_written(root, workspace, tsconfigs, sources, path) for path in paths},
+        written=of_each(lambda r: r.written, lambda p: _load_written(root, workspace, tsconfigs, sources, p)),
         private_keys=tuple(file for file in sources if _is_private_key(root, file)),
         commands=commands,
         vendored=vendored,
@@ -436,6 +463,29 @@ def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tupl
         for role in service.roles.values() or [service]:
             given = role.directory or service.directory
             yield path if given is None else posixpath.normpath(given).removeprefix("."), role
+
+
+def _inner(root: Path, workspace: Workspace, path: str) -> frozenset[str]:
+    """The folders of other packages in a package's, absolute."""
+    return frozenset(f"{root}/{inner}" for inner in workspace.inside(path))
+
+
+def load_listing(root: Path, ignored: Iterable[str]) -> Listing:
+    """What git says that there is; without it, what is there."""
+    tracked, versioned = _load_tracked(root), is_versioned(root)
+    found = sorted(list_sources(root) or _walk_sources(root, ignored))
+    secret = re.compile("|".join(map(fnmatch.translate, untracked(versioned=versioned)))).match
+    kept = frozenset(tracked)
+    sources = tuple(f for f in found if not secret(posixpath.basename(f)) or f in kept)
+    return Listing(sources=sources, tracked=tracked, versioned=versioned)
+
+
+def make_listing(sources: Iterable[str], ignored: Iterable[str]) -> Listing:
+    """What git said when it tracked these files."""
+    names = (*anywhere(UNTRACKED), *anywhere(f"{folder}" for folder in RESULTS))
+    left_out = parse_dockerignore("\n".join((*ignored, *names)))
+    files = tuple(sorted(sources))
+    return Listing(sources=files, tracked=tuple(filter(left_out, files)), versioned=True)
 
 
 def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tuple[str, ...]:
@@ -571,8 +621,8 @@ def _completed(workspace: Workspace, bake_lock: BakeLock) -> Workspace:
     return dataclasses.replace(workspace, lock=make_lockfile(complete(workspace.lock.raw, bake_lock)))
 
 
-def _matches(root: Path, pattern: str) -> tuple[str, ...]:
-    """What a glob names. `folder/**` is the folder; a path that is there is itself, whatever its characters."""
+def _matches(root: Path, pattern: str, sent: Callable[[str], bool]) -> tuple[str, ...]:
+    """What a glob names of what builds get. `folder/**` is the folder; a path that is there is itself."""
     plain = normal(pattern.removesuffix("/**"))
     if plain is None:
         return ()
@@ -580,20 +630,20 @@ def _matches(root: Path, pattern: str) -> tuple[str, ...]:
         return (plain,) if is_inside(root, plain) else ()
     if not re.search(r"[*?[]", plain):
         return ()
-    return expand_glob(root, plain, skip=_NO_SOURCES)
+    return tuple(filter(sent, expand_glob(root, plain, skip=_NO_SOURCES)))
 
 
-def load_root_files(root: Path, ignored: Iterable[str]) -> tuple[str, ...]:
+def load_root_files(root: Path, ignored: Iterable[str], listing: Listing) -> tuple[str, ...]:
     """The files at the root that every build has, sorted: small ones of a clone that can be settings of a tool.
 
     ignored: what git ignores, as .dockerignore patterns. A link comes with the file that it leads to.
     """
     there = {p.name: p for p in root.iterdir() if p.is_file() and p.stat().st_size <= _LARGE}
-    found = [name for name in there if not any(fnmatchcase(name, pattern) for pattern in (*_NOT_SHARED, *NEVER_SENT))]
-    left_out = parse_dockerignore("\n".join((*ignored, *anywhere(untracked(versioned=is_versioned(root))))))
-    doubtful = [name for name in found if left_out(name)]
-    tracked = frozenset(_load_tracked(root) if doubtful else ())
-    kept = [name for name in found if name not in doubtful or name in tracked]
+    found = [
+        name for name in there if not any(fnmatch.fnmatchcase(name, pattern) for pattern in (*_NOT_SHARED, *NEVER_SENT))
+    ]
+    left_out = parse_dockerignore("\n".join((*ignored, *anywhere(untracked(versioned=listing.versioned)))))
+    kept = [name for name in found if not left_out(name) or name in listing.tracked]
     targets = (target for name in kept if there[name].is_symlink() and (target := _inside(root, there[name])))
     return tuple(sorted({*kept, *targets}))
 

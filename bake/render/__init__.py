@@ -4,6 +4,7 @@ from bake.render.bakefile import render_bake_file
 from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.files import render
+from bake.render.specs import staged_lock
 from bake.render.templates import behind, make_ejected, strip_header, template_text
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "render_bake_file",
     "render_dockerfile",
     "render_ignore",
+    "staged_lock",
     "strip_header",
     "template_text",
 ]

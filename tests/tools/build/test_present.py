@@ -9,6 +9,7 @@ import pytest
 
 from bake.build.present import Resolve, load_marks, load_present
 from bake.engine import Progress
+from bake.inputs import load_inputs
 from bake.plan import Request, load_project, make_plan
 from bake.publish import Mark, Upload
 from bake.render import files, render, templates
@@ -46,7 +47,7 @@ NOW = moved("a")
 def marks(shop: GitWorkspace, resolve: Resolve = NOW, platforms: tuple[str, ...] = ()) -> Mapping[str, str]:
     project = load_project(shop.root / "bake.toml", {})
     plan = make_plan(project, Request(platforms=platforms))
-    found = load_marks(project, plan, render(project, plan), resolve)
+    found = load_marks(project, plan, load_inputs(project, plan, render(project, plan)), resolve)
     return {target: mark.tag for target, mark in found.items()}
 
 
@@ -78,7 +79,7 @@ ALL, API, WEB = {"api", "web"}, {"api"}, {"web"}
         pytest.param(lambda s: config(s, "[attestations]\nprovenance = 'min'"), ALL, id="an attestation"),
         pytest.param(lambda s: s.write(".npmrc", "legacy-peer-deps=true\n"), ALL, id="a setting in .npmrc"),
         pytest.param(lambda s: s.write(".npmrc", "//registry.example/:_authToken=1\n"), set(), id="a token in .npmrc"),
-        pytest.param(lambda s: s.write("patches/left+1.0.0.patch", "another\n"), ALL, id="a patch"),
+        pytest.param(lambda s: s.write("patches/left+1.0.0.patch", "another\n"), API, id="a patch"),
         pytest.param(lambda s: s.write("README.md", "# Ours\n"), set(), id="a document"),
         pytest.param(lambda s: s.git("commit", "-q", "--allow-empty", "-m", "more"), set(), id="a commit"),
         pytest.param(lambda s: config(s, "[smoke]\ngrace = 5"), set(), id="a key of another command"),

@@ -1,11 +1,15 @@
 """Which images a change affects: a real git repository, the real planning of both sides."""
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from bake.errors import UsageError, WorkspaceError
+from bake.inputs import load_contents
+from bake.plan import Request, load_project, make_plan
+from bake.render import template_text
 from tests.git_workspace import GitWorkspace, make_git_workspace
 from tests.shelf import write_shelf
 
@@ -113,15 +117,15 @@ def test_a_root_file_that_is_gone_affects_all(shop: GitWorkspace) -> None:
     assert shop.reasons(base) == {image: ["config babel.config.json"] for image in ("api", "web")}
 
 
-def test_a_file_of_the_context_that_belongs_to_nobody_affects_all(shop: GitWorkspace) -> None:
+def test_a_file_of_the_context_that_no_stage_copies_affects_none(shop: GitWorkspace) -> None:
     shop.replace("bake.toml", "[services.api]", "[workspace]\nignore = ['!vendor']\n\n[services.api]")
     base = shop.commit()
     shop.write("vendor/tool.js", "")
-    assert shop.reasons(base) == {image: ["unknown vendor/tool.js"] for image in ("api", "web")}
+    assert shop.reasons(base) == {}
 
 
 def test_an_ejected_dockerfile_affects_all(shop: GitWorkspace) -> None:
-    shop.write(".bake-templates/docker/Dockerfile", "FROM scratch\n")
+    shop.write(".bake-templates/docker/Dockerfile", template_text("docker/Dockerfile") + "# mine\n")
     assert shop.reasons() == {image: ["template docker/Dockerfile"] for image in ("api", "web")}
 
 
@@ -173,7 +177,7 @@ def test_a_version_bump_in_pnpms_lockfile_affects_the_image_that_reaches_the_pac
     workspace.replace("services/worker/package.json", "1.3.5", "1.3.4")
     found = workspace.reasons()
     assert found.keys() == {"worker"}
-    assert any(reason.startswith("dependency JSONStream 1.3.4 (new)") for reason in found["worker"])
+    assert any(reason.startswith("dependency JSONStream 1.3.5 -> 1.3.4") for reason in found["worker"])
 
 
 @pytest.mark.parametrize("manager", ["pnpm", "berry", "classic"])
@@ -256,10 +260,10 @@ def test_a_package_that_config_adds_to_a_closure_affects_the_image(shop: GitWork
     shop.write("bake.toml", f"{before}\n[packages.'services/api']\ndependencies = ['right']\n")
     base = shop.git("rev-parse", "HEAD")
     there = "right 1.0.0 ({}) (services/api > node_modules/right)"
-    assert shop.reasons(base) == {"api": [f"dependency {there.format('reached now')}"]}
+    assert shop.reasons(base) == {"api": [f"dependency {there.format('new')}"]}
     base = shop.commit()
     shop.write("bake.toml", before)
-    assert shop.reasons(base) == {"api": [f"dependency {there.format('no longer reached')}"]}
+    assert shop.reasons(base) == {"api": [f"dependency {there.format('gone')}"]}
 
 
 def test_a_base_digest_affects_all(shop: GitWorkspace) -> None:
@@ -431,16 +435,17 @@ def test_a_moved_submodule_affects_the_packages_in_it(shop: GitWorkspace, tmp_pa
     assert shop.reasons(base) == {}
     inside = GitWorkspace(shop.root / "packages/lib")
     inside.write("src/index.ts", "export const x = 1;\n")
-    assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    edited, new = (f"source packages/lib/src/{n}.ts (services/api > packages/lib)" for n in ("index", "new"))
+    assert shop.reasons(base) == {"api": [edited]}
     inside.commit()
     shop.commit()
-    assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    assert shop.reasons(base) == {"api": [edited]}
     inside.write("src/new.ts", "")
-    assert shop.reasons() == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    assert shop.reasons() == {"api": [new]}
     # The build has it, whatever git was told to overlook.
     shop.git("config", "-f", ".gitmodules", "submodule.packages/lib.ignore", "all")
     shop.git("config", "diff.ignoreSubmodules", "all")
-    assert shop.reasons(base) == {"api": ["source packages/lib (services/api > packages/lib)"]}
+    assert shop.reasons(base) == {"api": [edited, new]}
 
 
 def test_the_monolith_is_affected_by_all_of_its_context(shop: GitWorkspace) -> None:
@@ -452,3 +457,52 @@ def test_the_monolith_is_affected_by_all_of_its_context(shop: GitWorkspace) -> N
     assert shop.reasons(base) == {}
     shop.write("README.md", "x")
     assert shop.reasons(base) == {"monolith": ["source README.md"]}
+
+
+def contents(shop: GitWorkspace) -> Mapping[str, str]:
+    """Image -> its content tag, of what is there now and of the commit that is checked out."""
+    project = load_project(shop.root / "bake.toml", {})
+    return load_contents(project, make_plan(project, Request(revision=shop.git("rev-parse", "HEAD"))))
+
+
+def test_affected_are_the_images_whose_content_tag_is_another(shop: GitWorkspace) -> None:
+    text = (shop.root / "bake.toml").read_text()
+    shop.write("bake.toml", f"{text}\n[packages.'packages/types']\ninputs = ['proto/*.proto']\n")
+    shop.write("services/web/src/read.ts", "readFileSync('../../shared/menu.json')\n")
+    for path in ("proto/a.proto", "proto/b.proto", "shared/menu.json", ".env", "services/api/fixtures/.env.test"):
+        shop.write(path, "one\n")
+    shop.git("add", "-A", "-f")
+    shop.commit()
+    changes: tuple[Callable[[], object], ...] = (
+        (shop.root / "proto/b.proto").unlink,
+        lambda: shop.write("proto/c.proto", "three\n"),
+        (shop.root / "shared/menu.json").unlink,
+        lambda: shop.write(".env", "two\n"),
+        (shop.root / "services/api/fixtures/.env.test").unlink,
+        lambda: (shop.root / "services/web/src/index.ts").chmod(0o755),
+        lambda: shop.replace("packages/lib/package.json", '"main"', '"bin": "src/index.ts", "main"'),
+        lambda: (shop.root / "packages/lib/src/link.ts").symlink_to("index.ts"),
+        lambda: shop.write(".gitignore", "dist\nnode_modules\n.bake\n*.proto\nfixtures\n"),
+        lambda: shop.replace("bake.toml", 'default = "local"', 'default = "{sha}"'),
+        lambda: shop.write("README.md", "another\n"),
+        lambda: shop.git("mv", "packages/types/src/index.ts", "packages/types/src/main.ts"),
+    )
+    for change in changes:
+        base, before = shop.git("rev-parse", "HEAD"), contents(shop)
+        assert shop.reasons() == {}
+        change()
+        shop.commit()
+        after = contents(shop)
+        what = shop.git("log", "-1", "--stat", "--format=")
+        assert shop.reasons(base).keys() == {t for t in before if before[t] != after[t]}, what
+        assert "unknown" not in str(shop.reasons(base)), what
+
+
+def test_what_git_ignores_and_a_pattern_names_affects_nothing(shop: GitWorkspace) -> None:
+    text = (shop.root / "bake.toml").read_text()
+    shop.write("bake.toml", f"{text}\n[packages.'services/api']\ninputs = ['packages/*/dist', 'gen/*.json']\n")
+    shop.write("gen/menu.json", "{}")
+    base = shop.commit()
+    shop.write("packages/lib/dist/index.js", "")
+    shop.write("packages/lib/node_modules/x/index.js", "")
+    assert shop.reasons(base) == {}

@@ -18,7 +18,7 @@ from bake.build.current import (
     write_memory,
 )
 from bake.engine import Built, Kept, Progress
-from bake.inputs.content import load_inputs
+from bake.inputs import Inputs, load_inputs
 from bake.plan import Name, Plan, Project, Request, load_project, make_plan, name_images
 from bake.render import render
 from tests.conftest import ROOT
@@ -38,12 +38,12 @@ def plan(project: Project) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def inputs(project: Project, plan: Plan) -> Mapping[str, str]:
+def inputs(project: Project, plan: Plan) -> Mapping[str, Inputs]:
     return load_inputs(project, plan, render(project, plan))
 
 
 @pytest.fixture
-def keys(project: Project, plan: Plan, inputs: Mapping[str, str]) -> Mapping[str, str]:
+def keys(project: Project, plan: Plan, inputs: Mapping[str, Inputs]) -> Mapping[str, str]:
     return image_keys(project, plan, name_images(project, plan), inputs, BASES)
 
 
@@ -103,7 +103,7 @@ def test_another_commit_decides_nothing_but_where_labels_tell_of_it(project: Pro
 
 
 def test_a_base_image_that_moved_decides_and_one_that_nobody_resolves_leaves_no_key(
-    project: Project, plan: Plan, inputs: Mapping[str, str], keys: Mapping[str, str]
+    project: Project, plan: Plan, inputs: Mapping[str, Inputs], keys: Mapping[str, str]
 ) -> None:
     moved = image_keys(project, plan, name_images(project, plan), inputs, {**BASES, "node:24-slim": "sha256:new"})
     assert not set(moved.values()) & set(keys.values())
@@ -114,7 +114,9 @@ def test_what_a_build_made_is_learnt_where_the_engine_has_it(tmp_path: Path, pro
     project = dataclasses.replace(project, file=tmp_path / "bake.toml", root=tmp_path)
     project.folder.mkdir()
     plan = make_plan(project, dataclasses.replace(REQUEST, tags=("v1",)))
-    before = load_standing(project, plan, name_images(project, plan), render(project, plan), {})
+    before = load_standing(
+        project, plan, name_images(project, plan), load_inputs(project, plan, render(project, plan)), {}
+    )
     metadata = {
         "metastore": {"containerimage.digest": "sha256:m"},
         "filestore-api": {"containerimage.digest": "sha256:x", "containerimage.config.digest": "sha256:f"},

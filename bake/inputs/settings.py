@@ -1,0 +1,86 @@
+"""The settings that the texts of .bake/ are made from, by the keys that say them. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from bake.plan import Image, Plan, Project, ServiceStage
+from bake.render import template_text
+from bake.workspace import shown
+
+NEEDED = "needed"
+"""Value of a package that an image is made from."""
+
+
+def shared_settings(project: Project, plan: Plan) -> Mapping[str, str]:
+    """What every image depends on."""
+    templates = {name: project.ejected.get(name) or template_text(name) for name in ("docker/Dockerfile",)}
+    values = {
+        "base base.build": plan.builds.base,
+        "config project.platforms": plan.platforms,
+        "config workspace.build": "whole" if plan.builds.whole else "split",
+        "config workspace.isolate": project.config.workspace.isolate,
+        "config install.build-scripts": plan.install.build_scripts,
+        "config layers.trim": plan.layers.trim,
+        "config layers.most": project.config.layers.most,
+        "config secrets": tuple(m.option for m in plan.builds.mounts),
+        "config package manager": plan.install.manager.name,
+        **{f"template {name}": text for name, text in templates.items()},
+        **_keyed("argument workspace.environment", plan.builds.environment),
+    }
+    return _texts(values)
+
+
+def package_settings(plan: Plan, packages: Iterable[str]) -> Mapping[str, str]:
+    """How packages are built, and what of them goes into images."""
+    stages = {s.package: s for s in plan.builds.stages}
+    outputs = {o.package: o for o in plan.outputs}
+    values: dict[str, object] = {}
+    for path in packages:
+        key = f'packages."{shown(path)}"'
+        values[f"config {key}"] = NEEDED
+        if stage := stages.get(path):
+            values[f"config {key}.build"] = (*stage.before, stage.script)
+            values[f"config {key}.inputs"] = stage.inputs
+            values[f"config {key}.outputs"] = stage.outputs
+            values[f"config {key}.needs"] = tuple(sorted(stage.needs))
+            values |= _keyed(f"argument {key}.args", stage.args)
+        if output := outputs.get(path):
+            values[f"config {key}.files"] = output.files or ()
+            values[f"config {key}.exclude"] = output.exclude
+            values[f"config {key}.sources"] = output.sources
+    return _texts(values)
+
+
+def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[str, str]:
+    """What an image runs, says and stands on."""
+    key = f"services.{image.service}" + (f".roles.{image.role}" if image.role else "")
+    held = {p.rpartition("node_modules/")[2] for p in service.closure.entries}
+    shares = (layer.services for layer in plan.layers.classes if layer.id in service.layers)
+    groups = (group.outputs for group in plan.layers.groups if group.name in service.groups)
+    values = {
+        "base base.runtime": service.base,
+        "base base.libc": service.libc,
+        "config system packages": service.system,
+        f"config {key}.package": shown(image.package),
+        f"config {key}.directory": image.directory or ".",
+        f"config {key}.entrypoint": image.entrypoint,
+        f"config {key}.command": image.command,
+        f"config {key}.port": image.port or "",
+        f"config {key}.user": image.user,
+        f"config {key}.static": image.static,
+        f"config {key}.healthcheck": image.health if image.healthcheck else "",
+        f"config {key}.writable": image.writable,
+        **_keyed(f"config {key}.env", image.env),
+        **_keyed(f"config {key}.labels", image.labels),
+        "config install.scripts": tuple(s for s in plan.install.scripts if s in held),
+        "config layers that services share": tuple("+".join(each) for each in shares),
+        "config layers of packages": tuple("+".join(each) for each in groups),
+    }
+    return _texts(values)
+
+
+def _keyed(prefix: str, table: Mapping[str, object]) -> Mapping[str, object]:
+    return {f"{prefix}.{key}": value for key, value in table.items()}
+
+
+def _texts(values: Mapping[str, object]) -> Mapping[str, str]:
+    return {key: " ".join(map(str, value)) if isinstance(value, tuple) else str(value) for key, value in values.items()}
