@@ -1,6 +1,4 @@
-"""`.bake/history.json`: what builds here did, a chapter for each who asks. For its owner alone: it holds what is not
-committed, and variables' values.
-"""
+"""`.bake/history.json`: what builds here did, a chapter for each who asks. For its owner alone."""
 
 import json
 from collections.abc import Mapping

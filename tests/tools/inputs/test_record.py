@@ -146,7 +146,13 @@ def test_a_variable_that_a_build_argument_takes_is_the_reason(
     assert why(capsys, "web").splitlines()[1] == '  argument: packages."services/web".args.SITE'
 
 
-def test_a_record_holds_no_credentials(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_record_holds_no_text_of_files_and_no_values(
+    shop: GitWorkspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop.root / "backup.sql").write_bytes(b"hidden4" * 1000)
+    shop.write("prod.tfvars", 'password = "hidden5"\n')
+    shop.replace("services/web/package.json", '"bundle"', '"TOKEN=hidden6 bundle"')
+    monkeypatch.setenv("SITE", "hidden7")
     shop.write(".npmrc", "legacy-peer-deps=true\n//registry.example/:_authToken=npm_hidden1\n")
     shop.write(".env", "TOKEN=hidden2\n")
     shop.write(".yarnrc.yml", "nodeLinker: node-modules\nnpmAuthToken: hidden3\n")
