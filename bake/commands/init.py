@@ -50,6 +50,10 @@ jobs:
 """
 
 
+_MANY = 8
+"""Packages from which on it takes long enough to say that it works."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to write."""
     parser.add_argument("--dry-run", action="store_true", help="print bake.toml, write nothing")
@@ -67,6 +71,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     from bake.workspace import load_workspace
 
     workspace = load_workspace(_root(session))
+    if len(workspace.packages) >= _MANY:
+        session.console.say(f"looking at {len(workspace.packages)} packages and at what starts them in production")
     found = guess(load_facts(workspace))
     file = session.file or workspace.root / FILE_NAME
     fresh = arguments.force or not file.is_file()

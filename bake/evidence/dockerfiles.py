@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from bake.evidence.distribution import SystemPackage, adds_archive, installed_packages
 from bake.shell import Step, called_scripts, parse_line, plain_number
@@ -67,7 +68,12 @@ class Stage:
 
 def parse_dockerfile(text: str, arguments: Mapping[str, str] | None = None) -> tuple[Stage, ...]:
     """Read every stage. arguments: build arguments that are known, before the defaults of ARG."""
-    reader = _Reader(arguments or {})
+    return _stages(text, tuple(sorted((arguments or {}).items())))
+
+
+@lru_cache(maxsize=512)  # every package is asked about all of them
+def _stages(text: str, arguments: tuple[tuple[str, str], ...]) -> tuple[Stage, ...]:
+    reader = _Reader(dict(arguments))
     for key, rest, body in _instructions(text):
         reader.read(key, rest, body)
     return reader.done()

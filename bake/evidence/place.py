@@ -122,6 +122,8 @@ class _Way:
 
 def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...], directory: str) -> Iterator[Evidence]:
     """The process behind a command of an image, or the several that it starts."""
+    if words and re.search(r"^-|\.[cm]?js$", words[0]):  # official images of Node hand these on to it
+        words = ("node", *words)
     way = _Way(words=words, directory=directory)
     for _ in range(8):
         way = replace(way, words=filled(way.words, contents.stage.env))

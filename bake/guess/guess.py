@@ -223,7 +223,7 @@ def _arguments(
     facts: PackageFacts, everything: WorkspaceFacts, read: Sequence[str]
 ) -> tuple[tuple[tuple[str, str], ...], str]:
     """The variables that a Dockerfile of today builds with, their defaults, and the Dockerfile."""
-    for file, text in {**facts.placed, **everything.texts, **everything.deployed}.items():
+    for file, text in {**facts.placed, **everything.texts, **everything.deployed}.items() if read else ():
         if is_dockerfile(file):
             defaults = {n: v for s in parse_dockerfile(text) for n, v in s.args.items() if v and "$" not in v}
             if found := tuple((name, defaults[name]) for name in read if name in defaults):
