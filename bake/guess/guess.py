@@ -23,7 +23,7 @@ from bake.guess.node import find_node
 from bake.guess.served import Served, find_served, without_served
 from bake.lockfile import ScriptAdvice, advise, unheeded
 from bake.plan import closure
-from bake.workspace import Workspace, find_circle, in_order
+from bake.workspace import Workspace, find_circle, in_order, unplaced_makers
 
 _PLATFORMS = ("linux/amd64", "linux/arm64")
 
@@ -240,6 +240,11 @@ def _shared_settings(text: str) -> Iterator[str]:
 def _notes(facts: WorkspaceFacts) -> Iterator[str]:
     for name, text in unheeded(facts.workspace.root_package.scripts):
         yield f"the root's `{name}` script does not run in images: {text}"
+    for command in unplaced_makers(facts.workspace.root, facts.workspace.everyone, "build"):
+        yield (
+            f"the root's `build` runs `{command}` before packages are built, and images do not: if a package reads "
+            "what it makes, let a script of that package run it"
+        )
     if (whole := all_in_one(facts.texts)) and (names := [*_shared_settings(facts.texts[whole])]):
         yield f"{whole} sets {', '.join(names)} for all its processes; give each the ones that it reads"
     for each in facts.loose:

@@ -62,6 +62,7 @@ from bake.workspace import (
     in_order,
     literal,
     load_git_ignored,
+    load_makers,
     load_parts,
     load_patches,
     load_tasks,
@@ -256,7 +257,7 @@ class Project:
         package = self.workspace.package(package_path)
         mentioned = self.reading.mentions.get(package.path, frozenset()) | set(self.settings(package).needs)
         installed, commands = self._installed
-        words = script_words(package.manifest)
+        words = script_words(package.manifest) | {w for c in self.tasks.made.get(package.path, ()) for w in c.split()}
         named = (mentioned | words) & installed | {commands[w] for w in words & commands.keys()}
         declaring = (package, self.workspace.root_package)
         return frozenset(n for n in named if not any(p.declares(n) for p in declaring))
@@ -395,10 +396,11 @@ def load_reading(
 
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
+    makers = load_makers(root, workspace.everyone, config.workspace.script)
     outside = Outside(root, ((p.name, p.path) for p in workspace.everyone), sent)
     read = of_each(
         lambda r: {} if earlier and earlier.lost else r.outside,
-        lambda p: outside.load(p, _read_from_start(config, workspace, outside, p)),
+        lambda p: outside.load(p, (*_read_from_start(config, workspace, outside, p), *_named_by(makers, p))),
     )
     commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
     vendored = _load_vendored(root, workspace, required, sent)
@@ -452,6 +454,11 @@ def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside,
     for folder, role in roles:
         beside = command_needs(workspace, path, _words(role), folder).beside
         yield from (posixpath.normpath(posixpath.join(path, file)) for file in beside)
+
+
+def _named_by(makers: Mapping[str, Mapping[str, tuple[str, ...]]], path: str) -> Iterator[str]:
+    """The files that commands name which make sources of a package."""
+    yield from (file for files in makers.get(path, {}).values() for file in files)
 
 
 def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tuple[str, cfg.Role]]:

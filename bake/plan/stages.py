@@ -32,6 +32,8 @@ class Stage:
     """npm script to run; "" when there is nothing to build."""
     before: tuple[str, ...] = ()
     """Scripts that run before it."""
+    made: tuple[str, ...] = ()
+    """Commands of the root that run before it, at the root: they write into the package."""
     is_command: bool = False
     """Whether `script` is a command line: package.json has no script, one of the root compiles the package."""
     args: Mapping[str, str]
@@ -54,6 +56,7 @@ class Work:
 
     script: str = ""
     before: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
     is_command: bool = False
     needs: tuple[str, ...] = ()
 
@@ -113,6 +116,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         needs=needs,
         script=work.script,
         before=work.before,
+        made=work.made,
         is_command=work.is_command,
         args={k: _filled(argument_value(v, request.environment), project, request) for k, v in settings.args.items()},
         inputs=settings.inputs,
@@ -208,13 +212,16 @@ class _Walk:
     def work(self, package: Package) -> Work:
         """What came together for a package."""
         settings, order = self._project.settings(package), self._order[package.path]
+        made = self._project.tasks.made.get(package.path, ()) if settings.build is not False else ()
         command = self._project.tasks.compiled.get(package.path, "") if settings.build is True else ""
         main = _script(self._project, package)
         if command and (not main or not package.path):
-            return Work(script=command, before=tuple(order), is_command=True)
+            return Work(script=command, before=tuple(order), made=made, is_command=True)
         last = main or next(iter(order[-1:]), "")
         first = tuple(task for task in order if task != last)
-        return Work(script=last, before=first, needs=tuple(sorted(self._named[package.path])))
+        if made and not last:
+            return Work(script="true", made=made, is_command=True)
+        return Work(script=last, before=first, made=made, needs=tuple(sorted(self._named[package.path])))
 
 
 def _script(project: Project, package: Package) -> str:

@@ -53,7 +53,8 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
 def _work(stage: Stage, plan: Plan) -> str:
     """The command line that builds a package: what runs first, then its script."""
     run = f"{_trust(plan)}{plan.install.manager.run}"
-    first = [f"{run} {shlex.quote(name)}" for name in stage.before]
+    made = [f"(cd {TREE} && {_trust(plan)}{command})" for command in stage.made]
+    first = [*made, *(f"{run} {shlex.quote(name)}" for name in stage.before)]
     last = f"{_trust(plan)}{stage.script}" if stage.is_command else f"{run} {shlex.quote(stage.script)}"
     return " && ".join((*first, last))
 

@@ -17,7 +17,7 @@ from bake.workspace.managers import BUILD_ROOT, Manager, manifest_settings, pars
 from bake.workspace.order import find_circle, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
-from bake.workspace.tasks import Tasks, load_tasks, own_steps
+from bake.workspace.tasks import Tasks, load_makers, load_tasks, own_steps, unplaced_makers
 from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
 from bake.workspace.vendored import load_vendored
 
@@ -42,6 +42,7 @@ __all__ = [
     "in_order",
     "literal",
     "load_git_ignored",
+    "load_makers",
     "load_parts",
     "load_patches",
     "load_tasks",
@@ -55,4 +56,5 @@ __all__ = [
     "shown",
     "staged_files",
     "untracked",
+    "unplaced_makers",
 ]

@@ -4,8 +4,9 @@ Sources: turborepo.com/docs/reference/configuration; nx.dev/reference/project-co
 """
 
 import os
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import join, normpath, relpath
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from bake.files import table, words
 from bake.lockfile import steps
-from bake.shell import parse_call, parse_line
+from bake.shell import parse_call, parse_line, split_words
 from bake.workspace.packages import Package, member_of
 from bake.workspace.tsconfig import TsConfigs, parse_jsonc
 
@@ -33,12 +34,14 @@ class Tasks:
     shared: for the tasks of every package. own: package path -> the same for its own. first: scripts that the root's
     build runs in packages before theirs, with the names of the packages, () for all. compiled: path of a package
     without the script -> the command by which the root compiles it, or Nx; of the root what its script does for itself.
+    made: package path -> commands of the root's build that name it, before packages are built.
     """
 
     shared: Needs = field(default_factory=dict)
     own: Mapping[str, Needs] = field(default_factory=dict)
     first: tuple[tuple[str, tuple[str, ...]], ...] = ()
     compiled: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def before(self, package: Package, task: str) -> tuple[str, ...]:
         """Return what runs before a task of a package, in order."""
@@ -68,6 +71,7 @@ def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
         shared={**defaults, **{task: _turbo_needs(about) for task, about in tasks.items() if "#" not in task}},
         own={p.path: own for p in everyone if (own := _own_needs(root, p, tasks, names))},
         first=tuple(_first_scripts(everyone[0], script)),
+        made={path: tuple(commands) for path, commands in load_makers(root, everyone, script).items()},
         compiled={
             **_built_by_nx(root, everyone, script),
             **_compiled_by_root(root, everyone, script),
@@ -144,6 +148,81 @@ def _wireit(package: Package, about: Any, names: Mapping[str, str]) -> Iterator[
         path = normpath(join(package.path, folder))
         if colon and folder.startswith(".") and path in names:
             yield f"{names[path]}#{script}"
+
+
+# --- what the root's script makes itself ---------------------------------------------------------------
+
+_HANDED_ON: Final = (("npx",), ("pnpm",), ("yarn",), ("bunx",))
+_NO_MAKERS: Final = frozenset(
+    {"cd", "echo", "mkdir", "rm", "rimraf", "del", "tsc", "turbo", "nx", "lerna", "eslint", "prettier", "biome", "test"}
+    | {"vitest", "jest", "set", "export", "true", "exit", "husky", "wsrun", "concurrently", "docker", "git", "wireit"}
+)
+"""Commands of a root's build that make no sources: they tidy up, look, or build packages."""
+_CONFIGURATIONS: Final = ("*codegen*.*", "buf.gen.yaml", "buf.yaml", "orval.config.*", "openapi-ts.config.*")
+_WRITES: Final = re.compile(r"\b(?:write|append|output|cp|copy|rename|symlink|exec|spawn)\w*\s*\(|createWriteStream")
+_SCRIPTS: Final = (".js", ".mjs", ".cjs", ".ts")
+_LARGEST: Final = 1 << 17
+
+
+def load_makers(root: Path, packages: Iterable[Package], script: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Package path -> commands of the root's build that name it before packages are built -> the files that they name.
+
+    A command names a package by its words, or by the text of a script or of its tool's configuration.
+    """
+    first, *members = packages
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for command, files, texts in _writing(root, first, script) if members else ():
+        joined = re.sub(r"['\"`]\s*,\s*['\"`]", "/", "\n".join(texts))
+        for member in members:
+            if re.search(rf"(?<![\w-]){re.escape(member.path)}(?![\w-])", joined):
+                found.setdefault(member.path, {})[command] = files
+    return found
+
+
+def unplaced_makers(root: Path, packages: Sequence[Package], script: str) -> tuple[str, ...]:
+    """Commands of the root's build that may make sources, and that no package is known for: nothing runs them."""
+    made = {command for commands in load_makers(root, packages, script).values() for command in commands}
+    found = (command for command, _, _ in _writing(root, packages[0], script)) if len(packages) > 1 else ()
+    return tuple(dict.fromkeys(command for command in found if command not in made))
+
+
+def _writing(root: Path, package: Package, script: str) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Yield the commands that may make sources, the files that each names, and the texts: of scripts, those that write."""
+    for command in _makers(package, script):
+        files = tuple(_named_files(root, command))
+        texts = (command, *(_script_text(root / file) for file in files))
+        if not any(file.endswith(_SCRIPTS) for file in files) or any(map(_WRITES.search, texts)):
+            yield command, files, texts
+
+
+def _makers(root: Package, script: str) -> Iterator[str]:
+    """Yield the commands of the root's build before it builds packages that may make sources."""
+    for text in (*steps(root.scripts, f"pre{script}"), *steps(root.scripts, script)):
+        for step in parse_line(text):
+            called = step.words[1:] if step.words[:1] in _HANDED_ON else step.words
+            call = parse_call(step.words)
+            if call is not None and (call.every or call.packages) and call.name == script:
+                return
+            whole = call is not None and (call.every or call.packages or call.verb == "run")
+            if called and not whole and called[0] not in _NO_MAKERS and not called[0].startswith("-"):
+                yield step.text
+
+
+def _named_files(root: Path, command: str) -> Iterator[str]:
+    words = [word.partition("=")[2] or word for word in split_words(command)]
+    for word in words:
+        place = normpath(word)
+        if not place.startswith(("/", "..")) and (root / place).is_file():
+            yield place
+    if not any(word.endswith(_SCRIPTS) for word in words):
+        yield from sorted(f.name for pattern in _CONFIGURATIONS for f in root.glob(pattern) if f.is_file())
+
+
+def _script_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace") if file.stat().st_size <= _LARGEST else ""
+    except OSError:
+        return ""
 
 
 # --- the root's own script -----------------------------------------------------------------------------
@@ -239,8 +318,6 @@ def _hands_on(called: tuple[str, ...]) -> bool:
 
 
 # --- the root's compiler -------------------------------------------------------------------------------
-
-_HANDED_ON: Final = (("npx",), ("pnpm",), ("yarn",), ("bunx",))
 
 
 def _expanded(root: Path, word: str) -> tuple[str, ...]:

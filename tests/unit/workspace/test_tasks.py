@@ -144,3 +144,20 @@ def test_what_the_roots_build_does_for_itself_is_told_from_what_it_hands_on(
     tmp_path: Path, scripts: Mapping[str, str], own: str
 ) -> None:
     assert load(tmp_path, {}, scripts).compiled == ({"": own} if own else {})
+
+
+def test_what_the_root_makes_before_it_builds_packages_is_run_for_those_that_it_names(tmp_path: Path) -> None:
+    files = {
+        "scripts/gen.mjs": "writeFileSync(join(root, 'packages', 'lib', 'src/x.ts'), text)",
+        "scripts/look.mjs": "console.log('packages/lib')",
+        "scripts/after.mjs": "writeFileSync('apps/api/x.ts', text)",
+        "codegen.yml": "generates: {apps/api/src/gql.ts: {}}",
+    }
+    scripts = {
+        "codegen": "node scripts/gen.mjs && npx graphql-codegen",
+        "look": "node scripts/look.mjs",
+        "build": "rimraf lib && npm run look && npm run codegen && npm run build -ws && node scripts/after.mjs",
+    }
+    made = load(tmp_path, files, scripts).made
+    assert made == {"packages/lib": ("node scripts/gen.mjs",), "apps/api": ("npx graphql-codegen",)}
+    assert load(tmp_path, {}, {"build": "turbo run build", "codegen": scripts["codegen"]}).made == {}
