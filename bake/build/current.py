@@ -120,8 +120,10 @@ def _kept(names: Sequence[str]) -> Mapping[str, Kept]:
 
 def unpinned_bases(plan: Plan, image: Image) -> Sequence[str]:
     """The base images that an image is made from, as far as no digest pins them."""
-    runtime = next(s.base for s in plan.services if s.service == image.service)
-    return sorted({b for b in (plan.builds.base, runtime) if "@" not in b})
+    service = next(s for s in plan.services if s.service == image.service)
+    own = plan.base_of(service)
+    runtime = own.parents.values() if own else (service.base,)
+    return sorted({b for b in (plan.builds.base, *runtime) if "@" not in b})
 
 
 def _all_unpinned(plan: Plan) -> Sequence[str]:

@@ -51,7 +51,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 def missing_packages(project: Project, lock: Lockfile) -> tuple[MissingPlatformPackage, ...]:
     """Platform packages that the lockfile lacks, of everything in it: builds need theirs too."""
-    libcs = {*service_libcs(project.config).values(), named_libc(project.config.base.build)}
+    libcs = {*service_libcs(project.config, project.bases).values(), named_libc(project.config.base.build)}
     platforms, reachable = project.config.project.platforms, frozenset(lock.entries)
     found = {
         gap

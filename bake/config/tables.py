@@ -152,6 +152,25 @@ class Base:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arg:
+    """A build argument from the environment."""
+
+    env: Variable = _doc("The environment variable that gives the value.")
+    default: str = _doc("The value when the variable is not set.", "")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OwnBase:
+    """A base image that is built in the same run; its name is one for `base.runtime` and a service's `base`."""
+
+    dockerfile: RelativePath = _doc("Its Dockerfile.")
+    context: RelativePath = _doc("Its build context; the images change with the files that the Dockerfile copies.", ".")
+    target: str | None = _doc("Its stage.", None)
+    args: Mapping[Variable, str | Arg] = _doc("Its build arguments.", {})
+    libc: Literal["glibc", "musl"] | None = _doc("Its C library; by default told by the image it is made from.", None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Install:
     """How third-party packages get into `node_modules`."""
 
@@ -247,14 +266,6 @@ class Service(Role):
     def role(self, name: str) -> Role:
         """The role of that name; "" is the service itself, where it has none."""
         return self.roles[name] if name else self
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Arg:
-    """A build argument from the environment."""
-
-    env: Variable = _doc("The environment variable that gives the value.")
-    default: str = _doc("The value when the variable is not set.", "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -456,6 +467,7 @@ class Config:
     project: Project = _doc("What the images are called and built for.")
     workspace: WorkspaceSettings = _doc("Where the monorepo is and how it is compiled.", WorkspaceSettings())
     base: Base = _doc("Base images.", Base())
+    bases: Mapping[Slug, OwnBase] = _doc("Base images of your own, by name.", {})
     install: Install = _doc("How third-party packages are installed.", Install())
     layers: Layers = _doc("How dependencies are spread over layers.", Layers())
     cache: CacheSettings = _doc("The build cache outside the engine.", CacheSettings())
@@ -527,6 +539,8 @@ def image_names(config: Config) -> Mapping[str, tuple[str, str]]:
 def _check(config: Config, complaints: Complaints) -> None:
     """The rules between keys."""
     _check_names(config, complaints)
+    if config.base.build in config.bases:
+        complaints.add("base.build", f"`{config.base.build}` of [bases] is for images; name an image to build in")
     for name, service in config.services.items():
         _check_service(f"services.{name}", service, complaints)
     for name, secret in config.secrets.items():

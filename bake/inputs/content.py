@@ -9,9 +9,10 @@ import dataclasses
 import functools
 import hashlib
 import json
+import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from bake.files import read_text
@@ -103,6 +104,7 @@ class _Reader:
             **self._dependencies([entry for layer in mine for entry in layer.get("entries", ())], built),
             **self._tools(text),
             **self._manager_files(),
+            **self._own_base(service),
             TEXTS: digest(self._texts(image, reached, mine)),
         }
         packages = package_settings(plan, [s.package for s in compiled])
@@ -131,6 +133,7 @@ class _Reader:
             files[f"manifests/{staged_lock(self._project)}"] if self._walks else "",
             _manifests(files, [s.package for s in compiled]),
             self._project.ejected and files["Dockerfile"],
+            self._plan.base_of(self._services[image.service]),
         ]
 
     def _sources(self, reached: Iterable[str]) -> Mapping[str, str]:
@@ -147,6 +150,15 @@ class _Reader:
 
     def _load_path(self, kind: Kind, path: str) -> Mapping[str, str]:
         return {f"{kind} {file}": self._tree.name(file) for file in self._tree.below(path, self._ignores)}
+
+    def _own_base(self, service: ServiceStage) -> Mapping[str, str]:
+        """The files that a base of the workspace's own is made of."""
+        base = self._plan.base_of(service)
+        if base is None:
+            return {}
+        ignores = _context_ignores(self._project, base.dockerfile, base.context)
+        read = (file for path in base.reads for file in self._tree.below(posixpath.join(base.context, path), ignores))
+        return {f"base {file}": self._tree.name(file) for file in (base.dockerfile, *read)}
 
     def _patches(self, service: ServiceStage, built: frozenset[str]) -> Mapping[str, str]:
         """The patches of what the image holds, or its builds reach."""
@@ -289,11 +301,7 @@ def _load_monolith(project: Project, monolith: Monolith, tree: Tree) -> Inputs:
     """The old image copies its whole context, so all of it counts."""
     folder = monolith.context.removeprefix("./").strip("/.")
     dockerfile = monolith.dockerfile.removeprefix("./")
-    left_out = parse_dockerignore(f"{_dockerignore(project, dockerfile, folder)}\n.bake\n")
-
-    def ignores(path: str) -> bool:
-        return left_out(path.removeprefix(f"{folder}/") if folder else path)
-
+    ignores = _context_ignores(project, dockerfile, folder)
     rest = [monolith.args, monolith.stage, monolith.labels, monolith.platforms]
     return Inputs(
         digests={
@@ -303,6 +311,12 @@ def _load_monolith(project: Project, monolith: Monolith, tree: Tree) -> Inputs:
         },
         settings={f"argument monolith.args.{name}": value for name, value in monolith.args.items()},
     )
+
+
+def _context_ignores(project: Project, dockerfile: str, folder: str) -> Callable[[str], bool]:
+    """A test for paths from the root: whether a build with a Dockerfile of its own leaves them out."""
+    left_out = parse_dockerignore(f"{_dockerignore(project, dockerfile, folder)}\n.bake\n")
+    return lambda path: left_out(path.removeprefix(f"{folder}/") if folder else path)
 
 
 def _dockerignore(project: Project, dockerfile: str, folder: str) -> str:

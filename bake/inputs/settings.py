@@ -60,6 +60,7 @@ def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[s
         "base base.runtime": service.base,
         "base base.libc": service.libc,
         "config system packages": service.system,
+        **_own_base(plan, service),
         f"config {key}.package": shown(image.package),
         f"config {key}.directory": image.directory or ".",
         f"config {key}.entrypoint": image.entrypoint,
@@ -76,6 +77,21 @@ def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[s
         "config layers of packages": tuple("+".join(each) for each in groups),
     }
     return _texts(values)
+
+
+def _own_base(plan: Plan, service: ServiceStage) -> Mapping[str, object]:
+    """The settings of a base of the workspace's own, and the images that it is made from."""
+    base = plan.base_of(service)
+    if base is None:
+        return {}
+    key = f"config bases.{base.name.removeprefix('base-')}"
+    return {
+        f"{key}.dockerfile": base.dockerfile,
+        f"{key}.context": base.context,
+        f"{key}.target": base.stage or "",
+        **_keyed(f"{key}.args", base.args),
+        **{f"base {name}": image for name, image in base.parents.items()},
+    }
 
 
 def _keyed(prefix: str, table: Mapping[str, object]) -> Mapping[str, object]:

@@ -20,10 +20,11 @@ from bake.plan.project import (
     make_listing,
 )
 from bake.plan.request import Request
-from bake.plan.services import ServiceStage, emulated_work, named_libc, service_libcs
+from bake.plan.services import BuiltBase, ServiceStage, emulated_work, named_libc, service_libcs
 from bake.plan.stages import Stage
 
 __all__ = [
+    "BuiltBase",
     "Cache",
     "Closure",
     "EJECTED",

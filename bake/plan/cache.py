@@ -75,13 +75,15 @@ class Scope:
     """What a run builds of the workspace.
 
     services: target -> service (a target of its own, like `monolith`, is its own service), for everything planned.
-    selected: the targets asked for. platforms: those asked for, of `every` that bake.toml has.
+    bases: targets of base images that are built too. selected: the targets
+    asked for. platforms: those asked for, of `every` that bake.toml has.
     """
 
     services: Mapping[str, str]
     selected: Sequence[str]
     platforms: Sequence[str]
     every: Sequence[str]
+    bases: Sequence[str] = ()
 
     @property
     def part(self) -> str:
@@ -105,6 +107,7 @@ def plan_cache(project: Project, plan: Plan) -> Cache:
             selected=plan.targets,
             platforms=plan.platforms,
             every=config.project.platforms,
+            bases=tuple(base.target for base in plan.bases),
         ),
         asked=request.cache_to,
     )
@@ -129,8 +132,12 @@ def make_cache(
     reads = settings.read == "always" or (settings.read == "auto" and (run.ci or writes))
     branches = tuple(dict.fromkeys(b for b in (branch, settings.default_branch) if b))
     return Cache(
-        imports=store.imports(scope.services, branches) if reads else {},
-        exports=store.exports(scope.services, scope.selected, branch) if writes else {},
+        imports={**store.imports(scope.services, branches), **store.base_imports(scope.bases, branches)}
+        if reads
+        else {},
+        exports={**store.exports(scope.services, scope.selected, branch), **store.base_exports(scope.bases, branch)}
+        if writes
+        else {},
         repository=store.place if settings.type == "registry" else "",
         note=note if run.ci or asked else "",
         together=settings.together,
@@ -195,6 +202,16 @@ class _Store:
         if whole <= set(chosen):
             writers = {WORKSPACE: WORKSPACE} | {t: s for t, s in writers.items() if t == MONOLITH}
         return {t: self._destination(self._names(s, branch)[0]) for t, s in writers.items()}
+
+    def base_imports(self, bases: Sequence[str], branches: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Of base images of the workspace's own, which have entries for themselves."""
+        names = {b: tuple(n for branch in branches for n in self._names(b, branch)) for b in bases}
+        return {b: tuple(map(self._source, own)) for b, own in names.items()} if self.type != "inline" else {}
+
+    def base_exports(self, bases: Sequence[str], branch: str) -> Mapping[str, str]:
+        """Of base images of the workspace's own."""
+        kept = bases if self.type != "inline" else ()
+        return {b: self._destination(self._names(b, branch)[0]) for b in kept}
 
     def _names(self, service: str, branch: str) -> tuple[str, ...]:
         """Its entry for the platforms of this build, then the one for all.

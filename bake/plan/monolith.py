@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from bake.plan.images import Target, image_labels
-from bake.plan.project import Project
+from bake.plan.project import Project, argument_value
 from bake.plan.request import Request
-from bake.plan.stages import argument_value
 
 MONOLITH = "monolith"
 """Its target; bake's own (config.RESERVED)."""

@@ -14,8 +14,10 @@ from bake.plan.outputs import Group, Output, package_outputs
 from bake.plan.project import Project
 from bake.plan.request import Request
 from bake.plan.services import (
+    BuiltBase,
     ServiceStage,
     added_dependencies,
+    built_bases,
     excluded,
     named_libc,
     service_closures,
@@ -104,6 +106,7 @@ class Plan:
     install: Install
     layers: Layers
     outputs: tuple[Output, ...]
+    bases: tuple[BuiltBase, ...]
     services: tuple[ServiceStage, ...]
     images: tuple[Image, ...]
     monolith: Monolith | None
@@ -112,6 +115,10 @@ class Plan:
     def traces(self) -> bool:
         """Whether the code of any process is followed."""
         return any(output.entries for output in self.outputs)
+
+    def base_of(self, service: ServiceStage) -> BuiltBase | None:
+        """The base of the workspace's own that a service's images are made from."""
+        return next((base for base in self.bases if base.name == service.base), None)
 
     def image(self, target: str) -> Image:
         """The image of that target; KeyError when there is none."""
@@ -145,7 +152,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     config, workspace = project.config, project.workspace
     _check_packages(config, workspace)
     platforms = request.platforms or config.project.platforms
-    libc = service_libcs(config)
+    libc = service_libcs(config, project.bases)
     images = images_of(project, request)
     targets = select(config, request.targets)
     extra = added_dependencies(project, images)
@@ -169,6 +176,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         install=_install(project, classes, used_libcs(config, libc)),
         layers=Layers(classes=classes, groups=groups, trim=config.layers.trim, extra=extra, exclude=excluded(project)),
         outputs=outputs,
+        bases=built_bases(project, request),
         services=service_stages(project, images, closures, classes, groups),
         images=images,
         monolith=plan_monolith(project, request),

@@ -52,6 +52,7 @@ from bake.workspace import (
     RESULTS,
     ROOT,
     UNTRACKED,
+    Dockerfile,
     Package,
     Part,
     Patches,
@@ -69,6 +70,7 @@ from bake.workspace import (
     load_vendored,
     load_workspace,
     parse_dockerignore,
+    parse_own_dockerfile,
     untracked,
 )
 
@@ -191,6 +193,8 @@ class Project:
     """Secret id -> where buildx finds it (`src=FILE` or `env=NAME`); optional ones that are absent are left out."""
     absent: tuple[str, ...] = ()
     """A complaint about each required secret that is not there: only builds need them."""
+    bases: Mapping[str, Dockerfile] = dataclasses.field(default_factory=dict)
+    """Base images of its own: name -> what their Dockerfiles say."""
     ejected: Mapping[str, str]
     """Templates that the user has copied for changing: name -> text."""
 
@@ -315,7 +319,9 @@ class Project:
         return cfg.PackageSettings()
 
     def pinned(self, image: str) -> str:
-        """The reference with the digest that bake.lock records for it."""
+        """The reference with the digest that bake.lock records for it; a base of its own as the build knows it."""
+        if image in self.config.bases:
+            return own_base(image)
         locked = self.bake_lock.images.get(str(parse_reference(image)))
         return f"{image}@{locked.digest}" if locked and "@" not in image else image
 
@@ -329,6 +335,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
     root = (file.parent / require_inside(file.parent, config.workspace.root, f"{file.name}: workspace.root")).resolve()
     for key in ("context", "dockerfile") if config.monolith else ():
         require_inside(root, getattr(config.monolith, key), f"{file.name}: monolith.{key}")
+    bases = {name: _load_base(root, file, name, base, environment) for name, base in config.bases.items()}
     original = load_workspace(root)
     bake_lock = load_bake_lock(root / LOCK_NAME)
     packages = named_packages(config, original)
@@ -359,8 +366,29 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
         npmrc=read_text(root, ".npmrc") or "",
         secrets=earlier.secrets if earlier else places,
         absent=() if earlier else absent,
+        bases=bases,
         ejected={name: text for name in TEMPLATES if (text := read_text(root, f"{EJECTED}/{name}"))},
     )
+
+
+def own_base(name: str) -> str:
+    """A base image of the workspace's own as Dockerfile and bake file know it."""
+    return f"base-{name}"
+
+
+def _load_base(root: Path, file: Path, name: str, base: cfg.OwnBase, environment: Mapping[str, str]) -> Dockerfile:
+    where = f"{file.name}: bases.{name}"
+    require_inside(root, base.context, f"{where}.context")
+    text = read_text(root, base.dockerfile, where=f"{where}.dockerfile")
+    if text is None:
+        raise ConfigError(f"{where}.dockerfile", f"there is no {base.dockerfile}", "correct the path")
+    values = {k: argument_value(v, environment) for k, v in base.args.items()}
+    return parse_own_dockerfile(text, arguments=values, target=base.target)
+
+
+def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
+    """What a build argument is."""
+    return value if isinstance(value, str) else environment.get(value.env, value.default)
 
 
 def _built_by(config: cfg.Config, path: str) -> str:
@@ -677,6 +705,7 @@ def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
 def base_images(project: Project) -> tuple[str, ...]:
     """Canonical references of the base images that bake.lock pins."""
     base, services = project.config.base, project.config.services.values()
-    named = (base.build, base.runtime, *(s.base for s in services if s.base))
-    unpinned = (parse_reference(n) for n in named if "@" not in n)
+    named = [base.build, base.runtime, *(s.base for s in services if s.base)]
+    parents = [parent for name in named if name in project.bases for parent in project.bases[name].parents]
+    unpinned = (parse_reference(n) for n in (*named, *parents) if n not in project.bases and "@" not in n)
     return tuple(sorted({str(r) for r in unpinned})) if base.pin else ()

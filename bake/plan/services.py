@@ -6,14 +6,18 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from bake import config as cfg
+from bake.files import normal
 from bake.plan.closure import Closure, closure
 from bake.plan.images import Image, image_needs
 from bake.plan.layers import LayerClass
 from bake.plan.outputs import Group
-from bake.plan.project import Project
+from bake.plan.project import Project, argument_value, own_base
+from bake.plan.request import Request
 from bake.plan.stages import stage_name
+from bake.workspace import Dockerfile
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +111,20 @@ def _fitting(patterns: Iterable[str], names: Sequence[str]) -> Iterator[str]:
         yield from fnmatch.filter(names, pattern) if "*" in pattern else (pattern,)
 
 
-def service_libcs(config: cfg.Config) -> Mapping[str, str]:
-    """Service -> the C library of its base image: what config says of it, else what the image's name tells."""
-    runtime = config.base.libc or named_libc(config.base.runtime)
+def service_libcs(config: cfg.Config, own: Mapping[str, Dockerfile] = MappingProxyType({})) -> Mapping[str, str]:
+    """Service -> the C library of its base image: what config says of it, else what the image's name tells.
+
+    own: bases of the workspace's own, which have that of the image they are made from.
+    """
+
+    def told(image: str, otherwise: str) -> str:
+        if image not in own:
+            return named_libc(image, otherwise=otherwise)
+        return config.bases[image].libc or named_libc(own[image].last, otherwise=otherwise)
+
+    runtime = config.base.libc or told(config.base.runtime, "glibc")
     return {
-        name: service.libc or (named_libc(service.base, otherwise=runtime) if service.base else runtime)
+        name: service.libc or (told(service.base, runtime) if service.base else runtime)
         for name, service in config.services.items()
     }
 
@@ -128,6 +141,45 @@ def emulated_work(config: cfg.Config) -> tuple[str, ...]:
     scripts = (f"the install scripts of {', '.join(config.install.scripts)}",) if config.install.scripts else ()
     asked = config.base.system or any(service.system for service in config.services.values())
     return (*scripts, "the packages of `system`") if asked else scripts
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltBase:
+    """A base image that is built in the same run. parents: image -> as it is pinned. reads: paths of its context."""
+
+    name: str
+    dockerfile: str
+    context: str
+    stage: str | None
+    args: Mapping[str, str]
+    parents: Mapping[str, str]
+    reads: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """Its target; no service is called so."""
+        return f"_{self.name}"
+
+
+def built_bases(project: Project, request: Request) -> tuple[BuiltBase, ...]:
+    """Those that images are made from."""
+    config = project.config
+    named = {service.base or config.base.runtime for service in config.services.values()}
+    return tuple(_built_base(project, request, name) for name in config.bases if name in named)
+
+
+def _built_base(project: Project, request: Request, name: str) -> BuiltBase:
+    settings, file = project.config.bases[name], project.bases[name]
+    context = normal(settings.context) or ""
+    return BuiltBase(
+        name=own_base(name),
+        dockerfile=normal(settings.dockerfile) or settings.dockerfile,
+        context=context,
+        stage=settings.target,
+        args={k: argument_value(v, request.environment) for k, v in settings.args.items()},
+        parents={parent: project.pinned(parent) for parent in file.parents},
+        reads=file.reads,
+    )
 
 
 def shared_libc(project: Project) -> str:
@@ -150,7 +202,7 @@ def service_stages(
     groups: Sequence[Group],
 ) -> tuple[ServiceStage, ...]:
     result: list[ServiceStage] = []
-    libc = service_libcs(project.config)
+    libc = service_libcs(project.config, project.bases)
     for name, service in project.config.services.items():
         own = stage_name(project.service_path(name))
         reached = {stage_name(p) for p in closures[name].packages} - {own}

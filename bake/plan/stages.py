@@ -13,7 +13,7 @@ from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.lockfile import preparing
 from bake.plan.closure import Closure
-from bake.plan.project import Project
+from bake.plan.project import Project, argument_value
 from bake.plan.request import Request
 from bake.workspace import Package, Part, find_circle, in_order, shown
 
@@ -150,10 +150,6 @@ def _filled(value: str, project: Project, request: Request) -> str:
     version = project.config.project.version or request.version or project.workspace.root_package.version
     known = {"sha": request.revision[:12], "branch": request.branch, "version": version}
     return re.sub(r"\{(sha|branch|version)\}", lambda match: known[match[1]], value)
-
-
-def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
-    return value if isinstance(value, str) else environment.get(value.env, value.default)
 
 
 # --- what builds a package ------------------------------------------------------------------------------

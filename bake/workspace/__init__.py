@@ -1,5 +1,6 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
+from bake.workspace.dockerfile import Dockerfile, parse_own_dockerfile
 from bake.workspace.ignored import (
     BESIDE,
     NEVER_SENT,
@@ -25,6 +26,7 @@ __all__ = [
     "Aliases",
     "BESIDE",
     "BUILD_ROOT",
+    "Dockerfile",
     "Manager",
     "NEVER_SENT",
     "Package",
@@ -52,6 +54,7 @@ __all__ = [
     "own_steps",
     "parse_dockerignore",
     "parse_jsonc",
+    "parse_own_dockerfile",
     "parse_package_manager",
     "shown",
     "staged_files",

@@ -73,3 +73,40 @@ def test_packages_of_the_distribution_are_there_twice_the_same_and_no_source_ins
     assert run(worker, "sh", "-c", "command -v dbus-daemon jq || true") == "/usr/bin/dbus-daemon\n"
     left = "find /var/lib/apt/lists /var/cache/apt /tmp /bake /run/secrets /var/log ! -type d -size +0 2>/dev/null"
     assert run(api, "sh", "-c", f"{left} || true") == ""
+
+
+def test_a_base_of_ones_own_is_built_in_the_same_run_and_again_when_its_files_change(
+    tiny_workspace: Workspace, tiny_base: str
+) -> None:
+    config = (
+        (tiny_workspace.root / "bake.toml").read_text().replace('["linux/amd64"]', '["linux/amd64", "linux/arm64"]')
+    )
+    own = '\n[bases.media]\ndockerfile = "docker/media.Dockerfile"\nargs = { TONE = "a" }\n'
+    tiny_workspace.write("bake.toml", config.replace("port = 3000", 'port = 3000\nbase = "media"') + own)
+    tiny_workspace.write(
+        "docker/media.Dockerfile", f"FROM {tiny_base}\nARG TONE\nENV TONE=$TONE\nCOPY docker/sound /etc/sound\n"
+    )
+    tiny_workspace.write("docker/sound", "one")
+    tiny_workspace.commit("Add a base")
+
+    def held(image: str) -> tuple[str, list[str]]:
+        made = ["docker", "create", f"{tiny_workspace.project}-{image}:main"]
+        box = subprocess.run(made, capture_output=True, text=True, check=True).stdout.strip()
+        try:
+            copied = subprocess.run(["docker", "cp", f"{box}:/etc/sound", "-"], capture_output=True, check=False)
+            asked = ["docker", "inspect", "--format", "{{json .Config.Env}}", box]
+            told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+            return copied.stdout[512:515].decode(), [e for e in json.loads(told) if e.startswith("TONE")]
+        finally:
+            subprocess.run(["docker", "rm", box], capture_output=True, check=False)
+
+    built = tiny_workspace.bake("all", "-q")
+    assert (built.returncode, built.stderr) == (0, "")
+    assert (held("api"), held("worker")) == (("one", ["TONE=a"]), ("", []))
+
+    tiny_workspace.write("docker/sound", "two")
+    told = tiny_workspace.bake("affected", "--since", "HEAD", "--format", "json")
+    assert json.loads(told.stdout) == {"api": [{"kind": "base", "what": "docker/sound", "via": []}]}
+    rebuilt = tiny_workspace.bake("all", "--format", "json", "-q")
+    assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
+    assert held("api")[0] == "two"
