@@ -187,7 +187,7 @@ def unplaced_makers(root: Path, packages: Sequence[Package], script: str) -> tup
 
 
 def _writing(root: Path, package: Package, script: str) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Yield the commands that may make sources, the files that each names, and the texts: of scripts, those that write."""
+    """Yield commands that may make sources, each with the files that it names, and texts: scripts have to write."""
     for command in _makers(package, script):
         files = tuple(_named_files(root, command))
         texts = (command, *(_script_text(root / file) for file in files))
