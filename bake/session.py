@@ -31,12 +31,13 @@ class Selection:
 class Naming:
     """What images are called. tags: () for bake.toml's. image: another name for the one image asked for.
 
-    push: for a registry, where they are to go.
+    push: for a registry, where they are to go. mirrors: further registries; () for bake.toml's.
     """
 
     tags: tuple[str, ...] = ()
     image: str | None = None
     push: bool = False
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,7 @@ class Session:
             tags=naming.tags,
             push=naming.push,
             registry=registry_of(self.environment),
+            mirrors=naming.mirrors,
             image=naming.image,
             run=read_run(self.environment),
             cache_to=cache_to,

@@ -183,7 +183,7 @@ def built_image(plan: Plan, target: str, built: Built, *, references: Sequence[s
     steps = progress.of(target)
     return BuiltImage(
         image=target,
-        service=next((i.service for i in plan.images if i.target == target), target),
+        service=plan.owners.get(target, target),
         platforms=plan.platforms_of(target),
         references=tuple(references),
         digest=built.digest(target),

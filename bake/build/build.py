@@ -69,11 +69,13 @@ def check_build(session: Session, plan: Plan, options: Options) -> None:
     image = plan.request.image
     if plan.request.push and not (plan.registry or "/" in (image or "")):
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
+    if plan.request.mirrors and not plan.request.push:
+        raise UsageError("--to", "is about pushing", "add --push")
     if not options.tag and not plan.request.push:
         raise UsageError("--no-tags", "is about pushing", "add --push")
     if image and len(plan.targets) != 1:
         raise UsageError("--image", f"names one image, and {len(plan.targets)} are asked for", "name one target")
-    services = {i.service for i in plan.selected()}
+    services = {i.service for i in plan.chosen()}
     findings = [f for f in check(session.project, plan) if not f.services or services.intersection(f.services)]
     if findings:
         show_findings(session.console, findings)

@@ -18,7 +18,7 @@ from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_chapter, write_chapter
 from bake.inputs import Inputs, digest
-from bake.plan import Image, Names, Plan, Project
+from bake.plan import Dockered, Names, Plan, Project, ServiceImage
 from bake.registry import engine_digests
 
 _CHAPTER = "made"
@@ -118,8 +118,10 @@ def _kept(names: Sequence[str]) -> Mapping[str, Kept]:
     return {}
 
 
-def unpinned_bases(plan: Plan, image: Image) -> Sequence[str]:
-    """The base images that an image is made from, as far as no digest pins them."""
+def unpinned_bases(plan: Plan, image: ServiceImage) -> Sequence[str] | None:
+    """The base images that an image is made from, as far as no digest pins them; None where nobody can tell them."""
+    if isinstance(image, Dockered):
+        return image.bases
     service = next(s for s in plan.services if s.service == image.service)
     own = plan.base_of(service)
     runtime = own.parents.values() if own else (service.base,)
@@ -127,7 +129,7 @@ def unpinned_bases(plan: Plan, image: Image) -> Sequence[str]:
 
 
 def _all_unpinned(plan: Plan) -> Sequence[str]:
-    return sorted({base for image in plan.images for base in unpinned_bases(plan, image)})
+    return sorted({base for image in plan.processes for base in unpinned_bases(plan, image) or ()})
 
 
 def resolve_bases(names: Sequence[str], environment: Mapping[str, str]) -> Mapping[str, str]:
@@ -144,9 +146,10 @@ def image_keys(
     """
     attested = project.config.attestations
     found = {}
-    for image in plan.selected():
-        used = [(n, bases.get(n)) for n in unpinned_bases(plan, image)]
-        if image.target in inputs and all(resolved for _, resolved in used):
+    for image in plan.chosen():
+        unpinned = unpinned_bases(plan, image)
+        used = [(n, bases.get(n)) for n in unpinned or ()]
+        if unpinned is not None and image.target in inputs and all(resolved for _, resolved in used):
             found[image.target] = digest(
                 [inputs[image.target].content, image, names[image.target], plan.platforms, attested, used]
             )

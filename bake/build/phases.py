@@ -80,8 +80,7 @@ def run_phases(plan: Plan, cache: Cache, options: BuildOptions, run: Callable[[B
 
 def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
     """Target -> its service, in the order given; `monolith` is its own."""
-    services = {i.target: i.service for i in plan.images}
-    return {t: services.get(t, t) for t in targets}
+    return {t: plan.owners.get(t, t) for t in targets}
 
 
 def _phase_options(

@@ -22,12 +22,12 @@ Resolve = Callable[[Sequence[str]], Mapping[str, str]]
 def load_marks(project: Project, plan: Plan, inputs: Mapping[str, Inputs], resolve: Resolve) -> Mapping[str, Mark]:
     """Target -> its mark, of the images that the plan selects and whose content can be told.
 
-    That of the monolith cannot: its Dockerfile takes what it likes from anywhere. Nor can templates of the
-    workspace's own be followed.
+    That of the monolith cannot: its context is whatever lies there. Nor can templates of the workspace's own be
+    followed, or a Dockerfile whose base images nobody can tell.
     """
     if project.ejected:
         return {}
-    used = {image.target: unpinned_bases(plan, image) for image in plan.selected()}
+    used = {i.target: bases for i in plan.chosen() if (bases := unpinned_bases(plan, i)) is not None}
     names = sorted({name for each in used.values() for name in each})
     known = resolve(names) if names else {}
     told = {target: {n: known[n] for n in each} for target, each in used.items() if known.keys() >= set(each)}

@@ -17,6 +17,7 @@ from bake.publish import (
     attach_origin,
     keep_release,
     keeping_unfinished,
+    mirrored,
     prepared,
     probe_push,
     push_failure,
@@ -51,17 +52,18 @@ def push_plan(
     if not options.tag:
         wanted = tuple(dataclasses.replace(u, tags=()) for u in wanted)
     wanted = _with_present(session, ready, options, registry, wanted)
+    everywhere = (*wanted, *(mirrored(plan, wanted) if options.tag else ()))
     plan = dataclasses.replace(plan, targets=tuple(u.image for u in wanted if not u.there))
     if dirty := session.is_dirty(plan):
         session.console.warn("the workspace has changes that are not committed: its images are not those of the commit")
     staging = staging_tag(session.head.revision) if capabilities.features["push by digest"] else ""
     folder = session.project.folder
-    with prepared(registry, wanted, staging, warn=session.console.warn):
+    with prepared(registry, everywhere, staging, warn=session.console.warn):
         built = _build_to_registry(
             session, dataclasses.replace(ready, plan=plan), options, capabilities, registry, wanted, staging
         )
         staged = Staged(
-            uploads=wanted,
+            uploads=everywhere,
             digests={u.image: u.there or built.digest(u.image) for u in wanted},
             marks=_true_marks(wanted, built),
         )
@@ -71,7 +73,7 @@ def push_plan(
         if options.release:
             write_release(options.release, release)
     if options.tag and not dirty:
-        attach_origin(registry, release, [i for i in release.images if i.image in plan.targets])
+        attach_origin(registry, release, [i for i in release.everywhere if i.image in plan.targets])
     names = {u.image: tuple(f"{u.repository}:{t}" for t in u.tags) for u in wanted}
     references = {i.image: names[i.image] or (i.reference,) for i in release.images}
     return Pushed(built=built, release=release, targets=plan.targets, references=references)

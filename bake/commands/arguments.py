@@ -5,6 +5,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bake.config import REGISTRY
+from bake.errors import UsageError
 from bake.session import Naming, Selection, Session, parse_platforms
 
 if TYPE_CHECKING:
@@ -55,6 +57,22 @@ def selected(targets: Sequence[str] | None, platforms: Sequence[str] | None) -> 
     return Selection(targets=tuple(targets or ("all",)), platforms=parse_platforms(platforms))
 
 
-def named(tags: Sequence[str] | None, *, image: str | None = None, push: bool = False) -> Naming:
-    """--tag, --image and --push."""
-    return Naming(tags=tuple(tags or ()), image=image, push=push)
+def add_mirror_argument(parser: argparse.ArgumentParser) -> None:
+    """Where a push goes too."""
+    parser.add_argument(
+        "--to",
+        action="append",
+        default=[],
+        metavar="REGISTRY",
+        help="push there too, instead of bake.toml's project.mirrors; may be repeated",
+    )
+
+
+def named(
+    tags: Sequence[str] | None, *, image: str | None = None, push: bool = False, mirrors: Sequence[str] = ()
+) -> Naming:
+    """--tag, --image, --push and --to. Raises UsageError for what is no registry."""
+    for place in mirrors:
+        if REGISTRY.broken_by(place):
+            raise UsageError("--to", f"{place!r} is not {REGISTRY.words}", "name it as `docker login` does")
+    return Naming(tags=tuple(tags or ()), image=image, push=push, mirrors=tuple(mirrors))

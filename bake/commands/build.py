@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.commands.arguments import add_plan_arguments, add_since_argument, named, narrowed, selected
+from bake.commands.arguments import (
+    add_mirror_argument,
+    add_plan_arguments,
+    add_since_argument,
+    named,
+    narrowed,
+    selected,
+)
 from bake.config import size
 from bake.console import Console
 from bake.errors import BakeError
@@ -26,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
     )
+    add_mirror_argument(parser)
     parser.add_argument("--no-tags", action="store_true", help="push by digest only; `bake merge` joins and tags")
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
     parser.add_argument(
@@ -57,7 +65,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         check_form(arguments.release)
         plan = session.plan(
             selected(arguments.targets, arguments.platform),
-            named(arguments.tag, image=arguments.image, push=arguments.push),
+            named(arguments.tag, image=arguments.image, push=arguments.push, mirrors=arguments.to),
             cache_to=arguments.cache_to,
         )
         plan = narrowed(session, plan, arguments.since)

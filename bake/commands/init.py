@@ -166,6 +166,8 @@ def _told(found: "Guess") -> Iterator[str]:
     """What was guessed, and what could not be."""
     for service in found.services:
         yield from _service_lines(service)
+    for own in found.dockered:
+        yield f"  {own.name}: {own.dockerfile}, which is not JavaScript ({own.source})"
     for path, reason in found.left_out:
         yield f"  - {shown(path)}: left out, {reason}"
     if found.libraries:

@@ -42,12 +42,23 @@ def _images(plan: Plan, names: Names, *, monolith: bool) -> list[dict[str, objec
         }
         for i in plan.selected()
     ]
+    rows += [
+        {
+            "image": i.target,
+            "package": "",
+            "command": f"({i.source})",
+            "port": i.port,
+            "reference": names[i.target].references[0],
+        }
+        for i in plan.dockered
+        if i.target in plan.targets
+    ]
     if plan.monolith and monolith:
         rows.append(
             {
                 "image": MONOLITH,
                 "package": "",
-                "command": f"({plan.monolith.dockerfile}, deprecated)",
+                "command": f"({plan.monolith.recipe.dockerfile}, deprecated)",
                 "port": None,
                 "reference": names[MONOLITH].references[0],
             }

@@ -158,7 +158,7 @@ def _write(session: Session, place: str, release: Release) -> int:
 def _workloads(session: Session, release: Release, folder: Path | None) -> int:
     """Files in the folder; without one, everything that `kubectl apply -f -` takes."""
     plan = session.plan(Selection())
-    wanted = [make_workload(session.project.config, image) for image in plan.images if release.image(image.target)]
+    wanted = [make_workload(session.project.config, image) for image in plan.processes if release.image(image.target)]
     files = render_workloads(wanted, release)
     if folder is None:
         print("---\n".join(text for name, text in files.items() if name != KUSTOMIZATION), end="")

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.commands.arguments import named
+from bake.commands.arguments import add_mirror_argument, named
 from bake.errors import ReleaseError, UsageError
 from bake.publish import UNFINISHED, Release, check_form, keep_release, keeping_unfinished, load_release, write_release
 from bake.session import Selection, Session, parse_platforms
 from bake.table import show, table
 
 if TYPE_CHECKING:
+    from bake.plan import Plan
     from bake.publish import Joint, Shard, Upload
     from bake.registry import Registry
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--platform", action="append", metavar="P[,P]", help="platforms that every image must have")
     parser.add_argument("--tag", action="append", metavar="TAG", help="tag instead of bake.toml's; may be repeated")
+    add_mirror_argument(parser)
     parser.add_argument(
         "--release",
         metavar="FILE",
@@ -40,14 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Check the set, join each image, move all tags or none."""
-    from bake.publish import Shard, Staged, attach_origin, join, tag_all
+    from bake.publish import Shard, Staged, attach_origin, join, mirrored, tag_all
     from bake.registry import load_registry
 
     check_form(arguments.release)
     shards = [Shard(name=str(f), release=load_release(f)) for f in dict.fromkeys(arguments.shards)]
     _refuse_others(session, shards)
     registry = load_registry(session.environment)
-    known = _uploads(session, arguments, shards, registry)
+    plan = _plan(session, arguments, shards)
+    known = _uploads(session, plan, shards, registry)
     release, joints = _joints(session, arguments, shards, {u.image for u in known.values() if u.there})
     refuse_elsewhere(joints, {image: upload.repository for image, upload in known.items()})
     joined = [known[j.image] for j in joints]
@@ -55,7 +58,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if not wanted:
         raise UsageError("merge", "no shard is given, and the registry has no image of this commit", "name the files")
     staged = Staged(
-        uploads=wanted,
+        uploads=(*wanted, *mirrored(plan, wanted)),
         digests={j.image: join(registry, j) for j in joints} | {u.image: u.there for u in wanted if u.there},
         # Which base images of moving tags the shards were built on is not known here.
         marks={u.image: u.mark.tag for u in joined if u.mark and not u.mark.bases},
@@ -65,10 +68,10 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     keep_release(session.project.folder, merged)
     if arguments.release:
         write_release(arguments.release, merged)
-    attach_origin(registry, merged, [i for i in merged.images if not known[i.image].there])
+    attach_origin(registry, merged, [i for i in merged.everywhere if not known[i.image].there])
     rows = [
         {"image": f"{i.repository}:{tag}", "platforms": [p.platform for p in i.platforms], "digest": i.digest}
-        for i in merged.images
+        for i in merged.everywhere
         for tag in i.tags
     ]
     short = [{**row, "platforms": " ".join(row["platforms"]), "digest": row["digest"][:19]} for row in rows]
@@ -102,17 +105,19 @@ def refuse_elsewhere(joints: "Sequence[Joint]", repositories: Mapping[str, str])
             raise ReleaseError(joint.image, what, "merge with the settings that the shards were built with")
 
 
-def _uploads(
-    session: Session, arguments: argparse.Namespace, shards: "Sequence[Shard]", registry: "Registry"
-) -> "Mapping[str, Upload]":
+def _plan(session: Session, arguments: argparse.Namespace, shards: "Sequence[Shard]") -> "Plan":
+    """The plan of a push from this checkout."""
+    built = {i.image for s in shards for i in s.release.images}
+    targets = (*(_words(arguments) or ("all",)), *built)
+    selection = Selection(targets=targets, platforms=parse_platforms(arguments.platform))
+    return session.plan(selection, named(arguments.tag, push=True, mirrors=arguments.to))
+
+
+def _uploads(session: Session, plan: "Plan", shards: "Sequence[Shard]", registry: "Registry") -> "Mapping[str, Upload]":
     """Image -> what a push from this checkout would put up; with its digest where no shard has it, as none had to."""
     from bake.build import load_uploads, make_ready
 
     built = {i.image for s in shards for i in s.release.images}
-    selection = Selection(
-        targets=(*(_words(arguments) or ("all",)), *built), platforms=parse_platforms(arguments.platform)
-    )
-    plan = session.plan(selection, named(arguments.tag, push=True))
     known = load_uploads(session, make_ready(session, plan), registry)
     return {u.image: dataclasses.replace(u, there="") if u.image in built else u for u in known}
 

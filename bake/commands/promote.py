@@ -44,7 +44,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     write_release(file, promoted)
     rows = [
         {"image": f"{i.repository}:{tag}", "digest": i.digest, "previous": i.previous[tag]}
-        for i in promoted.images
+        for i in promoted.everywhere
         for tag in i.tags
     ]
     short = [{**row, "digest": row["digest"][:19], "previous": row["previous"][:19]} for row in rows]

@@ -137,14 +137,15 @@ def _text(file: Path) -> str:
 
 
 def _images(session: Session, account: Account) -> "Images":
-    """The build's images, where it left them. The all-in-one image shares nothing, and takes long to read."""
+    """The build's images, where it left them. Those with Dockerfiles of their own share nothing with others."""
     from bake.config import parse_reference
     from bake.images import load_engine_images, load_registry_images
     from bake.plan import MONOLITH
     from bake.registry import load_registry
 
     cache = session.project.folder / "cache"
-    built = [i for i in account.images if i.image != MONOLITH]
+    apart = {MONOLITH, *session.project.config.dockered}
+    built = [i for i in account.images if i.image not in apart]
     names = {i.image: parse_reference(i.reference) for i in built}
     if account.pushed:
         fixed = {i.image: str(dataclasses.replace(names[i.image], tag="", digest=i.digest)) for i in built}

@@ -10,7 +10,7 @@ from bake.errors import EngineError, UsageError
 from bake.session import Session
 
 if TYPE_CHECKING:
-    from bake.plan import Image
+    from bake.plan import ServiceImage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +26,10 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     from bake.build import Options, build
 
     plan = session.plan(selected([arguments.target], None))
-    if len(plan.targets) != 1 or plan.targets[0] not in {i.target for i in plan.images}:
+    if len(plan.targets) != 1 or plan.targets[0] not in {i.target for i in plan.processes}:
         raise UsageError("bake run", f"{arguments.target} is not one image", "see `bake list`")
     outcome = build(session, plan, Options())
-    image, reference = plan.image(plan.targets[0]), outcome.account.images[0].references[0]
+    image, reference = plan.chosen()[0], outcome.account.images[0].references[0]
     env = [*(f"{k}={v}" for k, v in session.project.config.smoke.env.items()), *arguments.env]
     session.console.say(
         f"{reference}{f', at http://localhost:{arguments.publish or image.port}' if image.port else ''}"
@@ -42,7 +42,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def docker_words(
-    image: "Image", reference: str, words: Sequence[str], env: Sequence[str], publish: int | None
+    image: "ServiceImage", reference: str, words: Sequence[str], env: Sequence[str], publish: int | None
 ) -> list[str]:
     """`docker run` as `bake smoke` tries the image: read-only, without capabilities, what it writes to in memory."""
     options = ["--rm", "--init", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]

@@ -24,6 +24,9 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     plan = session.plan(selected(arguments.targets, arguments.platform))
     platforms = plan.platforms if arguments.platform or arguments.output else plan.platforms[:1]
     wanted = [(image, platform) for image in plan.selected() for platform in platforms]
+    if not wanted:
+        what = f"{', '.join(plan.targets)} is not made of a package, and nobody knows what its Dockerfile installs"
+        raise UsageError("bake sbom", what, "ask a scanner, such as syft")
     if len(wanted) != 1 and not arguments.output:
         raise UsageError(
             "bake sbom", f"{len(wanted)} lists do not fit on one output", "name one image, or --output DIR"

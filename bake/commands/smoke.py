@@ -6,7 +6,7 @@ Each must get ready, run the process that bake.toml names as PID 1, and end well
 import argparse
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,14 @@ from bake.commands.arguments import add_plan_arguments, add_since_argument, name
 from bake.console import Console
 from bake.errors import EngineError, UsageError
 from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
+from bake.plan import Image
 from bake.publish import make_workload
 from bake.session import Session
 from bake.table import JSON_FORMAT, show, table
 
 if TYPE_CHECKING:
     from bake.engine import Containers
-    from bake.plan import Plan
+    from bake.plan import Plan, ServiceImage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,37 +67,49 @@ def start_beside(session: Session, engine: "Containers") -> None:
 
 
 def _refuse(plan: "Plan", *, pushed: bool) -> None:
-    if not plan.selected():
+    if not plan.chosen():
         raise UsageError("bake smoke", "tries images of services only", "see `bake list`")
     if pushed and not plan.registry:
         raise UsageError("--pushed", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
 
 
 def _trials(session: Session, plan: "Plan", native: str, *, pushed: bool) -> tuple[Trial, ...]:
-    names = session.names(plan)
-    settings, entries = session.project.config.smoke, session.project.workspace.lock.entries
-    present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
-    locked = frozenset(e.name for e in entries.values()) | {p.name for p in session.project.workspace.packages}
+    names, known = session.names(plan), _known(session, plan)
     return tuple(
         make_trial(
             image,
             names[image.target],
             platform,
-            settings,
+            session.project.config.smoke,
             native=native,
             registry=plan.registry or "",
             pushed=pushed,
-            known=Known(
-                ends=make_workload(session.project.config, image).kind != "Deployment",
-                present=present[image.service],
-                locked=locked,
-                aliases=tuple(session.project.aliases(image.package)),
-                absent=absence(session.project, plan, image),
-            ),
+            known=known(image),
         )
         for platform in plan.platforms
-        for image in plan.selected()
+        for image in plan.chosen()
     )
+
+
+def _known(session: Session, plan: "Plan") -> "Callable[[ServiceImage], Known]":
+    """What is known of an image's files; of one with a Dockerfile of its own nothing."""
+    entries, project = session.project.workspace.lock.entries, session.project
+    present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
+    locked = frozenset(e.name for e in entries.values()) | {p.name for p in project.workspace.packages}
+
+    def known(image: "ServiceImage") -> Known:
+        ends = make_workload(project.config, image).kind != "Deployment"
+        if not isinstance(image, Image):
+            return Known(ends=ends)
+        return Known(
+            ends=ends,
+            present=present[image.service],
+            locked=locked,
+            aliases=tuple(project.aliases(image.package)),
+            absent=absence(project, plan, image),
+        )
+
+    return known
 
 
 def _attempt_all(session: Session, trials: Sequence[Trial], engine: "Containers", jobs: int) -> tuple[Result, ...]:

@@ -3,6 +3,7 @@
 Sources: github.com/compose-spec/compose-spec (05-services, build, develop), docs.docker.com/compose/how-tos/file-watch.
 """
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from bake.compose.known import KNOWN
 from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.files import to_yaml
-from bake.plan import FOLDER, Image, Plan, Project, Stage
+from bake.plan import FOLDER, Dockered, Image, Plan, Project, ServiceImage, Stage
 
 FILE_NAME = "compose.yaml"
 """Its name below .bake/; its paths are relative to that folder."""
@@ -27,7 +28,7 @@ _HEAD = f"""\
 
 def render_compose(project: Project, plan: Plan) -> str:
     """The compose file of the plan's targets. Raises ConfigError for a `needs` that nothing is known of."""
-    images = plan.selected()
+    images = plan.chosen()
     dependencies = _dependencies(project, images)
     document: dict[str, Any] = {
         "name": plan.project,
@@ -45,7 +46,7 @@ def _secret(file: str | None, env: str | None) -> Mapping[str, str]:
     return {"file": file} if file else {"environment": env or ""}
 
 
-def _dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, cfg.Dependency]:
+def _dependencies(project: Project, images: Iterable[ServiceImage]) -> Mapping[str, cfg.Dependency]:
     own = project.config.smoke.dependencies
     known = {**KNOWN, **own}
     found: dict[str, cfg.Dependency] = dict(own)
@@ -62,13 +63,13 @@ def _dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, cfg
     return found
 
 
-def needs(config: cfg.Config, image: Image) -> tuple[str, ...]:
+def needs(config: cfg.Config, image: ServiceImage) -> tuple[str, ...]:
     """What a process says it needs: its role's own, else its service's."""
     service = config.services[image.service]
     return service.role(image.role).needs or service.needs
 
 
-def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
+def _service(project: Project, plan: Plan, image: ServiceImage) -> dict[str, Any]:
     service = {
         "image": f"{image.repository}:{DEV_TAG}",
         "build": _build(project, plan, image),
@@ -76,7 +77,7 @@ def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
         "env_file": [{"path": "../.env", "required": False}],
         "environment": dict(project.config.smoke.env),
         "ports": [f"{image.port}:{image.port}"] if image.port else [],
-        "healthcheck": _healthcheck(image),
+        "healthcheck": _healthcheck(image) if isinstance(image, Image) else {},
         "depends_on": list(needs(project.config, image)),
         "init": image.init,
         "read_only": True,
@@ -90,23 +91,40 @@ def _service(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
     return {key: value for key, value in service.items() if value}
 
 
-def _ends(config: cfg.Config, image: Image) -> bool:
+def _ends(config: cfg.Config, image: ServiceImage) -> bool:
     """Whether it ends by itself: `docker compose run` starts it when it is wanted."""
     role = config.services[image.service].role(image.role)
     return bool(role.once or role.schedule)
 
 
-def _build(project: Project, plan: Plan, image: Image) -> dict[str, Any]:
+def _build(project: Project, plan: Plan, image: ServiceImage) -> dict[str, Any]:
+    secrets = [m.id for m in plan.builds.mounts if m.id in project.secrets]
+    build = _of_package(plan, image) if isinstance(image, Image) else _of_dockerfile(image)
+    return {key: value for key, value in {**build, "secrets": secrets}.items() if value}
+
+
+def _of_dockerfile(image: ServiceImage) -> dict[str, Any]:
+    """Its own Dockerfile: bake's copy, beside which lies what the build does not get."""
+    if not isinstance(image, Dockered):
+        return {}
+    recipe = image.recipe
+    return {
+        "context": posixpath.normpath(f"../{recipe.context}"),
+        "dockerfile": recipe.dockerfile_from_context,
+        "target": recipe.stage,
+        "args": dict(recipe.args),
+    }
+
+
+def _of_package(plan: Plan, image: Image) -> dict[str, Any]:
     args = {k: v for s in plan.builds.stages for k, v in s.args.items()}
-    build = {
+    return {
         "context": "..",
         "dockerfile": f"{FOLDER}/Dockerfile",
         "target": image.stage,
         "additional_contexts": {name: f"./{name}" for name in ("manifests", "plan", "tools")},
         "args": args | {f"BAKE_ENV_{k}": v for k, v in image.env.items() if "\n" in v or "\r" in v},
-        "secrets": [m.id for m in plan.builds.mounts if m.id in project.secrets],
     }
-    return {key: value for key, value in build.items() if value}
 
 
 def _healthcheck(image: Image) -> dict[str, Any]:
@@ -134,7 +152,7 @@ def _dependency(dependency: cfg.Dependency) -> dict[str, Any]:
     return {key: value for key, value in service.items() if value}
 
 
-def _watches(project: Project, plan: Plan, image: Image) -> Iterator[dict[str, Any]]:
+def _watches(project: Project, plan: Plan, image: ServiceImage) -> Iterator[dict[str, Any]]:
     """Folders whose edits make another image: what it is built from, and nothing else."""
     ignore = sorted({_anywhere(p) for p in project.ignored if not p.startswith("!")} | {"**/node_modules"})
     for path in watched_paths(plan, image):
@@ -146,8 +164,12 @@ def _anywhere(pattern: str) -> str:
     return pattern if pattern.startswith("**/") else f"**/{pattern.rstrip('/').rpartition('/')[2]}"
 
 
-def watched_paths(plan: Plan, image: Image) -> tuple[str, ...]:
+def watched_paths(plan: Plan, image: ServiceImage) -> tuple[str, ...]:
     """Folders and files of the workspace that the image is built from, sorted; none within another."""
+    if isinstance(image, Dockered):
+        return _outermost({image.recipe.context.removeprefix("."), posixpath.normpath(image.source)})
+    if not isinstance(image, Image):
+        return ()
     service = next(s for s in plan.services if s.service == image.service)
     stages = {s.package: s for s in plan.builds.stages}
     packages = _reached(stages, {image.package, *service.closure.packages})

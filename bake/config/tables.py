@@ -1,6 +1,7 @@
 """bake.toml: what the user says about the workspace, as frozen values; every complaint about it at once."""
 
 import dataclasses
+import posixpath
 import re
 import shlex
 import tomllib
@@ -106,6 +107,9 @@ class Project:
 
     name: Slug = _doc("Prefix of every image: `<name>-<service>-<role>`.")
     registry: Repository | None = _doc("Where images are pushed, e.g. `ghcr.io/acme`.", None)
+    mirrors: tuple[Repository, ...] = _doc(
+        "Further registries that every push goes to: tags move in all of them, or in none.", ()
+    )
     platforms: tuple[Platform, ...] = _doc("Platforms of every image.", ("linux/amd64", "linux/arm64"))
     tag: Words = _doc(
         "Tag or tags; {sha}, {branch}, {version}, {pr} and {content} are filled in from git and the plan.",
@@ -237,7 +241,17 @@ class Role:
 class Service(Role):
     """A package that runs in containers: one per role, or one alone."""
 
-    package: str = _doc("The package, by path or name; `.` is the workspace's root.")
+    package: str = _doc("The package, by path or name; `.` is the workspace's root.", "")
+    dockerfile: RelativePath | None = _doc(
+        "A Dockerfile of its own instead of a package, for what is no JavaScript: it says what the image runs.", None
+    )
+    context: RelativePath | None = _doc("Build context of its `dockerfile`; by default that one's folder.", None)
+    target: Annotated[str, Rule(words="a stage's name", pattern=r"[A-Za-z][\w.-]*")] | None = _doc(
+        "Stage of its `dockerfile`; by default the last one.", None
+    )
+    args: Mapping[Variable, str | Arg] = _doc(
+        "Build arguments of its `dockerfile`; {sha}, {branch} and {version} are filled in from git.", {}
+    )
     roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
     static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
     headers: Mapping[HeaderName, HeaderText] = _doc(
@@ -262,6 +276,11 @@ class Service(Role):
         '`"/opt/api" = "apps/api"`.',
         {},
     )
+
+    @property
+    def build_context(self) -> str:
+        """The context of its Dockerfile, relative to the workspace's root."""
+        return self.context or posixpath.dirname(self.dockerfile or "") or "."
 
     def role(self, name: str) -> Role:
         """The role of that name; "" is the service itself, where it has none."""
@@ -487,6 +506,16 @@ class Config:
     ci: Ci = _doc("How `bake matrix` spreads images over runners.", Ci())
     builder: Builder | None = _doc("The buildx builder that builds, instead of the current one.", None)
 
+    @property
+    def packaged(self) -> Mapping[str, Service]:
+        """The services that are packages; the others have a Dockerfile of their own."""
+        return {name: service for name, service in self.services.items() if service.dockerfile is None}
+
+    @property
+    def dockered(self) -> Mapping[str, Service]:
+        """The services that have a Dockerfile of their own."""
+        return {name: service for name, service in self.services.items() if service.dockerfile is not None}
+
 
 def load_config(path: Path) -> Config:
     """Read bake.toml. Raises ConfigError with every complaint when it is missing or wrong."""
@@ -605,7 +634,43 @@ def _check_names(config: Config, complaints: Complaints) -> None:
             owners[image] = where
 
 
+_OF_PACKAGES = (
+    "package",
+    "roles",
+    "static",
+    "headers",
+    "proxy",
+    "system",
+    "base",
+    "libc",
+    "directory",
+    "command",
+    "entrypoint",
+    "env",
+    "healthcheck",
+    "budget",
+)
+"""Keys that mean nothing to a service with a Dockerfile of its own: it says these things itself."""
+
+
+def _check_recipe(where: str, service: Service, complaints: Complaints) -> None:
+    if service.dockerfile is None:
+        for key in ("context", "target", "args"):
+            if getattr(service, key):
+                complaints.add(f"{where}.{key}", f"has no meaning without {where}.dockerfile")
+        if not service.package and not any(line.startswith(f"{where}.package: ") for line in complaints):
+            complaints.add(f"{where}.package", "missing; a service is a package, or has a `dockerfile`")
+        return
+    for key in _OF_PACKAGES:
+        if getattr(service, key) not in ("", None, (), {}):
+            complaints.add(f"{where}.{key}", "does not go with `dockerfile`, which says what is in the image and runs")
+    for folder in service.writable:
+        if not folder.startswith("/"):
+            complaints.add(f"{where}.writable", f"{folder!r} is not absolute, and there is no package it could be in")
+
+
 def _check_service(where: str, service: Service, complaints: Complaints) -> None:
+    _check_recipe(where, service, complaints)
     if service.roles and service.static is not None:
         complaints.add(f"{where}.static", "a static service has no roles")
     if service.static is not None and service.command is not None:

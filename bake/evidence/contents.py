@@ -110,18 +110,19 @@ def likely_contexts(facts: WorkspaceFacts, file: str, stages: Sequence[Stage]) -
     """Folders that a Dockerfile may be built in, the likeliest first: where most of what it copies exists."""
     folder = posixpath.dirname(file)
     above = tuple(dict.fromkeys(("", facts.owner(file).path, folder, posixpath.dirname(folder))))
+    return tuple(sorted(above, key=lambda context: len(absent_in(context, facts, stages))))
+
+
+def absent_in(context: str, facts: WorkspaceFacts, stages: Sequence[Stage]) -> tuple[str, ...]:
+    """What a Dockerfile copies and the folder that it is built in has not got."""
     sources = {
         c.source.lstrip("/").removeprefix("./").rstrip("/")
         for s in stages
         for c in s.copied
         if c.stage is None and not c.source.startswith(PACKAGE) and "*" not in c.source
     } - {".", ""}
-
-    def missing(context: str) -> int:
-        places = (_joined(context, source) for source in sources)
-        return sum(place not in facts.paths and place not in facts.folders for place in places)
-
-    return tuple(sorted(above, key=missing))
+    places = {source: _joined(context, source) for source in sources}
+    return tuple(s for s, place in places.items() if place not in facts.paths and place not in facts.folders)
 
 
 HTML = re.compile(

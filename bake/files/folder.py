@@ -21,7 +21,7 @@ _EPOCH = 946684800
 _YEARS = 1 << 28
 """Seconds from there on that the times of files are spread over: eight and a half years."""
 
-_OWNED = ("manifests", "plan", "tools")
+_OWNED = ("manifests", "plan", "services", "tools")
 _NEW = ".new-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bake.config import Config, Layers
+from bake.config import Config, Layers, image_names
+from bake.guess.dockered import DockeredService
 from bake.guess.guess import Guess, PackageGuess
 from bake.guess.judge import Service
 from bake.guess.node import DEFAULT_NODE
@@ -26,6 +27,7 @@ def render_config(guess: Guess) -> str:
         _install(guess),
         _layers(guess),
         *(_service(s) for s in guess.services),
+        *(_dockered(s) for s in guess.dockered),
         *(_package(p) for p in guess.packages),
         _secrets(guess),
         _monolith(guess),
@@ -205,6 +207,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (" and others" if len(names) > 4 else "")
 
 
+def _dockered(service: DockeredService) -> tuple[str, ...]:
+    """A service with a Dockerfile of its own."""
+    texts = {"context": service.context, "target": service.target, "health": service.health, "user": service.user}
+    lines = (f"{key} = {_text(value)}" for key, value in texts.items() if value)
+    port = (f"port = {service.port}",) if service.port else ()
+    head = (_line(f"[services.{service.name}]", service.source), f"dockerfile = {_text(service.dockerfile)}")
+    return (*head, *port, *lines)
+
+
 def _secrets(guess: Guess) -> tuple[str, ...]:
     if not guess.npmrc:
         return ()
@@ -242,7 +253,9 @@ def amend(text: str, config: Config, guess: Guess, packages: Iterable[str]) -> s
     new = [s for s in guess.services if not _names(text, s.package)]
     settings = [p for p in guess.packages if not _names(text, p.path)]
     text = _with_node(text, guess)
-    added = ["\n".join(block) for block in (*map(_service, new), *map(_package, settings)) if block]
+    dockered = [s for s in guess.dockered if s.dockerfile not in text and s.name not in image_names(config)]
+    blocks = (*map(_service, new), *map(_dockered, dockered), *map(_package, settings))
+    added = ["\n".join(block) for block in blocks if block]
     return "\n\n".join((text.rstrip("\n"), *added)) + "\n" if added else text
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bake.config import RESERVED
 from bake.evidence import (
     PackageFacts,
     WorkspaceFacts,
@@ -17,6 +18,7 @@ from bake.evidence import (
 from bake.files import parse_npmrc, wants_login
 from bake.guess.builds import build_script, generated_files, install_notes
 from bake.guess.candidates import all_in_one
+from bake.guess.dockered import DockeredService, find_dockered
 from bake.guess.frontends import Frontend, find_built_into
 from bake.guess.judge import Refused, Service, beside_product, judge_package, own_frontend
 from bake.guess.node import find_node
@@ -66,6 +68,8 @@ class Guess:
     whole: str = ""
     """Why the workspace cannot be split, "" when it can."""
     services: tuple[Service, ...]
+    dockered: tuple[DockeredService, ...] = ()
+    """Services with a Dockerfile of their own."""
     packages: tuple[PackageGuess, ...]
     left_out: tuple[tuple[str, str], ...]
     libraries: tuple[str, ...]
@@ -101,6 +105,7 @@ def guess(known: WorkspaceFacts) -> Guess:
         alpine=any("alpine" in image for image in _images(facts)),
         whole=_whole(facts),
         services=services,
+        dockered=find_dockered(facts, _taken(services)),
         packages=tuple(
             p for f in _built(facts, services, served) if not (p := _package(f, facts, services, served)).is_empty
         ),
@@ -116,6 +121,12 @@ def guess(known: WorkspaceFacts) -> Guess:
             *(n for f in _built(facts, services, served) for n in install_notes(f)),
         ),
     )
+
+
+def _taken(services: Iterable[Service]) -> frozenset[str]:
+    """Names that images have already, or that are bake's own."""
+    roles = (f"{s.name}-{p.role}" for s in services for p in s.processes if p.role)
+    return frozenset({*RESERVED, "", *(s.name for s in services), *roles})
 
 
 def _images(facts: WorkspaceFacts) -> Iterator[str]:
@@ -150,7 +161,7 @@ def _named(services: tuple[Service, ...]) -> tuple[Service, ...]:
     short = {s.package: slug(posixpath.basename(s.package) or "app") for s in services}
     names: dict[str, str] = {}
     for path, name in short.items():
-        clash = list(short.values()).count(name) > 1 or name in {"all", "default", "workspace", "monolith", ""}
+        clash = list(short.values()).count(name) > 1 or name in {*RESERVED, ""}
         names[path] = slug(path.replace("/", "-") or "root") if clash else name
     return tuple(replace(s, name=names[s.package]) for s in services)
 

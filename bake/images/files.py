@@ -16,7 +16,7 @@ from bake.sources import keeper
 def require_images(plan: Plan, *, pushed: bool) -> None:
     """Raise UsageError where there is nothing to look into."""
     if not plan.selected():
-        raise UsageError("targets", "name no image of a service", "see `bake list`")
+        raise UsageError("targets", "name no image that is made of a package", "see `bake list`")
     if pushed and not plan.registry:
         raise UsageError("--pushed", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
 

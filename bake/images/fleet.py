@@ -16,7 +16,7 @@ def load_images(session: Session, plan: Plan, targets: Sequence[str], *, pushed:
     """These images, on the platforms asked for. Raises EngineError for one that was asked for and is not there."""
     folder = session.project.folder
     if not plan.selected():
-        raise UsageError("targets", "name no image of a service", "see `bake list`")
+        raise UsageError("targets", "name no image that is made of a package", "see `bake list`")
     if not pushed:
         called = session.names(plan)
         names = {i.target: called[i.target].references[0] for i in plan.images if i.target in targets}

@@ -14,7 +14,7 @@ from typing import Protocol
 from bake.config import Dependency, Health, Smoke, words
 from bake.engine import Configured, ContainerState, Launch, Process
 from bake.errors import BakeError, EngineError
-from bake.plan import Image, Name, home
+from bake.plan import Dockered, Image, Name, ServiceImage, home
 from bake.shell import AROUND
 from bake.workspace import shown
 
@@ -110,6 +110,8 @@ class Trial:
     grace: float
     ends: bool = False
     """Whether it is a tool that does its work and ends; a service goes on."""
+    dockerfile: str = ""
+    """The Dockerfile of its own, which then says what it runs and holds."""
     known: Known = _NOTHING_KNOWN
 
 
@@ -163,7 +165,7 @@ class Result:
 
 
 def make_trial(
-    image: Image,
+    image: ServiceImage,
     name: Name,
     platform: str,
     settings: Smoke,
@@ -178,11 +180,12 @@ def make_trial(
     health = image.health
     port = (health.port if health else None) or image.port
     remote = tuple(f"{registry}/{r}" for r in name.references) if registry else ()
+    entrypoint, command = (image.entrypoint, image.command) if isinstance(image, Image) else ((), ())
     return Trial(
         target=image.target,
         platform=platform,
-        package=image.package,
-        directory=image.directory,
+        package=image.package if isinstance(image, Image) else "",
+        directory=image.directory if isinstance(image, Image) else "",
         key=f"services.{image.service}" + (f".roles.{image.role}" if image.role else ""),
         launch=Launch(
             references=() if pushed else (*name.references, *remote),
@@ -196,8 +199,9 @@ def make_trial(
             owner=image.user if re.fullmatch(r"\d+(:\d+)?", image.user) else "",
             remedy=build_first(image.target, platform, pushed=pushed),
         ),
-        command=(*image.entrypoint, *image.command),
-        ends=known.ends or bool(image.entrypoint),
+        command=(*entrypoint, *command),
+        ends=known.ends or bool(entrypoint),
+        dockerfile=image.source if isinstance(image, Dockered) else "",
         health=health,
         timeout=(health.timeout if health else _TIMEOUT) * scale,
         settle=_SETTLE * scale,
@@ -370,6 +374,8 @@ def _judge_user(trial: Trial, seen: Observed) -> list[TrialFinding]:
     user = seen.configured.user.partition(":")[0]
     running = seen.process.user if seen.process else -1
     remedy = f'set {trial.key}.user = "1000:1000"'
+    if trial.dockerfile:
+        remedy = f"let {trial.dockerfile} end in `USER 1000:1000`, or another number that is not 0"
     if user in ("", "0", "root") or running == 0:
         return [TrialFinding(check="user", what="runs as root", remedy=remedy)]
     if not re.fullmatch(r"[0-9]{1,10}", user):
@@ -466,6 +472,8 @@ _READ_ONLY = (
     re.compile(rf"ENOENT: no such file or directory, (?P<call>mkdir|mkdtemp)\s+{_PATH}"),
     re.compile(rf"(?P<call>cannot create)(?: directory)? {_PATH}.*Read-only file system"),
     re.compile(rf"(?P<call>Read-only file system):? {_PATH}"),
+    re.compile(rf"(?P<call>mkdir|open)\(\) {_PATH} failed \((?:13|30): "),  # nginx
+    re.compile(rf"(?P<call>mkdir|open) {_PATH}: (?:read-only file system|permission denied)"),  # Go
 )
 _MODULE = re.compile(r"Cannot find (?:module|package) '(?P<name>(?:@[^'/]+/)?[^'./@][^'/]*)(?P<file>/[^']*)?'")
 _ABSENT = re.compile(
@@ -498,12 +506,11 @@ def _excerpt(log: str) -> tuple[str, ...]:
 
 def _hint(trial: Trial, seen: Observed) -> str:
     """What to do about a process that did not get up, read from its log and its sockets."""
+    packaged: tuple[Callable[[Trial, Observed], str], ...] = (_hint_absent, _hint_module, _hint_env_file)
     hints: tuple[Callable[[Trial, Observed], str], ...] = (
         _hint_platform,
         _hint_writable,
-        _hint_absent,
-        _hint_module,
-        _hint_env_file,
+        *(() if trial.dockerfile else packaged),
         _hint_variable,
         _hint_refused,
         _hint_address,
@@ -520,7 +527,10 @@ def _hint_platform(trial: Trial, seen: Observed) -> str:
 def _hint_writable(trial: Trial, seen: Observed) -> str:
     """The root file system is read-only; only declared directories can be written."""
     for pattern in _READ_ONLY:
-        if found := pattern.search(seen.log):
+        found = pattern.search(seen.log)
+        if found and trial.dockerfile and not (found["quoted"] or found["path"]).startswith("/"):
+            return ""  # nobody knows where it works
+        if found:
             folder = _folder(
                 _placed(trial, found["quoted"] or found["path"]), made=(found["call"] or "") in ("mkdir", "mkdtemp")
             )

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from bake.files import read_text
-from bake.inputs.settings import image_settings, package_settings, shared_settings
+from bake.inputs.settings import image_settings, package_settings, recipe_settings, shared_settings
 from bake.inputs.tree import Present, Tree
-from bake.plan import Closure, Image, Monolith, Plan, Project, ServiceStage, closure
+from bake.plan import Closure, Dockered, Image, Monolith, Plan, Project, ServiceStage, closure
 from bake.render import render, staged_lock
 from bake.workspace import parse_dockerignore
 
@@ -71,6 +71,7 @@ def load_inputs(
     tree = tree or Present(project.root)
     reader = _Reader(project, plan, files, tree)
     found = {image.target: reader.inputs(image) for image in plan.images}
+    found |= {image.target: _load_dockered(project, plan, image, tree) for image in plan.dockered}
     if plan.monolith and plan.monolith in plan.asked():
         found[plan.monolith.target] = _load_monolith(project, plan.monolith, tree)
     return found
@@ -297,19 +298,33 @@ def _as_data(value: Any) -> Any:
     return dataclasses.asdict(value) if is_value else dict(value)
 
 
+def _load_dockered(project: Project, plan: Plan, image: Dockered, tree: Tree) -> Inputs:
+    """An image with a Dockerfile of its own: that, its arguments and all that its build gets."""
+    given, recipe = project.dockerfiles[image.service], image.recipe
+    sources = (posixpath.normpath(posixpath.join(recipe.context, path)) for path in given.sources)
+    dockerfile = posixpath.normpath(image.source)
+    digests = {f"source {path}": tree.name(path) for path in sources if path != dockerfile}
+    texts = [recipe.stage, recipe.args, image.labels, plan.platforms]
+    return Inputs(
+        digests={**digests, f"template {dockerfile}": digest(given.text), TEXTS: digest(texts)},
+        settings=recipe_settings(plan, image),
+    )
+
+
 def _load_monolith(project: Project, monolith: Monolith, tree: Tree) -> Inputs:
     """The old image copies its whole context, so all of it counts."""
-    folder = monolith.context.removeprefix("./").strip("/.")
-    dockerfile = monolith.dockerfile.removeprefix("./")
+    recipe = monolith.recipe
+    folder = recipe.context.removeprefix("./").strip("/.")
+    dockerfile = recipe.dockerfile.removeprefix("./")
     ignores = _context_ignores(project, dockerfile, folder)
-    rest = [monolith.args, monolith.stage, monolith.labels, monolith.platforms]
+    rest = [recipe.args, recipe.stage, monolith.labels, monolith.platforms]
     return Inputs(
         digests={
             **{f"source {file}": tree.name(file) for file in tree.below(folder, ignores)},
             f"template {dockerfile}": tree.name(dockerfile),
             TEXTS: digest(rest),
         },
-        settings={f"argument monolith.args.{name}": value for name, value in monolith.args.items()},
+        settings={f"argument monolith.args.{name}": value for name, value in recipe.args.items()},
     )
 
 

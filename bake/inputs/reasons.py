@@ -62,7 +62,7 @@ def forgetful(inputs: Inputs) -> Inputs:
 
 def everything(plan: Plan, what: str) -> Mapping[str, tuple[Reason, ...]]:
     """Every image is affected by something that says nothing about which."""
-    return {t: (Reason(kind="unknown", what=what),) for t in (*(i.target for i in plan.images), MONOLITH)}
+    return {t: (Reason(kind="unknown", what=what),) for t in (*(i.target for i in plan.processes), MONOLITH)}
 
 
 def _via(difference: _Difference, ways: Sequence[Ways], target: str) -> tuple[str, ...]:

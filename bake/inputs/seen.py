@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bake.lockfile import FILE_NAME
-from bake.plan import EJECTED, Plan, Project
+from bake.plan import EJECTED, Dockered, Plan, Project
 from bake.render import render_ignore
 from bake.workspace import parse_dockerignore
 
@@ -13,14 +13,23 @@ def seen_by_builds(project: Project, plan: Plan) -> Callable[[str], bool]:
     ignores = parse_dockerignore(render_ignore(project, plan))
     planned = _planned(project)
     packages = [s.package for s in plan.builds.stages]
+    dockered = [_seen_by(project, image) for image in plan.dockered]
     everything = plan.monolith in plan.asked()
 
     def sees(path: str) -> bool:
         above = any(package.startswith(f"{path.rstrip('/')}/") for package in packages)
         ejected = path.startswith(f"{EJECTED}/")
-        return everything or path in planned or path.endswith(".gitignore") or ejected or above or not ignores(path)
+        known = everything or path in planned or path.endswith(".gitignore") or ejected
+        return known or above or not ignores(path) or any(sees(path) for sees in dockered)
 
     return sees
+
+
+def _seen_by(project: Project, image: Dockered) -> Callable[[str], bool]:
+    """The same test, of a Dockerfile of its own and its context."""
+    ignores = parse_dockerignore(project.dockerfiles[image.service].ignore)
+    head = "" if image.recipe.context == "." else f"{image.recipe.context}/"
+    return lambda path: path == image.source or (path.startswith(head) and not ignores(path.removeprefix(head)))
 
 
 def _planned(project: Project) -> frozenset[str]:

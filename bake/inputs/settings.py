@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from bake.plan import Image, Plan, Project, ServiceStage
+from bake.plan import Dockered, Image, Plan, Project, ServiceStage
 from bake.render import template_text
 from bake.workspace import shown
 
@@ -92,6 +92,20 @@ def _own_base(plan: Plan, service: ServiceStage) -> Mapping[str, object]:
         **_keyed(f"{key}.args", base.args),
         **{f"base {name}": image for name, image in base.parents.items()},
     }
+
+
+def recipe_settings(plan: Plan, image: Dockered) -> Mapping[str, str]:
+    """How an image with a Dockerfile of its own is built."""
+    key, recipe = f"services.{image.service}", image.recipe
+    values = {
+        "config project.platforms": plan.platforms,
+        f"config {key}.dockerfile": image.source,
+        f"config {key}.context": recipe.context,
+        f"config {key}.target": recipe.stage or "",
+        **_keyed(f"config {key}.labels", image.labels),
+        **_keyed(f"argument {key}.args", recipe.args),
+    }
+    return _texts(values)
 
 
 def _keyed(prefix: str, table: Mapping[str, object]) -> Mapping[str, object]:

@@ -3,9 +3,9 @@
 from bake.plan.cache import WORKSPACE, Cache, plan_cache
 from bake.plan.check import Finding, check, errors
 from bake.plan.closure import Closure, closure
-from bake.plan.images import EXPORTER, TREE, Image, Target, home, image_needs
+from bake.plan.dockerfiles import MONOLITH, Dockered, Monolith, Recipe
+from bake.plan.images import EXPORTER, TREE, Image, ServiceImage, Target, home, image_needs
 from bake.plan.layers import LayerClass
-from bake.plan.monolith import MONOLITH, Monolith
 from bake.plan.names import Name, Names, content_patterns, name_images, names_commit
 from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, select
@@ -27,6 +27,7 @@ __all__ = [
     "BuiltBase",
     "Cache",
     "Closure",
+    "Dockered",
     "EJECTED",
     "Earlier",
     "EXPORTER",
@@ -40,7 +41,9 @@ __all__ = [
     "Names",
     "Output",
     "Plan",
+    "ServiceImage",
     "Project",
+    "Recipe",
     "Request",
     "ServiceStage",
     "Stage",

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bake.ci import Run
 from bake.config import CacheSettings
-from bake.plan.monolith import MONOLITH
+from bake.plan.dockerfiles import MONOLITH
 from bake.plan.names import slug as tag
 from bake.plan.plan import Plan
 from bake.plan.project import Project
@@ -76,7 +76,8 @@ class Scope:
 
     services: target -> service (a target of its own, like `monolith`, is its own service), for everything planned.
     bases: targets of base images that are built too. selected: the targets
-    asked for. platforms: those asked for, of `every` that bake.toml has.
+    asked for. platforms: those asked for, of `every` that bake.toml has. apart: targets with a Dockerfile of their own,
+    which the workspace's cache does not hold.
     """
 
     services: Mapping[str, str]
@@ -84,6 +85,7 @@ class Scope:
     platforms: Sequence[str]
     every: Sequence[str]
     bases: Sequence[str] = ()
+    apart: frozenset[str] = frozenset({MONOLITH})
 
     @property
     def part(self) -> str:
@@ -95,7 +97,6 @@ class Scope:
 def plan_cache(project: Project, plan: Plan) -> Cache:
     """The cache of the run that the plan is for."""
     request, config = plan.request, project.config
-    services = {i.target: i.service for i in plan.images}
     return make_cache(
         config.cache,
         project=plan.project,
@@ -103,11 +104,12 @@ def plan_cache(project: Project, plan: Plan) -> Cache:
         run=request.run,
         branch=request.branch,
         scope=Scope(
-            services={t.target: services.get(t.target, t.target) for t in plan.everything},
+            services=plan.owners,
             selected=plan.targets,
             platforms=plan.platforms,
             every=config.project.platforms,
             bases=tuple(base.target for base in plan.bases),
+            apart=frozenset(i.target for i in plan.dockered) | {MONOLITH},
         ),
         asked=request.cache_to,
     )
@@ -135,9 +137,7 @@ def make_cache(
         imports={**store.imports(scope.services, branches), **store.base_imports(scope.bases, branches)}
         if reads
         else {},
-        exports={**store.exports(scope.services, scope.selected, branch), **store.base_exports(scope.bases, branch)}
-        if writes
-        else {},
+        exports={**store.exports(scope, branch), **store.base_exports(scope.bases, branch)} if writes else {},
         repository=store.place if settings.type == "registry" else "",
         note=note if run.ci or asked else "",
         together=settings.together,
@@ -193,14 +193,15 @@ class _Store:
         shared = tuple(self._source(n) for b in branches for n in self._names(WORKSPACE, b))
         return {WORKSPACE: shared, **{t: (*shared, *own[s]) for t, s in services.items()}}
 
-    def exports(self, services: Mapping[str, str], selected: Sequence[str], branch: str) -> Mapping[str, str]:
+    def exports(self, scope: Scope, branch: str) -> Mapping[str, str]:
+        services, selected = scope.services, scope.selected
         if self.type == "inline":
             return dict.fromkeys(services, "type=inline")
         chosen = dict.fromkeys(services[t] for t in selected)
-        whole = {s for t, s in services.items() if t != MONOLITH}
+        whole = {s for t, s in services.items() if t not in scope.apart}
         writers = {next(t for t in selected if services[t] == s): s for s in chosen}
         if whole <= set(chosen):
-            writers = {WORKSPACE: WORKSPACE} | {t: s for t, s in writers.items() if t == MONOLITH}
+            writers = {WORKSPACE: WORKSPACE} | {t: s for t, s in writers.items() if t in scope.apart}
         return {t: self._destination(self._names(s, branch)[0]) for t, s in writers.items()}
 
     def base_imports(self, bases: Sequence[str], branches: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from bake.config import WorkspaceSettings
+from bake.config import WorkspaceSettings, suggestion
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
 from bake.plan.images import image_needs
 from bake.plan.plan import Plan
@@ -13,7 +13,7 @@ from bake.plan.project import Project
 from bake.plan.services import ServiceStage
 from bake.semver import satisfies
 from bake.sources import Undeclared, path_matcher
-from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, shown
+from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, parse_stages, shown
 
 Level = Literal["error", "warning"]
 
@@ -81,7 +81,7 @@ _ODD = re.compile(r"""["'`$*?:\[\]{}\\\x00-\x1f\x7f]|^[ ]|[ ](?=/|$)|(?<=/)[ ]""
 
 def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
     """What bake.toml names and the workspace has not got."""
-    script, monolith = project.config.workspace.script, plan.monolith
+    script = project.config.workspace.script
     if _names_no_script(project):
         yield _setting(project, "workspace.script", f"no package has a script {script!r}", "correct it")
     for pattern in filter(project.names_nothing, project.config.workspace.files):
@@ -92,8 +92,23 @@ def _settings(project: Project, plan: Plan) -> Iterator[Finding]:
             yield _setting(
                 project, key, f"{pattern!r} names no file", "correct or remove it", _users(plan, stage.package)
             )
-    if monolith in plan.asked() and monolith and project.names_nothing(monolith.dockerfile):
-        yield _setting(project, "monolith.dockerfile", f"no file {monolith.dockerfile!r}", "correct it")
+    yield from _dockerfiles(project, plan)
+
+
+def _dockerfiles(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Dockerfiles, and stages of them, that are named and are not there."""
+    old = plan.monolith
+    if old in plan.asked() and old and project.names_nothing(old.recipe.dockerfile):
+        yield _setting(project, "monolith.dockerfile", f"no file {old.recipe.dockerfile!r}", "correct it")
+    for image in plan.dockered:
+        key, text, users = f"services.{image.service}", project.dockerfiles[image.service].text, (image.service,)
+        names = [stage.name for stage in parse_stages(text or "", {})]
+        wanted = image.recipe.stage
+        if text is None:
+            yield _setting(project, f"{key}.dockerfile", f"no file {image.source!r}", "correct it", users)
+        elif wanted and wanted.lower() not in names:
+            what = f"{image.source} has no stage {wanted!r}"
+            yield _setting(project, f"{key}.target", what, suggestion(wanted, names) or "correct it", users)
 
 
 def _keys(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -42,25 +42,31 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Image(Target):
-    """The image of a role of a service."""
+class ServiceImage(Target):
+    """The image of a role of a service, whatever it is made from. user: "" where only its Dockerfile knows."""
 
     service: str
     role: str
+    user: str
+    port: int | None
+    health: cfg.Health | None
+    writable: tuple[str, ...]
+    init: bool = False
+    """Whether it is started below an init, by whoever starts it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Image(ServiceImage):
+    """The image of a role of a service that is a package."""
+
     package: str
     directory: str
     """The folder that its process starts in, from the workspace's root."""
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     env: Mapping[str, str]
-    user: str
-    port: int | None
-    health: cfg.Health | None
     healthcheck: bool
-    writable: tuple[str, ...]
     static: bool
-    init: bool = False
-    """Whether it is started below an init, by whoever starts it."""
 
     @property
     def stage(self) -> str:
@@ -74,8 +80,8 @@ def image_needs(workspace: Workspace, image: Image) -> Needs:
 
 
 def images_of(project: Project, request: Request) -> tuple[Image, ...]:
-    names = cfg.image_names(project.config)
-    return tuple(_image(project, request, target, *owner) for target, owner in names.items())
+    names, packaged = cfg.image_names(project.config), project.config.packaged
+    return tuple(_image(project, request, target, *owner) for target, owner in names.items() if owner[0] in packaged)
 
 
 def _image(project: Project, request: Request, target: str, service_name: str, role_name: str) -> Image:
@@ -103,7 +109,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         labels=image_labels(project, request, target, service.labels, role.labels),
         user=role.user or service.user or "1000:1000",
         port=_port(service, role),
-        health=_health(service, role),
+        health=health_of(service, role),
         healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
         init=bool(role.init if role.init is not None else service.init),
         writable=_writable(project, package, service, role, directory),
@@ -199,7 +205,7 @@ def _loader_settings(process: _Process) -> dict[str, str]:
     return {"TS_NODE_TRANSPILE_ONLY": "true"} if checks else {}
 
 
-def _health(service: cfg.Service, role: cfg.Role) -> cfg.Health | None:
+def health_of(service: cfg.Service, role: cfg.Role) -> cfg.Health | None:
     """The role's own, else the service's; an HTTP path is not handed to a role without a port."""
     given = role.health if role.health is not None else service.health
     health = cfg.Health(path=given) if isinstance(given, str) else given

@@ -110,7 +110,7 @@ def _group_name(services: tuple[str, ...]) -> str:
 def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported: bool) -> Output:
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
-    mine = {n: s for n, s in project.config.services.items() if project.workspace.package(s.package) == package}
+    mine = {n: s for n, s in project.config.packaged.items() if project.workspace.package(s.package) == package}
     static = {s.static: n for n, s in mine.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
     configured = sources or _reads_tsconfig(package, images)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from bake import config as cfg
 from bake.config import suggestion
 from bake.errors import ConfigError, UsageError
-from bake.plan.images import Image, Target, images_of
+from bake.plan.dockerfiles import MONOLITH, Dockered, Monolith, dockered_images, plan_monolith
+from bake.plan.images import Image, ServiceImage, Target, images_of
 from bake.plan.layers import LayerClass, layer_classes
-from bake.plan.monolith import MONOLITH, Monolith, plan_monolith
 from bake.plan.outputs import Group, Output, package_outputs
 from bake.plan.project import Project
 from bake.plan.request import Request
@@ -94,11 +94,13 @@ class Layers:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that will be built. request: what was asked for."""
+    """Everything that will be built. request: what was asked for. dockered: what has a Dockerfile of its own."""
 
     request: Request
     project: str
     registry: str | None
+    mirrors: tuple[str, ...] = ()
+    """Further registries that a push goes to."""
     platforms: tuple[str, ...]
     targets: tuple[str, ...]
     """The image targets asked for, in the plan's order."""
@@ -109,6 +111,7 @@ class Plan:
     bases: tuple[BuiltBase, ...]
     services: tuple[ServiceStage, ...]
     images: tuple[Image, ...]
+    dockered: tuple[Dockered, ...] = ()
     monolith: Monolith | None
 
     @property
@@ -125,9 +128,19 @@ class Plan:
         return next(i for i in self.images if i.target == target)
 
     @property
+    def processes(self) -> tuple[ServiceImage, ...]:
+        """The images of all services, whatever they are made from."""
+        return (*self.images, *self.dockered)
+
+    @property
+    def owners(self) -> Mapping[str, str]:
+        """Target -> its service; an image that is of none is its own."""
+        return {t.target: t.service if isinstance(t, ServiceImage) else t.target for t in self.everything}
+
+    @property
     def everything(self) -> tuple[Target, ...]:
         """All that can be built: the services' images, and the old one."""
-        return (*self.images, *([self.monolith] if self.monolith else []))
+        return (*self.processes, *([self.monolith] if self.monolith else []))
 
     def asked(self) -> tuple[Target, ...]:
         """What is asked for, the old image too."""
@@ -140,8 +153,12 @@ class Plan:
         return self.platforms
 
     def selected(self) -> tuple[Image, ...]:
-        """The services' images that are asked for."""
+        """The images of packages that are asked for."""
         return tuple(i for i in self.images if i.target in self.targets)
+
+    def chosen(self) -> tuple[ServiceImage, ...]:
+        """The images of services that are asked for, whatever they are made from."""
+        return tuple(p for p in self.processes if p.target in self.targets)
 
 
 def make_plan(project: Project, request: Request) -> Plan:
@@ -166,10 +183,13 @@ def make_plan(project: Project, request: Request) -> Plan:
     )
     stages = build_stages(project, request, closures)
     outputs, groups = package_outputs(project, images, closures, stages)
+    first = request.registry or config.project.registry
+    registries = tuple(dict.fromkeys((*([first] if first else []), *(request.mirrors or config.project.mirrors))))
     return Plan(
         request=request,
         project=config.project.name,
-        registry=request.registry or config.project.registry,
+        registry=registries[0] if registries else None,
+        mirrors=registries[1:],
         platforms=platforms,
         targets=targets,
         builds=_builds(project, stages),
@@ -179,6 +199,7 @@ def make_plan(project: Project, request: Request) -> Plan:
         bases=built_bases(project, request),
         services=service_stages(project, images, closures, classes, groups),
         images=images,
+        dockered=dockered_images(project, request),
         monolith=plan_monolith(project, request),
     )
 
@@ -245,7 +266,7 @@ def _check_packages(config: cfg.Config, workspace: Workspace) -> None:
     members = [o for p in workspace.packages for o in (p.path, p.name)]
     installed = [e.name for e in workspace.lock.entries.values()]
     everyone = [*members, ROOT, workspace.root_package.name]
-    named = [(f"services.{s}.package", v.package, everyone) for s, v in config.services.items()]
+    named = [(f"services.{s}.package", v.package, everyone) for s, v in config.packaged.items()]
     named += [(f'packages."{p}"', p, everyone) for p in config.packages]
     needed = [*members, *installed]
     named += [(f'packages."{p}".needs', n, needed) for p, v in config.packages.items() for n in v.needs]

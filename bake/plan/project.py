@@ -52,6 +52,7 @@ from bake.workspace import (
     RESULTS,
     ROOT,
     UNTRACKED,
+    DockerContext,
     Dockerfile,
     Package,
     Part,
@@ -62,6 +63,7 @@ from bake.workspace import (
     anywhere,
     in_order,
     literal,
+    load_docker_context,
     load_git_ignored,
     load_makers,
     load_parts,
@@ -195,6 +197,8 @@ class Project:
     """A complaint about each required secret that is not there: only builds need them."""
     bases: Mapping[str, Dockerfile] = dataclasses.field(default_factory=dict)
     """Base images of its own: name -> what their Dockerfiles say."""
+    dockerfiles: Mapping[str, DockerContext] = dataclasses.field(default_factory=dict)
+    """Service -> the Dockerfile of its own."""
     ejected: Mapping[str, str]
     """Templates that the user has copied for changing: name -> text."""
 
@@ -333,8 +337,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
     """
     config = cfg.load_config(file)
     root = (file.parent / require_inside(file.parent, config.workspace.root, f"{file.name}: workspace.root")).resolve()
-    for key in ("context", "dockerfile") if config.monolith else ():
-        require_inside(root, getattr(config.monolith, key), f"{file.name}: monolith.{key}")
+    _require_inside(root, config, file.name)
     bases = {name: _load_base(root, file, name, base, environment) for name, base in config.bases.items()}
     original = load_workspace(root)
     bake_lock = load_bake_lock(root / LOCK_NAME)
@@ -349,6 +352,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
     required = Outside(root, (), lambda _: True).named_by(settings)
     root_files = tuple(sorted({"package.json", *files, *tsconfigs, *required} - {*settings}))
     required = tuple(f for f in required if f not in settings)
+    reading = load_reading(root, config, workspace, ignored, root_files, required, listing, earlier)
     return Project(
         file=file,
         root=root,
@@ -361,12 +365,13 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
         parts={p.path: load_parts(root, p.path, original.inside(p.path)) for p in packages},
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=ignored,
-        reading=load_reading(root, config, workspace, ignored, root_files, required, listing, earlier),
+        reading=reading,
         tasks=load_tasks(root, original.everyone, config.workspace.script),
         npmrc=read_text(root, ".npmrc") or "",
         secrets=earlier.secrets if earlier else places,
         absent=() if earlier else absent,
         bases=bases,
+        dockerfiles={name: _load_dockerfile(root, service, reading) for name, service in config.dockered.items()},
         ejected={name: text for name in TEMPLATES if (text := read_text(root, f"{EJECTED}/{name}"))},
     )
 
@@ -389,6 +394,27 @@ def _load_base(root: Path, file: Path, name: str, base: cfg.OwnBase, environment
 def argument_value(value: str | cfg.Arg, environment: Mapping[str, str]) -> str:
     """What a build argument is."""
     return value if isinstance(value, str) else environment.get(value.env, value.default)
+
+
+def _require_inside(root: Path, config: cfg.Config, name: str) -> None:
+    """Raise WorkspaceError for a Dockerfile or a context outside the workspace."""
+    if config.monolith:
+        require_inside(root, config.monolith.context, f"{name}: monolith.context")
+        require_inside(root, config.monolith.dockerfile, f"{name}: monolith.dockerfile")
+    for service, settings in config.dockered.items():
+        require_inside(root, settings.build_context, f"{name}: services.{service}.context")
+        require_inside(root, settings.dockerfile or "", f"{name}: services.{service}.dockerfile")
+
+
+def _load_dockerfile(root: Path, service: cfg.Service, reading: Reading) -> DockerContext:
+    return load_docker_context(
+        root,
+        normal(service.dockerfile or "") or "",
+        normal(service.build_context) or "",
+        sources=reading.sources,
+        tracked=reading.tracked,
+        versioned=reading.versioned,
+    )
 
 
 def _built_by(config: cfg.Config, path: str) -> str:
@@ -469,7 +495,7 @@ def load_reading(
 def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:
     """What the processes of a package read outside of it, where they start in another folder than its own."""
     roles = [(d, r) for d, r in _begun(config, workspace, path) if d != path]
-    services = (s for s in config.services.values() if (p := workspace.find(s.package)) and p.path == path)
+    services = (s for s in config.packaged.values() if (p := workspace.find(s.package)) and p.path == path)
     links = {p: posixpath.normpath(to).removeprefix(".") for s in services for p, to in s.links.items()}
     if not roles and not links:
         return
@@ -491,7 +517,7 @@ def _named_by(makers: Mapping[str, Mapping[str, tuple[str, ...]]], path: str) ->
 
 def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tuple[str, cfg.Role]]:
     """The roles of a package, each with the folder that it starts in."""
-    for service in config.services.values():
+    for service in config.packaged.values():
         package = workspace.find(service.package)
         if package is None or package.path != path:
             continue
@@ -614,7 +640,7 @@ def _walk_sources(root: Path, ignored: Iterable[str]) -> Iterator[str]:
 
 def named_packages(config: cfg.Config, workspace: Workspace) -> tuple[Package, ...]:
     """The members, and the root before them where a service names it."""
-    named = {s.package.removeprefix("./").rstrip("/") for s in config.services.values()}
+    named = {s.package.removeprefix("./").rstrip("/") for s in config.packaged.values()}
     members = {p.name for p in workspace.packages}
     root = workspace.root_package
     return workspace.everyone if named & {"", ROOT, root.name} - members else workspace.packages

@@ -22,6 +22,8 @@ class Request:
     source: str = ""
     registry: str = ""
     """Where to push instead of bake.toml's `project.registry`."""
+    mirrors: tuple[str, ...] = ()
+    """Where to push too, instead of bake.toml's `project.mirrors`."""
     image: str | None = None
     """Another name for the one image asked for (the monolith's old contract)."""
     run: Run = dataclasses.field(default_factory=Run)

@@ -82,7 +82,7 @@ def service_closures(
         )
         if service.static is None
         else empty
-        for name, service in project.config.services.items()
+        for name, service in project.config.packaged.items()
     }
 
 
@@ -125,7 +125,7 @@ def service_libcs(config: cfg.Config, own: Mapping[str, Dockerfile] = MappingPro
     runtime = config.base.libc or told(config.base.runtime, "glibc")
     return {
         name: service.libc or (told(service.base, runtime) if service.base else runtime)
-        for name, service in config.services.items()
+        for name, service in config.packaged.items()
     }
 
 
@@ -139,7 +139,7 @@ def named_libc(image: str, *, otherwise: str = "glibc") -> str:
 def emulated_work(config: cfg.Config) -> tuple[str, ...]:
     """What of a build runs on the target platform, emulated where that is another one."""
     scripts = (f"the install scripts of {', '.join(config.install.scripts)}",) if config.install.scripts else ()
-    asked = config.base.system or any(service.system for service in config.services.values())
+    asked = config.base.system or any(service.system for service in config.packaged.values())
     return (*scripts, "the packages of `system`") if asked else scripts
 
 
@@ -164,7 +164,7 @@ class BuiltBase:
 def built_bases(project: Project, request: Request) -> tuple[BuiltBase, ...]:
     """Those that images are made from."""
     config = project.config
-    named = {service.base or config.base.runtime for service in config.services.values()}
+    named = {service.base or config.base.runtime for service in config.packaged.values()}
     return tuple(_built_base(project, request, name) for name in config.bases if name in named)
 
 
@@ -190,7 +190,7 @@ def shared_libc(project: Project) -> str:
 
 
 def used_libcs(config: cfg.Config, libc: Mapping[str, str]) -> tuple[str, ...]:
-    users = Counter(libc[name] for name, service in config.services.items() if service.static is None)
+    users = Counter(libc[name] for name, service in config.packaged.items() if service.static is None)
     return tuple(sorted(users, key=lambda one: (-users[one], one))) or (named_libc(config.base.runtime),)
 
 
@@ -203,7 +203,7 @@ def service_stages(
 ) -> tuple[ServiceStage, ...]:
     result: list[ServiceStage] = []
     libc = service_libcs(project.config, project.bases)
-    for name, service in project.config.services.items():
+    for name, service in project.config.packaged.items():
         own = stage_name(project.service_path(name))
         reached = {stage_name(p) for p in closures[name].packages} - {own}
         mine = [i for i in images if i.service == name]

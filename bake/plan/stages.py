@@ -84,7 +84,7 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     needs = _needs(project)
     work = plan_work(project, needs)
     needs = {path: tuple(sorted({*named, *work[path].needs} - {path})) for path, named in needs.items()}
-    services = [project.service_path(s) for s in project.config.services]
+    services = [project.service_path(s) for s in project.config.packaged]
     order = in_order(sorted({*services, *(p for c in closures.values() for p in c.packages)}), needs)
     reach = {p: in_order((p,), needs)[:-1] for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
@@ -118,7 +118,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         before=work.before,
         made=work.made,
         is_command=work.is_command,
-        args={k: _filled(argument_value(v, request.environment), project, request) for k, v in settings.args.items()},
+        args={k: filled_argument(v, project, request) for k, v in settings.args.items()},
         inputs=settings.inputs,
         outputs=settings.outputs,
         reads=_reads(project, path, needs, settings.inputs),
@@ -145,11 +145,13 @@ def isolates_builds(project: Project, stages: Sequence[Stage]) -> bool:
     return settings.isolate and several and project.workspace.tool.isolates
 
 
-def _filled(value: str, project: Project, request: Request) -> str:
+def filled_argument(given: str | cfg.Arg, project: Project, request: Request) -> str:
     """An argument with what git says of the commit, where it asks for that; "" where git says nothing."""
     version = project.config.project.version or request.version or project.workspace.root_package.version
     known = {"sha": request.revision[:12], "branch": request.branch, "version": version}
-    return re.sub(r"\{(sha|branch|version)\}", lambda match: known[match[1]], value)
+    return re.sub(
+        r"\{(sha|branch|version)\}", lambda match: known[match[1]], argument_value(given, request.environment)
+    )
 
 
 # --- what builds a package ------------------------------------------------------------------------------

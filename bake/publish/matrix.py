@@ -60,10 +60,9 @@ def _make_job(name: str, targets: Sequence[str], platforms: Sequence[str], runne
 
 
 def _services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, list[str]]:
-    owners = {i.target: i.service for i in plan.images}
     groups: dict[str, list[str]] = {}
     for target in targets:
-        groups.setdefault(owners.get(target, target), []).append(target)
+        groups.setdefault(plan.owners.get(target, target), []).append(target)
     return groups
 
 

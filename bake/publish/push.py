@@ -20,6 +20,7 @@ from bake.errors import BakeError, BuildError, RegistryError
 from bake.plan import EXPORTER
 from bake.publish.release import Release, ReleasedImage, ReleasedPlatform, write_release
 from bake.registry import (
+    Copier,
     DeniedError,
     Manifest,
     NotFoundError,
@@ -91,7 +92,8 @@ class Upload:
     """One image to be pushed. repository: with its host. tags: those that move to it in the end.
 
     there: its digest when the registry has it already; it is not built, and gets its tags like the others.
-    mark: the tag that it keeps whatever becomes of those; None where nobody can tell what decides it.
+    mark: the tag that it keeps whatever becomes of those; None where nobody can tell what decides it. mirror: whether
+    it is a copy in another registry than the one that is built to.
     """
 
     image: str
@@ -99,6 +101,7 @@ class Upload:
     tags: tuple[str, ...]
     there: str = ""
     mark: Mark | None = None
+    mirror: bool = False
 
     def at(self, tag: str) -> Reference:
         """The repository's tag."""
@@ -152,6 +155,27 @@ def uploads(plan: "Plan", names: "Names") -> tuple[Upload, ...]:
     return tuple(Upload(image=image, repository=name.repository, tags=name.tags) for image, name in named)
 
 
+def mirrored(plan: "Plan", wanted: Sequence[Upload]) -> tuple[Upload, ...]:
+    """The same images in the plan's further registries."""
+    return tuple(
+        dataclasses.replace(u, repository=f"{place}/{_path_in(plan.registry, u.repository)}", mirror=True)
+        for place in plan.mirrors
+        for u in wanted
+    )
+
+
+def _path_in(registry: str | None, repository: str) -> str:
+    """A repository below its registry; of one that lies elsewhere, its name."""
+    inside = registry and repository.startswith(f"{registry}/")
+    return repository[len(registry or "") + 1 :] if inside else repository.rpartition("/")[2]
+
+
+def spread(registry: Registry, wanted: Iterable[Upload], sources: Mapping[str, str]) -> None:
+    """Copy what repositories lack; no tag moves. sources: image -> where it is, by digest. Raises RegistryError."""
+    copier = Copier(registry)
+    _run_each(wanted, lambda u: copier.copy(parse_reference(sources[u.image]), parse_reference(u.repository)))
+
+
 def staging_tag(revision: str) -> str:
     """The tag that stands for "by digest" with a builder that cannot push without one."""
     return f"bake-staging-{revision[:12] or 'dev'}"
@@ -183,7 +207,7 @@ def prepared(
     try:
         yield
     finally:
-        for tag in clean(registry, wanted, staging) if staging else ():
+        for tag in clean(registry, [u for u in wanted if not u.mirror], staging) if staging else ():
             warn(f"{tag}: the registry does not let it be deleted; nothing needs it any more")
 
 
@@ -204,15 +228,27 @@ def tag_all(registry: Registry, staged: Staged, *, release: Release, wait: Wait)
     put back), HalfMovedError when not.
     """
     wanted = staged.uploads
+    there = {u.image: f"{u.repository}@{staged.digests[u.image]}" for u in wanted if not u.mirror}
+    spread(registry, [u for u in wanted if u.mirror and staged.digests[u.image]], there)
     images, manifests = find(registry, wanted, staged.digests)
     _mark(registry, [(u.at(staged.marks[u.image]), manifests[u.image]) for u in wanted if u.image in staged.marks])
     moves = [Move(tag=u.at(t), manifest=manifests[u.image]) for u in wanted for t in u.tags]
     try:
         previous = move_tags(registry, moves, wait=wait)
     except HalfMovedError as error:
-        error.release = dataclasses.replace(release, images=_left_images(images, error.left))
+        error.release = dataclasses.replace(release, images=_left_images(images, error.left), mirrors=())
         raise
-    return dataclasses.replace(release, images=_with_tags(images, wanted, previous))
+    return _released(release, wanted, _with_tags(images, wanted, previous))
+
+
+def _released(release: Release, wanted: Sequence[Upload], images: Sequence[ReleasedImage]) -> Release:
+    """The manifest of what was pushed, the copies apart."""
+    pairs = tuple(zip(wanted, images, strict=True))
+    return dataclasses.replace(
+        release,
+        images=tuple(image for upload, image in pairs if not upload.mirror),
+        mirrors=tuple(image for upload, image in pairs if upload.mirror),
+    )
 
 
 @contextlib.contextmanager
@@ -243,7 +279,23 @@ def _left_images(images: Iterable[ReleasedImage], left: Mapping[Reference, str])
 
 def promote(registry: Registry, release: Release, tags: Sequence[str], *, wait: Wait) -> Release:
     """Give more tags to the images of a push. Gives the promotion's own manifest. Raises as `tag_all` does."""
-    wanted = tuple(Upload(image=i.image, repository=i.repository, tags=tuple(tags)) for i in release.images)
+    there = [(image, False) for image in release.images] + [(image, True) for image in release.mirrors]
+    wanted = tuple(Upload(image=i.image, repository=i.repository, tags=tuple(tags), mirror=m) for i, m in there)
+    staged = Staged(uploads=wanted, digests={i.image: i.digest for i in release.images})
+    return tag_all(registry, staged, release=release, wait=wait)
+
+
+def copy_release(registry: Registry, release: Release, place: str, tags: Sequence[str], *, wait: Wait) -> Release:
+    """Copy the images of a push to another registry, then move their tags there. Gives the copy's own manifest.
+
+    tags: () for those of the push. Raises as `tag_all` does.
+    """
+    wanted = tuple(
+        Upload(image=i.image, repository=f"{place}/{i.repository.rpartition('/')[2]}", tags=tuple(tags) or i.tags)
+        for i in release.images
+    )
+    _run_each(wanted, lambda u: registry.check_push(u.at("latest")))
+    spread(registry, wanted, {i.image: i.reference for i in release.images})
     staged = Staged(uploads=wanted, digests={i.image: i.digest for i in release.images})
     return tag_all(registry, staged, release=release, wait=wait)
 
@@ -258,7 +310,7 @@ def rollback(
     """
     chosen = [
         (parse_reference(f"{i.repository}:{t}"), i.digest, i.previous.get(t, ""))
-        for i in release.images
+        for i in release.everywhere
         for t in i.tags
         if not tags or t in tags
     ]

@@ -64,7 +64,7 @@ class ReleasedImage:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Every image of one push. created: the commit's time in seconds since 1970."""
+    """Every image of one push. created: the commit's time in seconds since 1970. mirrors: the same images elsewhere."""
 
     project: str
     revision: str = ""
@@ -73,7 +73,13 @@ class Release:
     source: str = ""
     created: int | None = None
     images: tuple[ReleasedImage, ...] = ()
+    mirrors: tuple[ReleasedImage, ...] = ()
     format: int = FORMAT
+
+    @property
+    def everywhere(self) -> tuple[ReleasedImage, ...]:
+        """The images in all registries."""
+        return (*self.images, *self.mirrors)
 
     def image(self, target: str) -> ReleasedImage | None:
         """The image of that target, None when this push had none."""
@@ -151,8 +157,9 @@ def _to_json(table: dict[str, Any]) -> str:
 def _release_table(release: Release) -> dict[str, Any]:
     """Without what is not known: TOML has no null."""
     table = dataclasses.asdict(release)
-    images = table.pop("images")
-    return {k: v for k, v in table.items() if v not in ("", None)} | {"images": _tuples_to_lists(images)}
+    images = {key: _tuples_to_lists(table.pop(key)) for key in ("images", "mirrors")}
+    known = {k: v for k, v in table.items() if v not in ("", None)}
+    return known | {key: listed for key, listed in images.items() if listed or key == "images"}
 
 
 def _tuples_to_lists(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from bake.config import Config, Health
 from bake.errors import UsageError
 from bake.files import to_yaml
-from bake.plan import Image
+from bake.plan import ServiceImage
 from bake.publish.release import Release, ReleasedImage
 
 KUSTOMIZATION = "kustomization.yaml"
@@ -52,7 +52,7 @@ class Workload:
         return "CronJob" if self.schedule else "Job" if self.once else "Deployment"
 
 
-def make_workload(config: Config, image: Image) -> Workload:
+def make_workload(config: Config, image: ServiceImage) -> Workload:
     """What bake.toml and the plan say about an image's process."""
     role = config.services[image.service].role(image.role)
     return Workload(

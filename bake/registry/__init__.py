@@ -1,5 +1,6 @@
 """Registries of images and of npm packages, over HTTP."""
 
+from bake.registry.copier import Copier
 from bake.registry.http import Response, UnreachableError
 from bake.registry.npm import Advisory, NpmRegistry, load_npm_settings
 from bake.registry.oci import (
@@ -19,6 +20,7 @@ from bake.registry.oci import (
 
 __all__ = [
     "Advisory",
+    "Copier",
     "DeniedError",
     "INDEX_TYPES",
     "Manifest",

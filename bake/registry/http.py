@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import IO
 
 import urllib3
 from urllib3.exceptions import (
@@ -133,19 +134,20 @@ class Transport:
         *,
         headers: Mapping[str, str] = NO_HEADERS,
         authorization: str = "",
-        body: bytes | None = None,
+        body: bytes | IO[bytes] | None = None,
         limits: Limits = DOCUMENT,
+        into: IO[bytes] | None = None,
     ) -> Response:
         """Send and return the answer whatever its status; 5xx, 429, broken and silent connections are tried again.
 
-        authorization is not sent on to another host that a redirect leads to. Raises UnreachableError, and
-        RegistryError for an answer past its limits.
+        authorization is not sent on to another host that a redirect leads to. into: a file for the body of an answer
+        of 200, which may be large. Raises UnreachableError, and RegistryError for an answer past its limits.
         """
         manager = self._manager(url)
         sent = {**headers, **({"Authorization": authorization} if authorization else {})}
         for attempt in range(1, self._attempts):
             try:
-                response = self._send(manager, method, url, sent, body, limits)
+                response = self._send(manager, method, url, sent, body, limits, into)
             except _PASSING:
                 self._sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
                 continue
@@ -154,7 +156,7 @@ class Transport:
                 return response
             self._sleep(max(asked, _FIRST_PAUSE * 2 ** (attempt - 1)))
         try:
-            return self._send(manager, method, url, sent, body, limits)
+            return self._send(manager, method, url, sent, body, limits, into)
         except _PASSING as error:
             raise self._unreachable(url, error) from error
 
@@ -164,10 +166,13 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | IO[bytes] | None,
         limits: Limits,
+        into: IO[bytes] | None,
     ) -> Response:
         begun = time.monotonic()
+        for file in (each for each in (body, into) if each is not None and not isinstance(each, bytes)):
+            file.seek(0)
         try:
             answer = manager.request(
                 method,
@@ -179,7 +184,7 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
-            content = _read_body(answer, url, limits, begun)
+            content = _read_body(answer, url, limits, begun, into if answer.status == 200 else None)
         except _PASSING:
             raise
         except HTTPError as error:
@@ -222,10 +227,15 @@ def _parts_of(url: str) -> urllib.parse.SplitResult:
     return parts
 
 
-def _read_body(answer: urllib3.BaseHTTPResponse, url: str, limits: Limits, begun: float) -> bytes:
-    """The whole body; the connection is free again afterwards, or closed."""
+def _read_body(
+    answer: urllib3.BaseHTTPResponse, url: str, limits: Limits, begun: float, into: IO[bytes] | None = None
+) -> bytes:
+    """The whole body, unless it goes into a file; the connection is free again afterwards, or closed."""
     parts = bytearray()
     for part in answer.stream(1 << 16, decode_content=False):
+        if into is not None:
+            into.write(part)
+            continue
         parts += part
         if limits.bytes is not None and len(parts) > limits.bytes:
             answer.close()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from bake.config import DOCKER_HUB, Reference, parse_reference
 from bake.errors import RegistryError
@@ -194,6 +194,35 @@ class Registry:
             raise RegistryError(f"{ref.name}@{digest}", "the registry sent other content", "try again")
         return body
 
+    def fetch_blob(self, reference: Reference, digest: str, into: IO[bytes]) -> None:
+        """Write a blob, which may be large, into an empty file, its digest verified. Raises RegistryError."""
+        self._call("GET", reference, f"blobs/{digest}", limits=ENDLESS, into=into)
+        into.truncate()
+        into.seek(0)
+        content = hashlib.sha256()
+        while part := into.read(1 << 20):
+            content.update(part)
+        if f"sha256:{content.hexdigest()}" != digest:
+            raise RegistryError(f"{reference.name}@{digest}", "the registry sent other content", "try again")
+
+    def has_blob(self, reference: Reference, digest: str) -> bool:
+        """Whether the reference's repository has the blob."""
+        try:
+            self._call("HEAD", reference, f"blobs/{digest}")
+        except NotFoundError:
+            return False
+        return True
+
+    def mount_blob(self, reference: Reference, digest: str, source: Reference) -> bool:
+        """Take a blob over from another repository of the same host; whether the registry did."""
+        path = (
+            f"blobs/uploads/?mount={urllib.parse.quote(digest)}&from={urllib.parse.quote(source.repository, safe='')}"
+        )
+        try:
+            return self._call("POST", reference, path, also=f"repository:{source.repository}:pull").status == 201
+        except (DeniedError, UnauthorizedError):
+            return False
+
     def blob_tail(self, reference: Reference | str, digest: str, count: int) -> bytes:
         """The last bytes of a blob, not verified; a registry that knows no ranges sends the whole."""
         headers = {"Range": f"bytes=-{count}"}
@@ -281,16 +310,19 @@ class Registry:
 
     def put_blob(self, reference: Reference | str, body: bytes) -> str:
         """Store a blob in the reference's repository. Gives its digest."""
-        ref = _as_reference(reference)
         digest = _sha256(body)
+        self.store_blob(_as_reference(reference), digest, body, len(body))
+        return digest
+
+    def store_blob(self, ref: Reference, digest: str, body: bytes | IO[bytes], size: int) -> None:
+        """Store a blob of so many bytes, which may lie in a file. Raises RegistryError."""
         place = self._upload(ref)
         url = f"{place}{'&' if '?' in place else '?'}digest={urllib.parse.quote(digest)}"
-        headers = {"Content-Type": "application/octet-stream"}
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         authorization = self._token(ref, "POST")
         response = self._transport.request("PUT", url, headers=headers, authorization=authorization, body=body)
         if response.status >= 400:
             raise refusal(ref, "PUT", response)
-        return digest
 
     def _upload(self, ref: Reference) -> str:
         """Begin an upload; gives the URL that it goes to."""
@@ -318,14 +350,22 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         limits: Limits = DOCUMENT,
+        into: IO[bytes] | None = None,
+        also: str = "",
     ) -> Response:
-        """One request below /v2/REPOSITORY/, with a login when the registry asks for one."""
+        """One request below /v2/REPOSITORY/, with a login when the registry asks for one. also: its further scope."""
         url = f"{self._endpoint(ref)}/v2/{ref.repository}/{path}"
-        scope = f"repository:{ref.repository}:{_ACTIONS.get(method, 'pull')}"
+        scope = f"repository:{ref.repository}:{_ACTIONS.get(method, 'pull')} {also}".strip()
         key = (ref.host, scope)
         for first in (True, False):
             response = self._transport.request(
-                method, url, headers=headers or {}, authorization=self._tokens.get(key, ""), body=body, limits=limits
+                method,
+                url,
+                headers=headers or {},
+                authorization=self._tokens.get(key, ""),
+                body=body,
+                limits=limits,
+                into=into,
             )
             if response.status != 401 or not first:
                 break
@@ -376,7 +416,8 @@ class Registry:
             )
         else:
             joint = "&" if "?" in challenge["realm"] else "?"
-            url = challenge["realm"] + joint + urllib.parse.urlencode({k: v for k, v in query.items() if v})
+            asked = {"service": query["service"], "scope": scope.split()}
+            url = challenge["realm"] + joint + urllib.parse.urlencode({k: v for k, v in asked.items() if v}, doseq=True)
             basic = _basic(credentials) if credentials else ""
             response = self._transport.request("GET", url, authorization=basic)
         if response.status >= 400:

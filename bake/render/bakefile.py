@@ -33,7 +33,7 @@ def render_bake_file(
         "docker-bake.hcl.j2",
         plan=plan,
         folder=FOLDER,
-        targets=[i.target for i in plan.images],
+        targets=[i.target for i in plan.processes],
         groups=service_groups,
         args={k: v for s in plan.builds.stages for k, v in s.args.items()},
         image_args={i.target: _multiline(i.env) for i in plan.images},

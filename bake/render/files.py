@@ -29,4 +29,13 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **({} if plan.install.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
         **({"tools/system.sh": template_text("docker/system.sh")} if any(s.system for s in plan.services) else {}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),
+        **_dockerfiles(project),
+    }
+
+
+def _dockerfiles(project: Project) -> Mapping[str, str]:
+    """Copies of services' own Dockerfiles: what lies beside a copy decides what its build gets."""
+    own = {f"services/{name}/Dockerfile": file for name, file in project.dockerfiles.items()}
+    return {name: file.text or "" for name, file in own.items()} | {
+        f"{name}.dockerignore": file.ignore for name, file in own.items()
     }

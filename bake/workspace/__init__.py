@@ -1,5 +1,6 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
+from bake.workspace.contexts import DockerContext, load_docker_context, parse_stages, used_images
 from bake.workspace.dockerfile import Dockerfile, parse_own_dockerfile
 from bake.workspace.ignored import (
     BESIDE,
@@ -26,6 +27,7 @@ __all__ = [
     "Aliases",
     "BESIDE",
     "BUILD_ROOT",
+    "DockerContext",
     "Dockerfile",
     "Manager",
     "NEVER_SENT",
@@ -43,6 +45,7 @@ __all__ = [
     "find_circle",
     "in_order",
     "literal",
+    "load_docker_context",
     "load_git_ignored",
     "load_makers",
     "load_parts",
@@ -56,8 +59,10 @@ __all__ = [
     "parse_jsonc",
     "parse_own_dockerfile",
     "parse_package_manager",
+    "parse_stages",
     "shown",
     "staged_files",
     "untracked",
     "unplaced_makers",
+    "used_images",
 ]

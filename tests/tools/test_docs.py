@@ -57,6 +57,7 @@ PARSED = (
     "bake merge amd64.json arm64.json --release release.json",
     "bake promote release.json --tag stable",
     "bake rollback release-stable.json",
+    "bake copy release.json registry.acme.example/shop --tag stable",
     "bake lock",
     "bake lock --check",
     "bake size --against release.json --format markdown",

@@ -12,7 +12,7 @@ from bake.engine.containers import parse_listeners
 from bake.errors import EngineError
 from bake.images import Known, Result, Trial, attempt, make_trial, start_dependencies
 from bake.images.trial import Box, TrialFinding, same_command
-from bake.plan import Image, Name
+from bake.plan import Dockered, Image, Name, Recipe, ServiceImage
 
 NAME = Name(repository="apphub-catalog-api", tags=("1",))
 RUNNING = ContainerState(running=True)
@@ -290,6 +290,12 @@ def test_a_command_line_is_told_behind_interpreters(line: str, command: tuple[st
         ("Error: EACCES: permission denied, mkdir '/var/lib/app'", "/var/lib/app"),
         ("OSError: [Errno 30] Read-only file system: '/srv/state/db'", "/srv/state"),
         ("sh: 1: cannot create /run/app.pid: Read-only file system", "/run"),
+        (
+            '[emerg] mkdir() "/var/cache/nginx/client_temp" failed (30: Read-only file system)',
+            "/var/cache/nginx/client_temp",
+        ),
+        ('[emerg] open() "/var/lib/nginx/nginx.pid" failed (13: Permission denied)', "/var/lib/nginx"),
+        ("panic: open /srv/state/db: read-only file system", "/srv/state"),
     ],
 )
 def test_a_directory_that_must_be_writable_is_read_from_the_log(log: str, folder: str) -> None:
@@ -451,6 +457,21 @@ def test_a_trial_looks_locally_first_and_pulls_from_the_registry() -> None:
     pushed = make_trial(IMAGE, NAME, "linux/amd64", Smoke(), native="linux/amd64", registry="r.io/a", pushed=True)
     assert (pushed.launch.references, pushed.launch.pull) == ((), "r.io/a/apphub-catalog-api:1")
     assert pushed.launch.remedy == "push it first: `bake catalog-api --push --platform linux/amd64`"
+
+
+def test_of_an_image_with_a_dockerfile_of_its_own_the_dockerfile_says_what_it_runs_and_as_whom() -> None:
+    recipe = Recipe(dockerfile=".bake/services/ml/Dockerfile", context="ml", stage=None, args={})
+    common = {f.name: getattr(IMAGE, f.name) for f in dataclasses.fields(ServiceImage)} | {"service": "ml", "role": ""}
+    image = Dockered(**common, recipe=recipe, source="ml/Dockerfile", bases=())
+    case = make_trial(image, NAME, "linux/amd64", Smoke(grace=10), native="linux/amd64")
+    log = "Error: Cannot find module 'express'\nrename 'state': EROFS: read-only file system, rename 'state/x'"
+    lines = said(
+        tried(case, dies=1, code=1, well=9, written=log, configured=Configured(user="root", command=("python",)))
+    )
+    assert lines == [
+        "user: runs as root; let ml/Dockerfile end in `USER 1000:1000`, or another number that is not 0",
+        "start: ended with code 1 before it was ready; its log is below",
+    ]
 
 
 def test_dependencies_start_unhardened_under_their_name() -> None:
