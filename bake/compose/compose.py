@@ -173,7 +173,7 @@ def watched_paths(plan: Plan, image: ServiceImage) -> tuple[str, ...]:
     service = next(s for s in plan.services if s.service == image.service)
     stages = {s.package: s for s in plan.builds.stages}
     packages = _reached(stages, {image.package, *service.closure.packages})
-    extra = {i for p in packages if p in stages for i in (*stages[p].inputs, *stages[p].reads)}
+    extra = {i for p in packages if p in stages for i in (*stages[p].inputs, *stages[p].reads, *stages[p].beside)}
     return _outermost({*packages, *(e for e in extra if not any(c in e for c in "*?[{"))})
 
 

@@ -77,7 +77,7 @@ class Ways:
 
 
 def _reads(stage: Stage, file: str) -> bool:
-    names = (*stage.inputs, *map(literal, stage.reads))
+    names = (*stage.inputs, *map(literal, (*stage.reads, *stage.beside)))
     return bool(names) and parse_dockerignore("\n".join(names))(file)
 
 

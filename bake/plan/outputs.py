@@ -49,6 +49,8 @@ class Output:
     """The folders that its processes start in."""
     links: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Absolute places that its code knows -> what they are in the workspace."""
+    reads: tuple[str, ...] = ()
+    """What these may read outside the package and its build does not."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +93,16 @@ def _worth_tracing(
     for service, reach in closures.items():
         reached.setdefault(project.service_path(service), {project.service_path(service)}).update(reach.packages)
     return tuple(
-        o if not o.entries or reached[o.package] & partial else dataclasses.replace(o, entries=()) for o in outputs
+        o if not o.entries or reached[o.package] & partial else dataclasses.replace(o, entries=(), reads=())
+        for o in outputs
     )
 
 
 def _leaves_something(project: Project, output: Output, stage: Stage) -> bool:
     """Whether there is something beside its images' files that the package's processes may read."""
     elsewhere = bool(output.links) or any(folder != output.package for folder in output.starts)
-    beyond = elsewhere or stage.inputs or project.outside(output.package) or project.links(output.package)
+    outside = project.outside(output.package)
+    beyond = elsewhere or stage.inputs or outside.built or outside.run or project.links(output.package)
     typescript = not output.sources and any(f.endswith(_TYPESCRIPT) for f in project.sources_of(output.package))
     return bool(beyond or typescript or output.unneeded or output.files is not None)
 
@@ -110,6 +114,7 @@ def _group_name(services: tuple[str, ...]) -> str:
 def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported: bool) -> Output:
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
+    entries = _entries(project, package, images) if project.config.workspace.trace else ()
     mine = {n: s for n, s in project.config.packaged.items() if project.workspace.package(s.package) == package}
     static = {s.static: n for n, s in mine.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
@@ -133,9 +138,10 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
         unneeded=unneeded(files, files=listed, sources=configured),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
         writable=tuple(dict.fromkeys((w, i.user) for i in images if i.package == package.path for w in i.writable)),
-        entries=_entries(project, package, images) if project.config.workspace.trace else (),
         links={p: posixpath.normpath(to).removeprefix(".") for s in mine.values() for p, to in s.links.items()},
         starts=tuple(dict.fromkeys(i.directory for i in images if i.package == package.path and not i.static)),
+        entries=entries,
+        reads=stage.beside if entries else (),
     )
 
 

@@ -29,10 +29,10 @@ from bake.files import (
 )
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
-from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile
+from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile, preparing
+from bake.reads import Outside, Read, parse_build
 from bake.sources import (
     Import,
-    Outside,
     Undeclared,
     Written,
     command_needs,
@@ -135,22 +135,22 @@ class Earlier:
 class Reading:
     """What the files of the workspace tell, and git of them; by package path where nothing else is said.
 
-    imports: what sources import. mentions: the words that files hold. named: what code that runs has in quotes, and
-    of it what stands where a package's name is taken. outside: files and folders outside a package that its files
-    name. aliases: what tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which
-    some sources are links. files: those of everything below that is named outside packages, and of commands, that are
-    plain files. written: folders that its code writes to. private_keys: sources that hold
-    one. globs: pattern -> what it names. sources: every file that is a source, relative to the root, sorted: git
-    tracks it or does not ignore it. tracked: those that git tracks though what it ignores, or the usual names of
-    secrets and results, would leave them out. commands: the files of a package's commands that a clone has, relative
-    to the root. vendored: files and folders that installs read beside manifests and settings. git_calls: where builds
-    ask git. versioned: whether git says what there is.
+    imports: what sources import. mentions: the words that files hold. named: what code that runs has in quotes, and of
+    it what stands where a package's name is taken. outside: what a package reads outside its folder. aliases: what
+    tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which some sources are links.
+    files: those of everything below that is named outside packages, and of commands, that are plain files. written:
+    folders that its code writes to. private_keys: sources that hold one. globs: pattern -> what it names.
+    sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it. tracked:
+    those that git tracks though what it ignores, or the usual names of secrets and results, would leave them out.
+    commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
+    that installs read beside manifests and settings. git_calls: where builds ask git. versioned: whether git says what
+    there is.
     """
 
     imports: Mapping[str, tuple[Import, ...]]
     mentions: Mapping[str, frozenset[str]]
     named: Mapping[str, tuple[frozenset[str], frozenset[str]]]
-    outside: Mapping[str, tuple[str, ...]]
+    outside: Mapping[str, Read]
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
     files: frozenset[str]
@@ -287,9 +287,9 @@ class Project:
         entries = [e for e in self.workspace.lock.entries.values() if not e.link]
         return frozenset(e.name for e in entries), {command: e.name for e in entries for command in e.bins}
 
-    def outside(self, package_path: str) -> tuple[str, ...]:
-        """Files and folders outside a package that its files name."""
-        return self.reading.outside.get(package_path, ())
+    def outside(self, package_path: str) -> Read:
+        """Files and folders outside a package that its build or its processes read."""
+        return self.reading.outside.get(package_path, Read())
 
     def matches(self, patterns: Iterable[str]) -> tuple[str, ...]:
         """What globs of bake.toml name, relative to the root; a pattern that names nothing as it is."""
@@ -317,10 +317,7 @@ class Project:
 
     def settings(self, package: Package) -> cfg.PackageSettings:
         """The [packages] table of a package, by path or name; the defaults when it has none."""
-        for key in (package.path or ROOT, f"./{package.path}", package.name):
-            if key in self.config.packages:
-                return self.config.packages[key]
-        return cfg.PackageSettings()
+        return _settings(self.config, package)
 
     def pinned(self, image: str) -> str:
         """The reference with the digest that bake.lock records for it; a base of its own as the build knows it."""
@@ -350,9 +347,10 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
     workspace = _completed(original, bake_lock)
     settings = tuple(f for f in original.tool.files if f.endswith((".cjs", ".mjs", ".js")))
     required = Outside(root, (), lambda _: True).named_by(settings)
+    tasks = load_tasks(root, original.everyone, config.workspace.script)
     root_files = tuple(sorted({"package.json", *files, *tsconfigs, *required} - {*settings}))
     required = tuple(f for f in required if f not in settings)
-    reading = load_reading(root, config, workspace, ignored, root_files, required, listing, earlier)
+    reading = load_reading(config, workspace, ignored, root_files, required, tasks, listing, earlier)
     return Project(
         file=file,
         root=root,
@@ -366,7 +364,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
         patches=tuple(found for p in original.everyone if (found := load_patches(root, p))),
         ignored=ignored,
         reading=reading,
-        tasks=load_tasks(root, original.everyone, config.workspace.script),
+        tasks=tasks,
         npmrc=read_text(root, ".npmrc") or "",
         secrets=earlier.secrets if earlier else places,
         absent=() if earlier else absent,
@@ -423,20 +421,27 @@ def _built_by(config: cfg.Config, path: str) -> str:
     return settings.build if settings and isinstance(settings.build, str) else config.workspace.script
 
 
+def _settings(config: cfg.Config, package: Package) -> cfg.PackageSettings:
+    keys = (package.path or ROOT, f"./{package.path}", package.name)
+    return next((config.packages[key] for key in keys if key in config.packages), cfg.PackageSettings())
+
+
 def load_reading(
-    root: Path,
     config: cfg.Config,
     workspace: Workspace,
     ignored: Iterable[str],
     root_files: Iterable[str],
     required: Iterable[str],
+    tasks: Tasks,
     listing: Listing,
     earlier: Earlier | None = None,
 ) -> Reading:
     """Read what the files tell of the packages that images can be made of.
 
-    required: files that settings of the package manager, which are code, name: installs and scripts read them.
+    tasks: what builds run first. required: files that settings of the package manager, which are code, name: installs
+    and scripts read them.
     """
+    root = workspace.root
     with contextlib.suppress(OSError):  # a read-only workspace
         ignore_in_git(root / FOLDER)
     paths = [package.path for package in named_packages(config, workspace)]
@@ -451,10 +456,10 @@ def load_reading(
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
     makers = load_makers(root, workspace.everyone, config.workspace.script)
-    outside = Outside(root, ((p.name, p.path) for p in workspace.everyone), sent)
+    outside = Outside(root, workspace.everyone, sent)
     read = of_each(
         lambda r: {} if earlier and earlier.lost else r.outside,
-        lambda p: outside.load(p, (*_read_from_start(config, workspace, outside, p), *_named_by(makers, p))),
+        lambda p: _load_outside(outside, config, workspace, p, tasks, tuple(_named_by(makers, p))),
     )
     commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
     vendored = _load_vendored(root, workspace, required, sent)
@@ -464,7 +469,8 @@ def load_reading(
         *([config.monolith.dockerfile] if config.monolith else []),
     )
     globs = {pattern: _matches(root, pattern, sent) for pattern in patterns}
-    named = (vendored, *read.values(), *commands.values(), *globs.values())
+    elsewhere = (each for found in read.values() for each in (found.built, found.run))
+    named = (vendored, *elsewhere, *commands.values(), *globs.values())
     return Reading(
         imports=of_each(
             lambda r: r.imports,
@@ -554,6 +560,22 @@ def _own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tup
     own = itertools.takewhile(lambda file: file.startswith(head), sources[bisect.bisect_left(sources, head) :])
     others = tuple(f"{inner}/" for inner in workspace.inside(path))
     return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
+
+
+def _load_outside(
+    outside: Outside, config: cfg.Config, workspace: Workspace, path: str, tasks: Tasks, makers: Sequence[str]
+) -> Read:
+    """What a package reads outside its folder, by what builds it and where its processes start."""
+    package = workspace.package(path)
+    named = _read_from_start(config, workspace, outside, path)
+    build = _settings(config, package).build
+    script = build if isinstance(build, str) else config.workspace.script
+    command = tasks.compiled.get(path, "") if build is True and script not in package.scripts else ""
+    if makers or build is False or not (command or script in package.scripts):
+        return outside.load(path, makers=makers, named=named)
+    first = (*preparing(package.scripts, script), *tasks.prepared(package), *sorted(tasks.named))
+    names = tuple(name for name in (*first, script) if name in package.scripts)
+    return outside.load(path, parse_build(package.scripts, names, command), scripts=names, named=named)
 
 
 def _is_plain(place: Path) -> bool:

@@ -41,6 +41,8 @@ class Stage:
     outputs: tuple[str, ...]
     reads: tuple[str, ...] = ()
     """What its files name outside its folder, beside `inputs` and what every stage has."""
+    beside: tuple[str, ...] = ()
+    """What only its processes may read there."""
     commands: tuple[str, ...] = ()
     """Files of it that node_modules/.bin leads to: an install makes them executable, whatever git says."""
     keeps_modules: bool = False
@@ -121,7 +123,8 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         args={k: filled_argument(v, project, request) for k, v in settings.args.items()},
         inputs=settings.inputs,
         outputs=settings.outputs,
-        reads=_reads(project, path, needs, settings.inputs),
+        reads=_unbrought(project, project.outside(path).built, needs, settings.inputs),
+        beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
         keeps_modules=any(
             output.removeprefix("./").startswith("node_modules/")
@@ -131,10 +134,9 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
     )
 
 
-def _reads(project: Project, path: str, needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:
-    """What the files of a package name outside its folder and nothing else brings."""
+def _unbrought(project: Project, found: Iterable[str], needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:
+    """What is read outside a package and nothing else brings."""
     there = {*needs, *project.vendored, *project.matches((*project.root_files, *inputs))}
-    found = project.outside(path)
     return tuple(p for p in found if not any(p == one or p.startswith(f"{one}/") for one in there))
 
 

@@ -19,7 +19,7 @@ def render_ignore(project: Project, plan: Plan) -> str:
         *_package_patterns(project, plan),
     ]
     patches = [p.folder for p in plan.install.patches]
-    stages = (path for s in plan.builds.stages for path in s.reads)
+    stages = (path for s in plan.builds.stages for path in (*s.reads, *s.beside))
     reads = [literal(path) for path in (*stages, *plan.install.vendored)]
     lines += [f"!{path}" for path in dict.fromkeys((*project.root_files, *inputs, *reads, *patches))]
     if project.ignored:
@@ -39,7 +39,7 @@ def render_ignore(project: Project, plan: Plan) -> str:
 def _tracked(project: Project, plan: Plan) -> list[str]:
     """Patterns that let in the files of builds that patterns above leave out, and git has all the same."""
     nested = {s.package: project.workspace.inside(s.package) for s in plan.builds.stages}
-    read = (p for s in plan.builds.stages for p in (*project.matches(s.inputs), *s.reads))
+    read = (p for s in plan.builds.stages for p in (*project.matches(s.inputs), *s.reads, *s.beside))
     named = (*read, *plan.install.vendored)
     others = (*project.matches(project.root_files), *named)
     shared = parse_dockerignore("\n".join(map(literal, others)))

@@ -5,19 +5,19 @@ from bake.sources.imports import Import, Undeclared, imported_packages, load_imp
 from bake.sources.kept import LOADERS, NEVER, keeper, left_out, path_matcher, unneeded
 from bake.sources.mentions import load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs
-from bake.sources.outside import Outside
 from bake.sources.programs import Program, identity, parse_programs
-from bake.sources.scan import package_name
+from bake.sources.scan import BUILTINS, SCRIPTS, package_name
 from bake.sources.start import Start, platform_of, start_of, with_defaults
 from bake.sources.writes import Written, kept_empty, load_written
 
 __all__ = [
+    "BUILTINS",
     "Import",
     "LOADERS",
     "NEVER",
     "Needs",
-    "Outside",
     "Program",
+    "SCRIPTS",
     "Start",
     "Undeclared",
     "Written",

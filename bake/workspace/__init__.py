@@ -20,7 +20,7 @@ from bake.workspace.order import find_circle, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
 from bake.workspace.tasks import Tasks, load_makers, load_tasks, own_steps, unplaced_makers
-from bake.workspace.tsconfig import Aliases, TsConfigs, parse_jsonc
+from bake.workspace.tsconfig import Aliases, TsConfig, TsConfigs, TsProgram, parse_jsonc
 from bake.workspace.vendored import load_vendored
 
 __all__ = [
@@ -38,7 +38,9 @@ __all__ = [
     "ROOT",
     "TOOL",
     "Tasks",
+    "TsConfig",
     "TsConfigs",
+    "TsProgram",
     "UNTRACKED",
     "Workspace",
     "anywhere",

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from posixpath import join, normpath, relpath
 from typing import Any, Final
@@ -27,7 +28,7 @@ Needs = Mapping[str, tuple[str, ...]]
 """Task -> what runs first: `codegen` of the same package, `^build` of those it needs, `lib#build` of one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Tasks:
     """What runs first, beside what npm runs around a script by itself.
 
@@ -42,6 +43,13 @@ class Tasks:
     first: tuple[tuple[str, tuple[str, ...]], ...] = ()
     compiled: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The names of tasks that any task asks for."""
+        needs = (self.shared, *self.own.values())
+        asked = (name for each in needs for names in each.values() for name in names)
+        return frozenset(name.lstrip("^").rpartition("#")[2] for name in asked)
 
     def before(self, package: Package, task: str) -> tuple[str, ...]:
         """Return what runs before a task of a package, in order."""

@@ -58,6 +58,22 @@ class TsConfig:
     helpers: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TsProgram:
+    """What a configuration compiles; every path is absolute and normal, patterns among them.
+
+    named: files and folders that stand there by themselves. include, exclude: patterns. scripts: JavaScript is read
+    too. names: what files in it call others by. known: nothing decides about it that bake does not follow.
+    """
+
+    named: tuple[str, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    scripts: bool
+    names: TsConfig
+    known: bool
+
+
 _SHAPE: Shape = {
     "extends": (str, [str]),
     "references": [{"path": str}],
@@ -124,6 +140,46 @@ class TsConfigs:
         paths = [one.get("path") for one in references if isinstance(one, dict)] if isinstance(references, list) else []
         named = (_absolute_path(dirname(file), path) for path in paths if isinstance(path, str))
         return tuple(_json_file(path) or path for path in named)
+
+    def program(self, file: str) -> TsProgram:
+        """Return what a file says of what is compiled. Source: typescriptlang.org/tsconfig."""
+        options, here = self._placed(file), dirname(file)
+        listed, include = self._stated(file, "files"), self._stated(file, "include")
+        aside = (options["outDir"],) if options.get("outDir") else ()
+        types = (self._stated(file, key, options=True) or () for key in ("typeRoots", "types"))
+        plugins = options.get("plugins")
+        transforms = isinstance(plugins, list) and any(isinstance(one, dict) and "transform" in one for one in plugins)
+        return TsProgram(
+            named=(*(listed or ()), *(place for places in types for place in places)),
+            include=include if include is not None else () if listed is not None else (f"{here}/**/*",),
+            exclude=(*(self._stated(file, "exclude") or ()), *aside),
+            scripts=bool(options.get("allowJs") or options.get("checkJs")) or not self._is_whole(file, frozenset()),
+            names=TsConfig(
+                aliases=(self._index(options["paths"]),) if options.get("paths") else (),
+                base_url=options.get("baseUrl") or "",
+            ),
+            known=not transforms and not options.get("rootDirs") and not options.get("moduleSuffixes"),
+        )
+
+    def _stated(self, file: str, key: str, *, options: bool = False) -> tuple[str, ...] | None:
+        """A list of paths in a file, or else in those that it extends; relative to the file that has it."""
+        pending, seen = [file], set[str]()
+        while pending:
+            one = pending.pop()
+            content = table(self._content(one), "compilerOptions") if options else self._content(one)
+            if isinstance(content.get(key), list):
+                named = (path for path in words(content[key]) if key != "types" or path.startswith("."))
+                return tuple(_fill(_absolute_path(dirname(one), path), dirname(file)) for path in named)
+            if one not in seen:
+                seen.add(one)
+                pending.extend(self.bases(one))
+        return None
+
+    def _is_whole(self, file: str, seen: frozenset[str]) -> bool:
+        """Whether everything is there that a file extends."""
+        bases = self.bases(file)
+        complete = len(bases) == len(words(self._content(file).get("extends")))
+        return complete and all(self._is_whole(base, seen | {file}) for base in bases if base not in seen)
 
     def file_at(self, place: str) -> str:
         """Return the file that `tsc -p` finds at a place of the workspace, "" for none inside it."""

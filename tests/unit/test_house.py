@@ -18,6 +18,7 @@ FLOORS = (
     ("lockfile",),
     ("workspace",),
     ("sources",),
+    ("reads",),
     ("plan",),
     ("render", "engine", "registry"),
     ("inputs", "publish", "components", "display", "compose"),

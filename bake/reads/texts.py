@@ -1,0 +1,85 @@
+"""What the text of a file names: paths, modules, what a .proto file imports. Pure."""
+
+import re
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+from typing import Final
+
+_RELATIVE: Final = re.compile(
+    rb"(?<![\w./-])((?:\./)?(?:\.\./)+[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|\./[\w@./+()\[\]-]+)"
+)
+_SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
+_PROTO: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
+_UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
+_JOINED: Final = re.compile(rb"""[\w)"'`]\s*,(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
+_QUOTED: Final = re.compile(
+    rb"""(?:\bfrom|\bimport|\brequire(?:\.resolve)?\s*\(|\bimport\s*\(|@import|@use)\s*["'`]([@~#$\w][^"'`\s*]*)["'`]"""
+)
+_PATH: Final = re.compile(rb"""["'`]((?:\./)?[\w@+-][\w@.+-]*(?:/[\w@.+-]+)+|[\w@+-][\w@.+-]*\.\w+)["'`]""")
+_ABSOLUTE: Final = re.compile(rb"""["'`](/[\w@.+-]+(?:/[\w@.+-]+)*)/?["'`]""")
+_GAP: Final = rb"""(?:\s|/\*.*?\*/|//[^\n]*\n)*["'`]([^"'`\s]+)["'`]"""
+_MODULE: Final = re.compile(
+    rb"(?:\bfrom|\bimport|\bmodule|\bimport\s*\(|\bimport\s+(?:type\s+)?[\w$]+\s*=\s*require\s*\()" + _GAP, re.S
+)
+_REQUIRED: Final = re.compile(rb"\brequire\s*\(" + _GAP, re.S)
+_COMPUTED: Final = re.compile(rb"\b(?:require|import)\s*\((?!\s*[\"'`][^\"'`$]*[\"'`]\s*[,)])")
+_REFERENCE: Final = re.compile(rb"""^\s*///\s*<reference\s+(?:path|types)\s*=\s*["']([^"']+)["']""", re.M)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What a file names.
+
+    relative: as it stands there. joined: from the root. quoted: names in code. protos: what a .proto file imports.
+    modules: what TypeScript looks for. required: what only JavaScript does. computes: code loads what stands nowhere.
+    plain: paths in texts, which a process may mean from where it starts. absolute: so too. together: what is joined to
+    something.
+    """
+
+    relative: frozenset[str]
+    joined: frozenset[str]
+    quoted: frozenset[str]
+    protos: frozenset[str]
+    modules: frozenset[str]
+    required: frozenset[str]
+    computes: bool
+    plain: frozenset[str]
+    absolute: frozenset[str]
+    together: frozenset[str]
+
+
+def parse_text(path: str, text: bytes) -> Text:
+    """Read what a file names. path: from the root."""
+    return Text(
+        relative=_texts(_RELATIVE, text) | {"/".join(_words(part)) for part in _SPLIT.findall(text)},
+        joined=_joined_later(path, text),
+        quoted=_texts(_QUOTED, text),
+        protos=_texts(_PROTO, text) if path.endswith(".proto") else frozenset(),
+        modules=_texts(_MODULE, text) | (_texts(_REFERENCE, text) if b"<reference" in text else frozenset()),
+        required=_texts(_REQUIRED, text) if b"require" in text else frozenset(),
+        computes=_COMPUTED.search(text) is not None,
+        plain=_texts(_PATH, text),
+        absolute=_texts(_ABSOLUTE, text),
+        together=frozenset("/".join(_words(part)) for part in _JOINED.findall(text)),
+    )
+
+
+def relative_paths(text: str) -> frozenset[str]:
+    """Return the paths in a text that begin with a dot."""
+    return _texts(_RELATIVE, text.encode("utf-8", "replace"))
+
+
+def _joined_later(path: str, text: bytes) -> frozenset[str]:
+    """What is joined in one place to what leads upwards in another: `join(root, 'proto')`."""
+    upward = {match[1].decode() + "/.." * match[2].count(b"..") for match in _UPWARD.finditer(text)}
+    bases = {base for up in upward if not (base := normpath(join(dirname(path), up))).startswith("..")}
+    names = {"/".join(_words(part)) for part in _JOINED.findall(text)} if bases else set()
+    return frozenset(normpath(join(base, name)) for base in bases for name in names)
+
+
+def _texts(pattern: re.Pattern[bytes], text: bytes) -> frozenset[str]:
+    return frozenset(found.decode("utf-8", "replace") for found in pattern.findall(text))
+
+
+def _words(part: bytes) -> tuple[str, ...]:
+    return tuple(word.decode("utf-8", "replace") for word in re.findall(rb"""["']([^"']+)["']""", part))
