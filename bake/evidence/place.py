@@ -40,6 +40,8 @@ class Evidence:
     """The folder of the repository that its process starts in, where that is not its package's."""
     command: tuple[str, ...] = ()
     """Its command as it stands there."""
+    entrypoint: bool = False
+    """Whether arguments of `docker run` follow its command, rather than take its place."""
     unset: tuple[str, ...] = ()
     """Variables that production sets and that are not for bake.toml: secrets, and where others are."""
     links: Mapping[str, str] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from bake.evidence.projects import find_projects
 from bake.evidence.proxies import find_proxies
 from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
+from bake.workspace import BUILD_ROOT
 
 
 def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
@@ -233,7 +234,8 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         env={**{n: v for n, v in stage.env.items() if is_setting(n, v)}, **given},
         unset=tuple(dict.fromkeys((*unset, *(over.unset if over else ()), *withheld_settings(stage.env)))),
         system=stage.system,
-        folders=tuple(dict.fromkeys((*stage.volumes, *(over.volumes if over else ()), *_given(contents)))),
+        folders=tuple(dict.fromkeys(_kept(contents, over))),
+        entrypoint=bool(stage.entrypoint) and not stage.command and stage.entrypoint[:2] != ("sh", "-c"),
         image=stage.image,
         file=contents.file,
         holds=tuple(dict.fromkeys(_built(contents))),
@@ -281,6 +283,13 @@ def _port(stage: Stage, over: ComposeService | None) -> int | None:
     if known or (asked and asked in stage.ports):
         return known or asked
     return next(iter(stage.ports), None) or (over.port if over else None)
+
+
+def _kept(contents: Contents, over: ComposeService | None) -> Iterator[str]:
+    """Folders that the process writes to; of the repository's, where bake's images have them."""
+    for folder in (*contents.stage.volumes, *(over.volumes if over else ()), *_given(contents)):
+        origin = contents.origin(folder.rstrip("/")) if "$" not in folder else None
+        yield folder if not origin else posixpath.join(BUILD_ROOT, origin)
 
 
 def _given(contents: Contents) -> Iterator[str]:

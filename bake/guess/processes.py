@@ -70,7 +70,7 @@ def main_process(
         role="",
         words=start.words,
         env=env,
-        entrypoint=found.is_tool,
+        entrypoint=found.is_tool or bool(said and said.entrypoint and not port),
         helps=is_tool and bool(_PARSERS & {*facts.package.dependencies}),
         port=port,
         port_source=port_source,
@@ -114,6 +114,20 @@ def _writable(words: Sequence[str], said: Evidence | None = None) -> tuple[str, 
 
 _USUAL = frozenset(
     {
+        # Every Debian has them: debian.org/doc/debian-policy, essential packages.
+        *(
+            "base-files",
+            "bsdutils",
+            "coreutils",
+            "dash",
+            "debianutils",
+            "diffutils",
+            "dpkg",
+            "findutils",
+            "grep",
+            "gzip",
+        ),
+        *("hostname", "login", "mawk", "mount", "passwd", "perl-base", "sed", "tar", "util-linux", "zlib1g"),
         *("ca-certificates", "curl", "wget", "dumb-init", "tini", "libc6-compat", "gcompat", "bash", "tzdata", "jq"),
         *(
             "make",

@@ -547,3 +547,15 @@ def test_a_frontend_that_is_built_into_its_servers_folder_is_in_its_image(tmp_pa
     lines = render_config(found)
     assert '[packages."apps/server"]\nserves = ["apps/web"]  # it serves what they build\n' in lines
     assert '[packages."apps/web"]\noutputs = ["apps/server/public"]  # its build writes there\n' in lines
+
+
+def test_folders_of_the_repository_that_production_keeps_are_where_images_have_them(tmp_path: Path) -> None:
+    docker = (
+        "FROM node:24\nWORKDIR /opt/shop\nCOPY . .\nVOLUME /opt/shop/var /data\nRUN apt-get install -y tar gzip git\n"
+    )
+    docker += 'WORKDIR /opt/shop/apps/server\nENTRYPOINT ["node", "dist/main.js"]\n'
+    (service,) = guessed(tmp_path, {"apps/server": {"name": "server"}}, Dockerfile=docker).services
+    (process,) = service.processes
+    assert process.writable == ("/app/var", "/data")
+    assert process.entrypoint
+    assert process.system == ("git",)
