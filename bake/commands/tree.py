@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "look at what builds and pushes need on this machine",
     "eject": "copy the Dockerfile's and bake file's templates into the workspace, for changing",
     "init": "write a first bake.toml, or show what the one there lacks",
+    "inputs": "list what an image is made of, or write what Skaffold or Tilt need to watch and build it",
     "inspect": "show what is in an image and why",
     "layers": "show which images share which layers",
     "list": "show the images, or the packages",

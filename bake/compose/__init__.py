@@ -2,5 +2,6 @@
 
 from bake.compose.compose import DEV_TAG, FILE_NAME, render_compose
 from bake.compose.known import KNOWN
+from bake.compose.watched import Watched, render_skaffold, render_tilt, watched
 
-__all__ = ["DEV_TAG", "FILE_NAME", "KNOWN", "render_compose"]
+__all__ = ["DEV_TAG", "FILE_NAME", "KNOWN", "Watched", "render_compose", "render_skaffold", "render_tilt", "watched"]

@@ -9,10 +9,11 @@ from typing import Any
 
 from bake import config as cfg
 from bake.compose.known import KNOWN
+from bake.compose.watched import watched
 from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.files import to_yaml
-from bake.plan import FOLDER, Dockered, Image, Plan, Project, ServiceImage, Stage
+from bake.plan import FOLDER, Dockered, Image, Plan, Project, ServiceImage
 
 FILE_NAME = "compose.yaml"
 """Its name below .bake/; its paths are relative to that folder."""
@@ -154,37 +155,6 @@ def _dependency(dependency: cfg.Dependency) -> dict[str, Any]:
 
 def _watches(project: Project, plan: Plan, image: ServiceImage) -> Iterator[dict[str, Any]]:
     """Folders whose edits make another image: what it is built from, and nothing else."""
-    ignore = sorted({_anywhere(p) for p in project.ignored if not p.startswith("!")} | {"**/node_modules"})
-    for path in watched_paths(plan, image):
-        yield {"path": f"../{path}" if path else "..", "action": "rebuild", "ignore": ignore}
-
-
-def _anywhere(pattern: str) -> str:
-    """A pattern of the workspace, for a folder of it."""
-    return pattern if pattern.startswith("**/") else f"**/{pattern.rstrip('/').rpartition('/')[2]}"
-
-
-def watched_paths(plan: Plan, image: ServiceImage) -> tuple[str, ...]:
-    """Folders and files of the workspace that the image is built from, sorted; none within another."""
-    if isinstance(image, Dockered):
-        return _outermost({image.recipe.context.removeprefix("."), posixpath.normpath(image.source)})
-    if not isinstance(image, Image):
-        return ()
-    service = next(s for s in plan.services if s.service == image.service)
-    stages = {s.package: s for s in plan.builds.stages}
-    packages = _reached(stages, {image.package, *service.closure.packages})
-    extra = {i for p in packages if p in stages for i in (*stages[p].inputs, *stages[p].reads, *stages[p].beside)}
-    return _outermost({*packages, *(e for e in extra if not any(c in e for c in "*?[{"))})
-
-
-def _reached(stages: Mapping[str, Stage], packages: set[str]) -> set[str]:
-    """The packages and those that their builds need."""
-    return packages | {need for p in packages if p in stages for need in stages[p].needs}
-
-
-def _outermost(paths: set[str]) -> tuple[str, ...]:
-    kept: list[str] = []
-    for path in sorted(paths):
-        if not any(not k or path == k or path.startswith(f"{k}/") for k in kept):
-            kept.append(path)
-    return tuple(kept)
+    found = watched(project, plan, image)
+    for path in found.paths:
+        yield {"path": f"../{path}" if path else "..", "action": "rebuild", "ignore": list(found.ignore)}

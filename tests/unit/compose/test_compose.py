@@ -38,7 +38,8 @@ def test_each_process_is_a_service_built_by_bakes_own_dockerfile(
 def test_an_edit_rebuilds_the_images_that_are_built_from_its_package_and_no_other(
     services: dict[str, dict[str, Any]],
 ) -> None:
-    assert watched(services["metastore"]) == ["../packages/shared", "../services/metastore"]
+    shared = ["../package.json", "../packages/shared", "../tsconfig.base.json", "../tsconfig.json"]
+    assert watched(services["metastore"]) == sorted([*shared, "../services/metastore"])
     everybody = {name for name, service in services.items() if "../packages/shared" in watched(service)}
     assert {"catalog-api", "catalog-worker", "metastore"} <= everybody
     assert "cli" not in everybody
