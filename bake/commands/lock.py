@@ -1,7 +1,8 @@
 """Record what the lockfile lacks: platform packages that npm left out, and the digests of base images."""
 
 import argparse
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
 from bake.errors import RegistryError
@@ -16,7 +17,7 @@ from bake.lockfile import (
     stale,
     write_bake_lock,
 )
-from bake.plan import Project, base_images, named_libc, service_libcs
+from bake.plan import Project, base_images, named_libc, runtime_images, service_libcs
 from bake.session import Session
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         missing,
         base_images(project),
         fetch=_npm(session).manifests,
-        resolve=_resolver(session),
+        resolve=_describer(session, runtime_images(project)),
     )
     changed = write_bake_lock(path, lock)
     state = "written" if changed else "is current"
@@ -100,5 +101,31 @@ def _resolver(session: Session) -> Callable[[str], LockedImage]:
     def locked(reference: str) -> LockedImage:
         digest, platforms = resolve(parse_reference(reference))
         return LockedImage(digest=digest, platforms=platforms)
+
+    return locked
+
+
+def _describer(session: Session, described: Container[str]) -> Callable[[str], LockedImage]:
+    """Reference -> what it is locked to, with what it brings for processes where it is one of `described`.
+
+    A registry that shows no more than manifests is believed to have usual images.
+    """
+    from bake.config import parse_reference
+    from bake.engine import mirrors
+    from bake.registry import ask_in_turn, load_registries, read_traits
+
+    resolve, registries = _resolver(session), load_registries(session.environment, mirrors())
+
+    def locked(reference: str) -> LockedImage:
+        found = resolve(reference)
+        if reference not in described:
+            return found
+        pinned = dataclasses.replace(parse_reference(reference), digest=found.digest)
+        try:
+            traits = ask_in_turn(registries, pinned, read_traits)
+        except RegistryError as error:
+            session.console.warn(f"{reference}: whether it has a shell is not known ({error})")
+            return found
+        return dataclasses.replace(found, node=traits.node, lacks_shell=traits.lacks_shell)
 
     return locked

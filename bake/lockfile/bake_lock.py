@@ -87,10 +87,15 @@ class LockedPackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedImage:
-    """A base image tag's digest (of the index, where there is one) and the platforms it has."""
+    """A base image tag's digest (of the index, where there is one) and the platforms it has.
+
+    node: the folder of its `node` where that is not on its PATH. lacks_shell: whether it has no shell.
+    """
 
     digest: Digest
     platforms: Names = ()
+    node: str = ""
+    lacks_shell: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

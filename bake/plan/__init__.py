@@ -18,6 +18,7 @@ from bake.plan.project import (
     base_images,
     load_project,
     make_listing,
+    runtime_images,
 )
 from bake.plan.request import Request
 from bake.plan.services import BuiltBase, ServiceStage, emulated_work, named_libc, service_libcs
@@ -67,5 +68,6 @@ __all__ = [
     "named_libc",
     "plan_cache",
     "select",
+    "runtime_images",
     "service_libcs",
 ]

@@ -1,6 +1,7 @@
 """What would go wrong, found before the build: lockfile, platforms, imports, install scripts, commands. Pure."""
 
 import dataclasses
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
@@ -10,8 +11,9 @@ from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_p
 from bake.plan.images import image_needs
 from bake.plan.plan import Plan
 from bake.plan.project import Project
-from bake.plan.services import ServiceStage
+from bake.plan.services import ServiceStage, starts_by_name
 from bake.semver import satisfies
+from bake.shell import SHELLS
 from bake.sources import Undeclared, path_matcher
 from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, parse_stages, shown
 
@@ -56,6 +58,7 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_own_scripts(project, plan),
         *_patches(project, plan),
         *_commands(project, plan),
+        *_shells(plan),
         *_starts(project, plan),
         *_git_dependencies(project, plan),
         *_git_calls(project, plan),
@@ -355,6 +358,22 @@ def _commands(project: Project, plan: Plan) -> Iterator[Finding]:
             what = f"its command starts `{name}`, a package manager that an image need not have"
             remedy = "name the process itself: it gets signals, and starts faster"
             yield Finding(level="warning", rule="command", where=image.target, what=what, remedy=remedy)
+
+
+def _shells(plan: Plan) -> Iterator[Finding]:
+    """What needs a shell on a base that has none: there it would fail when it starts, or is built."""
+    for service in (s for s in plan.services if s.lacks_shell):
+        way = "name a base with a shell for it"
+        if service.system:
+            yield _error("shell", service.service, f"`system` needs apt or apk, which {service.base} has not", way)
+        for image in (i for i in plan.images if i.service == service.service and not i.static):
+            words = (*image.entrypoint, *image.command)
+            if posixpath.basename(words[0]) in SHELLS or words[0].endswith(".sh"):
+                what = f"its command `{' '.join(words)}` needs a shell, which {service.base} has not"
+                yield _error("shell", image.target, what, f"start the process itself, `node FILE`, or {way}")
+            elif starts_by_name(words):
+                what = f"its command `{words[0]}` is a script for /usr/bin/env, which {service.base} has not"
+                yield _error("shell", image.target, what, f"start its file, `node node_modules/…`, or {way}")
 
 
 def _names_no_script(project: Project) -> bool:

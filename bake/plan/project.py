@@ -29,7 +29,7 @@ from bake.files import (
 )
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import FILE_NAME as LOCK_NAME
-from bake.lockfile import BakeLock, complete, load_bake_lock, make_lockfile, preparing
+from bake.lockfile import BakeLock, LockedImage, complete, load_bake_lock, make_lockfile, preparing
 from bake.reads import Outside, Read, parse_build
 from bake.sources import (
     Import,
@@ -319,11 +319,15 @@ class Project:
         """The [packages] table of a package, by path or name; the defaults when it has none."""
         return _settings(self.config, package)
 
+    def locked(self, image: str) -> LockedImage | None:
+        """What bake.lock records of an image."""
+        return self.bake_lock.images.get(str(parse_reference(image)))
+
     def pinned(self, image: str) -> str:
         """The reference with the digest that bake.lock records for it; a base of its own as the build knows it."""
         if image in self.config.bases:
             return own_base(image)
-        locked = self.bake_lock.images.get(str(parse_reference(image)))
+        locked = self.locked(image)
         return f"{image}@{locked.digest}" if locked and "@" not in image else image
 
 
@@ -748,6 +752,13 @@ def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
     bases = (os.path.relpath(base, root) for file in files for base in configs.all_bases(file))
     elsewhere = ("../", *(f"{p.path}/" for p in packages if p.path))
     return tuple(sorted({b for b in bases if not b.startswith(elsewhere) and "node_modules" not in b.split("/")}))
+
+
+def runtime_images(project: Project) -> frozenset[str]:
+    """Canonical references of the images that processes run on, as far as they are no own ones."""
+    services = project.config.packaged.values()
+    named = {service.base or project.config.base.runtime for service in services} - project.bases.keys()
+    return frozenset(str(parse_reference(name)) for name in named)
 
 
 def base_images(project: Project) -> tuple[str, ...]:

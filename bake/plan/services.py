@@ -34,6 +34,9 @@ class ServiceStage:
     system: tuple[tuple[str, ...], ...]
     """Packages of the distribution, a group per layer: what services share first."""
     libc: str
+    node: str
+    """The folder of the base's `node`, where that is not on its PATH."""
+    lacks_shell: bool
     layers: tuple[str, ...]
     groups: tuple[str, ...]
     own: str
@@ -204,7 +207,8 @@ def service_stages(
     result: list[ServiceStage] = []
     libc = service_libcs(project.config, project.bases)
     for name, service in project.config.packaged.items():
-        own = stage_name(project.service_path(name))
+        own, base = stage_name(project.service_path(name)), service.base or project.config.base.runtime
+        locked = None if base in project.bases else project.locked(base)
         reached = {stage_name(p) for p in closures[name].packages} - {own}
         mine = [i for i in images if i.service == name]
         result.append(
@@ -213,15 +217,17 @@ def service_stages(
                 package=project.service_path(name),
                 directory=Counter(i.directory for i in mine).most_common(1)[0][0],
                 folders=tuple(dict.fromkeys(i.directory for i in mine)),
-                base=project.pinned(service.base or project.config.base.runtime),
+                base=project.pinned(base),
                 system=_system(project.config, service),
                 libc=libc[name],
+                node=locked.node if locked else "",
+                lacks_shell=locked is not None and locked.lacks_shell,
                 layers=tuple(layer.id for layer in layers if name in layer.services),
                 groups=tuple(g.name for g in groups if set(g.outputs) <= reached),
                 own=own,
                 static=service.static is not None,
                 user=mine[0].user,
-                path=any(_by_name((*i.entrypoint, *i.command)) for i in mine),
+                path=any(starts_by_name((*i.entrypoint, *i.command)) for i in mine),
                 closure=closures[name],
                 links={place: posixpath.normpath(to).removeprefix(".") for place, to in service.links.items()},
             )
@@ -235,7 +241,7 @@ def _system(config: cfg.Config, service: cfg.Service) -> tuple[tuple[str, ...], 
     return tuple(group for group in (shared, own) if group)
 
 
-def _by_name(command: Sequence[str]) -> bool:
+def starts_by_name(command: Sequence[str]) -> bool:
     """Whether a command, or the shell line in it, is looked up on PATH among the packages' binaries."""
     return bool(command) and command[0] != "node" and ("/" not in command[0] or command[0] in _SHELLS)
 

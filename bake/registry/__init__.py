@@ -1,5 +1,6 @@
 """Registries of images and of npm packages, over HTTP."""
 
+from bake.registry.base import BaseTraits, read_traits
 from bake.registry.copier import Copier
 from bake.registry.http import Response, UnreachableError
 from bake.registry.npm import Advisory, NpmRegistry, load_npm_settings
@@ -11,7 +12,9 @@ from bake.registry.oci import (
     QuotaError,
     Registry,
     UnauthorizedError,
+    ask_in_turn,
     engine_digests,
+    load_registries,
     load_registry,
     load_resolver,
     platform_name,
@@ -21,6 +24,7 @@ from bake.registry.oci import (
 __all__ = [
     "Advisory",
     "Copier",
+    "BaseTraits",
     "DeniedError",
     "INDEX_TYPES",
     "Manifest",
@@ -31,10 +35,13 @@ __all__ = [
     "Response",
     "UnauthorizedError",
     "UnreachableError",
+    "ask_in_turn",
     "engine_digests",
     "load_npm_settings",
+    "load_registries",
     "load_registry",
     "load_resolver",
     "platform_name",
+    "read_traits",
     "refusal",
 ]

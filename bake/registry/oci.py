@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, TypeVar
 
 from bake.config import DOCKER_HUB, Reference, parse_reference
 from bake.errors import RegistryError
@@ -429,6 +429,8 @@ class Registry:
 _ACTIONS = {"PUT": "pull,push", "POST": "pull,push", "DELETE": "pull,delete"}
 
 
+T = TypeVar("T")
+
 Resolve: TypeAlias = Callable[[Reference | str], Pinned]
 """Raises RegistryError."""
 
@@ -466,31 +468,40 @@ def resolver(registry: Registry, mirrors: Iterable[Registry] = ()) -> Resolve:
     Raises the registry's own RegistryError when the mirrors do not have the image either.
     """
 
-    mirrors = tuple(mirrors)
+    return lambda reference: ask_in_turn((registry, *mirrors), _as_reference(reference), Registry.image)
 
-    def resolve(reference: Reference | str) -> Pinned:
-        ref = _as_reference(reference)
-        try:
-            return registry.image(ref)
-        except (UnreachableError, RateLimitError, UnauthorizedError) as refused:
-            for mirror in mirrors if ref.host == DOCKER_HUB else ():
-                try:
-                    return mirror.image(ref)
-                except RegistryError:
-                    continue
-            raise refused
 
-    return resolve
+def ask_in_turn(registries: Sequence[Registry], ref: Reference, ask: Callable[[Registry, Reference], T]) -> T:
+    """Ask an image's registry, the first; of Docker Hub's images, when that fails, its mirrors, the others.
+
+    Raises the registry's own RegistryError when the mirrors do not have the image either.
+    """
+    registry, *mirrors = registries
+    try:
+        return ask(registry, ref)
+    except (UnreachableError, RateLimitError, UnauthorizedError) as refused:
+        for mirror in mirrors if ref.host == DOCKER_HUB else ():
+            try:
+                return ask(mirror, ref)
+            except RegistryError:
+                continue
+        raise refused
 
 
 def load_resolver(env: Mapping[str, str], mirrors: Iterable[str] = ()) -> Resolve:
-    """The resolver of this machine. mirrors: the engine's (`docker info`, RegistryConfig.Mirrors): URLs."""
+    """The resolver of this machine; the arguments are those of `load_registries`."""
+    registry, *others = load_registries(env, mirrors)
+    return resolver(registry, others)
+
+
+def load_registries(env: Mapping[str, str], mirrors: Iterable[str] = ()) -> tuple[Registry, ...]:
+    """The registries of this machine, then the engine's mirrors (`docker info`, RegistryConfig.Mirrors): URLs."""
     logins, network = load_docker_logins(env), network_of(env)
 
     def through(endpoints: Mapping[str, str]) -> Registry:
         return Registry(logins=logins, network=network, endpoints=endpoints, timeout=10.0)
 
-    return resolver(through({}), [through({DOCKER_HUB: url}) for url in mirrors])
+    return (through({}), *(through({DOCKER_HUB: url}) for url in mirrors))
 
 
 def _as_reference(reference: Reference | str) -> Reference:

@@ -110,3 +110,66 @@ def test_a_base_of_ones_own_is_built_in_the_same_run_and_again_when_its_files_ch
     rebuilt = tiny_workspace.bake("all", "--format", "json", "-q")
     assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
     assert held("api")[0] == "two"
+
+
+_SHELL_LESS = """\
+FROM node:24-slim AS all
+RUN mkdir -p /out/nodejs/bin /out/etc && cp "$(command -v node)" /out/nodejs/bin/ && \\
+    ldd "$(command -v node)" | grep -o '/[^ ]*' | xargs cp -L --parents -t /out && cp /etc/passwd /etc/group /out/etc/
+FROM scratch
+COPY --from=all /out/ /
+ENTRYPOINT ["/nodejs/bin/node"]
+"""
+
+
+@pytest.fixture(scope="session")
+def shell_less(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A base image as distroless ones are: Node, outside of PATH, and its libraries."""
+    folder = tmp_path_factory.mktemp("shell-less")
+    name = f"{REGISTRY}/bake-test/shell-less:1"
+    (folder / "Dockerfile").write_text(_SHELL_LESS)
+    build = ["docker", "buildx", "build", "-q", "--provenance=false", "--platform=linux/amd64", "--push", "-t", name]
+    subprocess.run([*build, "."], cwd=folder, check=True)
+    return name
+
+
+SERVER = """\
+const {greeting} = require('@tiny/common');
+require('node:http').createServer((_, res) => res.end(greeting)).listen(3000);
+process.on('SIGTERM', () => process.exit(0));
+"""
+
+
+def test_processes_run_on_a_base_without_a_shell_and_with_node_elsewhere(
+    tiny_workspace: Workspace, shell_less: str, tiny_base: str
+) -> None:
+    config = (tiny_workspace.root / "bake.toml").read_text().replace(tiny_base, shell_less)
+    config = config.replace("port = 3000", 'port = 3000\nhealth = "/"\nhealthcheck = true')
+    tool = f'{config}entrypoint = "node index.js"\ncommand = "--help"\n'
+    tiny_workspace.write("services/api/index.js", SERVER)
+    tiny_workspace.write("bake.toml", f'{config}command = ["sh", "-c", "node index.js"]\n')
+    assert tiny_workspace.bake("lock").returncode == 0
+    locked = (tiny_workspace.root / "bake.lock").read_text()
+    assert 'node = "/nodejs/bin"\nlacks-shell = true\n' in locked
+    tiny_workspace.commit("Change the base")
+    checked = tiny_workspace.bake("check")
+    assert checked.returncode == 1
+    assert "its command `sh -c node index.js` needs a shell, which " in checked.stdout + checked.stderr
+
+    tiny_workspace.write("bake.toml", tool)
+    tiny_workspace.commit("Start the process itself")
+    built = tiny_workspace.bake("all", "-q")
+    assert (built.returncode, built.stderr) == (0, "")
+    tried = tiny_workspace.bake("smoke", "--format", "json", "-q")
+    assert tried.returncode == 0
+    verified = tiny_workspace.bake("verify", "--no-monolith")
+    assert verified.returncode == 0, verified.stderr
+    asked = ["docker", "inspect", "--format", "{{json .Config.Healthcheck.Test}}", f"{tiny_workspace.project}-api:main"]
+    test = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    box = f"{tiny_workspace.project}-healthy"
+    subprocess.run(["docker", "run", "-d", "--rm", "--name", box, f"{tiny_workspace.project}-api:main"], check=True)
+    try:
+        words = ["docker", "exec", box, *test[1:]]
+        assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+    finally:
+        subprocess.run(["docker", "rm", "--force", box], capture_output=True, check=False)

@@ -1,0 +1,79 @@
+"""What a base image brings for processes: where its `node` is, and whether it has a shell."""
+
+import contextlib
+import io
+import json
+import posixpath
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bake.config import Reference
+from bake.registry.oci import Registry, platform_name
+
+_USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseTraits:
+    """node: the folder of its `node` where that is not on its PATH, else "". lacks_shell: whether it has no shell."""
+
+    node: str = ""
+    lacks_shell: bool = False
+
+
+def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
+    """Look at an image: its settings, and where these do not show a shell, its layers. Raises RegistryError."""
+    manifest = registry.manifest(reference).content
+    if listed := [m for m in manifest.get("manifests") or () if platform_name(m.get("platform") or {})]:
+        manifest = registry.manifest(replace(reference, digest=str(listed[0]["digest"]))).content
+    config = json.loads(registry.blob(reference, str(manifest["config"]["digest"])))
+    if told := told_traits(config):
+        return told
+    blobs = (registry.blob(reference, str(layer["digest"])) for layer in manifest.get("layers") or ())
+    return held_traits(config, blobs)
+
+
+def told_traits(config: Mapping[str, Any]) -> BaseTraits | None:
+    """What settings tell; None when they do not tell of a shell: commands of a build would have run in one."""
+    commands = (str(step.get("created_by", "")) for step in config.get("history") or ())
+    return BaseTraits(node=_node_folder(config)) if any("/bin/sh -c" in command for command in commands) else None
+
+
+def held_traits(config: Mapping[str, Any], layers: Iterable[bytes]) -> BaseTraits:
+    """What layers tell, each a tar, perhaps packed; of one that cannot be read nothing is said."""
+    files: set[str] = set()
+    for blob in layers:
+        try:
+            files.update(_files(blob))
+        except (tarfile.TarError, EOFError, OSError):
+            return BaseTraits(node=_node_folder(config))
+    path = _path(config)
+    on_path = any(f"{folder}/node" in files for folder in path)
+    found = sorted(posixpath.dirname(file) for file in files if posixpath.basename(file) == "node")
+    shell = any(posixpath.basename(file) in _SHELLS for file in files if "/bin/" in file)
+    return BaseTraits(node="" if on_path or not found else _node_folder(config) or found[0], lacks_shell=not shell)
+
+
+def _files(blob: bytes) -> Iterator[str]:
+    """Absolute paths of a layer's files and links to files."""
+    with contextlib.closing(io.BytesIO(blob)) as stream, tarfile.open(fileobj=stream, mode="r:*") as tar:
+        for member in tar:
+            if (member.isfile() and member.mode & 0o111) or member.issym() or member.islnk():
+                yield posixpath.normpath(f"/{member.name}")
+
+
+def _path(config: Mapping[str, Any]) -> tuple[str, ...]:
+    given = [str(one) for one in (config.get("config") or {}).get("Env") or ()]
+    value = next((one[5:] for one in given if one.startswith("PATH=")), _USUAL_PATH)
+    return tuple(value.split(":"))
+
+
+def _node_folder(config: Mapping[str, Any]) -> str:
+    """The folder of the `node` that the image starts with, where it is not on PATH."""
+    settings = config.get("config") or {}
+    first = next((str(word) for word in (*(settings.get("Entrypoint") or ()), *(settings.get("Cmd") or ()))), "")
+    folder, name = posixpath.split(first)
+    return folder if name == "node" and folder.startswith("/") and folder not in _path(config) else ""
