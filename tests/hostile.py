@@ -152,8 +152,8 @@ name = "w"
 registry = "ghcr.io/acme"
 [services.api]
 package = "packages/api"
-port = 80
 [services.api.roles.web]
+port = 80
 [services.api.roles.worker]
 command = ["node", "dist/w.js"]
 [packages."packages/lib"]

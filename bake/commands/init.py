@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ SCRIPTS: Mapping[str, str] = {
     "docker:build:all": "bake build all",
     "docker:push:all": "bake build all --push",
 }
+AGENTS = "AGENTS.md"
+_GUIDE = "docs/agents.md"
 WORKFLOW = ".github/workflows/images.yml"
 CALLER = ".github/workflows/build-images.yml"
 _CALLER_TEXT = """\
@@ -62,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--npm-scripts", action="store_true", help=f"add {', '.join(SCRIPTS)} to the root's package.json"
     )
     parser.add_argument("--workflow", action="store_true", help="write workflows for GitHub Actions")
+    parser.add_argument("--agents", action="store_true", help=f"tell coding agents in {AGENTS} how to use bake here")
 
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
@@ -81,6 +85,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         _write_scripts(session, workspace.root / "package.json")
     if arguments.workflow and not arguments.dry_run:
         _write_workflow(session, workspace.root, force=arguments.force)
+    if arguments.agents and not arguments.dry_run:
+        _write_agents(session, workspace.root)
     if fresh and not status and not arguments.dry_run:
         session.console.say("next: `bake doctor` looks at this machine, `bake all` builds")
     return status
@@ -217,3 +223,18 @@ def _write_workflow(session: Session, root: Path, *, force: bool) -> None:
             continue
         write_file(root.resolve(), name, text.encode())
         session.console.say(f"{name} written")
+
+
+def _write_agents(session: Session, root: Path) -> None:
+    """Add what bake's documentation tells agents, once; its links would lead nowhere."""
+    from bake.render import template_text
+
+    guide = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", template_text(_GUIDE)).replace(
+        "# For coding", "# bake, for coding", 1
+    )
+    text = read_text(root, AGENTS) or ""
+    if guide.partition("\n")[0] in text.splitlines():
+        session.console.say(f"{AGENTS} tells of bake already")
+        return
+    write_file(root.resolve(), AGENTS, "\n".join(filter(None, (text, guide))).encode())
+    session.console.say(f"{AGENTS} {'has bake at its end now' if text else 'written'}")

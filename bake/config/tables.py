@@ -669,6 +669,10 @@ def _check_recipe(where: str, service: Service, complaints: Complaints) -> None:
             complaints.add(f"{where}.writable", f"{folder!r} is not absolute, and there is no package it could be in")
 
 
+_OF_ONE = ("command", "port", "once", "schedule")
+"""Keys that roles do not take over from their service."""
+
+
 def _check_service(where: str, service: Service, complaints: Complaints) -> None:
     _check_recipe(where, service, complaints)
     if service.roles and service.static is not None:
@@ -683,6 +687,11 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
         complaints.add(f"{where}.proxy", "only a static service has one; its process asks other servers itself")
     for header in filter(_SERVERS_OWN.fullmatch, service.headers):
         complaints.add(f"{where}.headers.{header}", "the server sets it itself, for each file")
+    for key in _OF_ONE:
+        if service.roles and service.static is None and getattr(service, key) is not None:
+            complaints.add(
+                f"{where}.{key}", f"is of one process, and roles are all there are; give it [{where}.roles.NAME]"
+            )
     for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
         _check_role(key, role, complaints)
 

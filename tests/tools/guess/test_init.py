@@ -809,6 +809,21 @@ def test_a_root_whose_build_builds_all_is_built_by_its_own_script(tmp_path: Path
     assert found["packages"] == {".": {"build": "build:app"}}
 
 
+def test_agents_are_told_once_and_behind_what_they_are_told_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = workspace(tmp_path, {"services/api": {**API, "scripts": {"start": "node dist/server.js"}}})
+    (root / "AGENTS.md").write_text("# Ours\n")
+    assert run(root, monkeypatch, "--agents") == 0
+    assert "AGENTS.md has bake at its end now\n" in capsys.readouterr().err
+    text = (root / "AGENTS.md").read_text()
+    assert text.startswith("# Ours\n\n# bake, for coding agents\n")
+    assert "](" not in text
+    assert run(root, monkeypatch, "--agents") == 0
+    assert "AGENTS.md tells of bake already\n" in capsys.readouterr().err
+    assert (root / "AGENTS.md").read_text() == text
+
+
 def test_npm_scripts_and_workflows_are_added_without_touching_what_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,7 +25,6 @@ name = "shop"
 
 [services.api]
 package = "services/api"
-command = ["node", "dist/main.js"]
 
 [services.api.roles.worker]
 command = ["tsx", "src/worker.ts"]

@@ -89,10 +89,30 @@ package = "x"
         "bake.toml: services.web.command: cannot be split into words (No closing quotation)",
         "bake.toml: services.web.health: 'healthz' is not a path; it starts with `/`",
         "bake.toml: services.web.user: 'a b' is not a user or user:group",
-        "bake.toml: services.web.writable: '../tmp' is neither an absolute path nor one inside the package",
+        "bake.toml: services.web.writable: '../tmp' is neither an absolute path nor one below its folder",
         "bake.toml: services.shop.static: a static service has no roles",
         "bake.toml: services.shop.command: a static service has no command of its own",
         "bake.toml: secrets.token: needs one of file, env",
+    )
+
+
+def test_beside_roles_keys_of_one_process_are_refused() -> None:
+    text = """
+[project]
+name = "shop"
+[services.api]
+package = "api"
+command = "node main.js"
+port = 80
+env = { A = "b" }
+[services.api.roles.migrate]
+command = "node migrate.js"
+once = true
+"""
+    said = "is of one process, and roles are all there are; give it [services.api.roles.NAME]"
+    assert complaints(text) == (
+        f"bake.toml: services.api.command: {said}",
+        f"bake.toml: services.api.port: {said}",
     )
 
 
