@@ -7,6 +7,7 @@ from bake.build.hints import Failed, install_remedy, remedy
 from bake.display import plain
 from bake.engine import Step
 from bake.errors import BuildError
+from bake.inputs import in_clone, kept_from_builds
 from bake.plan import Plan, Project
 from bake.workspace import shown
 
@@ -37,6 +38,8 @@ def _name_failure(project: Project, plan: Plan, step: Step, lines: Sequence[str]
         stage=stage,
         root_files=project.root_files,
         exists=lambda path: (root / path).exists(),
+        in_clone=in_clone(project),
+        kept=kept_from_builds(project),
     )
     return BuildError(shown(stage.package), what, remedy(failed, lines))
 

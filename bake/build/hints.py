@@ -1,5 +1,6 @@
 """What the output of a failed build says is missing, and what to do about it. Pure."""
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,15 @@ _MISSING = re.compile(
     r"ENOENT|no such file|not found|cannot find|can't (?:find|resolve)|could not (?:resolve|load)", re.I
 )
 _FILE = re.compile(rf"(?<![\w/.-]){re.escape(TREE)}/((?:[\w@.+-]+/)*[\w@.+-]*\w)")
+_OPENED = re.compile(r"ENOENT: no such file or directory, \w+ '(?!/)([^']+)'")
+_IN_FOLDER = re.compile(rf"in '{re.escape(TREE)}/([^']+)'")
+_IN_FILE = re.compile(
+    rf"""(?:^|[\s"'(])({re.escape(TREE)}/)?((?:[\w@.+-]+/)*[\w@+-][\w@.+-]*\.[cm]?[jt]sx?)(?:[:("',]|$)"""
+)
+_SUFFIXES = (
+    "",
+    *(f"{index}.{suffix}" for index in ("", "/index") for suffix in ("ts", "tsx", "js", "mjs", "cjs", "json")),
+)
 _PRISMA = re.compile(
     r"@prisma/client['\"]* (?:has no exported member|did not initialize)|Cannot find module '\.prisma/client"
 )
@@ -36,12 +46,18 @@ _GENERATE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """A build that failed. root_files: what every stage has. exists: of a path in the workspace."""
+    """A build that failed. root_files: what every stage has.
+
+    exists, in_clone: of a path from the root, in the workspace and in a clone of it. kept: what rule keeps a path from
+    all builds, "" for none.
+    """
 
     workspace: Workspace
     stage: Stage
     root_files: Sequence[str]
     exists: Callable[[str], bool]
+    in_clone: Callable[[str], bool]
+    kept: Callable[[str], str]
 
     @property
     def package(self) -> Package:
@@ -80,9 +96,7 @@ def _missing_modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
     installed = {e.name for e in failed.workspace.lock.entries.values()}
     for name in (name for line in lines for name in _missing_names(failed.workspace, line)):
         wanted = package_name(name)
-        if name.startswith("../"):
-            yield f"it reads {name} outside its folder: add the file to {failed.key}.inputs"
-        elif wanted != failed.package.name and (wanted in installed or (wanted and failed.workspace.find(wanted))):
+        if wanted != failed.package.name and (wanted in installed or (wanted and failed.workspace.find(wanted))):
             manifest = failed.package.file("package.json")
             yield f"it needs {wanted}: declare it in {manifest}, or add it to {failed.key}.needs"
 
@@ -98,17 +112,58 @@ def _missing_names(workspace: Workspace, line: str) -> Iterator[str]:
 
 
 def _missing_files(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
-    """Files of the workspace that a tool looked for by their place in the image."""
-    there = (failed.stage.package, *failed.stage.needs, *failed.stage.inputs, *failed.stage.reads, *failed.root_files)
-    for path in (m[1] for line in lines if _MISSING.search(line) for m in _FILE.finditer(line)):
-        if "node_modules" in path or any(f"{path}/".startswith(f"{t}/") for t in there) or not failed.exists(path):
-            continue
-        members = failed.workspace.packages
-        owner = next((p.name for p in members if f"{path}/".startswith(f"{p.path}/")), "")
-        if owner:
-            yield f"it reads {path}: add {owner} to {failed.key}.needs"
-        elif failed.stage.package:
-            yield f"it reads {path} outside its folder: add the file, or the folder of it, to {failed.key}.inputs"
+    """What is to be said of files that the workspace has and the build had not."""
+    for path in _missing_paths(failed.stage.package, lines):
+        if "node_modules" not in path.split("/") and failed.exists(path) and (said := _explain(failed, path)):
+            yield said
+
+
+def _missing_paths(package: str, lines: Sequence[str]) -> Iterator[str]:
+    """Paths from the root that a tool looked for, as they stand there or as modules may be meant."""
+    for at, line in enumerate(lines):
+        if _MISSING.search(line):
+            yield from (match[1] for match in _FILE.finditer(line))
+        opened = _OPENED.search(line)
+        yield from _inside(package, opened[1]) if opened else ()
+        names = [name for match in _IMPORT.finditer(line) for name in match.groups() if name and name.startswith(".")]
+        for folder in _naming(package, lines[at : at + 6]) if names else ():
+            yield from (path for suffix in _SUFFIXES for path in _inside(folder, f"{names[0]}{suffix}"))
+
+
+def _inside(folder: str, name: str) -> Iterator[str]:
+    """A relative path in a folder, unless it leads out of the workspace."""
+    path = posixpath.normpath(posixpath.join(folder, name))
+    if not path.startswith(("../", "/")) and path not in {".", ".."}:
+        yield path
+
+
+def _naming(package: str, lines: Sequence[str]) -> Sequence[str]:
+    """The folder of the file that names a module, as the lines tell it; nothing where they do not."""
+    for line in lines:
+        if found := _IN_FOLDER.search(line):
+            return (found[1],)
+        if found := _IN_FILE.search(line):
+            return (posixpath.dirname(found[2] if found[1] else posixpath.join(package, found[2])),)
+    return ()
+
+
+def _explain(failed: Failed, path: str) -> str:
+    """Why the build has not got a path that the workspace has; "" where it has, or nobody knows."""
+    stage, members = failed.stage, failed.workspace.packages
+    owner = max((p for p in members if f"{path}/".startswith(f"{p.path}/")), key=lambda p: len(p.path), default=None)
+    if owner and owner.path in stage.needs:
+        return ""
+    if owner and owner.path != stage.package:
+        return f"it reads {path}: add {owner.name} to {failed.key}.needs"
+    if not failed.in_clone(path):
+        cloned = "builds get what a clone has: track it, or let a script before make it"
+        return f"it reads {path}, which git ignores, and {cloned}"
+    there = (stage.package, *stage.needs, *stage.inputs, *stage.reads, *stage.beside, *failed.root_files)
+    if rule := failed.kept(path):
+        return f"it reads {path}: {rule}"
+    if not stage.package or any(f"{path}/".startswith(f"{t}/") for t in there):
+        return ""
+    return f"it reads {path} outside its folder: add the file, or the folder of it, to {failed.key}.inputs"
 
 
 def _missing_commands(failed: Failed, lines: Sequence[str]) -> Iterator[str]:

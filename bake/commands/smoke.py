@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bake.commands.arguments import add_plan_arguments, add_since_argument, named, narrowed, selected
 from bake.console import Console
 from bake.errors import EngineError, UsageError
-from bake.images import Known, Result, Trial, absence, attempt, make_trial, start_dependencies
+from bake.images import Known, Result, Trial, attempt, make_trial, start_dependencies
+from bake.inputs import absence
 from bake.plan import Image
 from bake.publish import make_workload
 from bake.session import Session

@@ -1,6 +1,5 @@
 """Built images: what is in them, what they weigh, whether they are the same, whether they start."""
 
-from bake.images.absent import absence
 from bake.images.blobs import Layer, Stored
 from bake.images.files import (
     keepers,
@@ -35,7 +34,6 @@ from bake.images.verify import Content, Tally, compare_trees, part
 
 __all__ = [
     "Known",
-    "absence",
     "Block",
     "Comparison",
     "Content",

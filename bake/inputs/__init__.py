@@ -2,6 +2,7 @@
 
 from bake.inputs.content import Inputs, digest, load_contents, load_inputs
 from bake.inputs.past import earlier_project
+from bake.inputs.places import absence, in_clone, kept_from_builds
 from bake.inputs.reasons import Reason, changed_packages, first, way
 from bake.inputs.record import FirstStep, LastBuild, add, first_step, load_record, write_record
 from bake.inputs.seen import seen_by_builds
@@ -15,6 +16,7 @@ __all__ = [
     "Present",
     "Reason",
     "Reasons",
+    "absence",
     "add",
     "before_last",
     "changed_packages",
@@ -22,6 +24,8 @@ __all__ = [
     "earlier_project",
     "first",
     "first_step",
+    "in_clone",
+    "kept_from_builds",
     "load_build_reasons",
     "load_contents",
     "load_inputs",

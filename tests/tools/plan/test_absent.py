@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.images import absence
+from bake.inputs import absence
 from bake.plan import Request, check, load_project, make_plan
 from tests.git_workspace import GitWorkspace, make_git_workspace
 

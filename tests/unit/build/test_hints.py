@@ -23,14 +23,27 @@ FILES = {
     "services/api/x.ts",
     "packages/shared/y.ts",
     "proto/a.proto",
+    "services/api/src/generated/client.ts",
+    "services/api/seed/a.sql",
 }
+BRANDING = (
+    "it reads branding/strings.json outside its folder: add the file, or the folder of it, to "
+    'packages."services/api".inputs'
+)
 
 
 def hinted(root: Path, *lines: str) -> str:
     write_workspace(root)
     workspace = load_workspace(root)
-    failed = Failed(workspace=workspace, stage=STAGE, root_files=("tsconfig.json",), exists=FILES.__contains__)
-    return remedy(failed, ["> build", *lines, "npm error code 1"])
+    failed = Failed(
+        workspace=workspace,
+        stage=STAGE,
+        root_files=("tsconfig.json",),
+        exists=FILES.__contains__,
+        in_clone=lambda path: "generated" not in path,
+        kept=lambda path: "workspace.ignore keeps it" if path.endswith(".sql") else "",
+    )
+    return remedy(failed, ["> build", *"\n".join(lines).split("\n"), "npm error code 1"])
 
 
 @pytest.mark.parametrize(
@@ -56,8 +69,28 @@ def test_a_package_that_a_build_misses_is_named_with_its_key(tmp_path: Path, lin
     ("line", "way_out"),
     [
         (
-            "error TS2307: Cannot find module '../../codes.json'",
-            'it reads ../../codes.json outside its folder: add the file to packages."services/api".inputs',
+            "src/a.ts(1,7): error TS2307: Cannot find module '../../../branding/strings.json' or its types.",
+            BRANDING,
+        ),
+        ("src/a.ts:1:7 - error TS2307: Cannot find module '../../../branding/strings'", BRANDING),
+        (
+            "Error: Cannot find module '../../branding/strings.json'\nRequire stack:\n- /app/services/api/build.js",
+            BRANDING,
+        ),
+        (
+            "Module not found: Error: Can't resolve '../../../branding/strings.json' in '/app/services/api/src'",
+            BRANDING,
+        ),
+        ('✘ [ERROR] Could not resolve "../../../branding/strings.json"\n\n    src/a.ts:1:7:', BRANDING),
+        ("Error: ENOENT: no such file or directory, open '../../branding/strings.json'", BRANDING),
+        (
+            "src/a.ts(1,7): error TS2307: Cannot find module './generated/client'",
+            "it reads services/api/src/generated/client.ts, which git ignores, and builds get what a clone has: track "
+            "it, or let a script before make it",
+        ),
+        (
+            "Error: ENOENT: no such file or directory, scandir 'seed/a.sql'",
+            "it reads services/api/seed/a.sql: workspace.ignore keeps it",
         ),
         (
             "[!] Error: ENOENT: no such file or directory, open '/app/branding/strings.json'",
@@ -94,6 +127,8 @@ def test_a_file_that_the_workspace_has_and_the_stage_has_not_is_named_with_its_k
     [
         "src/a.ts(1,1): error TS2322: Type 'x'.",
         "Cannot find module './local'",
+        "Cannot find module '../../branding/strings.json'",  # nobody says from where
+        "src/a.ts(1,7): error TS2307: Cannot find module '../../../nowhere.json'",
         "Cannot find module '@w/unknown'",
         "Cannot find module '@shop/api/dist/own.js'",
         "ENOENT: no such file or directory, open '/app/services/api/x.ts'",

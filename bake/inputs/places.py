@@ -1,24 +1,23 @@
-"""Why an image lacks a file that its process looks for: the rule that left it out, and the key that brings it back."""
+"""Why an image or a build lacks a file: the rule that left it out, and the key that brings it back. Pure."""
 
 import posixpath
 from collections.abc import Callable
 
 from bake.plan import TREE, Image, Output, Plan, Project, home
 from bake.sources import path_matcher
-from bake.workspace import shown
+from bake.workspace import NEVER_SENT, anywhere, parse_dockerignore, shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
 
 
 def absence(project: Project, plan: Plan, image: Image) -> Callable[[str], str]:
     """A sentence about a path that an image's process misses; "" where nothing is known of it."""
-    sources = frozenset(project.reading.sources)
-    folders = frozenset(folder for file in sources for folder in _above(file))
+    there = in_clone(project)
     outputs = {output.package: output for output in plan.outputs}
 
     def explain(path: str) -> str:
         place = posixpath.relpath(posixpath.normpath(posixpath.join(home(image.directory), path)), TREE)
-        if place not in sources and place not in folders:
+        if not there(place):
             return ""
         owner = next((above for above in (*_above(place), "") if above in outputs), None)
         output = outputs.get(owner) if owner is not None and _is_own(project, owner, place) else None
@@ -26,6 +25,26 @@ def absence(project: Project, plan: Plan, image: Image) -> Callable[[str], str]:
         if output is None:
             return f'{place} is in git, beside what its build gets: add "{place}" to {key}.inputs and {key}.outputs'
         return _rule(output, place, key)
+
+    return explain
+
+
+def in_clone(project: Project) -> Callable[[str], bool]:
+    """A test for paths from the root: whether a clone has that file or folder."""
+    sources = frozenset(project.reading.sources)
+    folders = frozenset(folder for file in sources for folder in _above(file))
+    return lambda path: path in sources or path in folders
+
+
+def kept_from_builds(project: Project) -> Callable[[str], str]:
+    """A sentence about a path of the workspace that a rule keeps from every build; "" where none does."""
+    asked = parse_dockerignore("\n".join(project.config.workspace.ignore))
+    never = parse_dockerignore("\n".join(anywhere(NEVER_SENT)))
+
+    def explain(path: str) -> str:
+        if asked(path):
+            return f'workspace.ignore keeps {path} from builds: add "!{path}" to it'
+        return f"no build gets {path}: give what it needs of it by [secrets] or args" if never(path) else ""
 
     return explain
 
