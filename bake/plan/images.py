@@ -129,7 +129,15 @@ def _writable(
     told = () if service.static is not None else project.written(package.path)
     given = (posixpath.join(home(directory), folder) for folder in role.writable or service.writable)
     found = (posixpath.join(home(directory if w.from_start else package.path), w.folder) for w in told)
-    return tuple(dict.fromkeys(map(posixpath.normpath, (*given, *found))))
+    return tuple(dict.fromkeys(_behind(service.links, posixpath.normpath(path)) for path in (*given, *found)))
+
+
+def _behind(links: Mapping[str, str], path: str) -> str:
+    """The place of a path that lies behind one of a service's links."""
+    for place, to in links.items():
+        if path == place or path.startswith(f"{place}/"):
+            return posixpath.normpath(f"{home(posixpath.normpath(to).removeprefix('.'))}/{path.removeprefix(place)}")
+    return path
 
 
 def _port(service: cfg.Service, role: cfg.Role) -> int | None:

@@ -24,12 +24,13 @@ _VALUE: Final = (
     r"|(?:path\.)?(?:join|resolve)\(\s*(?P<base>__dirname|import\.meta\.dirname|process\.cwd\(\))\s*"
     r"(?P<parts>(?:,\s*['\"][^'\"\n]+['\"])+)\s*\))"
 )
+_SYSTEM: Final = re.compile(r"/+(?:(?:bin|boot|dev|etc|lib\w*|proc|root|run|s?bin|sys|usr)(?:/|$)|$)")
 _KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Written:
-    """A folder below the one that the process starts in, or else below its package's."""
+    """A folder: absolute, below the one that the process starts in, or else below its package's."""
 
     folder: str
     from_start: bool = False
@@ -48,7 +49,7 @@ def load_written(
     for source in load_sources(directory, nested, str(root)).values():
         if source.role == "source":
             found.update(_in_text(_read(f"{directory}/{source.path}"), _placer(directory, source.path, outputs)))
-    return tuple(sorted(w for w in found if not w.folder.startswith("..") and w.folder != "."))
+    return tuple(sorted(w for w in found if not w.folder.startswith("..") and w.folder not in {".", "/"}))
 
 
 def kept_empty(sources: Iterable[str]) -> tuple[str, ...]:
@@ -96,7 +97,7 @@ def _placer(
 
     def place(said: Mapping[str, str | None]) -> str:
         if plain := said.get("plain"):
-            return "" if plain.startswith("/") or ":" in plain else normpath(plain)
+            return "" if ":" in plain or _SYSTEM.match(plain) else normpath(plain)
         if parts := said.get("parts"):
             words = re.findall(r"['\"]([^'\"]+)['\"]", parts)
             return normpath(join(here if said["base"] != "process.cwd()" else "", *(w.lstrip("/") for w in words)))

@@ -93,3 +93,12 @@ def test_a_root_that_runs_is_built_by_its_own_part_of_the_script(tmp_path: Path)
     (tmp_path / "bake.toml").write_text(root, encoding="utf-8")
     stages = make_plan(load_project(tmp_path / "bake.toml", {}), Request()).builds.stages
     assert [(s.script, s.is_command) for s in stages if not s.package] == [("tsc -p .", True)]
+
+
+def test_what_code_writes_behind_a_link_of_production_is_writable_where_it_leads(tmp_path: Path) -> None:
+    more = 'links = {"/opt/app" = ".", "/srv/own" = "apps/api"}\n'
+    (tmp_path / "apps/api").mkdir(parents=True)
+    text = "mkdirSync('/opt/app/up'); mkdirSync('/srv/own/own'); mkdirSync('/data')"
+    (tmp_path / "apps/api/main.js").write_text(text, encoding="utf-8")
+    (image,) = planned(tmp_path, {}, {}, more=more).images
+    assert set(image.writable) == {"/app/up", "/app/apps/api/own", "/data"}
