@@ -175,7 +175,7 @@ def _notes(said: Evidence) -> Iterator[str]:
             "calls them to `system`, or give it a base with them, `base = ...`."
         )
     if said.unset:
-        yield f"Production sets {_listed(said.unset)} ({said.source}): they are for where it runs."
+        yield f"Production sets {_listed(said.unset)}: they are for where it runs."
     if said.folders:
         yield f"Production keeps {_listed(said.folders)} ({said.source}): mount a volume there for what has to stay."
     if said.script:
