@@ -40,6 +40,8 @@ class Evidence:
     """The folder of the repository that its process starts in, where that is not its package's."""
     command: tuple[str, ...] = ()
     """Its command as it stands there."""
+    lies: tuple[str, str] = ("", "")
+    """A folder of the image, and what of the repository it is."""
     entrypoint: bool = False
     """Whether arguments of `docker run` follow its command, rather than take its place."""
     unset: tuple[str, ...] = ()
@@ -311,9 +313,17 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
     env = tuple((n, v) for n, v in given if "$" not in v and n != "NODE_ENV")
     away = _away(contents, package, start, way) if name in RUNS_FILES else None
     command = () if away is None else _seen_from(contents, away, package, start.words)
+    lies = _lies(contents, way.directory)
     links = dict(_links(contents, package)) if contents.file else {}
     start = replace(start, env=(*env, *start.env))
-    return replace(evidence, package=package.path, away=away, command=command, links=links, start=start)
+    return replace(evidence, package=package.path, away=away, command=command, lies=lies, links=links, start=start)
+
+
+def _lies(contents: Contents, directory: str) -> tuple[str, str]:
+    place, origin = directory, contents.origin(directory) if contents.file else None
+    if origin and place.endswith(f"/{origin}"):
+        return place.removesuffix(f"/{origin}"), ""
+    return ("", "") if origin is None else (place, origin)
 
 
 def _links(contents: Contents, package: Package) -> Iterator[tuple[str, str]]:

@@ -110,6 +110,10 @@ def _relative(words: tuple[str, ...], path: str) -> tuple[str, ...]:
     return tuple(home.sub("", re.sub(rf"^\./{re.escape(path)}/", "./", cut.sub("", w))) for w in words)
 
 
+_OF_DEVELOPERS = re.compile(r"(?:.*/)?(?:tools?|tooling|scripts?|internal|configs?|dev|build)/")
+"""Folders whose commands are for developers; what production starts of them is found otherwise."""
+
+
 def _candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tuple[str | Sequence[str], Found]]:
     """Commands in the order in which they are believed."""
     package = facts.package
@@ -117,7 +121,7 @@ def _candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
     for name in _MAIN_SCRIPTS:
         if name in package.scripts:
             yield package.scripts[name], Found(source=f"{file}: scripts.{name}")
-    if not is_published(package):
+    if not is_published(package) and not _OF_DEVELOPERS.match(package.path):
         yield from _binaries(package, everything)
     yield from _main_file(facts, everything)
     if may_run(package, everything):

@@ -183,11 +183,21 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package,
 
 def _own_binary(package: Package, words: tuple[str, ...], directory: str) -> tuple[str, ...]:
     """A command of the package itself as the file that it is: an install links it, and images have no such link."""
+    if words[:2] == ("sh", "-c") and len(words) > 2:
+        return ("sh", "-c", _own_binaries(package, words[2], directory), *words[3:])
     file = package.bins.get(words[0]) if words else None
     if file is None:
         return words
     path = posixpath.relpath(package.file(file), directory or ".")
     return (f"./{path}", *words[1:]) if path.endswith(".sh") else ("node", path, *words[1:])
+
+
+def _own_binaries(package: Package, line: str, directory: str) -> str:
+    """A shell's line with the package's own commands as their files, where each stands first."""
+    for name in package.bins:
+        own = " ".join(_own_binary(package, (name,), directory))
+        line = re.sub(rf"((?:^|[;&|(])\s*(?:exec\s+)?){re.escape(name)}(?=[\s;&|)]|$)", rf"\g<1>{own}", line)
+    return line
 
 
 def _whose(package: Package) -> str:

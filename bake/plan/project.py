@@ -33,6 +33,7 @@ from bake.lockfile import BakeLock, LockedImage, complete, load_bake_lock, make_
 from bake.reads import Outside, Read, parse_build
 from bake.sources import (
     Import,
+    Named,
     Undeclared,
     Written,
     command_needs,
@@ -149,7 +150,7 @@ class Reading:
 
     imports: Mapping[str, tuple[Import, ...]]
     mentions: Mapping[str, frozenset[str]]
-    named: Mapping[str, tuple[frozenset[str], frozenset[str]]]
+    named: Mapping[str, Named]
     outside: Mapping[str, Read]
     aliases: Mapping[str, Mapping[str, tuple[str, ...]]]
     linked: frozenset[str]
@@ -273,11 +274,14 @@ class Project:
     def named(self, package_path: str) -> frozenset[str]:
         """Packages that code which runs names in a text, and that nothing but the root or a development declares.
 
-        Of the root's dependencies any text counts; of the development ones, what stands where a name is taken.
+        Of the root's dependencies any text counts; of the development ones, what stands where a name is taken; of the
+        workspace's packages, what code may choose to load.
         """
         package, root = self.workspace.package(package_path), self.workspace.root_package
-        quoted, named = self.reading.named.get(package.path, (frozenset(), frozenset()))
-        found = (quoted & root.dependencies.keys()) | {n for n in named if package.declares(n) or root.declares(n)}
+        said = self.reading.named.get(package.path, Named())
+        found = {n for n in said.taken if package.declares(n) or root.declares(n)}
+        found |= said.quoted & root.dependencies.keys()
+        found |= said.chosen & {member.name for member in self.workspace.packages} - {package.name}
         known = (n for n in found if n not in package.dependencies)
         return frozenset(n for n in known if self.workspace.lock.resolve(package.path, n) is not None)
 

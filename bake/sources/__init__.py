@@ -3,7 +3,7 @@
 from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.kept import LOADERS, NEVER, keeper, left_out, path_matcher, unneeded
-from bake.sources.mentions import load_mentions, load_named, script_words
+from bake.sources.mentions import Named, load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.sources.programs import Program, identity, parse_programs
 from bake.sources.scan import BUILTINS, SCRIPTS, package_name
@@ -15,6 +15,7 @@ __all__ = [
     "Import",
     "LOADERS",
     "NEVER",
+    "Named",
     "Needs",
     "Program",
     "SCRIPTS",

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from posixpath import islink, splitext
 from typing import Final
@@ -39,19 +40,33 @@ _NAMED = re.compile(
 )
 
 
-def load_named(directory: Path, nested: frozenset[str], root: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """Return what code that runs has in quotes, and of it what stands where libraries take the name of a package.
+_CHOSEN = re.compile(rb"""\b(?:import|require)\s*\(\s*(?:/\*[^*]*\*/\s*)?[A-Za-z_$`(]""")
+"""Code that loads what a variable names."""
 
-    A logger's transport, the driver of a database. Tests and build files do not count.
-    """
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What code that runs has in quotes. taken: of it what stands where libraries take the name of a package, a
+    logger's transport, the driver of a database. chosen: what stands in a file that loads what a variable names."""
+
+    quoted: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+    chosen: frozenset[str] = frozenset()
+
+
+def load_named(directory: Path, nested: frozenset[str], root: Path) -> Named:
+    """Return what code that runs has in quotes. Tests and build files do not count."""
     quoted: set[bytes] = set()
     named: set[bytes] = set()
+    chosen: set[bytes] = set()
     for source in load_sources(str(directory), nested, str(root)).values():
         if source.role == "source":
             text = _read(f"{directory}/{source.path}")
-            quoted.update(_QUOTED.findall(text))
+            here = _QUOTED.findall(text)
+            quoted.update(here)
+            chosen.update(here if _CHOSEN.search(text) else ())
             named.update(found for pair in _NAMED.findall(text) for found in pair if found)
-    return _decoded(quoted), _decoded(named)
+    return Named(quoted=_decoded(quoted), taken=_decoded(named), chosen=_decoded(chosen))
 
 
 def _decoded(names: Iterable[bytes]) -> frozenset[str]:

@@ -944,3 +944,9 @@ def test_files_that_a_dockerfile_writes_are_found(line: str, path: str) -> None:
 
 def test_a_here_document_that_is_run_is_no_file() -> None:
     assert list(heredocs("RUN <<END\napt-get update\nEND\n")) == []
+
+
+def test_a_command_in_a_folder_of_developers_is_no_service(tmp_path: Path) -> None:
+    tool = {"name": "gen", "private": True, "bin": "dist/gen.js"}
+    found = guessed(tmp_path, {"tools/gen": tool, "apps/gen": {**tool, "name": "apps-gen"}})
+    assert [s.package for s in found.services] == ["apps/gen"]

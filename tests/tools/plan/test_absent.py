@@ -57,6 +57,8 @@ def test_a_package_that_code_names_comes_along_where_the_root_or_development_dec
     shop.write("services/api/src/log.ts", "export const log = pino({ transport: { target: 'tsc-like' } });\n")
     project = load_project(shop.root / "bake.toml", {})
     assert project.named("services/api") == {"tsc-like"}
+    shop.write("services/api/src/plug.ts", "export const plug = import(process.env.PLUG ?? '@shop/web');\n")
+    assert load_project(shop.root / "bake.toml", {}).named("services/api") == {"tsc-like", "@shop/web"}
     plan = make_plan(project, Request())
     (api,) = (s for s in plan.services if s.service == "api")
     assert "node_modules/tsc-like" in api.closure.entries
@@ -105,3 +107,6 @@ def test_a_start_by_the_packages_own_command_is_by_its_file(tmp_path: Path) -> N
         plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
         (api,) = (i for i in plan.images if i.package == "services/api")
         assert api.command == ("node", "bin/run.js", *rest)
+    shop.write("bake.toml", text.replace(given, "command = ['sh', '-c', 'shop-serve-x; exec shop-serve $PORT']\n"))
+    (api,) = (i for i in make_plan(load_project(shop.root / "bake.toml", {}), Request()).images if i.service == "api")
+    assert api.command == ("sh", "-c", "shop-serve-x; exec node bin/run.js $PORT")

@@ -22,7 +22,7 @@ def test_a_name_counts_where_a_package_is_meant(tmp_path: Path, text: str, named
     (tmp_path / "src").mkdir()
     (tmp_path / "src/main.ts").write_text(text)
     (tmp_path / "src/main.test.ts").write_text("x({ client: 'sqlite3' })")
-    quoted, found = load_named(tmp_path, frozenset(), tmp_path)
-    assert found == named
-    assert named <= quoted
-    assert "sqlite3" not in quoted
+    said = load_named(tmp_path, frozenset(), tmp_path)
+    assert said.taken == named
+    assert named <= said.quoted
+    assert "sqlite3" not in said.quoted
