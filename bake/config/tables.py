@@ -276,6 +276,14 @@ class Service(Role):
         '`"/opt/api" = "apps/api"`.',
         {},
     )
+    trace: Literal["packages", "files"] | None = _doc(
+        "What its images hold: see layers.trace, whose value is the default.", None
+    )
+    keep: tuple[Glob, ...] = _doc(
+        'With `trace = "files"`: what its images hold whatever the trace finds, as names of packages or as files of '
+        "its own folder or the workspace (globs).",
+        (),
+    )
 
     @property
     def build_context(self) -> str:
@@ -378,6 +386,11 @@ class Layers:
 
     most: Annotated[int, Rule(words="a number from 1 to 100", least=1, most=100)] = _doc(
         "Dependency layers an image may have; smaller ones are merged past it.", 16
+    )
+    trace: Literal["packages", "files"] = _doc(
+        "`packages`: images hold every package that their service can reach. `files`: only the files that the code of "
+        "their process can load, and all of a package that loads some by names which only run time knows.",
+        "packages",
     )
     trim: tuple[Glob, ...] = _doc(
         "Files of third-party packages that stay out of images (globs).",
@@ -677,6 +690,8 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
     _check_recipe(where, service, complaints)
     if service.roles and service.static is not None:
         complaints.add(f"{where}.static", "a static service has no roles")
+    if service.static is not None and service.trace == "files":
+        complaints.add(f"{where}.trace", "a static service has no code to follow")
     if service.static is not None and service.command is not None:
         complaints.add(f"{where}.command", "a static service has no command of its own")
     if service.static is not None and service.directory is not None:

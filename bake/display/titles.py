@@ -53,6 +53,10 @@ def _title(plan: Plan, step: Step) -> str:
     if output is not None and step.runs:
         return f"{_package(output.package)}: its files in images"
     command = plain(step.what)
+    traced = next((s for s in plan.traced if step.stage in (f"trace-{s.service}", f"pick-{s.service}")), None)
+    if traced is not None and step.runs:
+        about = "what its code needs" if step.stage.startswith("trace-") else "files of dependencies"
+        return f"{_package(traced.package)}: {about}"
     if step.stage in _KNOWN and command.startswith("RUN node /bake/patch.mjs"):
         return f"{_KNOWN[step.stage]}: patches"
     if step.stage in _KNOWN and command.startswith(_OWN):

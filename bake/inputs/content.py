@@ -97,7 +97,7 @@ class _Reader:
         text = "\n".join(self._stages[name] for name in reached)
         compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in reached]
         service = self._services[image.service]
-        mine = [layer for layer in self._layers["layers"] if layer["id"] in service.layers]
+        mine = [layer for layer in self._layers_of(service) if layer["id"] in service.layers]
         built = self._of_builds(tuple(s.package for s in compiled if s.script))
         digests = {
             **self._sources(reached),
@@ -110,6 +110,12 @@ class _Reader:
         }
         packages = package_settings(plan, [s.package for s in compiled])
         return Inputs(digests=digests, settings={**self._shared, **packages, **image_settings(plan, image, service)})
+
+    def _layers_of(self, service: ServiceStage) -> Sequence[Any]:
+        """The layers that docker/carve makes for a service and others, or for one that is traced alone."""
+        table = json.loads(self._files[f"plan/traces/{service.service}.json"]) if service.traced else self._layers
+        layers: Sequence[Any] = table["layers"]
+        return layers
 
     def _texts(self, image: Image, reached: Iterable[str], mine: Sequence[Any]) -> Any:
         """What is no file and no lock entry: stages, arguments, labels, specifications, manifests."""
@@ -124,7 +130,7 @@ class _Reader:
             {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
             [s.args for s in compiled],
             {
-                k: _specification(files[f"plan/{k}"])
+                k: _specification(files[f"plan/{k}"], image)
                 for k in _SPECIFICATION.findall("\n".join(stages.values()))
                 if k not in {"layers.json", "builds.json"}
             },
@@ -227,14 +233,15 @@ def development(project: Project, plan: Plan, path: str) -> Closure:
     return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.builds.libc, extra=extra)
 
 
-def _specification(text: str) -> Any:
+def _specification(text: str, image: Image) -> Any:
     """What decides a package's files; what is only looked at belongs to the images that ask for it.
 
-    So do entries: an image has its own in its command.
+    So do entries: an image has its own in its command. Of traces those of other images do not count, and layers are
+    taken up elsewhere.
     """
-    given = {k: v for k, v in json.loads(text).items() if k not in {"key", "starts"}}
+    given = {k: v for k, v in json.loads(text).items() if k not in {"key", "starts", "layers"}}
     traced = {k: v for k, v in given.pop("trace", {}).items() if k != "entries"}
-    return given | {"trace": traced}
+    return given | {"trace": traced, "images": given.get("images", {}).get(image.target)}
 
 
 def _builds(text: str, stages: Iterable[str]) -> Any:

@@ -68,6 +68,8 @@ def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[s
         f"config {key}.port": image.port or "",
         f"config {key}.user": image.user,
         f"config {key}.static": image.static,
+        f"config services.{image.service}.trace": "files" if service.traced else "packages",
+        f"config services.{image.service}.keep": service.keep if service.traced else (),
         f"config {key}.healthcheck": image.health if image.healthcheck else "",
         f"config {key}.writable": image.writable,
         **_keyed(f"config {key}.env", image.env),

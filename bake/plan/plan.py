@@ -117,7 +117,18 @@ class Plan:
     @property
     def traces(self) -> bool:
         """Whether the code of any process is followed."""
-        return any(output.entries for output in self.outputs)
+        return any(output.entries for output in self.outputs) or bool(self.traced)
+
+    @property
+    def traced(self) -> tuple[ServiceStage, ...]:
+        """The services whose images hold only the files that their processes can load."""
+        return tuple(s for s in self.services if s.traced)
+
+    @property
+    def whole_layers(self) -> tuple[LayerClass, ...]:
+        """The layer classes that images hold whole."""
+        whole = {s.service for s in self.services if not s.traced}
+        return tuple(layer for layer in self.layers.classes if whole.intersection(layer.services))
 
     def base_of(self, service: ServiceStage) -> BuiltBase | None:
         """The base of the workspace's own that a service's images are made from."""

@@ -42,6 +42,10 @@ class ServiceStage:
     own: str
     static: bool
     user: str
+    traced: bool
+    """Whether its images hold only the files that their processes can load."""
+    keep: tuple[str, ...]
+    """What they hold whatever the trace finds."""
     path: bool
     """Whether the commands need `node_modules/.bin` on PATH."""
     closure: Closure
@@ -227,6 +231,8 @@ def service_stages(
                 own=own,
                 static=service.static is not None,
                 user=mine[0].user,
+                traced=service.static is None and (service.trace or project.config.layers.trace) == "files",
+                keep=service.keep,
                 path=any(starts_by_name((*i.entrypoint, *i.command)) for i in mine),
                 closure=closures[name],
                 links={place: posixpath.normpath(to).removeprefix(".") for place, to in service.links.items()},

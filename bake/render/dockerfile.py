@@ -9,7 +9,7 @@ from typing import Any
 
 from bake.config import Health
 from bake.errors import BakeError
-from bake.plan import TREE, Image, Plan, Project, Stage, home
+from bake.plan import TREE, Image, Plan, Project, ServiceStage, Stage, home
 from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
 
@@ -33,6 +33,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
     environment.filters["copies"] = lambda paths: _copies(paths, project.reading.files)
     environment.filters["work"] = lambda stage: _work(stage, plan)
+    environment.filters["traced"] = traced_parts
     environment.filters["mount"] = "--mount={}".format
     return fill_template(
         environment,
@@ -48,6 +49,14 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         healthcheck=_healthcheck,
         tracer_missing=_TRACER_MISSING,
     )
+
+
+def traced_parts(image: Image, service: ServiceStage) -> Iterator[tuple[str, str]]:
+    """The stages and folders that the layers of a traced image come from: the plan's, with the part that it needs."""
+    for layer in service.layers:
+        yield f"pick-{service.service}", f"/layers/{image.target}/{layer}/"
+    for group in (*service.groups, "own"):
+        yield f"trace-{service.service}", f"/traced/code/{image.target}/{group}/"
 
 
 def _work(stage: Stage, plan: Plan) -> str:

@@ -9,6 +9,7 @@ from bake.render.json_text import json_text
 from bake.render.manifests import install_files
 from bake.render.specs import build_specs, layer_specs, package_spec
 from bake.render.templates import template_names, template_text
+from bake.render.traces import trace_spec
 
 _TRACER = ("package.json", "package-lock.json")
 
@@ -18,9 +19,10 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
     return {
         "Dockerfile": render_dockerfile(project, plan),
         "Dockerfile.dockerignore": render_ignore(project, plan),
-        "plan/layers.json": json_text(layer_specs(project, plan)),
+        "plan/layers.json": json_text(layer_specs(project, plan, plan.whole_layers)),
         **({"plan/builds.json": json_text(build_specs(project, plan))} if plan.builds.isolated else {}),
         **{f"plan/packages/{o.name}.json": json_text(package_spec(project, plan, o)) for o in plan.outputs},
+        **{f"plan/traces/{s.service}.json": json_text(trace_spec(project, plan, s)) for s in plan.traced},
         **install_files(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := project.install_npmrc) else {}),
         **{f"tools/carve/{name}": template_text(f"docker/carve/{name}") for name in template_names("docker/carve")},

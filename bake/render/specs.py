@@ -1,15 +1,15 @@
 """What docker/carve reads: layers.json, builds.json and a file per package."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bake.lockfile import Entry, Lockfile
-from bake.plan import Output, Plan, Project, image_needs
+from bake.plan import LayerClass, Output, Plan, Project, image_needs
 from bake.sources import NEVER, left_out
 
 
-def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
-    """What docker/carve reads to carve node_modules."""
+def layer_specs(project: Project, plan: Plan, classes: Sequence[LayerClass]) -> Mapping[str, Any]:
+    """What docker/carve reads to carve these layers out of node_modules."""
     lock, walks = project.workspace.lock, plan.install.manager.layout == "walk"
     layers = [
         {"id": layer.id, "native": layer.native, "libc": layer.libc}
@@ -18,7 +18,7 @@ def layer_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
             if walks
             else {"entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
         )
-        for layer in plan.layers.classes
+        for layer in (plan.layers.classes if walks else classes)
     ]
     walk = {"walk": _walk(project, plan)} if walks else {}
     return {"trim": list(plan.layers.trim), "hoisted": list(plan.install.manager.hoisted)} | walk | {"layers": layers}

@@ -29,6 +29,8 @@ class Needs:
     packages: names of the dependencies that it needs. unknown: binaries that neither a base image nor the
     lockfile has. tools: package managers that have to be in the image. files: scripts of the package itself.
     beside: scripts outside of it, relative to it too.
+    loads: what is loaded before them, as modules name it (`dotenv/config`). opaque: whether it starts something whose
+    code cannot be followed.
     """
 
     packages: tuple[str, ...] = ()
@@ -36,6 +38,8 @@ class Needs:
     tools: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    loads: tuple[str, ...] = ()
+    opaque: bool = False
 
 
 def command_binaries(workspace: Workspace, package_path: str, command: Sequence[str]) -> tuple[str, ...]:
@@ -61,6 +65,8 @@ def command_needs(
         tools=tuple(sorted(reader.tools)),
         files=tuple(dict.fromkeys(reader.files)),
         beside=tuple(dict.fromkeys(reader.beside)),
+        loads=tuple(dict.fromkeys(reader.loads)),
+        opaque=reader.opaque or not (reader.files or reader.beside),
     )
 
 
@@ -120,6 +126,8 @@ class _Reader:
         self.beside: list[str] = []
         self.start = "."
         """The folder that files are relative to, seen from the package's."""
+        self.loads: list[str] = []
+        self.opaque = False
         self.depth = 0
         self.elsewhere = False
         """Whether it has left the package's folder, which files are relative to."""
@@ -136,6 +144,8 @@ class _Reader:
             self.shell(found.line)
         elif found.words and found.words[0] and not found.words[0].startswith("$"):
             self._start(found.words)
+        elif found.words:
+            self.opaque = True
 
     def _start(self, words: tuple[str, ...]) -> None:
         path, rest = words[0], words[1:]
@@ -149,7 +159,9 @@ class _Reader:
         elif name in MANAGERS or name in EXECUTORS:
             self.tools.add(name)
             self._call(parse_call((name, *rest)))
-        elif name not in SHELLS:  # of a script file, what it calls is its own business
+        elif name in SHELLS:  # of a script file, what it calls is its own business
+            self.opaque = self.opaque or bool(rest)
+        else:
             self._binary(name, rest)
 
     def _file(self, path: str) -> None:
@@ -159,6 +171,8 @@ class _Reader:
         elif _SCRIPT.search(path) and not path.startswith("/") and not self.elsewhere:
             place = normpath(join(self.start, path))
             (self.beside if place.startswith("../") else self.files).append(place)
+        else:
+            self.opaque = True
 
     # --- node and what runs like it
 
@@ -168,6 +182,7 @@ class _Reader:
             word = pending.pop(0)
             option, equals, value = word.partition("=")
             if option in _NODE_TEXTS:
+                self.opaque = True
                 return
             if option in _NODE_VALUES:
                 self._node_option(option, value if equals else pending.pop(0) if pending else "")
@@ -191,6 +206,7 @@ class _Reader:
             self._file(specifier)
         elif name := package_name(specifier):
             self.packages.add(name)
+            self.loads.append(specifier)
 
     def shell(self, text: str) -> None:
         """Read a shell's command line: every simple command in it."""
@@ -213,6 +229,7 @@ class _Reader:
             reader._script(call.name)
         elif call.verb in {"run", "exec"} and call.name:
             reader._binary(call.name, call.arguments, or_package=call.verb == "exec")
+        self.opaque = self.opaque or reader.opaque
 
     def _at_start(self) -> "_Reader":
         """The reader of the package whose scripts a package manager finds where it starts."""
@@ -223,7 +240,7 @@ class _Reader:
         found = self.workspace.find(name_or_path) or self.package
         other = _Reader(self.workspace, found)
         other.packages, other.unknown, other.tools = self.packages, self.unknown, self.tools
-        other.files, other.beside, other.depth = self.files, self.beside, self.depth
+        other.files, other.beside, other.loads, other.depth = self.files, self.beside, self.loads, self.depth
         own = {self.package.name, self.package.path, "."}
         other.elsewhere = self.elsewhere or name_or_path.removeprefix("./") not in own
         return other

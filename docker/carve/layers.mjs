@@ -15,10 +15,8 @@ import { walkLayers } from './walked.mjs';
 
 export function carveLayers({ tree, plan: planFile, platform, libc, out }) {
   const plan = readJson(planFile);
-  plan.layers = plan.layers.filter((layer) => !layer.libc || layer.libc === libc);
   const wanted = { platform, libc };
-  const planned = plan.walk ? walkLayers(tree, plan, wanted) : plan.layers;
-  const layers = planned.map((layer) => ({ ...layer, entries: entriesFor(layer.entries, wanted) }));
+  const layers = plannedLayers(tree, plan, wanted);
   const trimmed = trimmer(plan.trim ?? []);
   const choices = chooseFiles(tree, layers, { trimmed, wanted });
   const entries = layers.flatMap((layer) => layer.entries);
@@ -26,6 +24,13 @@ export function carveLayers({ tree, plan: planFile, platform, libc, out }) {
   const uses = countUses(layers);
   const sizes = layers.map((layer) => [layer.id, carveLayer(layer, { tree, out: join(out, layer.id), choices, bins, uses })]);
   writeStamped(join(out, 'sizes.json'), `${JSON.stringify(sorted(sizes), null, 2)}\n`);
+}
+
+/** The plan's layers for a platform, with their entries. */
+export function plannedLayers(tree, plan, wanted) {
+  const layers = plan.layers.filter((layer) => !layer.libc || layer.libc === wanted.libc);
+  const planned = plan.walk ? walkLayers(tree, { ...plan, layers }, wanted) : layers;
+  return planned.map((layer) => ({ ...layer, entries: entriesFor(layer.entries, wanted) }));
 }
 
 function entriesFor(entries, wanted) {
@@ -37,7 +42,7 @@ function entriesFor(entries, wanted) {
 }
 
 /** Entry path -> what of its directory goes into layers, settled before anything moves; absent entries are left out. */
-function chooseFiles(tree, layers, { trimmed, wanted }) {
+export function chooseFiles(tree, layers, { trimmed, wanted }) {
   const choices = new Map();
   const complaints = [];
   for (const { native, entries } of layers) {
@@ -74,7 +79,7 @@ function countUses(layers) {
   return uses;
 }
 
-function carveLayer(layer, { tree, out, choices, bins, uses }) {
+export function carveLayer(layer, { tree, out, choices, bins, uses }) {
   const app = join(out, 'app');
   const directories = new Set(['']);
   const sizes = [];
@@ -131,7 +136,7 @@ const entering = ({ bundled }) => (path) => path !== (bundled ? 'node_modules/.b
  * A `trim` pattern is matched inside each package's directory; one that begins with node_modules/ names the package, at
  * whatever depth it is installed.
  */
-function trimmer(patterns) {
+export function trimmer(patterns) {
   const named = glob(patterns.filter((pattern) => pattern.startsWith('node_modules/')));
   const inside = glob(patterns.filter((pattern) => !pattern.startsWith('node_modules/')));
   return (entry, path) => inside(path) || named(`${entry.slice(entry.lastIndexOf('node_modules/'))}/${path}`);

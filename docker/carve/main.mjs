@@ -2,6 +2,8 @@
 //
 //   node main.mjs layers  --tree /app --plan /plan/layers.json --platform linux/arm64 --libc glibc --out /layers
 //   node main.mjs package --tree /app --spec /plan/packages/NAME.json --out /out [--tracer /tracer]
+//   node main.mjs trace   --tree /app --spec /plan/traces/SERVICE.json --outs /bake/outs --tracer /tracer --out /traced
+//   node main.mjs pick    --tree /app --spec /plan/traces/SERVICE.json --needs FILE --platform linux/arm64 --libc glibc --out /layers
 //   node main.mjs builds  --tree /app --plan /plan/builds.json --out /builds
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
@@ -11,10 +13,13 @@ import { carveBuilds } from './builds.mjs';
 import { CarveError, fail } from './errors.mjs';
 import { carveLayers } from './layers.mjs';
 import { carvePackage } from './package.mjs';
+import { pickFiles, traceService } from './traced.mjs';
 
 const COMMANDS = {
   layers: { run: carveLayers, options: ['tree', 'plan', 'platform', 'libc', 'out'] },
   package: { run: carvePackage, options: ['tree', 'spec', 'out'], optional: ['tracer'] },
+  trace: { run: traceService, options: ['tree', 'spec', 'outs', 'tracer', 'out'] },
+  pick: { run: pickFiles, options: ['tree', 'spec', 'needs', 'platform', 'libc', 'out'] },
   builds: { run: carveBuilds, options: ['tree', 'plan', 'out'] },
 };
 

@@ -45,7 +45,7 @@ export async function traceFiles({ tree, tools, home, entries, starts = [home], 
 }
 
 /** The text of a file as nft can parse it: without types, where Node can strip them. */
-async function readSource(path, texts) {
+export async function readSource(path, texts) {
   try {
     const text = await promises.readFile(path, SCRIPT.test(path) || path.endsWith('.json') ? 'utf8' : undefined);
     if (!SCRIPT.test(path)) return text;
@@ -58,18 +58,30 @@ async function readSource(path, texts) {
   }
 }
 
-/** Packages of the workspace and aliases are followed; installed packages come as layers. */
-function resolver({ tree, members, aliases, resolve }) {
+/** Packages of the workspace and aliases are followed; installed packages come as layers, or are followed too: `installed`. */
+export function resolver({ tree, members, aliases, resolve, installed = false }) {
   return async (id, parent, job, cjs) => {
-    if (id.startsWith('.') || isAbsolute(id)) return resolve(id, parent, job, cjs);
-    if (id.startsWith('#')) return resolve(id, parent, job, cjs).catch(() => []);
-    for (const path of aliased(id, aliases)) {
-      const file = await resolve(`./${path}`, join(tree, 'x.js'), job, cjs).catch(() => undefined);
+    if (id.startsWith('.') || isAbsolute(id)) return installed ? resolveFile(id, parent, job, cjs, resolve) : resolve(id, parent, job, cjs);
+    if (id.startsWith('#')) return installed ? resolve(id, parent, job, cjs) : resolve(id, parent, job, cjs).catch(() => []);
+    for (const path of parent.includes('/node_modules/') ? [] : aliased(id, aliases)) {
+      const file = await resolveFile(`./${path}`, join(tree, 'x.js'), job, cjs, resolve).catch(() => undefined);
       if (file) return file;
     }
+    if (installed) return resolve(id, parent, job, cjs);
     const name = id.split('/').slice(0, id.startsWith('@') ? 2 : 1).join('/');
     return name in members ? resolveMember(join(tree, members[name]), id, name, { job, cjs, resolve }) : [];
   };
+}
+
+/** TypeScript names the file that it becomes: `./x.js` is x.ts where sources run. */
+async function resolveFile(id, parent, job, cjs, resolve) {
+  try {
+    return await resolve(id, parent, job, cjs);
+  } catch (error) {
+    const [, stem, kind] = /^(.*)\.([cm]?)js$/.exec(id) ?? [];
+    if (stem === undefined) throw error;
+    return resolve(`${stem}.${kind}ts`, parent, job, cjs).catch(() => resolve(`${stem}.tsx`, parent, job, cjs));
+  }
 }
 
 function resolveMember(folder, id, name, { job, cjs, resolve }) {

@@ -100,11 +100,14 @@ function find(tree, { path, name, kind, members }, wanted) {
     return [{ entry: { path: place, link: next, native: false }, next: member, peer }];
   }
   const manifest = readJson(join(tree, place, 'package.json'));
-  const limits = Object.fromEntries(['os', 'cpu', 'libc'].map((key) => [key, [manifest[key] ?? []].flat()]));
+  const limits = limitsOf(manifest);
   if (!allowed(limits, wanted)) return [];
   const native = isNative(tree, place, manifest, limits);
   return [{ entry: { path: place, native, optional: kind.startsWith('optional') }, next: place, peer }];
 }
+
+/** The platforms that a package says it is for. */
+export const limitsOf = (manifest) => Object.fromEntries(['os', 'cpu', 'libc'].map((key) => [key, [manifest[key] ?? []].flat()]));
 
 /** Node's algorithm: node_modules of the package, then of every folder above it. */
 export function lookup(tree, path, name) {
@@ -115,7 +118,7 @@ export function lookup(tree, path, name) {
   }
 }
 
-function isNative(tree, path, { scripts = {}, dependencies = {}, optionalDependencies = {} }, limits) {
+export function isNative(tree, path, { scripts = {}, dependencies = {}, optionalDependencies = {} }, limits) {
   return constrained(limits) || NATIVE_HELPERS.some((name) => name in dependencies || name in optionalDependencies)
     || ['preinstall', 'install', 'postinstall'].some((name) => name in scripts)
     || Boolean(lstatSync(join(tree, path, 'binding.gyp'), { throwIfNoEntry: false }));
