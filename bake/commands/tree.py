@@ -41,7 +41,7 @@ COMMANDS = {
     "size": "tell what images weigh, what grew, and what is over its budget",
     "smoke": "start images as Kubernetes would, and see that they work and end well",
     "verify": "compare compiled files across all images and the old all-in-one image",
-    "why": "tell why an image is built again",
+    "why": "tell why an image is built again, or why something is in it",
 }
 """Command -> one line of help. Each lives in the module of its name in bake/commands."""
 

@@ -1,13 +1,15 @@
-"""Tell why an image is built again: the file, lock entry, base image or argument, and the first step that ran."""
+"""Tell why an image is built again, and the first step that ran; or why a file or package is in it, or is not."""
 
 import argparse
 import dataclasses
+import uuid
 
 from bake.commands.arguments import selected
 from bake.display import step_title
 from bake.engine import Step
-from bake.inputs import FirstStep, LastBuild, Reason, before_last, load_reasons, load_record, way
-from bake.plan import Plan, Project
+from bake.errors import EngineError
+from bake.inputs import FirstStep, LastBuild, Presence, Reason, before_last, load_reasons, load_record, presence, way
+from bake.plan import TREE, Plan, Project
 from bake.session import Session
 from bake.table import show
 
@@ -15,6 +17,7 @@ from bake.table import show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The image and what to compare with."""
     parser.add_argument("name", metavar="IMAGE", help="an image, or a service")
+    parser.add_argument("what", nargs="?", metavar="PATH|PACKAGE", help="tell why this is in the image, or why not")
     parser.add_argument("--since", metavar="REV", help="a commit, branch or tag (default: the last build here)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="form of the result on stdout")
 
@@ -22,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print the reasons of each image that is meant."""
     plan = session.plan(selected([arguments.name], None))
+    if arguments.what:
+        return _tell_presence(session, plan, arguments.what, arguments.format)
     reasons = load_reasons(session.project, plan, arguments.since)
     record = {} if arguments.since else load_record(session.project.folder)
     answers = [_answer(session.project, plan, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
@@ -67,3 +72,39 @@ def _line(reason: Reason) -> str:
     """One reason; its way is shown where it has more than the image's own package."""
     brought = f"  ({way(reason.via)})" if len(reason.via) > 1 else ""
     return f"  {reason.kind}: {reason.what}{brought}"
+
+
+def _tell_presence(session: Session, plan: Plan, what: str, form: str) -> int:
+    """Say whether something is in the images, by the plan and by what is built of it."""
+    told = [presence(session.project, plan, image, what) for image in plan.selected()]
+    built = {each.image: _load_built(session, plan, each) for each in told if each.is_file}
+    rows = [{**dataclasses.asdict(each), "built": built.get(each.image)} for each in told]
+    show(form, rows, "\n".join(_presence_text(each, built.get(each.image)) for each in told))
+    return 0
+
+
+def _load_built(session: Session, plan: Plan, each: Presence) -> bool | None:
+    """Whether the image in the engine has a file; None where there is no image."""
+    from bake.engine import containers
+    from bake.images import open_image
+
+    names = session.names(plan)
+    try:
+        with containers(uuid.uuid4().hex[:12]) as engine:
+            box = open_image(plan, engine, each.image, names[each.image], engine.platform, pushed=False)
+            try:
+                folder, _, name = f"{TREE}/{each.name}".rpartition("/")
+                return any(file == name or file.startswith(f"{name}/") for file in box.files(folder))
+            finally:
+                box.remove()
+    except EngineError:
+        return None
+
+
+def _presence_text(each: Presence, built: bool | None) -> str:
+    has = {True: "has", False: "has not", None: "may have"}[each.there]
+    because = each.why or way(each.via)
+    text = f"{each.image} {has} {each.name}: {because}"
+    if built is None or built == each.there:
+        return text
+    return f"{text}\n  the image that is built here {'has it' if built else 'has not got it'}"

@@ -3,6 +3,7 @@
 from bake.inputs.content import Inputs, digest, load_contents, load_inputs
 from bake.inputs.past import earlier_project
 from bake.inputs.places import absence, in_clone, kept_from_builds
+from bake.inputs.presence import Presence, presence
 from bake.inputs.reasons import Reason, changed_packages, first, way
 from bake.inputs.record import FirstStep, LastBuild, add, first_step, load_record, write_record
 from bake.inputs.seen import seen_by_builds
@@ -13,6 +14,7 @@ __all__ = [
     "FirstStep",
     "Inputs",
     "LastBuild",
+    "Presence",
     "Present",
     "Reason",
     "Reasons",
@@ -31,6 +33,7 @@ __all__ = [
     "load_inputs",
     "load_reasons",
     "load_record",
+    "presence",
     "seen_by_builds",
     "since_revision",
     "way",
