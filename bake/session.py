@@ -44,7 +44,7 @@ class Naming:
 class Session:
     """One use of bake. directory: where it was called. file: the bake.toml, None for the nearest one. words: the call.
 
-    clock, pause: seconds by a clock that only goes forward, and sleep for as many.
+    clock, pause: seconds by a clock that only goes forward, and sleep for as many. now: seconds since 1970.
     """
 
     console: Console
@@ -52,6 +52,7 @@ class Session:
     file: Path | None = None
     words: tuple[str, ...] = ("bake",)
     clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
 
     @property

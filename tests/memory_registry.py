@@ -82,7 +82,8 @@ class MemoryRegistry:
         if asked.method == "PUT":
             digest = digest_of(asked.body)
             self.manifests[name, digest] = (asked.headers["content-type"], asked.body)
-            self.tags[name, target] = digest
+            if target != digest:
+                self.tags[name, target] = digest
             return Answer(status=201)
         if asked.method == "DELETE":
             return self._delete(name, target)

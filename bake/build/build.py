@@ -71,6 +71,8 @@ def check_build(session: Session, plan: Plan, options: Options) -> None:
         raise UsageError("--push", "there is no registry", "set project.registry in bake.toml or BAKE_REGISTRY")
     if plan.request.mirrors and not plan.request.push:
         raise UsageError("--to", "is about pushing", "add --push")
+    if options.sbom and not plan.request.push:
+        raise UsageError("--sbom", "is attached to what is pushed", "add --push; `bake sbom` prints one")
     if not options.tag and not plan.request.push:
         raise UsageError("--no-tags", "is about pushing", "add --push")
     if image and len(plan.targets) != 1:

@@ -14,7 +14,8 @@ class Options:
 
     builder: None for bake.toml's, else buildx's current one. rebuild: also what is there already, in the engine or in
     the registry. overrides: `target.key=value`, as `--set` of buildx bake. allowed: secrets that may lie outside the
-    workspace. Of a push: tag: whether tags move; release: a file for its manifest, besides the one in .bake/.
+    workspace. Of a push: tag: whether tags move; release: a file for its manifest, besides the one in .bake/;
+    sbom: whether each image's bill of materials is attached.
     """
 
     builder: str | None = None
@@ -24,6 +25,7 @@ class Options:
     overrides: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     tag: bool = True
+    sbom: bool = False
     release: Path | None = None
 
 

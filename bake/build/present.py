@@ -8,12 +8,9 @@ from bake.build.ready import Ready
 from bake.config import Attestations
 from bake.inputs import Inputs, digest, load_inputs
 from bake.plan import Plan, Project
-from bake.publish import Mark, Upload, existing, uploads
+from bake.publish import CONTENT_PREFIX, Mark, Upload, existing, uploads
 from bake.registry import Registry
 from bake.session import Session
-
-_PREFIX = "content-"
-
 
 Resolve = Callable[[Sequence[str]], Mapping[str, str]]
 """Base images -> the digests of their tags now, without those that nobody tells."""
@@ -38,7 +35,7 @@ def _mark_of(project: Project, content: str, bases: Mapping[str, str]) -> Mark:
     """Where no base image may move, the hash is the one that {content} stands for."""
     attested = project.config.attestations
     more = [bases, attested] if bases or attested != Attestations() else None
-    return Mark(tag=_PREFIX + (digest([content, more]) if more else content), bases=bases)
+    return Mark(tag=CONTENT_PREFIX + (digest([content, more]) if more else content), bases=bases)
 
 
 def load_uploads(session: Session, ready: Ready, registry: Registry) -> tuple[Upload, ...]:

@@ -7,6 +7,7 @@ from bake.build.options import Options
 from bake.build.present import load_uploads
 from bake.build.ready import Ready, write_plan
 from bake.build.run import run_plan
+from bake.build.sboms import attach_sboms
 from bake.engine import Built, Capabilities, Progress
 from bake.errors import BuildError, EngineError
 from bake.publish import (
@@ -72,6 +73,9 @@ def push_plan(
         keep_release(folder, release)
         if options.release:
             write_release(options.release, release)
+    if options.sbom:
+        count = attach_sboms(registry, session.project, ready.plan, release, "cyclonedx")
+        session.console.say(f"{count} bills of materials attached")
     if options.tag and not dirty:
         attach_origin(registry, release, [i for i in release.everywhere if i.image in plan.targets])
     names = {u.image: tuple(f"{u.repository}:{t}" for t in u.tags) for u in wanted}

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
     )
     add_mirror_argument(parser)
+    parser.add_argument("--sbom", action="store_true", help="attach to each image what it holds, as a referrer")
     parser.add_argument("--no-tags", action="store_true", help="push by digest only; `bake merge` joins and tags")
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
     parser.add_argument(
@@ -81,6 +82,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
             allowed=tuple(arguments.allow),
             tag=not arguments.no_tags,
             release=arguments.release,
+            sbom=arguments.sbom,
         )
         if arguments.dry_run:
             _tell_plan(session, plan, options, arguments.format)

@@ -13,6 +13,7 @@ COMMANDS = {
     "build": "build images (also without the word: `bake all`, `bake catalog-worker --push`)",
     "builder": "make, look at or remove the builder of bake.toml",
     "check": "find what would go wrong, before a build does",
+    "clean": "delete images from the registry that only the tag of their content holds",
     "completion": "print the completion script for bash, zsh or fish",
     "compose": "write a compose file of the fleet, for `docker compose up --watch`",
     "copy": "copy the images of a push to another registry, by digest",

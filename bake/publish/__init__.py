@@ -9,6 +9,7 @@ from bake.publish.kubernetes import (
     render_manifest,
     used_images,
 )
+from bake.publish.leftovers import CONTENT_PREFIX, Leftover, choose_leftovers, find_leftovers, remove_leftovers
 from bake.publish.matrix import make_matrix, render_matrix, render_outputs
 from bake.publish.origin import attach_origin
 from bake.publish.push import (
@@ -50,10 +51,12 @@ __all__ = [
     "render_workloads",
     "KUSTOMIZATION",
     "make_workload",
+    "CONTENT_PREFIX",
     "Document",
     "FILE_NAME",
     "HalfMovedError",
     "Joint",
+    "Leftover",
     "Release",
     "Shard",
     "Staged",
@@ -61,9 +64,11 @@ __all__ = [
     "Upload",
     "check_form",
     "check_manifests",
+    "choose_leftovers",
     "copy_release",
     "Mark",
     "existing",
+    "find_leftovers",
     "join",
     "keep_release",
     "join_releases",
@@ -79,6 +84,7 @@ __all__ = [
     "push_failure",
     "push_pause",
     "push_outputs",
+    "remove_leftovers",
     "render_manifest",
     "render_matrix",
     "render_outputs",

@@ -240,30 +240,81 @@ class Registry:
 
     def put_manifest(self, reference: Reference | str, body: bytes, media_type: str) -> str:
         """Write a manifest under the reference's tag: this is how a tag is moved. Gives its digest."""
-        ref = _as_reference(reference)
-        headers = {"Content-Type": media_type}
-        self._call("PUT", ref, f"manifests/{ref.tag or ref.digest}", headers=headers, body=body)
+        self._put(_as_reference(reference), body, media_type)
         return _sha256(body)
 
-    def put_referrer(self, subject: Reference, manifest: Manifest, kind: str, annotations: Mapping[str, str]) -> None:
+    def _put(self, ref: Reference, body: bytes, media_type: str) -> Response:
+        headers = {"Content-Type": media_type}
+        return self._call("PUT", ref, f"manifests/{ref.tag or ref.digest}", headers=headers, body=body)
+
+    def put_referrer(
+        self,
+        subject: Reference,
+        manifest: Manifest,
+        kind: str,
+        annotations: Mapping[str, str],
+        *,
+        content: bytes | None = None,
+        listed: bool = False,
+    ) -> None:
         """Say something of an image beside it: its own digest stays. Raises RegistryError.
 
-        Source: OCI distribution specification, "Pushing Manifests with Subject"; image specification, guidance for
-        artifacts without content.
+        listed: where the registry lists no referrers itself, in the tag for them. Source: OCI distribution
+        specification, "Pushing Manifests with Subject", "Referrers Tag Schema"; image specification, guidance for
+        artifacts.
         """
         empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": self.put_blob(subject, b"{}"), "size": 2}
         about = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.body)}
-        content = {
+        layer = empty if content is None else {"mediaType": kind, "digest": _sha256(content), "size": len(content)}
+        if content is not None:
+            self.put_blob(subject, content)
+        table = {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPES[0],
             "artifactType": kind,
             "config": empty,
-            "layers": [empty],
+            "layers": [layer],
             "subject": about,
             "annotations": dict(annotations),
         }
-        body = json.dumps(content, sort_keys=True).encode()
-        self.put_manifest(dataclasses.replace(subject, tag="", digest=_sha256(body)), body, MANIFEST_TYPES[0])
+        body = json.dumps(table, sort_keys=True).encode()
+        place = dataclasses.replace(subject, tag="", digest=_sha256(body))
+        answer = self._put(place, body, MANIFEST_TYPES[0])
+        if listed and "oci-subject" not in answer.headers:
+            described = {
+                "mediaType": MANIFEST_TYPES[0],
+                "digest": place.digest,
+                "size": len(body),
+                "artifactType": kind,
+            }
+            self._list_referrer(subject, {**described, "annotations": dict(annotations)})
+
+    def _list_referrer(self, subject: Reference, described: Mapping[str, Any]) -> None:
+        """Add a descriptor to the tag that stands for an image's referrers."""
+        there = self._tagged_referrers(subject).get("manifests") or ()
+        if all(each["digest"] != described["digest"] for each in there):
+            index = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [*there, described]}
+            self.put_manifest(referrers_tag(subject), json.dumps(index).encode(), INDEX_TYPES[0])
+
+    def referrers(self, subject: Reference, kind: str = "") -> tuple[Mapping[str, Any], ...]:
+        """Descriptors of what is said of an image by digest, of one artifact type. Raises RegistryError.
+
+        Source: OCI distribution specification, "Listing Referrers"; where the registry lists none, the tag for it.
+        """
+        query = f"?artifactType={urllib.parse.quote(kind)}" if kind else ""
+        try:
+            listed = _json_answer(subject, self._call("GET", subject, f"referrers/{subject.digest}{query}"))
+        except NotFoundError:
+            listed = self._tagged_referrers(subject)
+        found = listed.get("manifests") or ()
+        return tuple(each for each in found if not kind or each.get("artifactType") == kind)
+
+    def _tagged_referrers(self, subject: Reference) -> Mapping[str, Any]:
+        """The index of the tag that stands for an image's referrers; empty where there is none."""
+        try:
+            return self.manifest(referrers_tag(subject)).content
+        except NotFoundError:
+            return {}
 
     def tags(self, reference: Reference | str) -> tuple[str, ...]:
         """Every tag of the reference's repository, sorted; none for a repository that is not there."""
@@ -502,6 +553,11 @@ def load_registries(env: Mapping[str, str], mirrors: Iterable[str] = ()) -> tupl
         return Registry(logins=logins, network=network, endpoints=endpoints, timeout=10.0)
 
     return (through({}), *(through({DOCKER_HUB: url}) for url in mirrors))
+
+
+def referrers_tag(subject: Reference) -> Reference:
+    """The tag that lists an image's referrers in a registry without an interface for them."""
+    return dataclasses.replace(subject, tag=subject.digest.replace(":", "-"), digest="")
 
 
 def _as_reference(reference: Reference | str) -> Reference:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bake.config import parse_reference
 from bake.publish import load_release
 from bake.registry import Registry
 from tests.engine.conftest import REGISTRY, Workspace
@@ -117,3 +118,28 @@ def test_a_release_is_copied_by_digest_with_its_tags_or_others(
             assert again.returncode == 0, again.stderr
         assert watched.uploads() == []
     assert tags(registry, workspace, f"{other}/second", "main") == digests
+
+
+def test_what_no_push_names_any_more_is_cleaned_and_bills_of_materials_are_attached(
+    workspace: Workspace, registry: Registry
+) -> None:
+    name = f"{REGISTRY}/bake-test/{workspace.project}-api"
+    first = workspace.bake("all", "--push", "--quiet", "--tag", "main", "--sbom")
+    assert (first.returncode, first.stderr) == (0, "")
+    image = load_release(workspace.root / ".bake" / "release.json").images[0]
+    subject = parse_reference(f"{name}@{image.platforms[0].digest}")
+    assert [each["artifactType"] for each in registry.referrers(subject)] == ["application/vnd.cyclonedx+json"]
+    workspace.write("libraries/common/index.js", "exports.greeting = 'later';\n")
+    workspace.commit("Change")
+    assert workspace.bake("all", "--push", "--quiet", "--tag", "main").returncode == 0
+    before = [tag for tag in registry.tags(name) if tag.startswith("content-")]
+    assert len(before) == 2
+
+    told = workspace.bake("clean", "--undated", "--days", "0", "--most", "0")
+    assert "2 of 2 images without another tag would be deleted; add --delete" in told.stderr
+    assert [tag for tag in registry.tags(name) if tag.startswith("content-")] == before
+
+    done = workspace.bake("clean", "--undated", "--days", "0", "--most", "0", "--delete")
+    assert "2 of 2 images without another tag deleted" in done.stderr
+    (left,) = (tag for tag in registry.tags(name) if tag.startswith("content-"))
+    assert registry.digest(f"{name}:{left}") == registry.digest(f"{name}:main")

@@ -57,6 +57,8 @@ PARSED = (
     "bake merge amd64.json arm64.json --release release.json",
     "bake promote release.json --tag stable",
     "bake rollback release-stable.json",
+    "bake clean release.json --days 60",
+    "bake clean release.json --days 60 --delete",
     "bake copy release.json registry.acme.example/shop --tag stable",
     "bake lock",
     "bake lock --check",
