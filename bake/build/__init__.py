@@ -6,7 +6,6 @@ from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
 from bake.build.present import load_uploads
 from bake.build.ready import Ready, make_ready, write_plan
-from bake.build.sboms import attach_sboms
 
 __all__ = [
     "Account",
@@ -15,7 +14,6 @@ __all__ = [
     "Options",
     "Outcome",
     "Ready",
-    "attach_sboms",
     "build",
     "check_build",
     "load_account",

@@ -7,7 +7,7 @@ from bake.build.options import Options
 from bake.build.present import load_uploads
 from bake.build.ready import Ready, write_plan
 from bake.build.run import run_plan
-from bake.build.sboms import attach_sboms
+from bake.components import attach_sboms
 from bake.engine import Built, Capabilities, Progress
 from bake.errors import BuildError, EngineError
 from bake.publish import (
@@ -74,7 +74,7 @@ def push_plan(
         if options.release:
             write_release(options.release, release)
     if options.sbom:
-        count = attach_sboms(registry, session.project, ready.plan, release, "cyclonedx")
+        count = attach_sboms(registry, session.project, ready.plan, release.parts, "cyclonedx")
         session.console.say(f"{count} bills of materials attached")
     if options.tag and not dirty:
         attach_origin(registry, release, [i for i in release.everywhere if i.image in plan.targets])

@@ -46,6 +46,7 @@ jobs:
       contents: read
       packages: write
       actions: read
+      id-token: write
     secrets: inherit
     with:
       # What pip installs to have bake, a wheel or git+https at a commit: a variable of the repository.

@@ -58,7 +58,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 def _attach(session: Session, plan: "Plan", arguments: argparse.Namespace) -> int:
     """Attach them in the registry. The push may be of another commit, whose images held something else."""
-    from bake.build import attach_sboms
+    from bake.components import attach_sboms
     from bake.publish import load_release
     from bake.registry import load_registry
 
@@ -73,6 +73,6 @@ def _attach(session: Session, plan: "Plan", arguments: argparse.Namespace) -> in
         images=tuple(i for i in release.images if i.image in plan.targets),
         mirrors=tuple(i for i in release.mirrors if i.image in plan.targets),
     )
-    count = attach_sboms(load_registry(session.environment), session.project, plan, chosen, arguments.format)
+    count = attach_sboms(load_registry(session.environment), session.project, plan, chosen.parts, arguments.format)
     session.console.say(f"{count} bills of materials attached")
     return 0

@@ -39,6 +39,7 @@ COMMANDS = {
     "run": "build one image and start it",
     "sbom": "list the packages of an image, as CycloneDX or SPDX",
     "schema": "print the JSON Schema of bake.toml",
+    "sign": "sign the images of a push and its manifest with cosign",
     "size": "tell what images weigh, what grew, and what is over its budget",
     "smoke": "start images as Kubernetes would, and see that they work and end well",
     "verify": "compare compiled files across all images and the old all-in-one image",

@@ -7,6 +7,7 @@ import argparse
 import sys
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from bake.commands.arguments import (
@@ -45,10 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_since_argument(parser)
     add_reading_arguments(parser)
     parser.add_argument("--no-monolith", action="store_true", help="compare the new images only")
+    parser.add_argument("--signed", metavar="MANIFEST", type=Path, help="verify a push's signatures instead, by cosign")
+    parser.add_argument("--key", metavar="KEY", default="", help="of --signed: the public key")
+    parser.add_argument(
+        "--identity", metavar="REGEX", default="", help="of --signed: who signed, as its certificate says"
+    )
+    parser.add_argument("--issuer", metavar="URL", default="", help="of --signed: who vouches for the identity")
 
 
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Read, compare, report."""
+    if arguments.signed:
+        return _verify_signatures(session.console, arguments)
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
     plan = narrowed(session, plan, arguments.since)
     if not plan.targets:
@@ -67,6 +76,18 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     tallies = compare_trees(fleet, old, keepers(plan, monolith.accept if monolith else ()))
     _show_tallies(session.console, tallies, fleet, old, arguments.format)
     return 0 if all(t.count(kind) == 0 for t in tallies for kind in ("differing", "missing", "lost")) else 1
+
+
+def _verify_signatures(console: Console, arguments: argparse.Namespace) -> int:
+    """Let cosign verify the images of a push and its manifest."""
+    from bake.engine import call_tool
+    from bake.publish import load_release, verify_calls
+
+    release, by = load_release(arguments.signed), {n: getattr(arguments, n) for n in ("key", "identity", "issuer")}
+    for words in verify_calls(release, arguments.signed, **by):
+        call_tool(words, "install it: docs.sigstore.dev/cosign")
+    console.say(f"{len(release.everywhere)} images and their manifest are signed")
+    return 0
 
 
 def _old(

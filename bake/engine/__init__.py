@@ -31,7 +31,7 @@ from bake.engine.doctor import Facts, Line, Needs, Problem, failed, judge
 from bake.engine.path import Leg, critical_path
 from bake.engine.process import Configured, ContainerState, Launch, Process
 from bake.engine.progress import Progress, StageTime, Step, merge, plain, union
-from bake.engine.tools import read_free_space, read_version
+from bake.engine.tools import call_tool, read_free_space, read_version
 
 __all__ = [
     "BuildOptions",
@@ -56,6 +56,7 @@ __all__ = [
     "Usage",
     "StepFailedError",
     "cache_usage",
+    "call_tool",
     "check",
     "containers",
     "create_builder",

@@ -2,7 +2,11 @@
 
 import shutil
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from bake.errors import CheckError, EngineError
 
 _TIMEOUT = 20
 """Seconds that a tool has to answer."""
@@ -18,6 +22,15 @@ def read_version(tool: str) -> str:
         return ""
     words = done.stdout.split()
     return words[-1] if done.returncode == 0 and words else ""
+
+
+def call_tool(words: Sequence[str], remedy: str) -> None:
+    """Run a tool; what it says goes to stderr. Raises EngineError where it is not there, CheckError where it fails."""
+    if shutil.which(words[0]) is None:
+        raise EngineError(words[0], "is not on PATH", remedy)
+    done = subprocess.run(words, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise CheckError(f"{words[0]} {words[1]}", f"failed with exit code {done.returncode}", "its words are above")
 
 
 def read_free_space() -> int | None:

@@ -35,6 +35,7 @@ from bake.publish.push import (
 from bake.publish.release import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
 from bake.publish.rolls import RollForm, compare_digests, compare_inputs, render_rolls, summarise_rolls
 from bake.publish.shards import Joint, Shard, join, plan_merge
+from bake.publish.signing import bundle_of, sign_calls, verify_calls
 from bake.publish.workloads import KUSTOMIZATION, Workload, make_workload, render_workloads
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Staged",
     "UNFINISHED",
     "Upload",
+    "bundle_of",
     "check_form",
     "check_manifests",
     "choose_leftovers",
@@ -89,9 +91,11 @@ __all__ = [
     "render_matrix",
     "render_outputs",
     "rollback",
+    "sign_calls",
     "staging_tag",
     "tag_all",
     "uploads",
     "used_images",
+    "verify_calls",
     "write_release",
 ]

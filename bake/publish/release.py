@@ -81,6 +81,15 @@ class Release:
         """The images in all registries."""
         return (*self.images, *self.mirrors)
 
+    @property
+    def parts(self) -> tuple[tuple[str, str, str], ...]:
+        """Target, platform and the manifest of that by digest, of all images in all registries."""
+        return tuple(
+            (image.image, part.platform, f"{image.repository}@{part.digest}")
+            for image in self.everywhere
+            for part in image.platforms
+        )
+
     def image(self, target: str) -> ReleasedImage | None:
         """The image of that target, None when this push had none."""
         return next((i for i in self.images if i.image == target), None)

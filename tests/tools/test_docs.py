@@ -58,6 +58,9 @@ PARSED = (
     "bake promote release.json --tag stable",
     "bake rollback release-stable.json",
     "bake clean release.json --days 60",
+    "bake sign release.json",
+    "bake verify --signed release.json --identity '^https://github.com/acme/' "
+    "--issuer https://token.actions.githubusercontent.com",
     "bake clean release.json --days 60 --delete",
     "bake copy release.json registry.acme.example/shop --tag stable",
     "bake lock",

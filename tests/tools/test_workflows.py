@@ -95,3 +95,23 @@ def test_every_platform_of_the_example_is_built_on_a_runner_of_it() -> None:
 
     include = load(FOLDER / "ci.yml")["jobs"]["example"]["strategy"]["matrix"]["include"]
     assert {i["platform"]: i["runner"] for i in include} == RUNNERS
+
+
+def test_secrets_have_names_that_a_repository_can_have() -> None:
+    named = {name for file in FILES for name in re.findall(r"secrets\.([\w-]+)", file.read_text("utf-8"))}
+    declared = load(FOLDER / "images.yml")["on"]["workflow_call"]["secrets"]
+    assert named == {*declared}
+    assert [name for name in named if not re.fullmatch("[A-Z][A-Z0-9_]*", name)] == []
+
+
+def test_images_start_before_they_are_pushed_and_only_the_default_branch_is_signed() -> None:
+    runs = [step.get("run", "") for step in load(FOLDER / "images.yml")["jobs"]["push"]["steps"]]
+    smoke, push = (next(at for at, run in enumerate(runs) if word in run) for word in ("bake smoke", "--push"))
+    assert smoke < push
+    signing = [step for _, step in steps() if "cosign" in step.get("uses", "") or "bake sign" in step.get("run", "")]
+    condition = "inputs.sign && github.ref == format('refs/heads/{0}', github.event.repository.default_branch)"
+    assert [step["if"] for step in signing] == [condition] * 2
+
+
+def test_what_pip_installs_has_no_default_that_somebody_could_register() -> None:
+    assert load(FOLDER / "images.yml")["on"]["workflow_call"]["inputs"]["install"]["default"] == ""

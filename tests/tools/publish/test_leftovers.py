@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bake.build import attach_sboms
+from bake.components import attach_sboms
 from bake.config import parse_reference
 from bake.errors import RegistryError
 from bake.plan import Plan, Project
@@ -104,7 +104,7 @@ def test_a_bill_of_materials_is_attached_to_each_platform_and_no_digest_changes(
     registry.tags["acme/x", "main"] = index
     client = registry.client()
     for _ in range(2):  # again, it is there already
-        assert attach_sboms(client, example_project, example_plan, release, "cyclonedx") == 2
+        assert attach_sboms(client, example_project, example_plan, release.parts, "cyclonedx") == 2
     assert client.digest(f"{registry.host}/acme/x:main") == index
     for part in release.images[0].platforms:
         (found,) = client.referrers(parse_reference(f"{registry.host}/acme/x@{part.digest}"))
@@ -127,7 +127,7 @@ def test_a_registry_that_lists_referrers_itself_gets_no_tag_for_them(
         if asked.method == "PUT" and "/manifests/" in asked.path
         else None
     )
-    attach_sboms(registry.client(), example_project, example_plan, release, "spdx")
+    attach_sboms(registry.client(), example_project, example_plan, release.parts, "spdx")
     assert [tag for _, tag in registry.tags if tag.startswith("sha256-")] == []
     listed = {"manifests": [{"artifactType": "a", "digest": "x"}, {"artifactType": "b", "digest": "y"}]}
     registry.before = lambda asked: (
