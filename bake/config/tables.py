@@ -584,6 +584,7 @@ def _check(config: Config, complaints: Complaints) -> None:
     if config.base.build in config.bases:
         complaints.add("base.build", f"`{config.base.build}` of [bases] is for images; name an image to build in")
     for name, service in config.services.items():
+        _check_recipe(f"services.{name}", service, complaints)
         _check_service(f"services.{name}", service, complaints)
     for name, secret in config.secrets.items():
         if secret.ssh and (secret.env or secret.target or secret.variable):
@@ -660,6 +661,7 @@ _OF_PACKAGES = (
     "command",
     "entrypoint",
     "env",
+    "trace",
     "healthcheck",
     "budget",
 )
@@ -687,7 +689,17 @@ _OF_ONE = ("command", "port", "once", "schedule")
 
 
 def _check_service(where: str, service: Service, complaints: Complaints) -> None:
-    _check_recipe(where, service, complaints)
+    _check_static(where, service, complaints)
+    for key in _OF_ONE:
+        if service.roles and service.static is None and getattr(service, key) is not None:
+            complaints.add(
+                f"{where}.{key}", f"is of one process, and roles are all there are; give it [{where}.roles.NAME]"
+            )
+    for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
+        _check_role(key, role, complaints)
+
+
+def _check_static(where: str, service: Service, complaints: Complaints) -> None:
     if service.roles and service.static is not None:
         complaints.add(f"{where}.static", "a static service has no roles")
     if service.static is not None and service.trace == "files":
@@ -702,13 +714,6 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
         complaints.add(f"{where}.proxy", "only a static service has one; its process asks other servers itself")
     for header in filter(_SERVERS_OWN.fullmatch, service.headers):
         complaints.add(f"{where}.headers.{header}", "the server sets it itself, for each file")
-    for key in _OF_ONE:
-        if service.roles and service.static is None and getattr(service, key) is not None:
-            complaints.add(
-                f"{where}.{key}", f"is of one process, and roles are all there are; give it [{where}.roles.NAME]"
-            )
-    for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
-        _check_role(key, role, complaints)
 
 
 def _check_role(where: str, role: Role, complaints: Complaints) -> None:
