@@ -12,6 +12,16 @@ def is_version(text: str) -> bool:
     return nodesemver.valid(text.strip(), loose=False) is not None
 
 
+def is_range(text: str) -> bool:
+    """Whether the text is a range of versions, such as `^1.2 || 3`."""
+    import nodesemver
+
+    try:
+        return nodesemver.valid_range(text, loose=False) is not None
+    except ValueError:
+        return False
+
+
 @functools.lru_cache(maxsize=1 << 16)
 def satisfies(version: str, wanted: str) -> bool:
     """Whether npm takes the version for the range; False when either is not semver (a tag, a URL)."""

@@ -126,6 +126,6 @@ def _describer(session: Session, described: Container[str]) -> Callable[[str], L
         except RegistryError as error:
             session.console.warn(f"{reference}: whether it has a shell is not known ({error})")
             return found
-        return dataclasses.replace(found, node=traits.node, lacks_shell=traits.lacks_shell)
+        return dataclasses.replace(found, **dataclasses.asdict(traits))
 
     return locked

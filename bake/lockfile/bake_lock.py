@@ -89,13 +89,15 @@ class LockedPackage:
 class LockedImage:
     """A base image tag's digest (of the index, where there is one) and the platforms it has.
 
-    node: the folder of its `node` where that is not on its PATH. lacks_shell: whether it has no shell.
+    node: the folder of its `node` where that is not on its PATH. lacks_shell: whether it has no shell. node_version:
+    Node's, "" where the image does not say it.
     """
 
     digest: Digest
     platforms: Names = ()
     node: str = ""
     lacks_shell: bool = False
+    node_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from bake.plan.images import image_needs
 from bake.plan.plan import Plan
 from bake.plan.project import Project
 from bake.plan.services import ServiceStage, starts_by_name
-from bake.semver import satisfies
+from bake.semver import is_range, satisfies
 from bake.shell import SHELLS
 from bake.sources import Undeclared, path_matcher
 from bake.workspace import NEVER_SENT, TOOL, Package, Workspace, parse_dockerignore, parse_stages, shown
@@ -59,6 +59,7 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_patches(project, plan),
         *_commands(project, plan),
         *_shells(plan),
+        *_engines(project, plan),
         *_starts(project, plan),
         *_git_dependencies(project, plan),
         *_git_calls(project, plan),
@@ -374,6 +375,35 @@ def _shells(plan: Plan) -> Iterator[Finding]:
             elif starts_by_name(words):
                 what = f"its command `{words[0]}` is a script for /usr/bin/env, which {service.base} has not"
                 yield _error("shell", image.target, what, f"start its file, `node node_modules/…`, or {way}")
+
+
+def _engines(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Packages that want another Node than the base that bake.lock pins says it has."""
+    users: dict[tuple[str, str], list[str]] = {}
+    for service in (s for s in plan.services if not s.static):
+        base = project.config.services[service.service].base or project.config.base.runtime
+        for path in dict.fromkeys((service.package, *service.closure.packages, "")):
+            users.setdefault((path, base), []).append(service.service)
+    for (path, base), services in users.items():
+        package, locked = project.workspace.package(path), project.locked(base)
+        has, wanted = locked.node_version if locked else "", _wanted_node(package)
+        if has and wanted and not satisfies(has, wanted):
+            yield Finding(
+                level="warning",
+                rule="engines",
+                where=package.file("package.json"),
+                what=f"engines.node wants {wanted}, and {base} has Node {has}",
+                remedy="name another base, or correct engines.node",
+                services=tuple(services),
+                file=package.file("package.json"),
+            )
+
+
+def _wanted_node(package: Package) -> str:
+    """The versions of Node that a package names; "" for what npm cannot compare."""
+    engines = package.manifest.get("engines")
+    wanted = engines.get("node") if isinstance(engines, dict) else None
+    return wanted if isinstance(wanted, str) and is_range(wanted) else ""
 
 
 def _names_no_script(project: Project) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bake.config import Reference
 from bake.registry.oci import Registry, platform_name
+from bake.semver import is_version
 
 _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
@@ -18,10 +19,14 @@ _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseTraits:
-    """node: the folder of its `node` where that is not on its PATH, else "". lacks_shell: whether it has no shell."""
+    """node: the folder of its `node` where that is not on its PATH, else "". lacks_shell: whether it has no shell.
+
+    node_version: Node's, as its settings say it; "" where they do not.
+    """
 
     node: str = ""
     lacks_shell: bool = False
+    node_version: str = ""
 
 
 def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
@@ -30,10 +35,15 @@ def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
     if listed := [m for m in manifest.get("manifests") or () if platform_name(m.get("platform") or {})]:
         manifest = registry.manifest(replace(reference, digest=str(listed[0]["digest"]))).content
     config = json.loads(registry.blob(reference, str(manifest["config"]["digest"])))
-    if told := told_traits(config):
-        return told
     blobs = (registry.blob(reference, str(layer["digest"])) for layer in manifest.get("layers") or ())
-    return held_traits(config, blobs)
+    return replace(told_traits(config) or held_traits(config, blobs), node_version=told_version(config))
+
+
+def told_version(config: Mapping[str, Any]) -> str:
+    """Node's version in NODE_VERSION, which Node's own images set (nodejs/docker-node); "" without one."""
+    given = dict(str(one).split("=", 1) for one in (config.get("config") or {}).get("Env") or () if "=" in str(one))
+    version = given.get("NODE_VERSION", "")
+    return version if is_version(version) else ""
 
 
 def told_traits(config: Mapping[str, Any]) -> BaseTraits | None:

@@ -1,14 +1,15 @@
 """Bases without a shell, or with `node` elsewhere: what is seen of them, and what is said before a build."""
 
 import io
+import json
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from bake.plan import check
-from bake.registry.base import BaseTraits, held_traits, told_traits
+from bake.plan import Request, check, load_project, make_plan
+from bake.registry.base import BaseTraits, held_traits, told_traits, told_version
 from bake.render import render
 from tests.unit.plan.test_system import load
 
@@ -95,3 +96,36 @@ def test_its_node_is_on_path_and_what_needs_a_shell_is_an_error(tmp_path: Path) 
             "start its file, `node node_modules/…`, or name a base with a shell for it",
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("env", "version"), [(["PATH=/", "NODE_VERSION=24.11.1"], "24.11.1"), (["NODE_VERSION=lts"], ""), (["PATH=/"], "")]
+)
+def test_node_s_version_is_what_its_images_say(env: list[str], version: str) -> None:
+    assert told_version({"config": {"Env": env}}) == version
+
+
+OTHER_NODE = (
+    "a/package.json: engines.node wants >=26, and gcr.io/distroless/nodejs24 has Node 24.11.1 (in a); "
+    "name another base, or correct engines.node"
+)
+
+
+@pytest.mark.parametrize(
+    ("locked", "wanted", "found"),
+    [
+        ("24.11.1", ">=22", []),
+        ("24.11.1", "whatever", []),
+        ("", ">=26", []),
+        ("24.11.1", ">=26", [OTHER_NODE]),
+    ],
+)
+def test_engines_that_the_locked_base_does_not_satisfy_are_a_warning(
+    tmp_path: Path, locked: str, wanted: str, found: list[str]
+) -> None:
+    (tmp_path / "bake.lock").write_text(LOCK + (f'node-version = "{locked}"\n' if locked else ""))
+    load(tmp_path, CONFIG)
+    manifest = json.loads((tmp_path / "a/package.json").read_text())
+    (tmp_path / "a/package.json").write_text(json.dumps({**manifest, "engines": {"node": wanted}}))
+    project = load_project(tmp_path / "bake.toml", {})
+    assert [str(f) for f in check(project, make_plan(project, Request())) if f.rule == "engines"] == found
