@@ -199,7 +199,10 @@ def _prefixed(contents: Contents, evidence: Evidence, path: str, further: _Way) 
     if origin is None or inner is None or not inner.package or contents.facts.owner(origin).path != inner.package:
         return None
     own = f"./{origin.removeprefix(f'{inner.package}/')}"
-    return (replace(inner, start=replace(inner.start, words=(own, *inner.start.words), before=further.before)),)
+    from_start = posixpath.relpath(origin, inner.away or ".") if inner.away is not None else ""
+    command = (f"./{from_start}", *inner.command) if from_start else ()
+    start = replace(inner.start, words=(own, *inner.start.words), before=further.before)
+    return (replace(inner, start=start, command=command),)
 
 
 def _runner(contents: Contents, words: tuple[str, ...], directory: str) -> tuple[Program, ...]:
@@ -305,25 +308,33 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
     start = start_of(placed, package, facts.workspace.packages, facts.paths)
     if start.package is not None:
         package = facts.workspace.package(start.package) if start.package else facts.workspace.root_package
-    if _is_standalone(facts, package, placed):
+    standalone = _is_standalone(facts, package, placed)
+    if standalone:
         start = replace(start, words=("next", "start"), reason="")
     if way.on_shell and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
         start = replace(start, words=("sh", "-c", f"exec {' '.join(start.words)}"))
     given = ((n, with_defaults(v)) for n, v in (*way.env, *found.env))
     env = tuple((n, v) for n, v in given if "$" not in v and n != "NODE_ENV")
-    away = _away(contents, package, start, way) if name in RUNS_FILES else None
+    away = _away(contents, package, start, way) if name in RUNS_FILES and not standalone else None
     command = () if away is None else _seen_from(contents, away, package, start.words)
-    lies = _lies(contents, way.directory)
+    lies = lies_of(contents, way.directory)
     links = dict(_links(contents, package)) if contents.file else {}
     start = replace(start, env=(*env, *start.env))
     return replace(evidence, package=package.path, away=away, command=command, lies=lies, links=links, start=start)
 
 
-def _lies(contents: Contents, directory: str) -> tuple[str, str]:
+def lies_of(contents: Contents, directory: str) -> tuple[str, str]:
     place, origin = directory, contents.origin(directory) if contents.file else None
-    if origin and place.endswith(f"/{origin}"):
-        return place.removesuffix(f"/{origin}"), ""
-    return ("", "") if origin is None else (place, origin)
+    if origin is None or origin not in contents.facts.folders:
+        return "", ""
+    return (place.removesuffix(f"/{origin}"), "") if origin and place.endswith(f"/{origin}") else (place, origin)
+
+
+def in_images(lies: tuple[str, str], folder: str) -> str:
+    """Where bake's images have a folder of an image of which one lies in the repository."""
+    place, origin = lies
+    inside = bool(place) and place != "/" and f"{folder}/".startswith(f"{place}/")
+    return posixpath.normpath(posixpath.join(BUILD_ROOT, origin, folder[len(place) + 1 :])) if inside else folder
 
 
 def _links(contents: Contents, package: Package) -> Iterator[tuple[str, str]]:
@@ -350,7 +361,7 @@ def _away(contents: Contents, package: Package, start: Start, way: _Way) -> str 
     if begun is None or begun == package.path:
         return None
     told = contents.file or not any(w.startswith("/") for w in way.words)
-    there = begun in contents.facts.folders or f"{begun}/".startswith(f"{package.path}/")
+    there = begun in contents.facts.folders or way.directory.endswith(f"/{begun}")
     moved = "cd " in " ".join(start.words[2:3]) and start.words[:2] == ("sh", "-c")
     return begun if told and there and not moved else None
 

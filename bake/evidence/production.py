@@ -20,12 +20,11 @@ from bake.evidence.names import (
     slug,
     withheld_settings,
 )
-from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, is_file_server, place_command
+from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, in_images, is_file_server, lies_of, place_command
 from bake.evidence.projects import find_projects
 from bake.evidence.proxies import find_proxies
 from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
-from bake.workspace import BUILD_ROOT
 
 
 def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
@@ -110,7 +109,7 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
         name=one.name or other.name,
         port=one.port or other.port,
         health=one.health or other.health,
-        env={**other.env, **one.env},
+        env=joined_settings(one, other),
         system=tuple(dict.fromkeys((*one.system, *other.system))),
         folders=tuple(dict.fromkeys((*one.folders, *other.folders))),
         image=one.image or other.image,
@@ -119,6 +118,12 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
         unset=tuple(dict.fromkeys((*one.unset, *other.unset))),
         told=told_by(one, other),
     )
+
+
+def joined_settings(one: Evidence, other: Evidence) -> Mapping[str, str]:
+    """What a process is told in both files; the port that the weaker one sets is not that of the other."""
+    port = {"PORT"} if one.port and other.port != one.port else set()
+    return {**{n: v for n, v in other.env.items() if n not in port}, **one.env}
 
 
 def told_by(one: Evidence, other: Evidence) -> Mapping[str, str]:
@@ -287,9 +292,9 @@ def _port(stage: Stage, over: ComposeService | None) -> int | None:
 
 def _kept(contents: Contents, over: ComposeService | None) -> Iterator[str]:
     """Folders that the process writes to; of the repository's, where bake's images have them."""
+    lies = lies_of(contents, contents.stage.workdir)
     for folder in (*contents.stage.volumes, *(over.volumes if over else ()), *_given(contents)):
-        origin = contents.origin(folder.rstrip("/")) if "$" not in folder else None
-        yield folder if not origin else posixpath.join(BUILD_ROOT, origin)
+        yield in_images(lies, folder)
 
 
 def _given(contents: Contents) -> Iterator[str]:
@@ -467,7 +472,7 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
     plain = Evidence(
         source=deployed.source,
         name=deployed.name,
-        port=deployed.port,
+        port=_number(env) or deployed.port,
         health=deployed.health,
         image=deployed.image,
         env=env,

@@ -10,10 +10,10 @@ from bake.evidence.deployments import parse_deployment
 from bake.evidence.dockerfiles import Stage, final_stages, parse_dockerfile
 from bake.evidence.facts import WorkspaceFacts
 from bake.evidence.names import is_beside, is_for_developers, plain_name, slug, within
-from bake.evidence.place import Evidence
-from bake.evidence.production import find_evidence, is_dockerfile, stated_builds, told_by
+from bake.evidence.place import Evidence, in_images
+from bake.evidence.production import find_evidence, is_dockerfile, joined_settings, stated_builds, told_by
 from bake.shell import called_scripts
-from bake.workspace import BUILD_ROOT, Package
+from bake.workspace import Package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +64,12 @@ def _attached(placed: Sequence[Evidence], loose: Evidence, project: str) -> list
         port=one.port or loose.port,
         health=one.health or loose.health,
         system=tuple(dict.fromkeys((*one.system, *loose.system))),
-        folders=tuple(dict.fromkeys((*one.folders, *(_in_images(one, folder) for folder in loose.folders)))),
-        env={**loose.env, **one.env} if not loose.file else one.env,
+        folders=tuple(dict.fromkeys((*one.folders, *(in_images(one.lies, folder) for folder in loose.folders)))),
+        env=joined_settings(one, loose) if not loose.file else one.env,
         unset=tuple(dict.fromkeys((*one.unset, *loose.unset))),
         told=told_by(one, loose),
     )
     return [*placed[:at], joined, *placed[at + 1 :]]
-
-
-def _in_images(one: Evidence, folder: str) -> str:
-    """Where bake's images have a folder of the image that a process is in."""
-    place, origin = one.lies
-    inside = bool(place) and place != "/" and f"{folder}/".startswith(f"{place}/")
-    return posixpath.normpath(posixpath.join(BUILD_ROOT, origin, folder[len(place) + 1 :])) if inside else folder
 
 
 def _named(placed: Sequence[Evidence], names: set[str], project: str) -> int | None:

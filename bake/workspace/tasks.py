@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from bake.files import table, words
 from bake.lockfile import steps
-from bake.shell import parse_call, parse_line, split_words
+from bake.shell import parse_call, parse_line, split_words, unwrap
 from bake.workspace.packages import Package, member_of
 from bake.workspace.tsconfig import TsConfigs, parse_jsonc
 
@@ -207,8 +207,9 @@ def _makers(root: Package, script: str) -> Iterator[str]:
     """Yield the commands of the root's build before it builds packages that may make sources."""
     for text in (*steps(root.scripts, f"pre{script}"), *steps(root.scripts, script)):
         for step in parse_line(text):
-            called = step.words[1:] if step.words[:1] in _HANDED_ON else step.words
-            call = parse_call(step.words)
+            words = unwrap(step.words).words
+            called = words[1:] if words[:1] in _HANDED_ON else words
+            call = parse_call(words)
             if call is not None and (call.every or call.packages) and call.name == script:
                 return
             whole = call is not None and (call.every or call.packages or call.verb == "run")

@@ -559,3 +559,29 @@ def test_folders_of_the_repository_that_production_keeps_are_where_images_have_t
     assert process.writable == ("/app/var", "/data")
     assert process.entrypoint
     assert process.system == ("git",)
+
+
+@pytest.mark.parametrize(
+    ("docker", "writable"),
+    [
+        ("COPY .nvmrc /srv/\nCOPY apps /srv/apps\nWORKDIR /srv\nVOLUME /srv/data\n", ("/srv/data",)),
+        ("COPY conf /\nCOPY . /srv\nWORKDIR /srv\nVOLUME /data\n", ("/data",)),
+    ],
+)
+def test_folders_that_are_not_the_repositorys_stay_where_they_are(
+    tmp_path: Path, docker: str, writable: tuple[str, ...]
+) -> None:
+    files = {"Dockerfile": f"FROM node:24\n{docker}CMD node apps/server/dist/main.js\n", ".nvmrc": "24", "conf/a": "x"}
+    (service,) = guessed(tmp_path, {"apps/server": {"name": "server"}}, **files).services
+    assert service.processes[0].writable == writable
+
+
+def test_what_is_flattened_or_standalone_starts_in_its_package(tmp_path: Path) -> None:
+    flat = "FROM node:24\nWORKDIR /app/apps/server\nCOPY apps/server/dist/main.js main.js\nCMD node main.js\n"
+    web = 'FROM node:24\nWORKDIR /srv\nCOPY apps/web/.next/standalone ./\nCMD ["node", "apps/web/server.js"]\n'
+    packages: dict[str, Mapping[str, object]] = {
+        "apps/server": {"name": "server"},
+        "apps/web": {"name": "web", "dependencies": {"next": "15"}},
+    }
+    found = guessed(tmp_path, packages, **{"apps/server/Dockerfile": flat, "apps/web/Dockerfile": web})
+    assert {s.name: s.processes[0].directory for s in found.services} == {"server": None, "web": None}
