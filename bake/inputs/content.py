@@ -181,7 +181,7 @@ class _Reader:
         """
         lock = self._project.workspace.lock
         limits: dict[str, Any] = dict.fromkeys(lock.entries if self._walks else built)
-        limits |= {entry["path"]: entry for entry in held}
+        limits |= {entry if isinstance(entry, str) else entry["path"]: entry for entry in held}
         found: dict[str, tuple[list[Any], list[Any]]] = {}
         for path in sorted(limits):
             entry = lock.entries[path]

@@ -123,11 +123,6 @@ class Lockfile:
         return {node.path: tuple(_edges(self, node, bundles.get(node.path, ()))) for node in nodes}
 
     @cached_property
-    def sorted_entries(self) -> tuple[str, ...]:
-        """Every entry path, sorted."""
-        return tuple(sorted(self.entries))
-
-    @cached_property
     def gaps(self) -> tuple[tuple[str, str], ...]:
         """(path, name) of the hard dependencies that the lockfile does not hold, sorted."""
         nodes = self.edges.items()

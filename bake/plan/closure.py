@@ -1,6 +1,5 @@
 """What a package's production code can reach in the lockfile. Pure: values in, values out."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,16 +55,18 @@ def closure(
     step, foreign = _steps(lock, platforms, libc), foreign_entries(lock, platforms, libc)
     adjusted = extra.keys() | exclude.keys()
     via: dict[str, str] = {}
-    seen, queue = {package_path}, deque([package_path])
-    while queue:
-        path = queue.popleft()
-        for target in _adjust(lock, path, step, extra, exclude) if path in adjusted else step[path]:
-            if target not in seen and target not in foreign:
+    seen, queue = {package_path}, [package_path]
+    for path in queue:  # grows while it is walked
+        targets = step[path]
+        if path in adjusted:
+            targets = tuple(t for t in _adjust(lock, path, step, extra, exclude) if t not in foreign)
+        for target in targets:
+            if target not in seen:
                 seen.add(target)
                 via[target] = path
                 queue.append(target)
     return Closure(
-        entries=tuple(path for path in lock.sorted_entries if path in seen),
+        entries=tuple(sorted(seen & lock.entries.keys())),
         packages=tuple(sorted(seen & lock.packages.keys())),
         via=via,
         missing=tuple((path, name) for path, name in lock.gaps if path in seen),

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 
 from bake.lockfile import Lockfile
@@ -61,13 +62,13 @@ _Key = tuple[tuple[str, ...], bool]
 def _groups(closures: Mapping[str, Closure], lock: Lockfile, libc: Mapping[str, str]) -> dict[_Key, set[str]]:
     # One bit per service: the set of services that need an entry is one number.
     services = sorted(closures)
-    masks: dict[tuple[str, str], int] = {}
+    masks: dict[str, dict[str, int]] = {}
     for index, service in enumerate(services):
-        bit = 1 << index
+        bit, mine = 1 << index, masks.setdefault(libc.get(service, ""), {})
         for path in closures[service].entries:
-            masks[path, libc.get(service, "")] = masks.get((path, libc.get(service, "")), 0) | bit
+            mine[path] = mine.get(path, 0) | bit
     by_mask: dict[tuple[int, bool], set[str]] = {}
-    for (path, _), mask in masks.items():
+    for path, mask in chain.from_iterable(mine.items() for mine in masks.values()):
         by_mask.setdefault((mask, lock.entries[path].native), set()).add(path)
     return {
         (tuple(s for i, s in enumerate(services) if mask >> i & 1), native): paths
@@ -84,9 +85,11 @@ def _limit(groups: dict[_Key, set[str]], *, most: int) -> dict[_Key, set[str]]:
     for key in shared:
         if all(room[service] > 0 for service in key[0]):
             kept.append(key)
-            room |= {service: room[service] - 1 for service in key[0]}
+            for service in key[0]:
+                room[service] -= 1
+    large = sorted(kept, key=lambda key: (-len(key[0]), key))
     for key in sorted(set(shared) - set(kept)):
-        for part in _cover(key, kept):
+        for part in _cover(key, large):
             groups.setdefault(part, set()).update(groups[key])
         del groups[key]
     return groups
@@ -105,10 +108,10 @@ def _kinds(groups: Iterable[_Key]) -> Mapping[str, set[bool]]:
     return kinds
 
 
-def _cover(key: _Key, kept: list[_Key]) -> Iterator[_Key]:
-    """Yield classes that together have exactly the services of `key`: large kept ones, then own ones."""
+def _cover(key: _Key, kept: Iterable[_Key]) -> Iterator[_Key]:
+    """Yield classes that together have exactly the services of `key`: kept ones as they come, then own ones."""
     left, native = set(key[0]), key[1]
-    for part in sorted(kept, key=lambda one: (-len(one[0]), one)):
+    for part in kept:
         if part[1] == native and left.issuperset(part[0]):
             left -= set(part[0])
             yield part

@@ -5,6 +5,7 @@ import hashlib
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
+from bake import config as cfg
 from bake.plan.closure import Closure
 from bake.plan.images import Image, image_needs
 from bake.plan.project import Project
@@ -74,7 +75,11 @@ def package_outputs(
         for path in set(reach.packages) - {own}:
             users.setdefault(path, set()).add(service)
     by_package = {s.package: s for s in stages}
-    whole = tuple(_output(project, by_package[p], images, imported=p in imported) for p in sorted(users))
+    services, mine = _services_of(project), _images_of(images)
+    whole = tuple(
+        _output(project, by_package[p], services.get(p, {}), mine.get(p, ()), imported=p in imported)
+        for p in sorted(users)
+    )
     outputs = _worth_tracing(project, closures, whole, by_package)
     shared: dict[tuple[str, ...], list[str]] = {}
     for path in sorted(users):
@@ -111,12 +116,35 @@ def _group_name(services: tuple[str, ...]) -> str:
     return services[0] if len(services) == 1 else hashlib.sha256("\n".join(services).encode()).hexdigest()[:8]
 
 
-def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported: bool) -> Output:
+def _services_of(project: Project) -> Mapping[str, Mapping[str, cfg.Service]]:
+    """Package path -> the services that it is the package of."""
+    found: dict[str, dict[str, cfg.Service]] = {}
+    for name, service in project.config.packaged.items():
+        found.setdefault(project.service_path(name), {})[name] = service
+    return found
+
+
+def _images_of(images: Sequence[Image]) -> Mapping[str, Sequence[Image]]:
+    """Package path -> the images of its services."""
+    found: dict[str, list[Image]] = {}
+    for image in images:
+        found.setdefault(image.package, []).append(image)
+    return found
+
+
+def _output(
+    project: Project,
+    stage: Stage,
+    services: Mapping[str, cfg.Service],
+    images: Sequence[Image],
+    *,
+    imported: bool,
+) -> Output:
+    """What a package leaves; services, images: its own."""
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
-    entries = _entries(project, package, images) if project.config.workspace.trace else ()
-    mine = {n: s for n, s in project.config.packaged.items() if project.workspace.package(s.package) == package}
-    static = {s.static: n for n, s in mine.items() if s.static}
+    entries = _entries(project, images) if project.config.workspace.trace else ()
+    static = {s.static: n for n, s in services.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
     configured = sources or _reads_tsconfig(package, images)
     files = project.sources_of(package.path)
@@ -137,9 +165,9 @@ def _output(project: Project, stage: Stage, images: Sequence[Image], *, imported
         built=bool(stage.script),
         unneeded=unneeded(files, files=listed, sources=configured),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
-        writable=tuple(dict.fromkeys((w, i.user) for i in images if i.package == package.path for w in i.writable)),
-        links={p: posixpath.normpath(to).removeprefix(".") for s in mine.values() for p, to in s.links.items()},
-        starts=tuple(dict.fromkeys(i.directory for i in images if i.package == package.path and not i.static)),
+        writable=tuple(dict.fromkeys((w, i.user) for i in images for w in i.writable)),
+        links={p: posixpath.normpath(to).removeprefix(".") for s in services.values() for p, to in s.links.items()},
+        starts=tuple(dict.fromkeys(i.directory for i in images if not i.static)),
         entries=entries,
         reads=stage.beside if entries else (),
     )
@@ -155,7 +183,7 @@ def runs_sources(package: Package, images: Iterable[Image]) -> bool:
     """
     if _COMMENT_READERS & package.dependencies.keys():
         return True
-    words = [w for i in images if i.package == package.path for w in (*i.entrypoint, *i.command)]
+    words = [w for i in images for w in (*i.entrypoint, *i.command)]
     if any(w.endswith(_TYPESCRIPT) or w in {"tsx", "ts-node"} for w in words):
         return True
     entries = [
@@ -168,13 +196,13 @@ def runs_sources(package: Package, images: Iterable[Image]) -> bool:
 
 def _reads_tsconfig(package: Package, images: Iterable[Image]) -> bool:
     """Whether something that reads tsconfig.json at run time is a dependency or in a command."""
-    words = " ".join(w for i in images if i.package == package.path for w in (*i.entrypoint, *i.command))
+    words = " ".join(w for i in images for w in (*i.entrypoint, *i.command))
     return bool(LOADERS & package.dependencies.keys()) or any(f" {name}" in f" {words}" for name in LOADERS)
 
 
-def _entries(project: Project, package: Package, images: Iterable[Image]) -> tuple[str, ...]:
+def _entries(project: Project, images: Iterable[Image]) -> tuple[str, ...]:
     """The files that the package's processes start with, relative to it."""
-    mine = (i for i in images if i.package == package.path and not i.static)
+    mine = (i for i in images if not i.static)
     found = (image_needs(project.workspace, image) for image in mine)
     return tuple(dict.fromkeys(file for needs in found for file in (*needs.files, *needs.beside)))
 

@@ -230,11 +230,11 @@ def _builds(project: Project, stages: tuple[Stage, ...]) -> Builds:
 
 def _install(project: Project, classes: Sequence[LayerClass], libcs: tuple[str, ...]) -> Install:
     config, workspace = project.config, project.workspace
-    development = any(workspace.lock.entries[e].dev for layer in classes for e in layer.entries)
     return Install(
         manager=workspace.tool,
         # npm's lockfile is changed where images need what it marks dev (`bake.lockfile.make_production`).
-        production=workspace.manager == "npm" or not development,
+        production=workspace.manager == "npm"
+        or not any(workspace.lock.entries[e].dev for layer in classes for e in layer.entries),
         libcs=libcs,
         shared_libc=shared_libc(project),
         scripts=config.install.scripts,

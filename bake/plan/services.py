@@ -210,6 +210,11 @@ def service_stages(
 ) -> tuple[ServiceStage, ...]:
     result: list[ServiceStage] = []
     libc = service_libcs(project.config, project.bases)
+    stacks: dict[str, list[str]] = {}
+    for layer in layers:
+        for name in layer.services:
+            stacks.setdefault(name, []).append(layer.id)
+    members = {group.name: frozenset(group.outputs) for group in groups}
     for name, service in project.config.packaged.items():
         own, base = stage_name(project.service_path(name)), service.base or project.config.base.runtime
         locked = None if base in project.bases else project.locked(base)
@@ -226,8 +231,8 @@ def service_stages(
                 libc=libc[name],
                 node=locked.node if locked else "",
                 lacks_shell=locked is not None and locked.lacks_shell,
-                layers=tuple(layer.id for layer in layers if name in layer.services),
-                groups=tuple(g.name for g in groups if set(g.outputs) <= reached),
+                layers=tuple(stacks.get(name, ())),
+                groups=tuple(group for group, outputs in members.items() if outputs <= reached),
                 own=own,
                 static=service.static is not None,
                 user=mine[0].user,

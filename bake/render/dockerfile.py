@@ -4,7 +4,7 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bake.config import Health
@@ -42,6 +42,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         plan=plan,
         tree=TREE,
         stages={s.package: s for s in plan.builds.stages},
+        images=_images(plan),
         root_files=project.matches(project.root_files),
         install_files=_install_files(project, plan),
         ca=_ca(plan),
@@ -57,6 +58,14 @@ def traced_parts(image: Image, service: ServiceStage) -> Iterator[tuple[str, str
         yield f"pick-{service.service}", f"/layers/{image.target}/{layer}/"
     for group in (*service.groups, "own"):
         yield f"trace-{service.service}", f"/traced/code/{image.target}/{group}/"
+
+
+def _images(plan: Plan) -> Mapping[str, Sequence[Image]]:
+    """Service -> its images."""
+    found: dict[str, list[Image]] = {service.service: [] for service in plan.services}
+    for image in plan.images:
+        found[image.service].append(image)
+    return found
 
 
 def _work(stage: Stage, plan: Plan) -> str:

@@ -7,7 +7,7 @@ from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.json_text import json_text
 from bake.render.manifests import install_files
-from bake.render.specs import build_specs, layer_specs, package_spec
+from bake.render.specs import build_specs, layer_specs, package_specs
 from bake.render.templates import template_names, template_text
 from bake.render.traces import trace_spec
 
@@ -21,7 +21,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         "Dockerfile.dockerignore": render_ignore(project, plan),
         "plan/layers.json": json_text(layer_specs(project, plan, plan.whole_layers)),
         **({"plan/builds.json": json_text(build_specs(project, plan))} if plan.builds.isolated else {}),
-        **{f"plan/packages/{o.name}.json": json_text(package_spec(project, plan, o)) for o in plan.outputs},
+        **{f"plan/packages/{name}.json": json_text(spec) for name, spec in package_specs(project, plan).items()},
         **{f"plan/traces/{s.service}.json": json_text(trace_spec(project, plan, s)) for s in plan.traced},
         **install_files(project, plan),
         **({"manifests/.npmrc": npmrc} if (npmrc := project.install_npmrc) else {}),

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def json_text(value: Any) -> str:
     """JSON with a line per item of the outer levels, compact below; `indent` would leave json's C encoder unused."""
@@ -13,8 +15,8 @@ def json_text(value: Any) -> str:
 def _lines(value: Any, indent: str) -> str:
     inner = indent + "  "
     if isinstance(value, Mapping) and value and len(indent) < 4:
-        items = [f"{json.dumps(k, ensure_ascii=False)}: {_lines(v, inner)}" for k, v in value.items()]
+        items = [f"{_to_json(k)}: {_lines(v, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(inner + item for item in items) + f"\n{indent}}}"
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return "[\n" + ",\n".join(inner + _lines(item, inner) for item in value) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False)
+    return _to_json(value)

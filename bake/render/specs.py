@@ -1,6 +1,6 @@
 """What docker/carve reads: layers.json, builds.json and a file per package."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from bake.lockfile import Entry, Lockfile
@@ -11,13 +11,11 @@ from bake.sources import NEVER, left_out
 def layer_specs(project: Project, plan: Plan, classes: Sequence[LayerClass]) -> Mapping[str, Any]:
     """What docker/carve reads to carve these layers out of node_modules."""
     lock, walks = project.workspace.lock, plan.install.manager.layout == "walk"
+    reached = {} if walks else {e for layer in classes for e in layer.entries}
+    entries = {path: _entry(lock, lock.entries[path]) for path in reached}
     layers = [
         {"id": layer.id, "native": layer.native, "libc": layer.libc}
-        | (
-            {"services": list(layer.services)}
-            if walks
-            else {"entries": [_entry(lock, lock.entries[e]) for e in layer.entries]}
-        )
+        | ({"services": list(layer.services)} if walks else {"entries": [entries[e] for e in layer.entries]})
         for layer in (plan.layers.classes if walks else classes)
     ]
     walk = {"walk": _walk(project, plan)} if walks else {}
@@ -55,31 +53,42 @@ def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
     }
 
 
-def _entry(lock: Lockfile, entry: Entry) -> Mapping[str, Any]:
+def _entry(lock: Lockfile, entry: Entry) -> str | Mapping[str, Any]:
+    """Its path, with what else counts where anything does."""
     limits = {"os": entry.os, "cpu": entry.cpu, "libc": entry.libc}
-    return (
-        {"path": entry.path}
-        | ({"link": entry.link} if entry.link else {})
+    more = (
+        ({"link": entry.link} if entry.link else {})
         | ({"optional": True} if entry.optional else {})
         | ({"bundled": True} if entry.bundled and lock.manager != "npm" else {})
         | {k: list(v) for k, v in limits.items() if v}
     )
+    return {"path": entry.path} | more if more else entry.path
 
 
-def package_spec(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
-    """What docker/carve reads to take a package's files."""
-    users = {s.libc for s in plan.services if s.own == output.name or output.package in s.closure.packages}
+def package_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
+    """What docker/carve reads to take each package's files, by the names of outputs."""
+    files = {output.package: _files(output) for output in plan.outputs}
+    users: dict[str, set[str]] = {output.package: set() for output in plan.outputs}
+    needed: dict[str, set[str]] = {output.package: set() for output in plan.outputs}
+    for service in plan.services:
+        needed[service.package].update(service.closure.packages)
+        for path in {service.package, *service.closure.packages}:
+            users[path].add(service.libc)
+    started = _started(project, plan)
     return {
-        **_files(output),
-        "never": list(NEVER),
-        "key": output.key,
-        "built": output.built,
-        "main": output.imported,
-        "starts": _starts(project, plan, output.package),
-        "platforms": list(plan.platforms),
-        "libc": sorted(users),
-        **({"writable": [list(pair) for pair in output.writable]} if output.writable else {}),
-        **({"trace": _trace(project, plan, output)} if output.entries else {}),
+        output.name: {
+            **files[output.package],
+            "never": list(NEVER),
+            "key": output.key,
+            "built": output.built,
+            "main": output.imported,
+            "starts": started.get(output.package, {}),
+            "platforms": list(plan.platforms),
+            "libc": sorted(users[output.package]),
+            **({"writable": [list(pair) for pair in output.writable]} if output.writable else {}),
+            **({"trace": _trace(project, output, needed[output.package], files)} if output.entries else {}),
+        }
+        for output in plan.outputs
     }
 
 
@@ -97,23 +106,24 @@ def _files(output: Output) -> Mapping[str, Any]:
     }
 
 
-def _trace(project: Project, plan: Plan, output: Output) -> Mapping[str, Any]:
+def _trace(
+    project: Project, output: Output, needed: Set[str], files: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any]:
     """Where the code of a service's processes is followed from, and what its image has beside its own package."""
-    needed = {path for s in plan.services if s.package == output.package for path in s.closure.packages}
     return {
         "entries": list(output.entries),
         "starts": list(output.starts),
         "links": dict(output.links),
         "members": {p.name: p.path for p in project.workspace.packages},
         "aliases": project.aliases(output.package),
-        "libraries": [_files(o) for o in plan.outputs if o.package in needed - {output.package}],
+        "libraries": [files[path] for path in sorted(needed - {output.package})],
     }
 
 
-def _starts(project: Project, plan: Plan, package: str) -> Mapping[str, str]:
-    """The package's own files that commands start -> an image that does."""
-    found: dict[str, str] = {}
-    for image in plan.images:
-        if image.package == package and not image.static:
-            found |= dict.fromkeys(image_needs(project.workspace, image).files, image.target)
+def _started(project: Project, plan: Plan) -> Mapping[str, Mapping[str, str]]:
+    """Package -> its own files that commands start -> an image that does."""
+    found: dict[str, dict[str, str]] = {}
+    for image in (i for i in plan.images if not i.static):
+        own = dict.fromkeys(image_needs(project.workspace, image).files, image.target)
+        found.setdefault(image.package, {}).update(own)
     return found

@@ -89,6 +89,17 @@ class _Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**"})
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._safe: dict[tuple[type, str], bool] = {}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Judge an attribute once per type, which is all that jinja asks about; a plan has many values of a kind."""
+        key = (type(obj), attr)
+        if key not in self._safe:
+            self._safe[key] = super().is_safe_attribute(obj, attr, value)
+        return self._safe[key]
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Multiply small numbers, and nothing else."""
         if operator == "**" or not all(isinstance(one, (int, float)) and abs(one) < _LARGE for one in (left, right)):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 NEVER = ("node_modules", "**/.env*", "**/.npmrc", "**/.yarnrc*", "**/.netrc", "**/.git")
 """Never in an image, whatever `files` says: node_modules comes as layers, the rest holds secrets or history.
@@ -98,6 +99,11 @@ def _slashes(path: str) -> list[int]:
 
 def path_matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """A test for paths: `*` and `?` within a name, `**` across names, `{a,b}` either; a folder means all below it."""
+    return _matcher(tuple(patterns))
+
+
+@lru_cache(maxsize=256)
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     if not patterns:
         return lambda _path: False
     sources = (_translate(p.removeprefix("./").rstrip("/")) for p in patterns)

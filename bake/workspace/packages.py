@@ -4,12 +4,13 @@ Only `load_workspace` and the private `_load_*` functions read files.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path, PurePosixPath
 from posixpath import isfile, relpath
 from typing import Any
@@ -110,9 +111,17 @@ class Workspace:
     def _by_name(self) -> Mapping[str, Package]:
         return {package.name: package for package in self.everyone}
 
+    @cached_property
+    def _places(self) -> tuple[str, ...]:
+        return tuple(sorted(package.path for package in self.packages))
+
     def inside(self, path: str) -> tuple[str, ...]:
         """Return the paths of the members whose folders lie in that of a package, sorted."""
-        return tuple(p.path for p in self.packages if p.path != path and p.path.startswith(f"{path}/" if path else ""))
+        if not path:
+            return tuple(place for place in self._places if place)
+        head = f"{path}/"
+        start = bisect_left(self._places, head)
+        return tuple(takewhile(lambda place: place.startswith(head), self._places[start:]))
 
     def package(self, name_or_path: str) -> Package:
         """Return the package with this path or name. Raises WorkspaceError, with the nearest names."""

@@ -34,7 +34,7 @@ export function plannedLayers(tree, plan, wanted) {
 }
 
 function entriesFor(entries, wanted) {
-  const ours = entries.filter((entry) => allowed(entry, wanted));
+  const ours = entries.map((entry) => (typeof entry === 'string' ? { path: entry } : entry)).filter((entry) => allowed(entry, wanted));
   for (const { path, link } of ours) {
     for (const inside of [path, link].filter(Boolean)) if (leaves(inside)) fail(`${inside}: not a path inside the tree`);
   }
