@@ -14,6 +14,7 @@ _KNOWN = {
     "manager": "package manager",
     "install": "workspace",
     "build-dependencies": "dependencies of builds",
+    "shared-dependencies": "dependencies that builds share",
     "dependencies": "production dependencies",
     "scripts": "install scripts",
     "shared-files": "files that builds share",
@@ -29,7 +30,7 @@ _OWN = ("RUN node /bake/", "RUN mkdir -p /out/")
 
 _COPY = re.compile(r"(?:LINK )?COPY (?:--(?!from=)\S+ )*(?:--from=(?P<stage>\S+) )?")
 
-_ONCE = frozenset({"manager", "install", "build-dependencies", "static-server", "homes"})
+_ONCE = frozenset({"manager", "install", "build-dependencies", "shared-dependencies", "static-server", "homes"})
 """Stages of the build platform, whatever platforms images are for."""
 
 

@@ -45,8 +45,6 @@ class Stage:
     """What only its processes may read there."""
     commands: tuple[str, ...] = ()
     """Files of it that node_modules/.bin leads to: an install makes them executable, whatever git says."""
-    keeps_modules: bool = False
-    """Whether results of builds lie in the root's node_modules, which then cannot be a mount."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +124,6 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         reads=_unbrought(project, project.outside(path).built, needs, settings.inputs),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
-        keeps_modules=any(
-            output.removeprefix("./").startswith("node_modules/")
-            for p in (path, *needs)
-            for output in project.settings(project.workspace.package(p)).outputs
-        ),
     )
 
 

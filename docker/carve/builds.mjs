@@ -1,4 +1,4 @@
-// `builds` links into /builds/STAGE what the build of a package can reach.
+// `builds` puts into /builds/base and /builds/STAGE what the build of a package can reach.
 import {
   copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, symlinkSync,
   utimesSync, writeFileSync,
@@ -8,29 +8,35 @@ import { list } from './files.mjs';
 import { dirname, join, leaves, relative } from './paths.mjs';
 import { lookup } from './walked.mjs';
 
+const BASE = 'base'; // no stage: these are build-…
+
 /**
- * Gives each stage the part of node_modules that it reaches, so that its files change with its own dependencies only: the
- * root's folder as OUT/STAGE/node_modules, to be mounted, and what lies in packages' folders as OUT/STAGE/app, to be copied.
- * The first stage gets copies, the others hard links to these, so that files take their place once. A link to a file of
+ * Gives each stage the part of node_modules that it reaches, so that its files change with its own dependencies only: OUT/base
+ * has what the root's own dependencies and types reach, which are every build's, and OUT/STAGE what the stage reaches beside
+ * that. BuildKit reads every file of a folder that it copies: of what all builds share, it reads one copy for all.
+ * The first folder gets copies, the others hard links to these, so that files take their place once. A link to a file of
  * the tree, which a lower layer has, would make overlayfs copy that up: four times as slow as a copy.
  */
 export function carveBuilds({ tree, plan: planFile, out }) {
   const { packages, stages, lockfile } = readJson(planFile);
   const members = new Set(packages);
   const items = packages.flatMap((path) => [...itemsIn(tree, join(path, 'node_modules'))]);
-  const usersOf = stageUsers(tree, items, { members, stages });
+  const usersOf = stageUsers(tree, items, { members, stages: { [BASE]: { packages: [], extra: [] }, ...stages } });
   const uses = items.map((item) => ({ item, users: usersOf(item) }));
   const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
   const copies = new Map();
-  for (const [name, stage] of Object.entries(stages)) {
-    for (const folder of ['node_modules', 'app']) mkdirSync(join(out, name, folder), { recursive: true });
-    const mine = uses.filter(({ users }) => users.has(name)).map(({ item }) => item);
-    for (const item of mine) {
-      const to = join(out, name, item.path.startsWith('node_modules/') ? '' : 'app');
+  for (const name of [BASE, ...Object.keys(stages)]) {
+    const to = join(out, name);
+    mkdirSync(to, { recursive: true });
+    const mine = uses.filter(({ users }) => users.has(name));
+    for (const { item } of mine.filter(({ users }) => name === BASE || !users.has(BASE))) {
       placeItem(item, copies.get(item) ?? tree, to, copies.has(item) ? linkFile : copyFile);
       copies.set(item, copies.get(item) ?? to);
     }
-    if (lock) writeFileSync(join(out, name, 'app', lockfile), lockOf(lock, new Set(['', ...stage.packages, ...mine.map(({ path }) => path)])));
+    if (lock && name !== BASE) {
+      const places = new Set(['', ...stages[name].packages, ...mine.map(({ item }) => item.path)]);
+      writeFileSync(join(to, lockfile), lockOf(lock, places));
+    }
   }
 }
 

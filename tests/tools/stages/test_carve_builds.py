@@ -22,19 +22,22 @@ STAGES = {
 
 
 def carve(folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "") -> dict[str, list[str]]:
-    """Stage -> the packages, links and files in its node_modules folders."""
+    """Stage -> the packages, links and files in its node_modules folders: those that all share, and its own."""
     plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages}
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "builds"}
     words = [str(w) for pair in places.items() for w in pair]
     done = subprocess.run(["node", str(SCRIPT), "builds", *words], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    return {name: listing(folder / "builds" / name) for name in stages}
+    shared = listing(folder / "builds" / "base")
+    own = {name: listing(folder / "builds" / name) for name in stages}
+    assert not any({*shared} & {*found} for found in own.values())
+    return {name: sorted((*shared, *found)) for name, found in own.items()}
 
 
 def listing(stage: Path) -> list[str]:
     files = [p for p in stage.rglob("*") if not p.is_dir() or p.is_symlink()]
-    found = [p.relative_to(stage).as_posix().removeprefix("app/") for p in files]
+    found = [p.relative_to(stage).as_posix() for p in files]
     return sorted(p.removesuffix("/package.json") for p in found if "node_modules/" in p)
 
 
@@ -87,7 +90,8 @@ def test_what_every_build_reaches_stays_and_the_rest_goes_to_those_that_reach_it
         ),
         "b": sorted([*everyone, "node_modules/b", "node_modules/peer", "services/b/node_modules/x"]),
     }
-    assert not (tmp_path / "builds/b/app/node_modules").exists()
+    shared = ["node_modules/.bin/compiler", "node_modules/compiler", "node_modules/of-compiler"]
+    assert listing(tmp_path / "builds/base") == shared
 
 
 def test_a_build_gets_what_it_mentions_and_every_build_all_types(tmp_path: Path) -> None:
@@ -189,7 +193,7 @@ def test_each_build_finds_a_lockfile_of_what_it_got(tmp_path: Path) -> None:
     places = {path: {"version": "1.0.0"} for path in (*manifests, "node_modules/lib")}
     (tmp_path / "app/package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": places}))
     carve(tmp_path, lockfile="package-lock.json")
-    locks = [json.loads((tmp_path / f"builds/{s}/app/package-lock.json").read_text()) for s in ("a", "b")]
+    locks = [json.loads((tmp_path / f"builds/{s}/package-lock.json").read_text()) for s in ("a", "b")]
     assert [lock["lockfileVersion"] for lock in locks] == [3, 3]
     assert list(locks[0]["packages"]) == ["", "packages/lib", "services/a", "node_modules/x", "node_modules/lib"]
     assert list(locks[1]["packages"]) == ["", "services/b"]
@@ -202,13 +206,13 @@ def test_of_lockfiles_that_name_no_places_the_head_is_there(tmp_path: Path, name
     plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
     (tmp_path / "app" / name).write_text(f"{head}\npackages:\n\n  x@1:\n")
     carve(tmp_path, lockfile=name)
-    assert (tmp_path / "builds/a/app" / name).read_text() == head
+    assert (tmp_path / "builds/a" / name).read_text() == head
 
 
-def test_a_workspace_without_packages_of_others_has_folders_to_mount(tmp_path: Path) -> None:
+def test_a_workspace_without_packages_of_others_has_folders_to_copy(tmp_path: Path) -> None:
     plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
     assert carve(tmp_path) == {"a": [], "b": []}
-    assert (tmp_path / "builds/a/node_modules").is_dir()
+    assert [p.name for p in sorted((tmp_path / "builds").iterdir())] == ["a", "b", "base"]
 
 
 def test_builds_share_one_copy_of_each_file_with_its_mode_and_time(tmp_path: Path) -> None:

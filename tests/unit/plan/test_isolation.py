@@ -87,20 +87,12 @@ def test_builds_share_the_whole_install_where_nothing_is_kept_apart(tmp_path: Pa
     assert "build-dependencies" not in files["Dockerfile"]
 
 
-def test_a_build_mounts_its_dependencies(tmp_path: Path) -> None:
-    text = stage(rendered(tmp_path)["Dockerfile"], "build-services-api")
-    assert "COPY --from=build-dependencies /builds/build-services-api/app/ /app\n" in text
-    assert "source=/builds/build-services-api/node_modules,target=/app/node_modules,rw" in text
-
-
-def test_results_in_node_modules_stay_there_for_the_builds_that_need_them(tmp_path: Path) -> None:
-    web, api = 'outputs = ["node_modules/.made"]', 'needs = ["services/web"]'
-    more = f'[packages."services/web"]\n{web}\n[packages."services/api"]\n{api}\n'
-    files = rendered(tmp_path, f"{CONFIG}\n{more}")
+def test_a_build_copies_its_dependencies_onto_those_that_all_builds_share(tmp_path: Path) -> None:
+    dockerfile = rendered(tmp_path)["Dockerfile"]
+    assert "COPY --from=build-dependencies /builds/base/ /app\n" in stage(dockerfile, "shared-dependencies")
     for name in ("build-services-api", "build-services-web"):
-        text = stage(files["Dockerfile"], name)
-        assert f"COPY --from=build-dependencies /builds/{name}/node_modules/ /app/node_modules/" in text
-        assert "target=/app/node_modules,rw" not in text
+        assert f"\nFROM shared-dependencies AS {name}\n" in dockerfile
+        assert stage(dockerfile, name).startswith(f"COPY --from=build-dependencies /builds/{name}/ /app\n")
 
 
 def stage(dockerfile: str, name: str) -> str:
