@@ -23,13 +23,20 @@ def explained(project: Project, plan: Plan, step: Step) -> tuple[tuple[str, ...]
     return tuple(f"    {line}" for line in telling(lines)), _name_failure(project, plan, step, lines)
 
 
+_FULL = re.compile(
+    r"no space left on device(?!, watch)|\bENOSPC\b(?!: (?:no space left on device, watch|.*watchers))", re.I
+)
+_MAKE_ROOM = "the engine's disk is full: `bake disk` says what takes it, `bake prune` makes room"
+
+
 def _name_failure(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> BuildError:
+    full = _MAKE_ROOM if any(_FULL.search(line) for line in (*lines, step.error)) else ""
     stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
         command = plain(step.what).removeprefix("RUN ")
-        return BuildError(step.stage, f"`{command}` {ending}", install_remedy(lines))
+        return BuildError(step.stage, f"`{command}` {ending}", full or install_remedy(lines))
     called = stage.script if stage.is_command else f"{plan.install.manager.name} run {stage.script}"
     what = f"`{called}` {ending}"
     root = project.root
@@ -41,7 +48,7 @@ def _name_failure(project: Project, plan: Plan, step: Step, lines: Sequence[str]
         in_clone=in_clone(project),
         kept=kept_from_builds(project),
     )
-    return BuildError(shown(stage.package), what, remedy(failed, lines))
+    return BuildError(shown(stage.package), what, full or remedy(failed, lines))
 
 
 def _carve_failure(said: Sequence[str]) -> tuple[tuple[str, ...], BuildError]:

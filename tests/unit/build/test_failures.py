@@ -46,6 +46,29 @@ def test_a_failed_install_is_named_by_its_command_with_what_to_do(
     assert str(error) == f"dependencies: `npm ci --omit=dev --cpu=$cpu` failed with exit code 1; {advice}"
 
 
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("npm error nospc ENOSPC: no space left on device, write", "exit code: 228"),
+        ("Error: ENOSPC: no space left on device, open '/app/dist/a.js'", "exit code: 1"),
+        ("done", "failed to copy files: write /app/a: no space left on device"),
+    ],
+)
+@pytest.mark.parametrize("stage", ["install", "build-services-catalog"])
+def test_a_full_disk_is_named_whatever_step_meets_it(
+    example_project: Project, example_plan: Plan, stage: str, said: str, error: str
+) -> None:
+    step = Step(digest="", name="", stage=stage, what="RUN x", error=error, log=[f"{said}\n"])
+    advice = "; the engine's disk is full: `bake disk` says what takes it, `bake prune` makes room"
+    assert str(explained(example_project, example_plan, step)[1]).endswith(advice)
+
+
+def test_a_limit_of_watchers_is_no_full_disk(example_project: Project, example_plan: Plan) -> None:
+    said = "Error: ENOSPC: no space left on device, watch '/app/src'"
+    step = Step(digest="", name="", stage="build-services-catalog", what="RUN x", error="exit code: 1", log=[said])
+    assert "disk" not in str(explained(example_project, example_plan, step)[1])
+
+
 def test_each_mistake_that_carving_finds_is_an_error_of_its_own(example_project: Project, example_plan: Plan) -> None:
     log = ["carve: services/api: one; correct it\ncarve: serv", "ices/api: two; correct it\n"]
     step = Step(digest="", name="", stage="out-services-api", what="RUN node", error="exit code: 1", log=log)
