@@ -16,17 +16,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
 from bake import __version__, cli
-from bake.commands import COMMANDS, command_parser
+from bake.commands import COMMANDS, command_parser, size, smoke, verify
 from bake.config import parse_config
 from bake.console import Console
+from bake.engine import StageTime
+from bake.errors import BakeError
+from bake.images import Excess, Growth, Result, Tally, measure, measure_fleet
+from bake.images.trial import TrialFinding
 from bake.plan import Request, make_plan, name_images
 from bake.publish import Release, write_release
 from bake.publish.release import ReleasedImage, ReleasedPlatform
 from bake.session import Session
+from bake.table import JSON_FORMAT, to_json
+from tests.unit.images.test_sizes import FLEET, SERVICES, UNPACKED
+from tests.unit.report.test_summary import built
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", *sorted(f.relative_to(ROOT).as_posix() for f in (ROOT / "docs").rglob("*.md")))
@@ -366,3 +374,55 @@ def test_the_page_of_json_outputs_names_the_fields_of_each(command: str, workspa
     while not isinstance(value, Mapping) or any(key in value for key in ("include", "metastore")):
         value = next(iter(value.values())) if isinstance(value, Mapping) else value[0]
     assert [key for key in value if f"`{key}`" not in row] == []
+
+
+def valid(command: str, value: object) -> None:
+    """Hold what a command prints to the schema of its output."""
+    schema = json.loads((ROOT / "docs/outputs.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    wanted = {"$schema": schema["$schema"], "$ref": f"#/$defs/{command}", "$defs": schema["$defs"]}
+    jsonschema.Draft202012Validator(wanted).validate(json.loads(to_json(value)))
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("list", "list"),
+        ("check", "check"),
+        ("why", "why metastore"),
+        ("affected", "affected"),
+        ("matrix", "matrix"),
+        ("build --dry-run", "all --dry-run"),
+    ],
+)
+def test_what_commands_print_is_what_the_schema_says(command: str, words: str, workspace: Path) -> None:
+    valid(command, json.loads(run_bake(Command(text=f"bake -q {words} --format json", shown=()))[1]))
+
+
+def test_what_is_told_of_built_images_is_what_the_schema_says() -> None:
+    stage = StageTime(stage="a", platform="linux/amd64", seconds=1.5, steps=2, cached=1, ran=1)
+    images = (built("api", stages=(stage,)), built("web", bytes=None))
+    valid("build", {"format": JSON_FORMAT, "images": images, "seconds": 1.5})
+    found = TrialFinding(check="start", what="ended", remedy="look")
+    result = Result(target="api", platform="linux/amd64", findings=(found,), exit_code=1, log=("x",))
+    valid("smoke", {"format": JSON_FORMAT, "images": [smoke._values(result)]})
+    tally = Tally(package="api", images=2, files=3, identical=2, findings=())
+    valid("verify", {"format": JSON_FORMAT, "packages": [verify._values(tally)], "monolith": False})
+    report = size.Report(
+        sizes=measure(FLEET, SERVICES, UNPACKED),
+        fleet=measure_fleet(FLEET, FLEET, SERVICES, UNPACKED),
+        before={},
+        growth=(Growth(holder="x", before=None, after=1, images=("api",)),),
+        excess=(Excess(where="budget.image", what="api", bytes=2, budget=1),),
+    )
+    valid("size", size._values(report))
+
+
+def test_troubleshooting_has_every_rule_of_check_and_every_status() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text("utf-8")
+    code = (ROOT / "bake/plan/check.py").read_text("utf-8")
+    rules = {a or b for a, b in re.findall(r'_error\(\s*"(\w+)"|rule="(\w+)"', code)}
+    assert len(rules) > 5
+    assert [rule for rule in sorted(rules) if f"| `{rule}` |" not in page] == []
+    statuses = {error.status for error in BakeError.__subclasses__()}
+    assert [status for status in sorted(statuses) if f"(status {status})" not in page] == []
