@@ -41,9 +41,9 @@ def _same(step: Step) -> object:
 
 
 def _needed(progress: Progress, step: Step) -> list[Step]:
-    """All inputs of a step, and theirs; for an export all steps of its target."""
+    """All inputs of a step, and theirs; for an export all steps of its target, which a build of one does not name."""
     if step.exports:
-        return [s for s in progress.steps.values() if s.stage and step.targets & s.targets]
+        return [s for s in progress.steps.values() if s.stage and (not step.targets or step.targets & s.targets)]
     seen: dict[str, Step] = {}
     left = [*step.inputs]
     while left:

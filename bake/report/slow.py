@@ -41,11 +41,22 @@ def slowest(account: Account, plan: Plan, reasons: Mapping[str, Iterable[Reason]
             title=title,
             seconds=seconds,
             reason="" if reasons is None else _reason(plan, stages[title], reasons),
-            before=account.before.steps.get(title) if account.before else None,
+            before=_seconds_before(account, title),
         )
         for title, seconds in taken
         if seconds >= _LEAST
     )
+
+
+def _seconds_before(account: Account, title: str) -> float | None:
+    """What the step took in the build before; of one platform, BuildKit does not name it, of several it does."""
+    steps = account.before.steps if account.before else {}
+    known = {
+        title,
+        *(f"{title} ({p.removeprefix('linux/')})" for p in account.platforms if len(account.platforms) == 1),
+    }
+    known |= {title.removesuffix(f" ({p.removeprefix('linux/')})") for p in account.platforms}
+    return max((steps[name] for name in known if name in steps), default=None)
 
 
 def _reason(plan: Plan, stage: str, reasons: Mapping[str, Iterable[Reason]]) -> str:

@@ -180,3 +180,12 @@ def test_the_slowest_steps_have_the_nearest_reason_and_the_seconds_of_the_build_
         ),
     )
     assert {s.reason for s in slowest(account(), plan, None)} == {""}
+
+
+def test_a_step_is_known_again_when_builds_are_of_one_platform_and_of_several(plan: Plan) -> None:
+    ran_now = (ran("install", 0.0, 4.0, title="x"),)
+    several = Before(seconds=9.0, steps={"x (amd64)": 3.0, "x (arm64)": 7.0})
+    one = account(steps=ran_now, platforms=("linux/amd64",), before=several)
+    assert [s.before for s in slowest(one, plan, None)] == [3.0]
+    both = account(before=Before(seconds=9.0, steps={"scripts: x": 2.0}))
+    assert [s.before for s in slowest(both, plan, None)] == [2.0, 2.0, None, None]

@@ -50,6 +50,14 @@ def test_a_step_that_buildkit_ran_for_another_target_is_on_the_path_of_both() ->
     ]
 
 
+def test_the_export_of_a_build_of_one_target_follows_all_its_steps() -> None:
+    progress = fed(
+        vertex("a", "[linux/amd64 build-a 1/1] RUN a", 0, 5),
+        vertex("export", "exporting to image", 5, 8),
+    )
+    assert told(progress) == [("[linux/amd64 build-a 1/1] RUN a", 5.0, 0.0), ("exporting to image", 3.0, 0.0)]
+
+
 def test_a_build_from_the_cache_waited_for_nothing() -> None:
     assert told(fed(vertex("a", "[api linux/amd64 build-a 1/1] RUN a", 0, 0, cached=True))) == []
     assert told(Progress()) == []
