@@ -23,6 +23,7 @@ from bake.images import (
     ImageSize,
     Parts,
     Size,
+    TracedPackage,
     changed,
     grown,
     load_images,
@@ -30,6 +31,7 @@ from bake.images import (
     measure,
     measure_fleet,
     over_budget,
+    trace_images,
 )
 from bake.inputs import changed_packages, earlier_project, way
 from bake.plan import Plan
@@ -46,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     parser.add_argument("--against", metavar="FILE", type=Path, help="manifest of an earlier push: show what grew")
     parser.add_argument("--since", metavar="REV", help="show which third-party packages changed since the revision")
+    parser.add_argument(
+        "--trace", action="store_true", help='tell what `trace = "files"` would save, per image and package'
+    )
     parser.add_argument("--format", choices=("table", "json", "markdown"), default="table")
 
 
@@ -63,6 +68,8 @@ class Report:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Measure, compare, judge."""
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
+    if arguments.trace:
+        return _show_traces(trace_images(session, plan), arguments.format)
     report = make_report(session, plan, pushed=arguments.pushed, against=arguments.against, since=arguments.since)
     show(arguments.format, _values(report), _text(report, markdown if arguments.format == "markdown" else table))
     for excess in report.excess:
@@ -129,6 +136,43 @@ def _budgets(session: Session, plan: Plan) -> Mapping[str, tuple[str, int]]:
         if given:
             found[image.target] = (given[0], parse_size(given[1]))
     return found
+
+
+# --- what tracing would save ------------------------------------------------------------------------------
+
+
+def _show_traces(traces: Mapping[str, Sequence[TracedPackage]], form: str) -> int:
+    """Third-party packages of each image, all and as far as their files are needed."""
+    rows = [_saving({"image": image}, packages) for image, packages in traces.items()]
+    by_label: dict[str, dict[str, TracedPackage]] = {}
+    for image, packages in traces.items():
+        for package in packages:
+            by_label.setdefault(package.label, {})[image] = package
+    ordered = sorted(by_label.items(), key=lambda item: (-max(_saved(p) for p in item[1].values()), item[0]))
+    told = [
+        {
+            **_saving({"package": label}, [max(users.values(), key=_saved)]),
+            "needed by": f"{sum(p.kept[0] > 0 for p in users.values())} of {len(users)}",
+            "whole because": next((p.why for p in users.values() if p.why), ""),
+        }
+        for label, users in ordered[:_SHOWN]
+    ]
+    layout = markdown if form == "markdown" else table
+    value = {
+        "format": JSON_FORMAT,
+        "images": [{"image": i, "packages": [dataclasses.asdict(p) for p in each]} for i, each in traces.items()],
+    }
+    show(form, value, "\n\n".join(layout(part) for part in (rows, told) if part))
+    return 0
+
+
+def _saved(package: TracedPackage) -> int:
+    return package.whole[1] - package.kept[1]
+
+
+def _saving(head: Mapping[str, str], packages: Sequence[TracedPackage]) -> Mapping[str, str]:
+    whole, kept = sum(p.whole[1] for p in packages), sum(p.kept[1] for p in packages)
+    return {**head, "now": shown(whole), "traced": shown(kept), "saves": shown(whole - kept)}
 
 
 # --- showing -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Each must get ready, run the process that bake.toml names as PID 1, and end well
 """
 
 import argparse
+import dataclasses
 import sys
 import uuid
 from collections.abc import Callable, Sequence
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from bake.commands.arguments import add_plan_arguments, add_since_argument, named, narrowed, selected
 from bake.console import Console
 from bake.errors import EngineError, UsageError
-from bake.images import Known, Result, Trial, attempt, make_trial, start_dependencies
+from bake.images import Known, Result, Trial, add_lost, attempt, make_trial, start_dependencies, trace_images
 from bake.inputs import absence
 from bake.plan import Image
 from bake.publish import make_workload
+from bake.render import template_text
 from bake.session import Session
 from bake.table import JSON_FORMAT, show, table
 
@@ -48,8 +50,19 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         start_beside(session, engine)
         trials = _trials(session, plan, engine.platform, pushed=arguments.pushed)
         results = _attempt_all(session, trials, engine, max(1, arguments.jobs))
+    results = _with_lost(session, plan, results)
     _show_results(session.console, results, arguments.format)
     return status_of(results)
+
+
+def _with_lost(session: Session, plan: "Plan", results: Sequence[Result]) -> tuple[Result, ...]:
+    """The results, with what images lack because only the files are in them that their processes can load."""
+    looked = {result.target for result in results if result.misses}
+    if not looked:
+        return tuple(results)
+    traces = trace_images(session, dataclasses.replace(plan, targets=tuple(t for t in plan.targets if t in looked)))
+    services = {image.target: image.service for image in plan.images}
+    return tuple(add_lost(r, traces.get(r.target, ()), f"services.{services.get(r.target)}.keep") for r in results)
 
 
 def status_of(results: Sequence[Result]) -> int:
@@ -97,6 +110,7 @@ def _known(session: Session, plan: "Plan") -> "Callable[[ServiceImage], Known]":
     entries, project = session.project.workspace.lock.entries, session.project
     present = {s.service: frozenset(entries[e].name for e in s.closure.entries) for s in plan.services}
     locked = frozenset(e.name for e in entries.values()) | {p.name for p in project.workspace.packages}
+    traced = {service.service for service in plan.traced}
 
     def known(image: "ServiceImage") -> Known:
         ends = make_workload(project.config, image).kind != "Deployment"
@@ -108,6 +122,7 @@ def _known(session: Session, plan: "Plan") -> "Callable[[ServiceImage], Known]":
             locked=locked,
             aliases=tuple(project.aliases(image.package)),
             absent=absence(project, plan, image),
+            watch=template_text("docker/misses.mjs") if image.service in traced else "",
         )
 
     return known

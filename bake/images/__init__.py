@@ -29,7 +29,8 @@ from bake.images.sizes import (
     measure_fleet,
     over_budget,
 )
-from bake.images.trial import Known, Result, Trial, attempt, make_trial, start_dependencies
+from bake.images.traces import TracedPackage, trace_images
+from bake.images.trial import Known, Result, Trial, add_lost, attempt, make_trial, start_dependencies
 from bake.images.verify import Content, Tally, compare_trees, part
 
 __all__ = [
@@ -52,7 +53,9 @@ __all__ = [
     "Size",
     "Stored",
     "Tally",
+    "TracedPackage",
     "Trial",
+    "add_lost",
     "attempt",
     "changed",
     "compare_inventories",
@@ -79,5 +82,6 @@ __all__ = [
     "read_fleet",
     "require_images",
     "start_dependencies",
+    "trace_images",
     "variables",
 ]

@@ -14,6 +14,8 @@ from typing import Protocol
 from bake.config import Dependency, Health, Smoke, words
 from bake.engine import Configured, ContainerState, Launch, Process
 from bake.errors import BakeError, EngineError
+from bake.images.misses import Miss, lost, parse_misses, watching
+from bake.images.traces import TracedPackage
 from bake.plan import Dockered, Image, Name, ServiceImage, home
 from bake.shell import AROUND
 from bake.workspace import shown
@@ -85,6 +87,8 @@ class Known:
     aliases: tuple[str, ...] = ()
     """Names that stand for files of the workspace, as tsconfig.json and module-alias have them."""
     absent: Callable[[str], str] = lambda _path: ""
+    watch: str = ""
+    """A program that tells of what is not there, where the image holds only the files that its process can load."""
     """Why the image lacks a path, "" where nothing is known."""
 
 
@@ -157,6 +161,8 @@ class Result:
     exit_code: int | None = None
     process: str = ""
     log: tuple[str, ...] = ()
+    misses: tuple[Miss, ...] = ()
+    """What it looked for in vain, where that was watched."""
 
     @property
     def ok(self) -> bool:
@@ -191,7 +197,7 @@ def make_trial(
             references=() if pushed else (*name.references, *remote),
             platform=platform,
             pull=remote[0] if remote else "",
-            env=settings.env,
+            env=_environment(image, settings, known),
             memory=settings.memory,
             port=port,
             writable=image.writable,
@@ -209,6 +215,13 @@ def make_trial(
         grace=settings.grace * scale,
         known=known,
     )
+
+
+def _environment(image: ServiceImage, settings: Smoke, known: Known) -> Mapping[str, str]:
+    if not known.watch:
+        return settings.env
+    own = {k: v for k, v in image.env.items() if k == "NODE_OPTIONS"} if isinstance(image, Image) else {}
+    return watching({**own, **settings.env}, known.watch)
 
 
 def build_first(target: str, platform: str, *, pushed: bool = False) -> str:
@@ -264,9 +277,24 @@ def attempt(trial: Trial, engine: Engine) -> Result:
         finding = TrialFinding(check="image", what=f"{error.where}: {error.what}", remedy=error.remedy)
         return Result(target=trial.target, platform=trial.platform, findings=(finding,))
     try:
-        return judge(trial, observe(trial, box, engine))
+        seen = observe(trial, box, engine)
+        misses, log = parse_misses(seen.log)
+        return dataclasses.replace(judge(trial, dataclasses.replace(seen, log=log)), misses=misses)
     finally:
         box.remove()
+
+
+def add_lost(result: Result, packages: Sequence[TracedPackage], key: str) -> Result:
+    """The result, with a finding for all that the trace of its image has left out and its process looked for."""
+    found = tuple(
+        TrialFinding(
+            check="trace",
+            what=f"{miss.name or miss.path} is not in the image" + (f", and {miss.by} loads it" if miss.by else ""),
+            remedy=f'add "{kept}" to {key}',
+        )
+        for miss, kept in lost(result.misses, packages)
+    )
+    return dataclasses.replace(result, findings=(*result.findings, *found))
 
 
 def observe(trial: Trial, box: Box, engine: Engine) -> Observed:

@@ -28,7 +28,7 @@ export async function traceService({ tree, spec: specFile, outs, out, tracer }) 
   const labels = sorted([...new Set(Object.values(needs).flatMap(({ places }) => Object.keys(places)))].map((place) => [place, labelOf(tree, place)]));
   for (const folder of ['needs', 'report']) mkdirSync(join(out, folder), { recursive: true });
   writeStamped(join(out, 'needs', `${spec.service}.json`), `${JSON.stringify({ images, labels })}\n`);
-  writeStamped(join(out, 'report', `${spec.service}.json`), `${JSON.stringify(reportOf(tree, needs, spec))}\n`);
+  writeStamped(join(out, 'report', `${spec.service}.json`), `${JSON.stringify(reportOf(tree, needs, spec, parts))}\n`);
 }
 
 /** A test for a package's files: what the trace found, and what is no code, or lies where no code was found. */
@@ -87,7 +87,7 @@ function likeness(from, to) {
 // --- what tracing leaves out ---------------------------------------------------------------------------------------------
 
 /** image -> the packages of its closure: bytes before and after, why one stays whole, and the files that are left out. */
-function reportOf(tree, needs, spec) {
+function reportOf(tree, needs, spec, parts) {
   const trimmed = trimmer(spec.trim);
   const measured = new Map();
   const entries = plannedLayers(tree, spec, spec).flatMap((layer) => layer.entries).filter(({ link, path }) => !link && existsSync(join(tree, path)));
@@ -95,7 +95,8 @@ function reportOf(tree, needs, spec) {
     const files = walk(join(tree, place), (path) => path !== 'node_modules').filter((path) => path === 'package.json' || !trimmed(place, path));
     return { place, files, label: labelOf(tree, place) };
   });
-  return sorted(Object.entries(needs).map(([image, need]) => [image, packages.map(({ place, files, label }) => {
+  const own = parts.map((part) => ({ ...part, files: walk(part.from, () => true).filter((file) => file.startsWith(part.path ? `app/${part.path}/` : 'app/')) }));
+  return sorted(Object.entries(needs).map(([image, need]) => [image, [...own.map((part) => ownReport(part, need, spec, measured)), ...packages.map(({ place, files, label }) => {
     const needed = need.everything || need.places[place];
     const kept = needed === true ? files : needed ? files.filter((path) => path === 'package.json' || needed.includes(path)) : [];
     const left = new Set(files.filter((path) => !kept.includes(path)));
@@ -103,12 +104,23 @@ function reportOf(tree, needs, spec) {
       place, label, why: need.why[place] ?? '', left: kept.length ? [...left] : ['**'],
       all: measure(tree, place, files, measured), kept: measure(tree, place, kept, measured),
     };
-  })]));
+  })]]));
+}
+
+/** A package of the workspace, likewise. */
+function ownReport({ from, path, ...part }, need, spec, measured) {
+  const inside = (files) => files.map((file) => file.slice(path ? `app/${path}/`.length : 'app/'.length));
+  const keeps = codeOf({ path, ...part }, need, spec);
+  const [all, kept] = [inside(part.files), inside(part.files.filter(keeps))];
+  return {
+    place: path || '.', label: path || '.', why: need.why[`/${path}`] ?? '', left: kept.length ? all.filter((file) => !kept.includes(file)) : ['**'],
+    all: measure(join(from, 'app'), path, all, measured), kept: measure(join(from, 'app'), path, kept, measured),
+  };
 }
 
 /** Bytes of files, and as gzip. */
 function measure(tree, place, files, known) {
-  const key = [place, ...files].join('\0');
+  const key = [tree, place, ...files].join('\0');
   if (!known.has(key)) {
     const paths = files.map((path) => join(tree, place, path)).filter((path) => lstatSync(path).isFile());
     const content = Buffer.concat(paths.map((path) => readFileSync(path)));
