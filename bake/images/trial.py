@@ -540,6 +540,7 @@ def _hint(trial: Trial, seen: Observed) -> str:
         _hint_writable,
         *(() if trial.dockerfile else packaged),
         _hint_variable,
+        _hint_command,
         _hint_refused,
         _hint_address,
     )
@@ -629,6 +630,18 @@ def _hint_env_file(_trial: Trial, seen: Observed) -> str:
 def _hint_variable(_trial: Trial, seen: Observed) -> str:
     found = _VARIABLE.search(seen.log)
     return f"it wants {found[found.lastindex or 0]}: set it in [smoke.env] of bake.toml" if found else ""
+
+
+_SPAWNED = re.compile(r"\bError: spawn(?:Sync)? (?P<name>[\w.+-]+) ENOENT")
+
+
+def _hint_command(trial: Trial, seen: Observed) -> str:
+    """Node tells no more of a command that is on no PATH."""
+    found = _SPAWNED.search(seen.log)
+    table = trial.key.partition(".roles.")[0]
+    if not found:
+        return ""
+    return f"it starts `{found['name']}`, which its image has not: give {table} a `base` or a `system` package with it"
 
 
 def _hint_refused(_trial: Trial, seen: Observed) -> str:

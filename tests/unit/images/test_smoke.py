@@ -360,6 +360,10 @@ def test_a_log_is_shown_from_the_line_that_names_the_error() -> None:
             '@acme/bundler is not in the image: add it to packages."services/catalog".dependencies',
         ),
         (
+            "Error: connect ECONNREFUSED 127.0.0.1:1\n[ERROR] server - Error: spawn pnpm ENOENT",
+            "it starts `pnpm`, which its image has not: give services.catalog a `base` or a `system` package with it",
+        ),
+        (
             "Error: Set REDIS_URL to a redis:// connection string",
             "it wants REDIS_URL: set it in [smoke.env] of bake.toml",
         ),
