@@ -34,7 +34,9 @@ def load_marks(project: Project, plan: Plan, inputs: Mapping[str, Inputs], resol
 def _mark_of(project: Project, content: str, bases: Mapping[str, str]) -> Mark:
     """Where no base image may move, the hash is the one that {content} stands for."""
     attested = project.config.attestations
-    more = [bases, attested] if bases or attested != Attestations() else None
+    more: list[object] | None = [bases, attested] if bases or attested != Attestations() else None
+    if (packed := project.config.layers.compression) != "gzip":
+        more = [bases, attested, packed]
     return Mark(tag=CONTENT_PREFIX + (digest([content, more]) if more else content), bases=bases)
 
 

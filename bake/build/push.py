@@ -102,9 +102,13 @@ def _build_to_registry(
     if not ready.plan.targets:
         return Built(metadata={}, progress=Progress())
     sparing = capabilities.containerd or capabilities.driver != "docker"
-    write_plan(
-        session, ready.nameless, push_outputs([u for u in wanted if not u.there], staging=staging, containerd=sparing)
+    outputs = push_outputs(
+        [u for u in wanted if not u.there],
+        staging=staging,
+        containerd=sparing,
+        compression=session.project.config.layers.compression,
     )
+    write_plan(session, ready.nameless, outputs)
     try:
         return run_plan(
             session,

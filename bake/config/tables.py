@@ -392,6 +392,11 @@ class Layers:
         "their process can load, and all of a package that loads some by names which only run time knows.",
         "packages",
     )
+    compression: Literal["gzip", "zstd"] = _doc(
+        "How layers of pushed images are packed, those of base images too. zstd is smaller and unpacks faster; what "
+        "pulls it has to be of containerd 1.5, Docker 23 or podman 4, or later.",
+        "gzip",
+    )
     trim: tuple[Glob, ...] = _doc(
         "Files of third-party packages that stay out of images (globs).",
         ("**/*.d.ts", "**/*.d.mts", "**/*.d.cts", "**/*.map", "**/*.tsbuildinfo"),

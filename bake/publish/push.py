@@ -181,17 +181,20 @@ def staging_tag(revision: str) -> str:
     return f"bake-staging-{revision[:12] or 'dev'}"
 
 
-def push_outputs(wanted: Iterable[Upload], *, staging: str, containerd: bool = True) -> Mapping[str, str]:
+def push_outputs(
+    wanted: Iterable[Upload], *, staging: str, containerd: bool = True, compression: str = "gzip"
+) -> Mapping[str, str]:
     """Target -> where its image goes, without a tag of the plan.
 
     staging: "" to push by digest. Docker's own driver cannot do that (source: docker/buildx build/opt.go), so a
-    tag of the push's own stands in. containerd: whether the engine can push without keeping the image.
+    tag of the push's own stands in. containerd: whether the engine can push without keeping the image. compression:
+    another one than gzip packs every layer anew: what a cache has may be gzip, and equal inputs give equal digests.
     """
     kinds = f"{'store=false,' if containerd else ''}" if staging else "push-by-digest=true,name-canonical=true,"
-    outputs = {}
+    outputs, packed = {}, "" if compression == "gzip" else f",compression={compression},force-compression=true"
     for each in wanted:
         name = f"{each.repository}:{staging}" if staging else each.repository
-        outputs[each.image] = f"type=image,name={name},{kinds}push=true,{EXPORTER}"
+        outputs[each.image] = f"type=image,name={name},{kinds}push=true,{EXPORTER}{packed}"
     return outputs
 
 

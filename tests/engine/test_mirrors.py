@@ -143,3 +143,20 @@ def test_what_no_push_names_any_more_is_cleaned_and_bills_of_materials_are_attac
     assert "2 of 2 images without another tag deleted" in done.stderr
     (left,) = (tag for tag in registry.tags(name) if tag.startswith("content-"))
     assert registry.digest(f"{name}:{left}") == registry.digest(f"{name}:main")
+
+
+def test_layers_are_packed_with_zstd_where_bake_toml_says_so_and_the_image_is_another_one(
+    workspace: Workspace, registry: Registry
+) -> None:
+    name = f"{REGISTRY}/bake-test/{workspace.project}-api"
+    assert workspace.bake("api", "--push", "--quiet", "--tag", "main").returncode == 0
+    workspace.write("bake.toml", (workspace.root / "bake.toml").read_text() + '\n[layers]\ncompression = "zstd"\n')
+    digests = []
+    for words in ((), ("--rebuild",)):
+        done = workspace.bake("api", "--push", "--quiet", "--tag", "small", *words)
+        assert done.returncode == 0, done.stderr
+        digests.append(registry.digest(f"{name}:small"))
+    assert digests[0] == digests[1] != registry.digest(f"{name}:main")
+    (platform,) = load_release(workspace.root / ".bake" / "release.json").images[0].platforms
+    layers = registry.manifest(f"{name}@{platform.digest}").content["layers"]
+    assert {layer["mediaType"] for layer in layers} == {"application/vnd.oci.image.layer.v1.tar+zstd"}

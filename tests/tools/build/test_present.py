@@ -105,6 +105,12 @@ def test_a_base_image_whose_tag_moved_gives_another_tag_and_one_nobody_knows_giv
     assert marks(shop, lambda _: {}) == {}
 
 
+def test_another_packing_of_layers_gives_another_tag(shop: GitWorkspace) -> None:
+    before = marks(shop)
+    config(shop, '[layers]\ncompression = "zstd"')
+    assert not set(before.values()) & set(marks(shop).values())
+
+
 def test_platforms_give_another_tag(shop: GitWorkspace) -> None:
     assert not set(marks(shop).values()) & set(marks(shop, platforms=("linux/arm64",)).values())
 

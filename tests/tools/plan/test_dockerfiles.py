@@ -255,7 +255,9 @@ package = "x"
 command = "python app.py"
 env.A = "b"
 writable = ["cache"]
-[services.ml.roles.api]
+[services.two]
+dockerfile = "Dockerfile"
+[services.two.roles.api]
 [services.api]
 package = "x"
 target = "y"
@@ -266,10 +268,10 @@ target = "y"
     rest = "does not go with `dockerfile`, which says what is in the image and runs"
     assert caught.value.complaints == (
         f"bake.toml: services.ml.package: {rest}",
-        f"bake.toml: services.ml.roles: {rest}",
         f"bake.toml: services.ml.command: {rest}",
         f"bake.toml: services.ml.env: {rest}",
         "bake.toml: services.ml.writable: 'cache' is not absolute, and there is no package it could be in",
+        f"bake.toml: services.two.roles: {rest}",
         "bake.toml: services.api.target: has no meaning without services.api.dockerfile",
         "bake.toml: services.none.package: missing; a service is a package, or has a `dockerfile`",
     )

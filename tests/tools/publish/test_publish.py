@@ -312,6 +312,8 @@ def test_a_builder_pushes_by_digest_and_writes_no_tag() -> None:
 
 def test_dockers_own_driver_pushes_to_a_staging_tag_and_keeps_no_image() -> None:
     staging = staging_tag("c0ffee" * 6)
+    packed = push_outputs([IMAGE], staging="", compression="zstd")["api"]
+    assert packed == f"{push_outputs([IMAGE], staging='')['api']},compression=zstd,force-compression=true"
     assert push_outputs([IMAGE], staging=staging) == {
         "api": "type=image,name=127.0.0.1:5000/acme/api:bake-staging-c0ffeec0ffee,store=false,push=true,"
         "oci-mediatypes=true,source-date-epoch=0",
