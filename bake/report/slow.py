@@ -11,7 +11,7 @@ _LEGS = 8
 _MOST = 5
 _LEAST = 0.1
 """Seconds below which no step is slow."""
-_LOST = "nothing that bake follows: the builder's cache did not have it"
+_LOST = "nothing that bake follows: no cache had it, or none was asked"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
