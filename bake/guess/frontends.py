@@ -7,6 +7,7 @@ from posixpath import normpath
 from typing import Any
 
 from bake.evidence import PackageFacts
+from bake.lockfile import steps
 from bake.workspace import parse_jsonc
 
 
@@ -115,11 +116,29 @@ def _vite_folder(text: str) -> str:
 
 
 def find_built_into(facts: PackageFacts) -> tuple[str, str]:
-    """The folder of another package that Vite builds a frontend into, from the root, and the file that says so."""
+    """The folder of another package that a frontend is built into, from the root, and the file that says so."""
     text, file = _config(facts, "vite")
     folder = _vite_folder(text) if "vite build" in _scripts(facts) else ""
+    if not folder.startswith("../"):
+        folder, file = _written_by_scripts(facts), _manifest(facts)
     place = normpath(facts.package.file(folder))
     return (place, file) if folder.startswith("../") and not place.startswith("..") else ("", "")
+
+
+_OUTWARD = r"[\"']?((?:\.\./)+[\w@.-]+(?:/[\w@.-]+)*)/?[\"']?"
+_WRITTEN = (
+    re.compile(rf"\s(?:--out-?[dD]ir|--outfile|--output-path|--dist-dir|-o|-d)[= ]{_OUTWARD}"),
+    re.compile(rf"^(?:npx\s+|shx\s+)*(?:cp|cpy|cpx|ncp|copyfiles|mv)\s(?:.*\s)?{_OUTWARD}$"),
+    re.compile(rf"\b(?:BUILD_PATH|OUT_?DIR|OUTPUT_DIR)={_OUTWARD}"),
+)
+
+
+def _written_by_scripts(facts: PackageFacts) -> str:
+    """The place outside of the package that its build is told to write to."""
+    scripts = facts.package.scripts
+    texts = [text for name in ("prebuild", "build", "postbuild") for text in steps(scripts, name)]
+    found = (match[1] for text in texts for pattern in _WRITTEN if (match := pattern.search(text)))
+    return next(found, "")
 
 
 def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:

@@ -47,7 +47,7 @@ def _built_into(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
     """Frontends whose builds write into a folder of this package."""
     for each in everything.packages:
         folder, source = find_built_into(each)
-        if folder and everything.owner(f"{folder}/x").path == facts.package.path:
+        if folder and folder != facts.package.path and everything.owner(f"{folder}/x").path == facts.package.path:
             yield each.package.path, source
 
 

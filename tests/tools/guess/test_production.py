@@ -538,6 +538,28 @@ def test_a_process_that_production_gives_arguments_is_the_main_one(tmp_path: Pat
     assert processes(found) == {"server": "node dist/main.js --serve"}
 
 
+@pytest.mark.parametrize(
+    ("build", "output"),
+    [
+        ("vite build --outDir ../server/public", "apps/server/public"),
+        ("vite build --outDir=../server/public/ --emptyOutDir", "apps/server/public"),
+        ("esbuild src/main.ts --bundle --outfile=../server/public/app.js", "apps/server/public/app.js"),
+        ("vite build && cp -r dist ../server/public", "apps/server/public"),
+        ("BUILD_PATH=../server/public react-scripts build", "apps/server/public"),
+        ("vite build && cp -r dist ../server", ""),
+        ("vite build && cp ../server/theme.css src", ""),
+    ],
+)
+def test_a_build_that_is_told_to_write_into_its_servers_folder_is_in_its_image(
+    tmp_path: Path, build: str, output: str
+) -> None:
+    web = {**WEB, "scripts": {"build": build}}
+    found = guessed(tmp_path, {"apps/web": web, "apps/server": SERVER}, **{"apps/web/index.html": "<html>"})
+    rows = {p.path: (p.serves, p.outputs) for p in found.packages}
+    told = (rows.get("apps/server", ((), ()))[0], rows.get("apps/web", ((), ()))[1])
+    assert told == ((("apps/web",), (output,)) if output else ((), ()))
+
+
 @pytest.mark.parametrize("folder", ["'../server/public'", 'path.resolve(__dirname, "..", "server", "public")'])
 def test_a_frontend_that_is_built_into_its_servers_folder_is_in_its_image(tmp_path: Path, folder: str) -> None:
     config = f"export default {{ build: {{ outDir: {folder}, emptyOutDir: true }} }};\n"
