@@ -440,12 +440,12 @@ def test_what_no_image_runs_is_left_out_with_the_reason(
 
 
 def test_a_shell_script_as_binary_is_no_program_for_node(tmp_path: Path) -> None:
-    found = guessed(tmp_path, {"tools/make": {"name": "make", "bin": "./index.sh"}})
+    found = guessed(tmp_path, {"apps/make": {"name": "make", "bin": "./index.sh"}})
     assert found.services[0].processes[0].words == ("./index.sh",)
 
 
 def test_a_binary_that_the_build_makes_beside_package_json_is_believed(tmp_path: Path) -> None:
-    found = guessed(tmp_path, {"tools/make": {"name": "make", "bin": "./cli.js", "scripts": {"build": "esbuild"}}})
+    found = guessed(tmp_path, {"apps/make": {"name": "make", "bin": "./cli.js", "scripts": {"build": "esbuild"}}})
     assert found.services[0].processes[0].words == ("node", "cli.js")
 
 
