@@ -17,6 +17,7 @@ COMMANDS = {
     "completion": "print the completion script for bash, zsh or fish",
     "compose": "write a compose file of the fleet, for `docker compose up --watch`",
     "copy": "copy the images of a push to another registry, by digest",
+    "debug": "open a shell beside a running process, with its files",
     "disk": "show what builds keep on disk: the cache by kind, and images",
     "doctor": "look at what builds and pushes need on this machine",
     "eject": "copy the Dockerfile's and bake file's templates into the workspace, for changing",

@@ -24,6 +24,7 @@ from bake.engine.docker import (
     read_image_usage,
     remove_builder,
     run_bake,
+    running_containers,
     save_images,
     start_builder,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "read_version",
     "remove_builder",
     "run_bake",
+    "running_containers",
     "save_images",
     "start_builder",
     "total",

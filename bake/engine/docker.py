@@ -456,6 +456,15 @@ def _inspected(names: Sequence[str]) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def running_containers(repository: str) -> list[str]:
+    """Names of the running containers of an image, whatever its registry and tag. Raises EngineError."""
+    done = _run_docker(["docker", "ps", "--format", "{{.Names}} {{.Image}}"])
+    if done.returncode:
+        raise EngineError("docker", _last_line(done.stderr), "start the engine")
+    rows = (line.split(" ", 1) for line in done.stdout.splitlines())
+    return sorted(name for name, image in rows if re.fullmatch(rf"(?:.*/)?{re.escape(repository)}(?:[:@].*)?", image))
+
+
 def image_ids(references: Mapping[str, str]) -> Mapping[str, str]:
     """Target -> the id of its image in the local engine; without what it does not have. Raises EngineError."""
     kept = kept_images(references.values())

@@ -95,6 +95,17 @@ _SERVICES = {
         """,
         "src/late/one.js": "exports.late = 'late';",
     },
+    # A file that no trace finds.
+    "lost": {
+        "src/main.js": """
+            const { existsSync } = require('node:fs');
+            require('ejs');
+            if (process.argv[2]) setInterval(() => {}, 1000);
+            existsSync(require('./settings.json').file);
+            console.log('ready');
+        """,
+        "src/settings.json": '{"file": "/app/node_modules/ejs/README.md"}',
+    },
 }
 _DEPENDENCIES = {
     "sql": {"knex": "3.1.0", "pg": "8.16.3", "pg-hstore": "2.3.4", "sequelize": "6.37.7", "typeorm": "0.3.27"},
@@ -107,6 +118,7 @@ _DEPENDENCIES = {
         "rxjs": "7.8.2",
         **dict.fromkeys(("@nestjs/common", "@nestjs/core", "@nestjs/platform-express"), "11.1.6"),
     },
+    "lost": {"ejs": "3.1.10"},
     "data": {"@aws-sdk/client-s3": "3.896.0", "bullmq": "1.91.1", "moment": "2.30.1"},
 }
 
@@ -134,6 +146,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 def _files(name: str) -> Mapping[str, str]:
     services = "".join(
         f'[services.{s}]\npackage = "services/{s}"\ncommand = "node {next(iter(files))}"\n'
+        + ("once = true\n" if s == "lost" else "")
         for s, files in _SERVICES.items()
     )
     manifests = {
@@ -154,6 +167,26 @@ def test_code_that_loads_late_finds_what_it_finds_with_all_files(built: Workspac
     whole, files = (_run(f"{built.project}-{service}:{tag}") for tag in ("whole", "files"))
     assert whole[0] == 0, whole
     assert whole == files
+
+
+def test_what_only_tracing_left_out_is_told_with_the_key_that_adds_it(built: Workspace) -> None:
+    done = built.bake("smoke", "lost", "--platform", "linux/amd64", "--tag", "files")
+    assert done.returncode == 1, done.stdout
+    remedy = 'add "node_modules/ejs/README.md" to services.lost.keep'
+    assert f"trace: /app/node_modules/ejs/README.md is not in the image; {remedy}" in done.stderr
+
+
+def test_a_shell_beside_a_process_has_its_files(built: Workspace) -> None:
+    name = f"{built.project}-beside"
+    image = f"{built.project}-lost:files"
+    words = ["docker", "run", "--detach", "--rm", "--read-only", "--name", name, image, "node", "src/main.js", "stay"]
+    subprocess.run(words, check=True, capture_output=True)
+    try:
+        done = built.bake("debug", "lost", "--", "sh", "-c", "pwd; ls /app/node_modules")
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=False, capture_output=True)
+    assert done.stdout.split()[0] == "/app/services/lost", done.stderr
+    assert "ejs" in done.stdout.split()
 
 
 def _run(image: str) -> tuple[int, list[str], str]:

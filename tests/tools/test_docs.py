@@ -75,6 +75,11 @@ PARSED = (
     "bake lock --check",
     "bake size --against release.json --format markdown",
     "bake size --since origin/main",
+    "bake size catalog --trace",
+    # A process that runs, beside which docker takes over.
+    "bake run metastore",
+    "bake debug metastore",
+    "bake debug metastore -- ls -l /app/services/metastore",
     # A build that was.
     "bake report --html report.html",
     # Every image: tests/engine and scripts/demo build them.
