@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import signal
@@ -88,16 +89,24 @@ def _run(words: list[str]) -> int:
         return int(load_command(name or "build").run(session, parsed))
     except UsageError as error:
         raise error if name else _as_command(error) from None
-    except ConfigError as error:
+    except BakeError as error:
         raise _in_file(error, session.file) from None
 
 
-def _in_file(error: ConfigError, file: Path | None) -> ConfigError:
+def _in_file(error: BakeError, file: Path | None) -> BakeError:
     """The error with the name that bake.toml has here: those who know a key need not know what --file said."""
     if file is None or file.name == FILE_NAME:
         return error
-    lines = (re.sub(f"^{re.escape(FILE_NAME)}(?=: )", lambda _: file.name, line) for line in error.complaints)
-    return ConfigError(file.name, error.what, error.remedy, complaints=tuple(lines))
+    called = functools.partial(_BAKE_TOML.sub, lambda _: file.name)
+    if isinstance(error, ConfigError):
+        lines = tuple(map(called, error.complaints))
+        return ConfigError(file.name, called(error.what), called(error.remedy), complaints=lines)
+    BakeError.__init__(error, called(error.where), called(error.what), called(error.remedy))
+    return error
+
+
+_BAKE_TOML = re.compile(rf"(?<![\w/.-]){re.escape(FILE_NAME)}(?![\w/-])")
+"""bake.toml as a word, not in a path."""
 
 
 def _as_command(error: UsageError) -> UsageError:

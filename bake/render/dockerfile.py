@@ -1,5 +1,6 @@
 """Every stage of the plan as a Dockerfile."""
 
+import dataclasses
 import json
 import posixpath
 import re
@@ -7,8 +8,8 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bake.config import Health
-from bake.errors import BakeError
+from bake.config import FILE_NAME, Config, Health
+from bake.errors import BakeError, ConfigError
 from bake.plan import TREE, Image, Plan, Project, ServiceStage, Stage, home
 from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
@@ -26,7 +27,7 @@ _TRACER_MISSING = (
 
 def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
-    environment = template_environment(finalize=_one_line)
+    environment = template_environment(finalize=lambda value: _one_line(value, project.config))
     environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
     environment.filters |= {"folder": posixpath.dirname, "owned": lambda place: "/".join(place.split("/")[:3])}
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
@@ -90,11 +91,30 @@ def _ca(plan: Plan) -> str:
     return places[0] if places else ""
 
 
-def _one_line(value: Any) -> Any:
+def _one_line(value: Any, config: Config) -> Any:
     """Text for a Dockerfile line: a line break in it would start another instruction."""
     if isinstance(value, str) and _CONTROL.search(value.replace(" \\\n    ", "")):
-        raise BakeError("Dockerfile", f"cannot hold {value!r}", "remove the control characters")
+        texts = _texts(config)
+        key = next((k for k, text in texts if _CONTROL.search(text) and _env_value(text).strip('"') in value), "")
+        what, remedy = f"cannot hold {value!r}", "remove the control characters"
+        if key:
+            raise ConfigError(FILE_NAME, f"{key}: a Dockerfile {what}", remedy)
+        raise BakeError("Dockerfile", what, remedy)
     return value
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """The texts of bake.toml by their keys."""
+    named: Iterable[tuple[str, Any]] = value.items() if isinstance(value, Mapping) else ()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        named = ((f.name.replace("_", "-"), getattr(value, f.name)) for f in dataclasses.fields(value))
+    for name, inner in named:
+        yield from _texts(inner, f"{key}.{name}".lstrip("."))
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, (tuple, list)):
+        for inner in value:
+            yield from _texts(inner, key)
 
 
 def _json_words(words: Sequence[str]) -> str:
