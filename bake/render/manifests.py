@@ -50,9 +50,11 @@ def _locked(project: Project, plan: Plan) -> tuple[dict[str, str], Mapping[str, 
     if plan.install.manager.name == "npm":
         raw, changes = make_production(project.workspace.lock, plan.layers.extra)
         return {"package-lock.json": json_text(raw)}, changes
-    files = dict(staged_files(plan.install.manager, plan.platforms, plan.install.libcs))
+    # All of bake.toml's, whatever this build is for: a build for one more platform installs and compiles nothing again.
+    platforms = tuple(dict.fromkeys((*project.config.project.platforms, *plan.platforms)))
+    files = dict(staged_files(plan.install.manager, platforms, plan.install.libcs))
     manifest = project.workspace.root_package.manifest
-    return files, {"": manifest_settings(plan.install.manager, manifest, plan.platforms, plan.install.libcs)}
+    return files, {"": manifest_settings(plan.install.manager, manifest, platforms, plan.install.libcs)}
 
 
 def _skeleton(manifest: Mapping[str, Any]) -> dict[str, Any]:

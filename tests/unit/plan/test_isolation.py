@@ -9,6 +9,7 @@ import pytest
 
 from bake.plan import Request, load_project, make_plan
 from bake.render import render
+from tests.shelf import write_shelf
 from tests.shop import CONFIG, write_workspace
 
 
@@ -113,3 +114,18 @@ def test_images_of_the_builds_own_platform_need_no_second_install(tmp_path: Path
     text = rendered(tmp_path, f"{CONFIG}\n{setting}\n")["Dockerfile"]
     assert ('[ "$TARGETPLATFORM" = "$BUILDPLATFORM" ] && exit;' in stage(text, "dependencies")) == shares
     assert ("tree=/bake/installed" in stage(text, "layers")) == shares
+
+
+@pytest.mark.parametrize("manager", ["pnpm", "berry", "classic"])
+def test_a_build_for_one_more_platform_installs_and_compiles_nothing_again(tmp_path: Path, manager: str) -> None:
+    write_shelf(tmp_path, manager)
+    platforms = ("linux/amd64", "linux/arm64")
+    services = "".join(f'[services.{name}]\npackage = "services/{name}"\n' for name in ("api", "worker"))
+    config = f'[project]\nname = "shelf"\nplatforms = {json.dumps(platforms)}\n{services}'
+    (tmp_path / "bake.toml").write_text(config, encoding="utf-8")
+    project = load_project(tmp_path / "bake.toml", {})
+    one, both = (render(project, make_plan(project, Request(platforms=some))) for some in (platforms[:1], platforms))
+    differing = {name for name in both if one.get(name) != both[name]}
+    assert differing <= {
+        name for name in both if name.startswith(("plan/packages/", "plan/layers.json"))
+    }  # carved anew
