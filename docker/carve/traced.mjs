@@ -36,12 +36,13 @@ function codeOf({ path, served }, { code, everything }, { home }) {
   if (everything || served) return () => true;
   const below = path ? `app/${path}/` : 'app/';
   const own = [...code].map((each) => `app/${each}`).filter((each) => each.startsWith(below));
-  const roots = new Set(own.filter((each) => CODE.test(each)).map((each) => each.slice(below.length).split('/')[0]));
+  const rootOf = (file) => file.slice(below.length).split('/').slice(0, -1)[0] ?? ''; // the folder at the top that it lies in
+  const roots = new Set(own.filter((each) => CODE.test(each)).map(rootOf));
   if (!own.length && path !== home) return () => false;
   const found = new Set(own);
   return (file) => {
     const inside = file.slice(below.length);
-    const beside = !file.startsWith(below) || !CODE.test(file) || !roots.has(inside.split('/')[0]);
+    const beside = !file.startsWith(below) || !CODE.test(file) || !roots.has(rootOf(file));
     return beside || found.has(file) || inside === 'package.json' || found.has(file.replace(/\.map$/, ''));
   };
 }
