@@ -16,7 +16,7 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 const RUNS = /\.[cm]?js$/;
 const ROUNDS = 40; // each follows what the one before found; a dozen is much
 
-/** Packages that nft has code for (its utils/special-cases.js; a test compares). Of semver and typescript it adds all. */
+/** Packages that nft has code for (its utils/special-cases.js). Of semver and typescript it adds all. */
 export const SPECIAL = [
   '@ffmpeg-installer/ffmpeg', '@generated/photon', '@serialport/bindings-cpp', 'argon2', 'bull', 'camaro', 'esbuild', 'ffmpeg-static',
   'geo-tz', 'geoip-lite', 'google-gax', 'oracledb', 'phantomjs-prebuilt', 'pixelmatch', 'playwright-core', 'remarkable',
