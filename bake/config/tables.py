@@ -254,6 +254,11 @@ class Service(Role):
     )
     roles: Mapping[Slug, Role] = _doc("Its processes; without roles the service is one image.", {})
     static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
+    standalone: RelativePath | None = _doc(
+        "A folder of the build output that is complete, with node_modules of its own, like Next.js's "
+        "`.next/standalone`: images hold it instead of the package and its dependencies.",
+        None,
+    )
     headers: Mapping[HeaderName, HeaderText] = _doc(
         'Headers of every answer of a `static` service, like Content-Security-Policy; `""` takes a default away '
         "(X-Content-Type-Options, Referrer-Policy).",
@@ -709,6 +714,10 @@ def _check_static(where: str, service: Service, complaints: Complaints) -> None:
         complaints.add(f"{where}.static", "a static service has no roles")
     if service.static is not None and service.trace == "files":
         complaints.add(f"{where}.trace", "a static service has no code to follow")
+    if service.standalone is not None and service.trace == "files":
+        complaints.add(f"{where}.trace", "a standalone server is traced already")
+    if service.static is not None and service.standalone is not None:
+        complaints.add(f"{where}.standalone", "a static service has no server of its own")
     if service.static is not None and service.command is not None:
         complaints.add(f"{where}.command", "a static service has no command of its own")
     if service.static is not None and service.directory is not None:

@@ -86,6 +86,8 @@ def _service(service: Service) -> tuple[str, ...]:
     head = [_line(f"[services.{service.name}]", service.source), f"package = {_text(shown(service.package))}"]
     if service.static:
         return (*head, f"static = {_text(service.static)}", *_proxy(service))
+    if service.standalone:
+        head.append(_line(f"standalone = {_text(service.standalone)}", service.standalone_source))
     head += _system(service)
     if service.links:
         rows = ", ".join(f"{_text(place)} = {_text(target)}" for place, target in sorted(service.links.items()))

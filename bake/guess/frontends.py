@@ -27,6 +27,8 @@ class Frontend:
     files: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
+    standalone: str = ""
+    """The folder that it builds a complete server into, and nothing makes that depend on anything."""
 
 
 def find_frontend(
@@ -76,6 +78,7 @@ def _next(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
         return Frontend(tool="Next.js export", source=file or _manifest(facts), static=folder or "out")
     # The usual selection drops TypeScript, and next.config.ts with it, which `next start` reads.
     folder = folder or ".next"
+    always = re.search(r"\boutput\s*:\s*['\"]standalone['\"]", text)
     shown = ("public/**",) if "public" in facts.names else ()
     files = (f"{folder}/**", *shown, "next.config.*") if file.endswith("ts") else None
     return Frontend(
@@ -87,6 +90,7 @@ def _next(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
         # A copy of the server with packages of its own; `next start` takes the image's.
         exclude=(f"{folder}/standalone/**",) if re.search(r"\boutput\s*:[^,}]*['\"]standalone['\"]", text) else (),
         writable=(f"{folder}/cache",),
+        standalone=f"{folder}/standalone" if always else "",
     )
 
 

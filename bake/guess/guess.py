@@ -201,7 +201,7 @@ def _package(
         build=build,
         source=source,
         files=_files(frontend, mine) if frontend else None,
-        exclude=frontend.exclude if frontend and mine and not mine.static else (),
+        exclude=frontend.exclude if frontend and mine and not (mine.static or mine.standalone) else (),
         inputs=everything.outside.get(package.path, ()),
         outputs=(*generated_files(facts, everything.workspace), *_into_others(facts, is_served=is_served)),
         serves=tuple(served.get(package.path, ())),
@@ -221,7 +221,7 @@ def _files(frontend: Frontend, service: Service | None) -> tuple[str, ...] | Non
     """What a frontend's server needs, all that it builds when another serves it, or None for the usual."""
     if service is None:
         return (f"{frontend.static}/**",)
-    return None if service.static else frontend.files or None
+    return None if service.static or service.standalone else frontend.files or None
 
 
 def _variables(facts: PackageFacts) -> tuple[str, ...]:

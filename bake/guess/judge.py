@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend, find_frontend
@@ -21,6 +21,9 @@ class Service:
     name: str
     package: str
     static: str = ""
+    standalone: str = ""
+    """The folder of its build that is a complete server."""
+    standalone_source: str = ""
     proxy: tuple[tuple[str, str], ...] = ()
     source: str = ""
     processes: tuple[Process, ...] = ()
@@ -147,9 +150,16 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
             reason = f"nothing in production starts it; by {main.source} it would be `{' '.join(main.start.words)}`"
             return Refused(path=package.path, reason=reason)
     processes = (*main_process(facts, everything, main, frontend), *extra)
+    standalone = frontend.standalone if frontend and [p.words for p in processes] == [("next", "start")] else ""
+    if standalone:
+        # Docker gives HOSTNAME the container's id, and the server would listen there alone.
+        env = (*processes[0].env, ("HOSTNAME", "0.0.0.0"))  # noqa: S104 - a container's own
+        processes = (replace(processes[0], words=("node", "server.js"), env=env),)
     return Service(
         name="",
         package=package.path,
+        standalone=standalone,
+        standalone_source=frontend.source if frontend and standalone else "",
         processes=name_roles(processes, facts),
         unknown=_unknown(facts, processes),
         links={p: to for e in everything.said.get(package.path, ()) for p, to in e.links.items()},

@@ -69,7 +69,7 @@ def _content_of(plan: Plan, name: Name, engine: Containers, image: Image, platfo
 def packages_of(plan: Plan, service: str) -> tuple[str, ...]:
     """The packages that the service's images hold."""
     stage = next(s for s in plan.services if s.service == service)
-    libraries = () if stage.static else stage.closure.packages
+    libraries = () if stage.static or stage.standalone else stage.closure.packages
     return tuple(dict.fromkeys((stage.package, *libraries)))
 
 

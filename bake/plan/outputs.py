@@ -46,6 +46,8 @@ class Output:
     """(absolute folder, its user) for what its processes write to."""
     entries: tuple[str, ...] = ()
     """What its processes start with, where their code is traced."""
+    standalone: str = ""
+    """The folder of the build output that is all of it; libraries and dependencies are inside."""
     starts: tuple[str, ...] = ()
     """The folders that its processes start in."""
     links: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -143,7 +145,8 @@ def _output(
     """What a package leaves; services, images: its own."""
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
-    entries = _entries(project, images) if project.config.workspace.trace else ()
+    standalone = next((s.standalone for s in services.values() if s.standalone), "")
+    entries = _entries(project, images) if project.config.workspace.trace and not standalone else ()
     static = {s.static: n for n, s in services.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)
     configured = sources or _reads_tsconfig(package, images)
@@ -169,6 +172,7 @@ def _output(
         links={p: posixpath.normpath(to).removeprefix(".") for s in services.values() for p, to in s.links.items()},
         starts=tuple(dict.fromkeys(i.directory for i in images if not i.static)),
         entries=entries,
+        standalone=standalone,
         reads=stage.beside if entries else (),
     )
 

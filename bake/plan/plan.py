@@ -19,6 +19,7 @@ from bake.plan.services import (
     added_dependencies,
     built_bases,
     excluded,
+    held_closures,
     named_libc,
     service_closures,
     service_libcs,
@@ -185,15 +186,16 @@ def make_plan(project: Project, request: Request) -> Plan:
     targets = select(config, request.targets)
     extra = added_dependencies(project, images)
     closures = service_closures(project, extra, platforms, libc)
+    held = held_closures(config, closures)
     classes = layer_classes(
-        {s: c for s, c in closures.items() if config.services[s].static is None},
+        {s: c for s, c in held.items() if config.services[s].static is None},
         workspace.lock,
         most=config.layers.most,
         libc=libc,
         own=workspace.tool.layout == "walk",
     )
     stages = build_stages(project, request, closures)
-    outputs, groups = package_outputs(project, images, closures, stages)
+    outputs, groups = package_outputs(project, images, held, stages)
     first = request.registry or config.project.registry
     registries = tuple(dict.fromkeys((*([first] if first else []), *(request.mirrors or config.project.mirrors))))
     return Plan(

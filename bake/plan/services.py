@@ -41,6 +41,8 @@ class ServiceStage:
     groups: tuple[str, ...]
     own: str
     static: bool
+    standalone: bool
+    """Whether a folder of the build output is all that its images hold."""
     user: str
     traced: bool
     """Whether its images hold only the files that their processes can load."""
@@ -91,6 +93,12 @@ def service_closures(
         else empty
         for name, service in project.config.packaged.items()
     }
+
+
+def held_closures(config: cfg.Config, closures: Mapping[str, Closure]) -> Mapping[str, Closure]:
+    """The closures as images hold them in layers: a standalone service's build has brought all that it needs."""
+    none = Closure(entries=(), packages=(), via={})
+    return {s: c if config.services[s].standalone is None else none for s, c in closures.items()}
 
 
 def _with_served(project: Project, reach: Closure) -> Closure:
@@ -218,7 +226,8 @@ def service_stages(
     for name, service in project.config.packaged.items():
         own, base = stage_name(project.service_path(name)), service.base or project.config.base.runtime
         locked = None if base in project.bases else project.locked(base)
-        reached = {stage_name(p) for p in closures[name].packages} - {own}
+        alone = service.standalone is not None
+        reached = set() if alone else {stage_name(p) for p in closures[name].packages} - {own}
         mine = [i for i in images if i.service == name]
         result.append(
             ServiceStage(
@@ -235,8 +244,11 @@ def service_stages(
                 groups=tuple(group for group, outputs in members.items() if outputs <= reached),
                 own=own,
                 static=service.static is not None,
+                standalone=alone,
                 user=mine[0].user,
-                traced=service.static is None and (service.trace or project.config.layers.trace) == "files",
+                traced=service.static is None
+                and not alone
+                and (service.trace or project.config.layers.trace) == "files",
                 keep=service.keep,
                 path=any(starts_by_name((*i.entrypoint, *i.command)) for i in mine),
                 closure=closures[name],

@@ -5,6 +5,7 @@ What builds one is its script, what runs before it, and what other packages have
 
 import dataclasses
 import hashlib
+import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,7 +16,7 @@ from bake.lockfile import preparing
 from bake.plan.closure import Closure
 from bake.plan.project import Project, argument_value
 from bake.plan.request import Request
-from bake.workspace import Package, Part, find_circle, in_order, shown
+from bake.workspace import BUILD_ROOT, Package, Part, find_circle, in_order, shown
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +119,26 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         before=work.before,
         made=work.made,
         is_command=work.is_command,
-        args={k: filled_argument(v, project, request) for k, v in settings.args.items()},
+        args={
+            **_traced_from(project, path),
+            **{k: filled_argument(v, project, request) for k, v in settings.args.items()},
+        },
         inputs=settings.inputs,
         outputs=settings.outputs,
         reads=_unbrought(project, project.outside(path).built, needs, settings.inputs),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
     )
+
+
+def _traced_from(project: Project, path: str) -> Mapping[str, str]:
+    """Where Next.js traces from: it looks for a lockfile, which builds do not get.
+
+    Source: github.com/vercel/next.js, packages/next/src/server/config-shared.ts.
+    """
+    mine = (s for s in project.config.packaged.values() if project.workspace.package(s.package).path == path)
+    made = any(posixpath.basename((s.standalone or "").rstrip("/")) == "standalone" for s in mine)
+    return {"NEXT_PRIVATE_OUTPUT_TRACE_ROOT": BUILD_ROOT} if made else {}
 
 
 def _unbrought(project: Project, found: Iterable[str], needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:

@@ -49,6 +49,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         ca=_ca(plan),
         git_ssh="ssh -o StrictHostKeyChecking=accept-new" if any(m.ssh for m in plan.builds.mounts) else "",
         healthcheck=_healthcheck,
+        libc_of=lambda output: next(s.libc for s in plan.services if s.own == output.name),
         tracer_missing=_TRACER_MISSING,
     )
 

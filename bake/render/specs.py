@@ -1,5 +1,6 @@
 """What docker/carve reads: layers.json, builds.json and a file per package."""
 
+import posixpath
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -70,13 +71,15 @@ def package_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
     files = {output.package: _files(output) for output in plan.outputs}
     users: dict[str, set[str]] = {output.package: set() for output in plan.outputs}
     needed: dict[str, set[str]] = {output.package: set() for output in plan.outputs}
-    for service in plan.services:
+    for service in (s for s in plan.services if not s.standalone):
         needed[service.package].update(service.closure.packages)
         for path in {service.package, *service.closure.packages}:
             users[path].add(service.libc)
     started = _started(project, plan)
     return {
-        output.name: {
+        output.name: _standalone_spec(plan, output)
+        if output.standalone
+        else {
             **files[output.package],
             "never": list(NEVER),
             "key": output.key,
@@ -89,6 +92,24 @@ def package_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
             **({"trace": _trace(project, output, needed[output.package], files)} if output.entries else {}),
         }
         for output in plan.outputs
+    }
+
+
+def _standalone_spec(plan: Plan, output: Output) -> Mapping[str, Any]:
+    """What docker/carve reads to take a folder that is complete, and what Next.js leaves beside its own.
+
+    Source: nextjs.org/docs/app/api-reference/config/next-config-js/output.
+    """
+    folder, name = posixpath.split(output.standalone.rstrip("/"))
+    service = next(s.service for s in plan.services if s.own == output.name and s.standalone)
+    return {
+        "path": output.package,
+        "standalone": output.standalone,
+        "beside": [posixpath.join(folder, "static"), "public"] if name == "standalone" else [],
+        "never": list(NEVER),
+        "settings": list(output.settings),
+        "key": f"services.{service}.standalone",
+        **({"writable": [list(pair) for pair in output.writable]} if output.writable else {}),
     }
 
 

@@ -4,6 +4,7 @@
 //   node main.mjs package --tree /app --spec /plan/packages/NAME.json --out /out [--tracer /tracer]
 //   node main.mjs trace   --tree /app --spec /plan/traces/SERVICE.json --outs /bake/outs --tracer /tracer --out /traced
 //   node main.mjs pick    --tree /app --spec /plan/traces/SERVICE.json --needs FILE --platform linux/arm64 --libc glibc --out /layers
+//   node main.mjs standalone --tree /app --spec /plan/packages/NAME.json --platform linux/arm64 --libc glibc --dependencies /deps --out /out
 //   node main.mjs builds  --tree /app --plan /plan/builds.json --out /builds
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
@@ -14,12 +15,14 @@ import { CarveError, fail } from './errors.mjs';
 import { carveLayers } from './layers.mjs';
 import { carvePackage } from './package.mjs';
 import { pickFiles, traceService } from './traced.mjs';
+import { carveStandalone } from './standalone.mjs';
 
 const COMMANDS = {
   layers: { run: carveLayers, options: ['tree', 'plan', 'platform', 'libc', 'out'] },
   package: { run: carvePackage, options: ['tree', 'spec', 'out'], optional: ['tracer'] },
   trace: { run: traceService, options: ['tree', 'spec', 'outs', 'tracer', 'out'] },
   pick: { run: pickFiles, options: ['tree', 'spec', 'needs', 'platform', 'libc', 'out'] },
+  standalone: { run: carveStandalone, options: ['tree', 'spec', 'platform', 'libc', 'dependencies', 'out'] },
   builds: { run: carveBuilds, options: ['tree', 'plan', 'out'] },
 };
 

@@ -173,3 +173,31 @@ def test_processes_run_on_a_base_without_a_shell_and_with_node_elsewhere(
         assert subprocess.run(words, capture_output=True, check=False).returncode == 0
     finally:
         subprocess.run(["docker", "rm", "--force", box], capture_output=True, check=False)
+
+
+BUILD = """\
+const fs = require('node:fs');
+fs.mkdirSync('.next/standalone/services/api/.next', {recursive: true});
+fs.mkdirSync('.next/static', {recursive: true});
+fs.writeFileSync('.next/static/a.txt', process.env.NEXT_PRIVATE_OUTPUT_TRACE_ROOT);
+const server = "require('node:http').createServer((_, res) => res.end('up')).listen(3000)";
+fs.writeFileSync('.next/standalone/services/api/server.js', `process.on('SIGTERM', () => process.exit(0)); ${server}`);
+"""
+
+
+def test_what_a_build_makes_as_a_complete_server_is_all_that_its_image_holds(
+    tiny_workspace: Workspace, tiny_base: str
+) -> None:
+    config = (tiny_workspace.root / "bake.toml").read_text().replace(tiny_base, "node:24-slim")
+    own = 'port = 3000\nhealth = "/"\nstandalone = ".next/standalone"\ncommand = "node server.js"\n'
+    tiny_workspace.write("bake.toml", config.replace("port = 3000\n", own))
+    manifest = json.loads((tiny_workspace.root / "services/api/package.json").read_text())
+    tiny_workspace.write("services/api/package.json", json.dumps(manifest | {"scripts": {"build": "node make.js"}}))
+    tiny_workspace.write("services/api/make.js", BUILD)
+    tiny_workspace.commit("Build a complete server")
+    built = tiny_workspace.bake("api", "-q")
+    assert (built.returncode, built.stderr) == (0, "")
+    held = run(f"{tiny_workspace.project}-api:main", "find", "/app", "-type", "f")
+    assert sorted(held.split()) == ["/app/services/api/.next/static/a.txt", "/app/services/api/server.js"]
+    assert run(f"{tiny_workspace.project}-api:main", "cat", "/app/services/api/.next/static/a.txt") == "/app"
+    assert tiny_workspace.bake("smoke", "api", "-q").returncode == 0

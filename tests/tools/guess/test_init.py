@@ -254,6 +254,16 @@ def test_the_copy_that_standalone_output_makes_stays_out_of_images(tmp_path: Pat
     assert found["packages"] == {"apps/web": {"exclude": ["build/standalone/**"]}}
 
 
+def test_a_next_app_that_always_builds_standalone_is_that(tmp_path: Path) -> None:
+    config = "export default { output: 'standalone', transpilePackages: ['x'] }"
+    found = guessed(tmp_path, {"apps/web": NEXT}, **{"apps/web/next.config.ts": config})
+    text = render_config(found)
+    assert 'standalone = ".next/standalone"  # apps/web/next.config.ts\n' in text
+    assert 'command = "node server.js"' in text
+    assert 'env = { HOSTNAME = "0.0.0.0" }\n' in text
+    assert "packages" not in toml(found)
+
+
 def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
     library = {"name": "ui", "scripts": {"build": "vite build", "start": "vite"}, "devDependencies": {"vite": "7"}}
     config = "export default { build: { lib: { entry: 'src/index.ts' } } }"

@@ -1,0 +1,100 @@
+"""docker/carve takes a build's complete output, with native packages of the target platform."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.tools.stages.test_carve import AMD64, ARM64, elf, files, plant, read, run
+
+SHARP = json.dumps({"optionalDependencies": {"@img/sharp-linux-x64": "1", "@img/sharp-linux-arm64": "1"}})
+
+
+def carve(root: Path, platform: str = "linux/arm64", **spec: object) -> str:
+    """Run it on the tree; gives what it says."""
+    given = {
+        "path": "web",
+        "standalone": ".next/standalone",
+        "beside": [".next/static", "public"],
+        "key": "services.web.standalone",
+    }
+    more: dict[str, object] = {"never": ["node_modules", "**/.env*"], **spec}
+    (root / "spec.json").write_text(json.dumps(given | more))
+    words = ["--tree", root / "app", "--spec", root / "spec.json", "--platform", platform, "--libc", "glibc"]
+    words += ["--dependencies", root / "deps", "--out", root / "out"]
+    return run("standalone", *map(str, words)).stderr
+
+
+def made(root: Path, below: str = "web/") -> None:
+    """A standalone folder as Next.js makes it on amd64, and what an install for arm64 has."""
+    top = "app/web/.next/standalone"
+    plant(
+        root,
+        {
+            f"{top}/{below}server.js": "server",
+            f"{top}/{below}.env": "SECRET=1",
+            f"{top}/node_modules/next/index.js": "next",
+            f"{top}/node_modules/sharp/package.json": SHARP,
+            f"{top}/node_modules/@img/sharp-linux-x64/package.json": "{}",
+            "app/web/.next/static/a.js": "a",
+            "app/web/public/robots.txt": "hi",
+            "deps/node_modules/@img/sharp-linux-arm64/package.json": "{}",
+            "deps/node_modules/@img/sharp-linux-arm64/sharp.node": elf(ARM64, needed=("libc.so.6",)),
+            "deps/node_modules/other/index.js": "not needed",
+            f"{top}/node_modules/@img/sharp-linux-x64/sharp.node": elf(AMD64, needed=("libc.so.6",)),
+        },
+    )
+
+
+def test_it_has_the_native_packages_of_the_platform_and_what_lies_beside(tmp_path: Path) -> None:
+    made(tmp_path)
+    assert carve(tmp_path) == ""
+    assert files(tmp_path / "out/app") == (
+        "node_modules/@img/sharp-linux-arm64/package.json",
+        "node_modules/@img/sharp-linux-arm64/sharp.node",
+        "node_modules/next/index.js",
+        "node_modules/sharp/package.json",
+        "web/.next/static/a.js",
+        "web/public/robots.txt",
+        "web/server.js",
+    )
+    assert {round(p.stat().st_mtime) for p in (tmp_path / "out").rglob("*")} == {946684800}
+
+
+def test_on_the_platform_that_built_it_it_is_as_it_was_built(tmp_path: Path) -> None:
+    made(tmp_path)
+    assert carve(tmp_path, "linux/amd64") == ""
+    assert "node_modules/@img/sharp-linux-x64/sharp.node" in files(tmp_path / "out/app")
+    assert not (tmp_path / "out/app/node_modules/@img/sharp-linux-arm64").exists()
+
+
+def test_traced_from_the_package_alone_it_lies_where_the_package_does(tmp_path: Path) -> None:
+    made(tmp_path, below="")
+    carve(tmp_path)
+    assert read(tmp_path / "out/app/web/server.js") == "server"
+    assert "web/node_modules/@img/sharp-linux-arm64/sharp.node" in files(tmp_path / "out/app")
+
+
+def test_a_build_that_makes_none_is_told(tmp_path: Path) -> None:
+    plant(tmp_path, {"app/web/package.json": "{}"})
+    what = "carve: web: its build made no .next/standalone; correct the build, or services.web.standalone\n"
+    assert carve(tmp_path) == what
+
+
+def test_a_server_in_a_folder_gets_native_packages_from_where_the_workspace_has_them(tmp_path: Path) -> None:
+    made(tmp_path)
+    (tmp_path / "app/web/.output").mkdir()
+    (tmp_path / "app/web/.next/standalone/node_modules").rename(tmp_path / "app/web/.output/node_modules")
+    (tmp_path / "app/web/.output").rename(tmp_path / "app/web/server")
+    (tmp_path / "app/web/.output").mkdir()
+    (tmp_path / "app/web/server").rename(tmp_path / "app/web/.output/server")
+    assert carve(tmp_path, standalone=".output", beside=[]) == ""
+    found = files(tmp_path / "out/app")
+    assert "web/server/node_modules/@img/sharp-linux-arm64/sharp.node" in found
+    assert not [path for path in found if "x64" in path]
+
+
+def test_a_binary_that_the_platform_has_no_other_for_is_an_error(tmp_path: Path) -> None:
+    made(tmp_path)
+    (tmp_path / "deps/node_modules/@img/sharp-linux-arm64/package.json").unlink()
+    assert carve(tmp_path).startswith("carve: web: node_modules/@img/sharp-linux-x64/sharp.node is for linux/amd64")
