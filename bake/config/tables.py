@@ -318,6 +318,12 @@ class PackageSettings:
         "they are in its images, without what they depend on.",
         (),
     )
+    declarations: bool = _doc(
+        "Whether packages whose builds only compile get this package's declarations in place of its whole folder, "
+        "and its own such build those of the packages that it needs: an edit inside a function then rebuilds nothing "
+        "but its own package.",
+        default=True,
+    )
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
     files: tuple[Glob, ...] | None = _doc(

@@ -43,7 +43,7 @@ def step_title(plan: Plan, step: Step) -> str:
 
 def _is_of_builds(plan: Plan, step: Step) -> bool:
     """Whether the step runs once, whatever platforms images are for."""
-    return any(step.stage in (s.name, f"out-{s.name}") for s in plan.builds.stages)
+    return any(step.stage in (s.name, f"out-{s.name}", f"declared-{s.name}") for s in plan.builds.stages)
 
 
 def _title(plan: Plan, step: Step) -> str:
@@ -81,6 +81,7 @@ def stage_title(plan: Plan, stage: str) -> str:
         **_KNOWN,
         **packages,
         **{f"out-{name}": f"{package}: its files in images" for name, package in outputs.items()},
+        **{f"declared-{name}": f"{package}: its declarations" for name, package in packages.items()},
         **{g.name: ", ".join(outputs[name] for name in g.outputs) for g in plan.layers.groups},
         **{f"service-{s.service}": f"layers of {s.service}" for s in plan.services},
         **{i.stage: f"image {i.target}" for i in plan.images},

@@ -42,6 +42,12 @@ class Stage:
     outputs: tuple[str, ...]
     reads: tuple[str, ...] = ()
     """What its files name outside its folder, beside `inputs` and what every stage has."""
+    declared: tuple[str, ...] = ()
+    """Those of `needs` of which it gets the declarations only."""
+    declares: tuple[tuple[str, str], ...] = ()
+    """Folders of its own declarations and of their sources, where others get these; () where all of it is handed on."""
+    configs: tuple[str, ...] = ()
+    """The configurations of the compiler that make them."""
     beside: tuple[str, ...] = ()
     """What only its processes may read there."""
     commands: tuple[str, ...] = ()
@@ -90,7 +96,7 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     reach = {p: in_order((p,), needs)[:-1] for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
     if project.config.workspace.build == "whole":
-        return tuple(_stage(project, request, p, reach[p], work[p]) for p in order)
+        return tuple(_stage(project, request, p, reach[p], work) for p in order)
     building = frozenset(path for path, one in work.items() if one.script)
     if circle := find_circle(building & {*order}, needs):
         what = f"packages need each other to build: {' -> '.join(circle)}"
@@ -98,7 +104,13 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
     # Each after what it needs, which reaches less than it.
     places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
-    return tuple(_stage(project, request, p, own[p], work[p]) for p in places)
+    return _handing_on(tuple(_stage(project, request, p, own[p], work) for p in places))
+
+
+def _handing_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages, with declarations only where somebody gets them."""
+    asked = {need for stage in stages for need in stage.declared}
+    return tuple(s if s.package in asked else dataclasses.replace(s, declares=(), configs=()) for s in stages)
 
 
 def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -107,9 +119,10 @@ def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) 
     return tuple(n for n in writers if path not in reach[n])
 
 
-def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...], work: Work) -> Stage:
+def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...], works: Mapping[str, Work]) -> Stage:
     package = project.workspace.package(path)
-    settings = project.settings(package)
+    settings, work = project.settings(package), works[path]
+    declares = _declares(project, path, work)
     return Stage(
         package=path,
         name=f"build-{stage_name(path)}",
@@ -126,6 +139,9 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         inputs=settings.inputs,
         outputs=settings.outputs,
         reads=_unbrought(project, project.outside(path).built, needs, settings.inputs),
+        declared=tuple(n for n in _declared(project, path, needs) if _declares(project, n, works[n])),
+        declares=declares,
+        configs=compiled.configs if declares and (compiled := project.outside(path).compiled) else (),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
     )
@@ -139,6 +155,21 @@ def _traced_from(project: Project, path: str) -> Mapping[str, str]:
     mine = (s for s in project.config.packaged.values() if project.workspace.package(s.package).path == path)
     made = any(posixpath.basename((s.standalone or "").rstrip("/")) == "standalone" for s in mine)
     return {"NEXT_PRIVATE_OUTPUT_TRACE_ROOT": BUILD_ROOT} if made else {}
+
+
+def _declares(project: Project, path: str, work: Work) -> tuple[tuple[str, str], ...]:
+    """Where the declarations of a package are that others can do with."""
+    settings, compiled = project.settings(project.workspace.package(path)), project.outside(path).compiled
+    split = project.config.workspace.build == "split"
+    alone = split and settings.declarations and not settings.outputs and not work.made
+    return compiled.declares if compiled and alone and path else ()
+
+
+def _declared(project: Project, path: str, needs: Iterable[str]) -> tuple[str, ...]:
+    """The needs of a package of which its build reads declarations only."""
+    compiled = project.outside(path).compiled
+    on = project.settings(project.workspace.package(path)).declarations
+    return tuple(n for n in needs if n not in compiled.whole) if compiled and on else ()
 
 
 def _unbrought(project: Project, found: Iterable[str], needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ A plain `require()` in TypeScript is none of the compiler's business, nor is a p
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from posixpath import dirname
 from typing import Final
@@ -22,26 +23,68 @@ _STARTERS: Final = frozenset({"child_process", "cluster", "module", "vm", "worke
 """Modules of Node with which a program runs what stands nowhere in it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What a compilation reads.
+
+    paths: files and folders outside its package, from the root. whole: packages of which more than declarations.
+    declares: folders of the package's own declarations, each with that of the sources, relative to it; () where
+    nobody can do with these. configs: the files that make them.
+    """
+
+    paths: frozenset[str]
+    whole: frozenset[str] = frozenset()
+    declares: tuple[tuple[str, str], ...] = ()
+    configs: tuple[str, ...] = ()
+
+
 class Compiled:
     """Finds what compilations read outside their packages."""
 
     def __init__(self, places: Places, configs: TsConfigs) -> None:
         self._places, self._configs = places, configs
         self._projects: dict[str, frozenset[str] | None] = {}
+        self._inside: dict[str, frozenset[str]] = {}
 
-    def load(self, package: str, build: Compilation) -> frozenset[str] | None:
-        """Return files and folders from the root, None where it cannot be told."""
+    def load(self, package: str, build: Compilation) -> Reached | None:
+        """Return what the builds of a package read, None where it cannot be told."""
         configs = [self._configs.file_at(joined(package, place)) for place in build.configs]
         programs = [joined(package, program) for program in build.programs]
         if not all(configs) or not all(programs):
             return None
-        parts = [*map(self._project, configs), *(self._program(program, package) for program in programs)]
-        if any(part is None for part in parts):
+        compiled, run = [*map(self._project, configs)], [self._program(program, package) for program in programs]
+        if None in compiled or None in run:
             return None
         named = (joined(package, name) for name in relative_paths(" ".join(build.words)))
         there = {found for name in named if name for found in self._places.there(name)}
-        data = self._data(package) if programs else frozenset()
-        return frozenset(there | data).union(*(part for part in parts if part))
+        beside = frozenset(there).union(self._data(package) if programs else (), *filter(None, run))
+        imported = frozenset[str]().union(*filter(None, compiled))
+        every = self._configs.with_references(configs)
+        # What a configuration referred to compiles is there as declarations, and every .json as it is.
+        known = frozenset[str]().union(*(self._inside.get(config, ()) for config in every))
+        source = (path for path in imported - known if not path.endswith(".json"))
+        whole = {self._places.owner(path) for path in (*beside, *source)} - {"", package}
+        own = tuple(config for config in every if self._owner(config) == package)
+        return Reached(
+            paths=beside | imported,
+            whole=frozenset(whole),
+            declares=self._declares(package, own),
+            configs=tuple(path.removeprefix(f"{package}/") for one in own for path in self._places.inside(one)),
+        )
+
+    def _owner(self, config: str) -> str:
+        return self._places.owner(next(self._places.inside(config), ""))
+
+    def _declares(self, package: str, configs: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Where the declarations of a package are, and the sources of each; () unless all of it is in the package."""
+        home = f"{self._places.root}/{package}/"
+        programs = [self._configs.program(config) for config in configs]
+        found = [one.declares for one in programs if one.named or one.include]
+        pairs = tuple((f"{results}/", f"{sources}/") for results, sources in filter(None, found))
+        if None in found or not all(path.startswith(home) for pair in pairs for path in pair):
+            return ()
+        inside = dict.fromkeys((results[len(home) : -1], sources[len(home) : -1] or ".") for results, sources in pairs)
+        return tuple(pair for pair in inside) if all(results for results, _ in inside) else ()
 
     def _project(self, config: str) -> frozenset[str] | None:
         """What a configuration and those that it refers to read outside the packages that they are in."""
@@ -60,6 +103,7 @@ class Compiled:
         if any(part is None for part in parts):
             return None
         files = self._reached(self._begun(program, owner or here), program)
+        self._inside[config] = frozenset(path for path in files if self._places.owner(path) == owner)
         settings = (config, *self._configs.all_bases(config))
         found = {*files, *(path for one in settings for path in self._places.inside(one))}
         outside = frozenset(path for path in found if not owner or self._places.owner(path) != owner)

@@ -13,7 +13,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Final
 
-from bake.reads.compiled import Compiled, places_of
+from bake.reads.compiled import Compiled, Reached, places_of
 from bake.reads.places import Places, joined, parents
 from bake.reads.scripts import Compilation, reached_scripts
 from bake.reads.texts import relative_paths
@@ -33,11 +33,13 @@ _TESTS: Final = re.compile(r"[.](?:test|spec)[.][^/.]+$|(?:^|/)__tests__/")
 class Read:
     """Files and folders outside a package, relative to the root, sorted.
 
-    built: what its build reads. run: what only its processes may read.
+    built: what its build reads. run: what only its processes may read. compiled: what is known of its build where that
+    only compiles, None for others.
     """
 
     built: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
+    compiled: Reached | None = None
 
 
 class Outside:
@@ -75,10 +77,11 @@ class Outside:
         if compiled is None:
             built, run = follow([package, *makers], self._aliased(package)), follow(named, lambda _: ())
         else:
-            built = frozenset(path for path in compiled if self._places.counts(path, package))
+            built = frozenset(path for path in compiled.paths if self._places.counts(path, package))
             loads = not LOADERS.isdisjoint(self._manifests[package].dependencies)
             run = follow([package, *named], self._aliased(package) if loads else lambda _: ())
-        return Read(built=_outermost(built), run=_outermost(path for path in run if not _is_below(path, built)))
+        late = _outermost(path for path in run if not _is_below(path, built))
+        return Read(built=_outermost(built), run=late, compiled=compiled)
 
     def _has_links(self, package: str) -> bool:
         return any(Path(self._places.root, path).is_symlink() for path in self._places.files(package))

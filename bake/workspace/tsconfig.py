@@ -63,7 +63,8 @@ class TsProgram:
     """What a configuration compiles; every path is absolute and normal, patterns among them.
 
     named: files and folders that stand there by themselves. include, exclude: patterns. scripts: JavaScript is read
-    too. names: what files in it call others by. known: nothing decides about it that bake does not follow.
+    too. names: what files in it call others by. known: nothing decides about it that bake does not follow. declares:
+    where its results are with their declarations, and the sources that they are of; None without any.
     """
 
     named: tuple[str, ...]
@@ -72,6 +73,7 @@ class TsProgram:
     scripts: bool
     names: TsConfig
     known: bool
+    declares: tuple[str, str] | None
 
 
 _SHAPE: Shape = {
@@ -159,6 +161,7 @@ class TsConfigs:
                 base_url=options.get("baseUrl") or "",
             ),
             known=not transforms and not options.get("rootDirs") and not options.get("moduleSuffixes"),
+            declares=_declares(options, here),
         )
 
     def _stated(self, file: str, key: str, *, options: bool = False) -> tuple[str, ...] | None:
@@ -332,6 +335,14 @@ def _keeps_imports(options: Mapping[str, Any]) -> bool:
         or options.get("importsNotUsedAsValues") in {"preserve", "error"}
         or bool(options.get("emitDecoratorMetadata"))  # annotations become values
     )
+
+
+def _declares(options: Mapping[str, Any], here: str) -> tuple[str, str] | None:
+    """Where declarations are written, and what sources they are of, if each is known."""
+    made = options.get("composite") or options.get("declaration")
+    elsewhere = any(options.get(key) for key in ("noEmit", "declarationDir", "outFile"))
+    results, sources = options.get("outDir"), options.get("rootDir") or (here if options.get("composite") else "")
+    return (str(results), str(sources)) if made and not elsewhere and results and sources else None
 
 
 def _imports_helpers(options: Mapping[str, Any]) -> bool:

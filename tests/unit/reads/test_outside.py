@@ -232,3 +232,55 @@ def test_a_program_beside_the_compiler_reads_what_it_names_unless_it_has_others_
         "apps/api/scripts/start.js": "import { spawn } from 'child_process'; '../../LICENSE'",
     }
     assert list(read(tmp_path, SHARED | files, build=build).built) == built
+
+
+REFERRED = {
+    "packages/lib/tsconfig.json": '{"include": ["src"], "compilerOptions": {"composite": true, "outDir": "dist"}}',
+    "apps/api/src/main.ts": "import { a } from '@lib/a';",
+}
+REFERRING = '{"extends": "../../tsconfig.base.json", "references": [{"path": "../../packages/lib"}]}'
+
+
+def test_declarations_do_for_what_is_referred_to_and_for_nothing_that_is_read_otherwise(tmp_path: Path) -> None:
+    plain = read(tmp_path, TSC | REFERRED, build="tsc -b")
+    assert plain.compiled is not None
+    assert plain.compiled.whole == {"packages/lib"}  # `paths` lead to its sources, which then are compiled too
+    referring = read(tmp_path, {"apps/api/tsconfig.json": REFERRING}, build="tsc -b")
+    assert referring.compiled is not None
+    assert referring.compiled.whole == frozenset()
+    copying = read(tmp_path, {}, build="tsc -b && cp ../../packages/lib/src/a.ts dist/")
+    assert copying.compiled is not None
+    assert copying.compiled.whole == {"packages/lib"}
+    assert read(tmp_path, {}, build="tsc -b && webpack").compiled is None
+
+
+@pytest.mark.parametrize(
+    ("options", "declares"),
+    [
+        ({"composite": True, "outDir": "dist"}, (("dist", "."),)),
+        ({"declaration": True, "outDir": "dist", "rootDir": "src"}, (("dist", "src"),)),
+        ({"declaration": True, "outDir": "dist"}, ()),
+        ({"declaration": True, "outDir": "../../dist", "rootDir": "src"}, ()),
+        ({"composite": True, "outDir": "dist", "declarationDir": "types"}, ()),
+        ({"composite": True, "noEmit": True, "outDir": "dist"}, ()),
+        ({"outDir": "dist", "rootDir": "src"}, ()),
+    ],
+)
+def test_declarations_are_handed_on_from_where_they_are_known_to_be(
+    tmp_path: Path, options: Mapping[str, object], declares: tuple[tuple[str, str], ...]
+) -> None:
+    files = {"apps/api/tsconfig.json": json.dumps({"compilerOptions": options}), "apps/api/src/main.ts": ""}
+    found = read(tmp_path, files, build="tsc").compiled
+    assert found is not None
+    assert (found.declares, found.configs) == (declares, ("tsconfig.json",))
+
+
+def test_what_a_library_does_not_compile_itself_is_needed_as_it_is(tmp_path: Path) -> None:
+    options = {"composite": True, "outDir": "dist"}
+    files = {
+        "apps/api/tsconfig.json": REFERRING,
+        "packages/lib/tsconfig.json": json.dumps({"files": ["src/b.ts"], "compilerOptions": options}),
+    }
+    found = read(tmp_path, TSC | REFERRED | files, build="tsc -b").compiled
+    assert found is not None
+    assert found.whole == {"packages/lib"}
