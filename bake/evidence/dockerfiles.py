@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from bake.evidence.distribution import SystemPackage, adds_archive, installed_packages
 from bake.shell import Step, called_scripts, parse_line, plain_number
+from bake.workspace import HEREDOC, read_instructions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def parse_dockerfile(text: str, arguments: Mapping[str, str] | None = None) -> t
 @lru_cache(maxsize=512)  # every package is asked about all of them
 def _stages(text: str, arguments: tuple[tuple[str, str], ...]) -> tuple[Stage, ...]:
     reader = _Reader(dict(arguments))
-    for key, rest, body in _instructions(text):
+    for key, rest, body in read_instructions(text):
         reader.read(key, rest, body)
     return reader.done()
 
@@ -102,47 +103,18 @@ def _runs_itself(stages: Sequence[Stage], at: int) -> bool:
 
 # --- lines ----------------------------------------------------------------------------------------------------
 
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(?P<end>[A-Za-z_]\w*)\1")
 _WRITTEN = re.compile(r">\s*(?P<to>[^\s>|&;]+)|\btee\s+(?P<tee>[^\s>|&;]+)")
-
-
-def _instructions(text: str) -> Iterator[tuple[str, str, str]]:
-    """Instruction, what it says on one line, and the text of its here-document."""
-    lines = iter(text.splitlines())
-    for line in lines:
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        whole = line.strip()
-        while whole.endswith("\\"):
-            following = next(lines, "")
-            if not following.lstrip().startswith("#"):
-                whole = f"{whole[:-1].rstrip()} {following.strip()}" if following.strip() else f"{whole[:-1]} \\"
-        body = _body(whole, lines)
-        key, _, rest = whole.partition(" ")
-        yield key.upper(), rest.strip(), body
-
-
-def _body(line: str, lines: Iterator[str]) -> str:
-    found = _HEREDOC.search(line)
-    if found is None or not re.match(r"(?:RUN|COPY|ADD)\b", line, re.I):
-        return ""
-    body: list[str] = []
-    for each in lines:
-        if each.strip() == found["end"]:
-            break
-        body.append(each)
-    return "".join(f"{each}\n" for each in body)
 
 
 def heredocs(text: str) -> Iterator[tuple[str, str]]:
     """Path and text of each file that a Dockerfile writes by a here-document."""
-    for key, rest, body in _instructions(text):
+    for key, rest, body in read_instructions(text):
         if body and (path := _destination(key, rest)):
             yield path, body
 
 
 def _destination(key: str, rest: str) -> str:
-    plain = _HEREDOC.sub(" ", rest).strip()
+    plain = HEREDOC.sub(" ", rest).strip()
     if key in {"COPY", "ADD"}:
         return plain.split()[-1] if plain else ""
     found = _WRITTEN.search(plain)
@@ -284,7 +256,7 @@ class _Reader:
         path = _destination("RUN", rest) if body else ""
         written = {**stage.written, path: body} if path else stage.written
         text = re.sub(r"^(?:--\S+\s+)+", "", rest)
-        text = f"{_HEREDOC.sub('', text)}\n{body}" if body and not path else _HEREDOC.sub("", text)
+        text = f"{HEREDOC.sub('', text)}\n{body}" if body and not path else HEREDOC.sub("", text)
         text = " ".join(_array(text) or ()) or text
         steps = parse_line(self._filled(text))
         self._elsewhere = self._elsewhere or adds_archive(text)

@@ -1,7 +1,7 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
 from bake.workspace.contexts import DockerContext, load_docker_context, parse_stages, used_images
-from bake.workspace.dockerfile import Dockerfile, parse_own_dockerfile
+from bake.workspace.dockerfile import HEREDOC, Dockerfile, parse_own_dockerfile, read_instructions
 from bake.workspace.ignored import (
     BESIDE,
     NEVER_SENT,
@@ -29,6 +29,7 @@ __all__ = [
     "BUILD_ROOT",
     "DockerContext",
     "Dockerfile",
+    "HEREDOC",
     "Manager",
     "NEVER_SENT",
     "Package",
@@ -62,6 +63,7 @@ __all__ = [
     "parse_own_dockerfile",
     "parse_package_manager",
     "parse_stages",
+    "read_instructions",
     "shown",
     "staged_files",
     "untracked",

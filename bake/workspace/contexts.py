@@ -8,6 +8,7 @@ from pathlib import Path
 from posixpath import basename, dirname
 
 from bake.files import read_text
+from bake.workspace.dockerfile import read_instructions
 from bake.workspace.ignored import NEVER_SENT, anywhere, literal, load_git_ignored, parse_dockerignore, untracked
 
 DOCKERFILE_HEAD = "# Written by bake: what the .dockerignore of this Dockerfile says, then what git says.\n"
@@ -75,9 +76,8 @@ class Step:
     sources: tuple[str, ...]
 
 
-_HEREDOC = re.compile(r"<<-?\s*(['\"]?)(?P<end>[A-Za-z_]\w*)\1")
-_FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.I)
-_ARG = re.compile(r"ARG\s+(?P<name>\w+)(?:=(?P<value>\S*))?", re.I)
+_FROM = re.compile(r"(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<name>\S+))?", re.I)
+_ARG = re.compile(r"(?P<name>\w+)(?:=(?P<value>\S*))?", re.I)
 _TAKEN = re.compile(r"(?:--from=|,from=|=from=)([^\s,]+)")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
 
@@ -86,13 +86,14 @@ def parse_stages(text: str, arguments: Mapping[str, str]) -> tuple[Step, ...]:
     """The stages, with variables in what they name replaced by arguments and the defaults above the first FROM."""
     known: dict[str, str] = {}
     found: list[tuple[str, str, list[str]]] = []
-    for line in _instructions(text):
-        if start := _FROM.match(line):
+    for key, rest, _ in read_instructions(text):
+        if key == "FROM" and (start := _FROM.match(rest)):
             found.append((start["name"] or str(len(found)), _filled(start["base"], known), []))
         elif found:
-            found[-1][2].extend(_TAKEN.findall(line))
-        elif (declared := _ARG.match(line)) and (value := arguments.get(declared["name"], declared["value"])):
-            known[declared["name"]] = _filled(value.strip("\"'"), known)
+            found[-1][2].extend(_TAKEN.findall(rest))
+        elif key == "ARG" and (declared := _ARG.match(rest)):
+            if value := arguments.get(declared["name"], declared["value"]):
+                known[declared["name"]] = _filled(value.strip("\"'"), known)
     return tuple(Step(name=name.lower(), base=base, sources=tuple(sources)) for name, base, sources in found)
 
 
@@ -118,21 +119,3 @@ def used_images(stages: Sequence[Step], target: str | None) -> tuple[str, ...] |
 def _filled(text: str, known: Mapping[str, str]) -> str:
     """The text with its variables; one that is not known stays."""
     return _VARIABLE.sub(lambda found: known.get(found[1] or found[3], found[2] or found[0]), text)
-
-
-def _instructions(text: str) -> Iterator[str]:
-    """Each instruction on one line, without comments and here-documents."""
-    lines = iter(text.splitlines())
-    for line in lines:
-        whole = line.strip()
-        if not whole or whole.startswith("#"):
-            continue
-        while whole.endswith("\\"):
-            following = next(lines, "").strip()
-            whole = whole[:-1] if following.startswith("#") else f"{whole[:-1]} {following}"
-            if following.startswith("#"):
-                whole += "\\"
-        for found in _HEREDOC.finditer(whole):
-            while next(lines, found["end"]).strip() != found["end"]:
-                pass
-        yield whole

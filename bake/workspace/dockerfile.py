@@ -3,15 +3,18 @@
 Source: docs.docker.com/reference/dockerfile.
 """
 
+import itertools
 import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_INSTRUCTION = re.compile(r"^\s*([A-Za-z]+)\s+(.*)$", re.S)
+HEREDOC = re.compile(r"(?<!\S)\d*<<-?(['\"]?)(?P<end>[A-Za-z_][\w.-]*)\1(?!\S)")
+_ESCAPE = re.compile(r"(?:#[ \t]*\w+[ \t]*=.*\n)*#[ \t]*escape[ \t]*=[ \t]*`", re.I)
 _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+as\s+(?P<name>\S+))?\s*$", re.I)
 _MOUNT = re.compile(r"--mount=(\S*\btype=bind\b\S*|(?!\S*\btype=)\S+)")
+_TAKEN = re.compile(r"(?:--from=|,from=|=from=)([^\s,$]+)(?=[\s,])")
 _VARIABLE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?::?-(?P<default>[^}]*))?\})")
 
 
@@ -34,28 +37,49 @@ def parse_own_dockerfile(text: str, *, arguments: Mapping[str, str], target: str
     reads: list[str] = []
     values: dict[str, str] = {}
     last = ""
-    for key, rest in _instructions(text):
+    for key, rest, _ in read_instructions(text):
+        if key == "FROM" and target and target.lower() in stages:
+            break
         if key == "ARG" and not stages:
             name, _, default = rest.partition("=")
             values[name.strip()] = arguments.get(name.strip(), default.strip().strip("\"'"))
-        elif key == "FROM" and (found := _FROM.match(rest)) and not (target and target.lower() in stages):
+        elif key == "FROM" and (found := _FROM.match(rest)):
             image = _filled(found["image"], values)
             own = stages.get(image.lower())
             last = own if own is not None else "" if image == "scratch" or "$" in image else image
             parents += [last] if own is None and last else []
             stages[(found["name"] or str(len(stages))).lower()] = last
-        elif key in {"COPY", "ADD"}:
-            reads += _copied(rest)
-        elif key == "RUN":
-            reads += _mounted(rest)
+        elif key in {"COPY", "ADD", "RUN"}:
+            reads += _mounted(rest) if key == "RUN" else _copied(rest)
+            parents += [name for name in _TAKEN.findall(rest) if name.lower() not in stages and not name.isdigit()]
     return Dockerfile(parents=tuple(dict.fromkeys(parents)), last=last, reads=tuple(sorted(dict.fromkeys(reads))))
 
 
-def _instructions(text: str) -> Iterator[tuple[str, str]]:
-    plain = re.sub(r"^[ \t]*#.*\n?", "", text, flags=re.M)
-    for line in re.sub(r"\\[ \t]*\n", " ", plain).splitlines():
-        if found := _INSTRUCTION.match(line):
-            yield found[1].upper(), found[2].strip()
+def read_instructions(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each instruction in upper case, what it says on one line, and the text of its here-documents."""
+    text = text.replace("\r\n", "\n")
+    escape = "`" if _ESCAPE.match(text) else "\\"
+    lines = iter(text.split("\n"))
+    for line in map(str.strip, lines):
+        if not line or line.startswith("#"):
+            continue
+        key, _, rest = _continued(line, lines, escape).replace("\t", " ").partition(" ")
+        body = _bodies(rest, lines) if key.upper() in {"RUN", "COPY", "ADD"} else ""
+        yield key.upper(), rest.strip(), body
+
+
+def _continued(line: str, lines: Iterator[str], escape: str) -> str:
+    """A line with those that continue it; comments and empty lines between them do not count."""
+    while line.endswith(escape):
+        following = next((each.strip() for each in lines if not re.match(r"\s*(?:#|$)", each)), "")
+        line = f"{line[:-1].rstrip()} {following}"
+    return line
+
+
+def _bodies(rest: str, lines: Iterator[str]) -> str:
+    ends = [found["end"] for found in HEREDOC.finditer(rest)]
+    body = (each for end in ends for each in itertools.takewhile(lambda line: line.strip() != end, lines))
+    return "".join(f"{each}\n" for each in body)
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

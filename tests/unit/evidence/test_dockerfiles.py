@@ -176,3 +176,8 @@ def test_a_health_check_tells_its_path_and_its_port(check: str, path: str, port:
 @pytest.mark.parametrize(("name", "major"), [("node:24-slim", 24), ("ghcr.io/acme/node:v22", 22), ("acme/base:1", 0)])
 def test_an_image_name_tells_nodes_version(name: str, major: int) -> None:
     assert image_node(name) == major
+
+
+def test_a_file_that_ends_in_the_middle_of_an_instruction_is_read_to_its_end() -> None:
+    (stage,) = parse_dockerfile("FROM node:24\r\nRUN a \\\r\n  && b \\\r\n")
+    assert [run.text for run in stage.runs] == ["a && b"]

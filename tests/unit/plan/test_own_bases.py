@@ -60,6 +60,23 @@ def planned(root: Path, config: str = CONFIG) -> tuple[Project, Plan]:
             "a:1",
             ("one", "two"),
         ),
+        ("FROM a:1\r\nCOPY one \\\r\n two /x/\r\n", ("a:1",), "a:1", ("one", "two")),
+        ("FROM a:1\nCOPY one \\\n\n  # no file\n two /x/\nRUN true \\\n", ("a:1",), "a:1", ("one", "two")),
+        ("# escape=`\nFROM a:1\nCOPY one `\n two /x/\n", ("a:1",), "a:1", ("one", "two")),
+        (
+            "FROM a:1\nRUN psql <<SQL && cat <<-'END'\nFROM users\nSQL\nCOPY nothing /x\n\tEND\nCOPY one /x\n",
+            ("a:1",),
+            "a:1",
+            ("one",),
+        ),
+        ("FROM a:1\nRUN bash -c 'read x <<< word; : $((1<<x))'\nCOPY one /x\n", ("a:1",), "a:1", ("one",)),
+        (
+            "FROM a:1 AS one\nFROM a:1\nCOPY --from=one /x /x\nCOPY --from=b:2 /x /x\n"
+            "RUN --mount=type=bind,from=c:3,target=/x true\nCOPY --from=0 /x /x\n",
+            ("a:1", "b:2", "c:3"),
+            "a:1",
+            (),
+        ),
         ("FROM $NOWHERE\nRUN --mount=type=cache,target=/x y\nRUN --mount=target=/src z\n", (), "", ("",)),
     ],
 )
