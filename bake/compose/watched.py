@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from bake import config as cfg
-from bake.files import to_yaml
+from bake.files import normal, to_yaml
 from bake.lockfile import FILE_NAME as LOCK_NAME
 from bake.plan import Dockered, Image, Plan, Project, ServiceImage, Stage
 
@@ -54,7 +54,7 @@ def watched(project: Project, plan: Plan, image: ServiceImage) -> Watched:
 
 def _paths(project: Project, plan: Plan, image: ServiceImage) -> tuple[str, ...]:
     if isinstance(image, Dockered):
-        return _outermost({image.recipe.context.removeprefix("."), posixpath.normpath(image.source)})
+        return _outermost({normal(image.recipe.context) or "", posixpath.normpath(image.source)})
     if not isinstance(image, Image):
         return ()
     service = next(s for s in plan.services if s.service == image.service)

@@ -13,6 +13,7 @@ from bake.config import typed as schema
 from bake.config.sizes import SIZE_PATTERN, SIZE_WORDS, parse_size
 from bake.config.typed import Complaints, Rule
 from bake.errors import ConfigError
+from bake.files import normal
 
 FILE_NAME = "bake.toml"
 RESERVED = ("all", "default", "workspace", "monolith")
@@ -294,6 +295,16 @@ class Service(Role):
     def build_context(self) -> str:
         """The context of its Dockerfile, relative to the workspace's root."""
         return self.context or posixpath.dirname(self.dockerfile or "") or "."
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Its links: absolute path -> the path from the workspace's root, "" for that."""
+        return {place: normal(target) or "" for place, target in self.links.items()}
+
+    def folder_of(self, role: Role) -> str | None:
+        """The folder that a role starts in, from the workspace's root; None for its package's."""
+        given = role.directory or self.directory
+        return None if given is None else normal(given)
 
     def role(self, name: str) -> Role:
         """The role of that name; "" is the service itself, where it has none."""
@@ -607,8 +618,8 @@ def _check(config: Config, complaints: Complaints) -> None:
             complaints.add(f"secrets.{name}", "ssh goes with `file` alone, or with nothing")
         elif not secret.ssh and (secret.file is None) == (secret.env is None):
             complaints.add(f"secrets.{name}", "needs one of file, env")
-    if parse_size(config.smoke.memory) < _LEAST_MEMORY:
-        complaints.add("smoke.memory", f"{config.smoke.memory!r} is less than an engine takes, 6m")
+    _split("project.tag", config.project.tag, complaints)
+    _check_smoke(config.smoke, complaints)
     if config.builder:
         _check_builder(config.builder, complaints)
     if not config.services:
@@ -713,6 +724,8 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
             )
     for key, role in ((where, service), *((f"{where}.roles.{n}", r) for n, r in service.roles.items())):
         _check_role(key, role, complaints)
+    for outer, inner in ((o, i) for o in service.links for i in service.links if i.startswith(f"{o}/")):
+        complaints.add(f"{where}.links", f"`{inner}` lies behind the link `{outer}`; keep one of them")
 
 
 def _check_static(where: str, service: Service, complaints: Complaints) -> None:
@@ -736,15 +749,27 @@ def _check_static(where: str, service: Service, complaints: Complaints) -> None:
         complaints.add(f"{where}.headers.{header}", "the server sets it itself, for each file")
 
 
+def _check_smoke(smoke: Smoke, complaints: Complaints) -> None:
+    if parse_size(smoke.memory) < _LEAST_MEMORY:
+        complaints.add("smoke.memory", f"{smoke.memory!r} is less than an engine takes, 6m")
+    for name, dependency in smoke.dependencies.items():
+        _split(f"smoke.dependencies.{name}.command", dependency.command, complaints)
+
+
+def _split(where: str, command: Words | None, complaints: Complaints) -> tuple[str, ...] | None:
+    """The words of a command; None without one, and where they cannot be told."""
+    try:
+        return None if command is None else words(command)
+    except ValueError as error:
+        complaints.add(where, f"cannot be split into words ({error})")
+        return None
+
+
 def _check_role(where: str, role: Role, complaints: Complaints) -> None:
-    if role.command is not None:
-        try:
-            empty = not words(role.command) or not words(role.command)[0]
-        except ValueError as error:
-            complaints.add(f"{where}.command", f"cannot be split into words ({error})")
-        else:
-            if empty:
-                complaints.add(f"{where}.command", "is empty")
+    command = _split(f"{where}.command", role.command, complaints)
+    if command is not None and not any(command[:1]):
+        complaints.add(f"{where}.command", "is empty")
+    _split(f"{where}.entrypoint", role.entrypoint, complaints)
     if isinstance(role.health, str) and not role.health.startswith("/"):
         complaints.add(f"{where}.health", f"{role.health!r} is not a path; it starts with `/`")
     if role.user is not None and not re.fullmatch(r"[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?", role.user):

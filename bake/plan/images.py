@@ -90,7 +90,8 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
     role = service.role(role_name)
     package = project.workspace.package(service.package)
     where = f"services.{service_name}" + (f".roles.{role_name}" if role_name else "")
-    directory = _directory(service, role, package)
+    given = service.folder_of(role)
+    directory = package.path if given is None else given
     process = _process(where, service, role, package, directory)
     return Image(
         target=target,
@@ -117,11 +118,6 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
     )
 
 
-def _directory(service: cfg.Service, role: cfg.Role, package: Package) -> str:
-    given = role.directory or service.directory
-    return package.path if given is None else posixpath.normpath(given).removeprefix(".")
-
-
 def _writable(
     project: Project, package: Package, service: cfg.Service, role: cfg.Role, directory: str
 ) -> tuple[str, ...]:
@@ -129,14 +125,14 @@ def _writable(
     told = () if service.static is not None else project.written(package.path)
     given = (posixpath.join(home(directory), folder) for folder in role.writable or service.writable)
     found = (posixpath.join(home(directory if w.from_start else package.path), w.folder) for w in told)
-    return tuple(dict.fromkeys(_behind(service.links, posixpath.normpath(path)) for path in (*given, *found)))
+    return tuple(dict.fromkeys(_behind(service.places, posixpath.normpath(path)) for path in (*given, *found)))
 
 
 def _behind(links: Mapping[str, str], path: str) -> str:
     """The place of a path that lies behind one of a service's links."""
     for place, to in links.items():
         if path == place or path.startswith(f"{place}/"):
-            return posixpath.normpath(f"{home(posixpath.normpath(to).removeprefix('.'))}/{path.removeprefix(place)}")
+            return posixpath.normpath(f"{home(to)}/{path.removeprefix(place)}")
     return path
 
 
@@ -195,8 +191,10 @@ def _own_binary(package: Package, words: tuple[str, ...], directory: str) -> tup
 def _own_binaries(package: Package, line: str, directory: str) -> str:
     """A shell's line with the package's own commands as their files, where each stands first."""
     for name in package.bins:
-        own = " ".join(_own_binary(package, (name,), directory))
-        line = re.sub(rf"((?:^|[;&|(])\s*(?:exec\s+)?){re.escape(name)}(?=[\s;&|)]|$)", rf"\g<1>{own}", line)
+        own = shlex.join(_own_binary(package, (name,), directory))
+        escaped = own.replace("\\", r"\\")
+        pattern = rf"((?:^|[;&|(])\s*(?:exec\s+)?){re.escape(name)}(?=[\s;&|)]|$)"
+        line = re.sub(pattern, rf"\g<1>{escaped}", line)
     return line
 
 
@@ -206,15 +204,21 @@ def _whose(package: Package) -> str:
 
 def _declared(package: Package) -> _Process | None:
     """What package.json starts: a `start` script without shell syntax, a single binary, or `main`."""
-    script = package.scripts.get("start", "")
-    if script and not _SHELL.search(script):
-        parts = shlex.split(script)
+    if parts := _plain_words(package.scripts.get("start", "")):
         env = dict(p.split("=", 1) for p in _leading_assignments(parts))
         return _Process(command=_own_binary(package, tuple(parts[len(env) :]), package.path), env=env)
     if len(package.bins) == 1:
         return _Process(entrypoint=("node", *package.bins.values()))
     main = package.manifest.get("main")
     return _Process(command=("node", main)) if isinstance(main, str) else None
+
+
+def _plain_words(script: str) -> list[str]:
+    """The words of a script; none where it needs a shell."""
+    try:
+        return [] if _SHELL.search(script) else shlex.split(script)
+    except ValueError:  # a quotation without an end
+        return []
 
 
 def _loader_settings(process: _Process) -> dict[str, str]:

@@ -169,7 +169,7 @@ def _output(
         unneeded=unneeded(files, files=listed, sources=configured),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
         writable=tuple(dict.fromkeys((w, i.user) for i in images for w in i.writable)),
-        links={p: posixpath.normpath(to).removeprefix(".") for s in services.values() for p, to in s.links.items()},
+        links={p: to for s in services.values() for p, to in s.places.items()},
         starts=tuple(dict.fromkeys(i.directory for i in images if not i.static)),
         entries=entries,
         standalone=standalone,

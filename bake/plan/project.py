@@ -510,7 +510,7 @@ def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside,
     """What the processes of a package read outside of it, where they start in another folder than its own."""
     roles = [(d, r) for d, r in _begun(config, workspace, path) if d != path]
     services = (s for s in config.packaged.values() if (p := workspace.find(s.package)) and p.path == path)
-    links = {p: posixpath.normpath(to).removeprefix(".") for s in services for p, to in s.links.items()}
+    links = {place: to for s in services for place, to in s.places.items()}
     if not roles and not links:
         return
     reached = (path, *(p for p in in_order([path], workspace.all_needs) if p and p != path))
@@ -536,8 +536,8 @@ def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tupl
         if package is None or package.path != path:
             continue
         for role in service.roles.values() or [service]:
-            given = role.directory or service.directory
-            yield path if given is None else posixpath.normpath(given).removeprefix("."), role
+            given = service.folder_of(role)
+            yield path if given is None else given, role
 
 
 def _inner(root: Path, workspace: Workspace, path: str) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import fnmatch
-import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -252,7 +251,7 @@ def service_stages(
                 keep=service.keep,
                 path=any(starts_by_name((*i.entrypoint, *i.command)) for i in mine),
                 closure=closures[name],
-                links={place: posixpath.normpath(to).removeprefix(".") for place, to in service.links.items()},
+                links=service.places,
             )
         )
     return tuple(result)

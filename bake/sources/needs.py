@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from posixpath import join, normpath, relpath
 from typing import Final
 
+from bake.files import normal
 from bake.shell import (
     EXECUTORS,
     KEYWORDS,
@@ -233,7 +234,7 @@ class _Reader:
 
     def _at_start(self) -> "_Reader":
         """The reader of the package whose scripts a package manager finds where it starts."""
-        place = normpath(join(self.package.path, self.start)).removeprefix(".")
+        place = normal(self.start, folder=self.package.path) or ""
         return self if self.start == "." or not self.workspace.find(place or ".") else self._for(place or ".")
 
     def _for(self, name_or_path: str) -> "_Reader":

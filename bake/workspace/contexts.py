@@ -1,7 +1,7 @@
 """Services with a Dockerfile of their own: what it says, which images it is made from, what of its context it gets."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -91,9 +91,8 @@ def parse_stages(text: str, arguments: Mapping[str, str]) -> tuple[Step, ...]:
             found.append((start["name"] or str(len(found)), _filled(start["base"], known), []))
         elif found:
             found[-1][2].extend(_TAKEN.findall(rest))
-        elif key == "ARG" and (declared := _ARG.match(rest)):
-            if value := arguments.get(declared["name"], declared["value"]):
-                known[declared["name"]] = _filled(value.strip("\"'"), known)
+        elif key == "ARG" and (named := _ARG.match(rest)) and (value := arguments.get(named["name"], named["value"])):
+            known[named["name"]] = _filled(value.strip("\"'"), known)
     return tuple(Step(name=name.lower(), base=base, sources=tuple(sources)) for name, base, sources in found)
 
 

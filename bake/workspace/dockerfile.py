@@ -3,7 +3,6 @@
 Source: docs.docker.com/reference/dockerfile.
 """
 
-import itertools
 import json
 import posixpath
 import re
@@ -77,9 +76,13 @@ def _continued(line: str, lines: Iterator[str], escape: str) -> str:
 
 
 def _bodies(rest: str, lines: Iterator[str]) -> str:
-    ends = [found["end"] for found in HEREDOC.finditer(rest)]
-    body = (each for end in ends for each in itertools.takewhile(lambda line: line.strip() != end, lines))
-    return "".join(f"{each}\n" for each in body)
+    body: list[str] = []
+    for found in HEREDOC.finditer(rest):
+        for line in lines:
+            if line.strip() == found["end"]:
+                break
+            body.append(f"{line}\n")
+    return "".join(body)
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -96,6 +96,38 @@ package = "x"
     )
 
 
+def test_whatever_is_split_into_words_is_checked_for_that() -> None:
+    text = """
+[project]
+name = "shop"
+tag = "{sha} 'x"
+[services.web]
+package = "web"
+entrypoint = "node 'x"
+[services.web.roles.api]
+entrypoint = "'"
+[smoke.dependencies.redis]
+image = "redis"
+command = 'redis "'
+"""
+    assert complaints(text) == tuple(
+        f"bake.toml: {key}: cannot be split into words (No closing quotation)"
+        for key in (
+            "services.web.entrypoint",
+            "services.web.roles.api.entrypoint",
+            "project.tag",
+            "smoke.dependencies.redis.command",
+        )
+    )
+
+
+def test_a_link_behind_another_one_is_refused() -> None:
+    text = SMALLEST + '[services.web]\npackage = "web"\nlinks = { "/srv/x" = "a", "/srv/x/y" = "b", "/srv/xy" = "c" }\n'
+    assert complaints(text) == (
+        "bake.toml: services.web.links: `/srv/x/y` lies behind the link `/srv/x`; keep one of them",
+    )
+
+
 def test_beside_roles_keys_of_one_process_are_refused() -> None:
     text = """
 [project]

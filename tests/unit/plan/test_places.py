@@ -1,0 +1,46 @@
+"""Folders and files of odd names: where processes start, what links lead to, what own commands become."""
+
+import json
+from pathlib import Path
+
+from bake.plan import Plan, Request, load_project, make_plan
+
+
+def planned(root: Path, path: str, manifest: dict[str, object], settings: str) -> Plan:
+    """The only service, of the package at a path."""
+    manifest = {"name": "app", "version": "1.0.0", **manifest}
+    (root / path).mkdir(parents=True)
+    (root / path / "package.json").write_text(json.dumps(manifest))
+    (root / "package.json").write_text(json.dumps({"name": "w", "workspaces": [path]}))
+    packages = {"": {"name": "w", "workspaces": [path]}, path: manifest}
+    packages["node_modules/app"] = {"resolved": path, "link": True}
+    (root / "package-lock.json").write_text(json.dumps({"lockfileVersion": 3, "packages": packages}))
+    (root / "bake.toml").write_text(f'[project]\nname = "w"\n[services.a]\npackage = "{path}"\n{settings}')
+    return make_plan(load_project(root / "bake.toml", {}), Request())
+
+
+def test_a_folder_whose_name_begins_with_a_dot_keeps_it(tmp_path: Path) -> None:
+    settings = (
+        'directory = "./.apps"\ncommand = "node x.js"\nwritable = ["/srv/x/data"]\nlinks = { "/srv/x" = ".apps/" }'
+    )
+    plan = planned(tmp_path, ".apps/app", {}, settings)
+    (service,), (image,) = plan.services, plan.images
+    assert (service.directory, image.directory, service.links) == (".apps", ".apps", {"/srv/x": ".apps"})
+    assert image.writable == ("/app/.apps/data",)
+    (output,) = plan.outputs
+    assert (output.starts, output.links) == ((".apps",), {"/srv/x": ".apps"})
+
+
+def test_own_commands_of_odd_names_stay_one_word_of_a_shell_s_line(tmp_path: Path) -> None:
+    manifest: dict[str, object] = {"bin": {"tool": "bin/my \\1 $tool.js"}}
+    plan = planned(tmp_path, "app", manifest, "command = 'sh -c \"exec tool run && tool\"'")
+    assert plan.images[0].command == (
+        "sh",
+        "-c",
+        "exec node 'bin/my \\1 $tool.js' run && node 'bin/my \\1 $tool.js'",
+    )
+
+
+def test_a_start_script_that_no_shell_would_take_is_none(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "app", {"scripts": {"start": "node 'x"}, "main": "x.js"}, "")
+    assert plan.images[0].command == ("node", "x.js")
