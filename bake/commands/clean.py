@@ -68,12 +68,12 @@ def _values(leftover: "Leftover") -> dict[str, object]:
 
 
 def _kept(session: Session, plan: "Plan", registry: "Registry", manifests: list[Path]) -> Iterator[str]:
-    """Digests of pushes, and the content tags that a push of this checkout would find."""
+    """Digests of pushes and what they replaced, and the content tags that a push of this checkout would find."""
     from bake.build import load_uploads, make_ready
     from bake.publish import FILE_NAME, load_release
 
     last = session.project.folder / FILE_NAME
     for file in (*manifests, *([last] if last.is_file() else [])):
-        yield from (image.digest for image in load_release(file).everywhere)
+        yield from load_release(file).digests
     for upload in load_uploads(session, make_ready(session, plan), registry):
         yield from (upload.there, *([upload.mark.tag] if upload.mark else []))

@@ -82,6 +82,11 @@ class Release:
         return (*self.images, *self.mirrors)
 
     @property
+    def digests(self) -> frozenset[str]:
+        """The digests of its images, and those that their tags had before: `bake rollback` puts them back."""
+        return frozenset(d for i in self.everywhere for d in (i.digest, *i.previous.values()) if d)
+
+    @property
     def parts(self) -> tuple[tuple[str, str, str], ...]:
         """Target, platform and the manifest of that by digest, of all images in all registries."""
         return tuple(

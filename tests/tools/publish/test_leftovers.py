@@ -51,6 +51,15 @@ def test_an_image_is_left_over_when_only_its_content_names_it_and_no_release_doe
     assert [one.created for one in found] == [1772323200, 1767225600]
 
 
+def test_a_release_names_what_a_rollback_would_put_back_too() -> None:
+    one = {"image": "api", "digest": "sha256:" + "1" * 64, "platforms": (), "bytes": 0}
+    before = {"main": "sha256:" + "0" * 64, "new": ""}
+    there = ReleasedImage(repository="r/api", tags=("main", "new"), previous=before, **one)  # type: ignore[arg-type]
+    copied = ReleasedImage(repository="other/api", **one | {"digest": "sha256:" + "2" * 64})  # type: ignore[arg-type]
+    named = Release(project="acme", images=(there,), mirrors=(copied,)).digests
+    assert {digest[7] for digest in named} == {"0", "1", "2"}
+
+
 def test_age_and_count_choose_and_an_unknown_age_stays_unless_asked(registry: MemoryRegistry) -> None:
     digests = {c: pushed(registry, c, created=f"2026-01-0{c}T00:00:00Z") for c in ("1", "2", "3")}
     unknown = pushed(registry, "x")
