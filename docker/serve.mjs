@@ -176,12 +176,20 @@ function decoded(path) {
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 const passedOn = (headers) => Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)));
 
+// A path with its query, without `.` and `..`: with them it could leave the part of the other server that a prefix stands for.
+function plainPath(path) {
+  if (!path.startsWith('/')) return path;
+  const { pathname, search } = new URL(`http://x${path}`);
+  return pathname + search;
+}
+
 // The request to the server that answers a path, or null when this one does.
 function upstreamOf(request) {
-  const [prefix, target] = proxies.find(([start]) => request.url.startsWith(start)) ?? [];
+  const path = plainPath(request.url);
+  const [prefix, target] = proxies.find(([start]) => path.startsWith(start)) ?? [];
   if (target === undefined) return null;
   const bare = /^https?:\/\/[^/]+$/.test(target);
-  const url = new URL(bare ? target + request.url : target + request.url.slice(prefix.length));
+  const url = new URL(bare ? target + path : target + path.slice(prefix.length));
   const { headers, socket, method } = request;
   const forwarded = {
     host: url.host,

@@ -587,6 +587,17 @@ def test_paths_are_handed_on_to_another_server_as_nginx_does(tmp_path: Path) -> 
             assert site.get("/", BROWSER).body.decode() == INDEX
 
 
+def test_no_path_leaves_the_part_of_the_other_server_that_it_stands_for(tmp_path: Path) -> None:
+    ways = ("/api/../admin", "/api/%2e%2E/admin", "/api/..\\admin", "/api/x/../../admin")
+    with upstream() as port:
+        proxies = json.dumps({"/api/": f"http://127.0.0.1:{port}/public/", "/x": f"http://127.0.0.1:{port}/x"})
+        with serving(make_site(tmp_path), PROXY=proxies) as site:
+            assert {way: site.get(way).status for way in ways} == dict.fromkeys(ways, 404)
+            kept = site.get("/api/a/%2e/../b%2Fc?d=../e").body.decode()
+            assert kept.startswith("GET /public/b%2Fc?d=../e ")
+            assert site.get("/x/../../y").status == 404
+
+
 def test_a_websocket_is_joined_to_the_other_server(tmp_path: Path) -> None:
     ask = b"GET /api/room HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n"
     with (
