@@ -88,7 +88,7 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
         unset=tuple(_unset(service)),
         volumes=tuple(_volumes(service.get("volumes"))),
         profiles=tuple(map(str, service.get("profiles") or ())),
-        init=service.get("init") is True,
+        init=service.get("init") == "true",
         text=str(build.get("dockerfile_inline") or ""),
     )
 

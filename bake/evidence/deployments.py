@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bake.errors import WorkspaceError
-from bake.files import parse_documents, parse_yaml, table
+from bake.files import parse_documents, parse_yaml, table, words
 from bake.shell import parse_line, plain_number
 
 
@@ -74,6 +74,11 @@ def _toml(text: str) -> Mapping[str, Any]:
         return {}
 
 
+def _tables(value: object) -> Iterator[Mapping[str, Any]]:
+    """The tables of a list; none of what is no list."""
+    yield from (each for each in value if isinstance(each, dict)) if isinstance(value, list) else ()
+
+
 def _number(value: object) -> int | None:
     return plain_number(str(value)) or None
 
@@ -86,12 +91,12 @@ def _rooted(place: object) -> str:
 
 def _render(path: str, text: str) -> Iterator[Deployed]:
     """Source: render.com/docs/blueprint-spec."""
-    for service in _yaml(text).get("services") or ():
-        if not isinstance(service, dict) or service.get("type") not in {"web", "pserv", "worker", "cron"}:
+    for service in _tables(_yaml(text).get("services")):
+        if service.get("type") not in ("web", "pserv", "worker", "cron"):
             continue
-        if service.get("runtime", service.get("env", "node")) not in {"node", "docker"}:
+        if service.get("runtime", service.get("env", "node")) not in ("node", "docker"):
             continue
-        variables = (v for v in service.get("envVars") or () if isinstance(v, dict) and "value" in v)
+        variables = (v for v in _tables(service.get("envVars")) if "value" in v)
         env = {str(v.get("key")): str(v["value"]) for v in variables}
         docker = service.get("dockerfilePath") or ("Dockerfile" if service.get("runtime") == "docker" else "")
         yield Deployed(
@@ -112,9 +117,8 @@ def _fly(path: str, text: str) -> Iterator[Deployed]:
     """Source: fly.io/docs/reference/configuration."""
     config = _toml(text)
     folder = posixpath.dirname(path)
-    served = [table(config, "http_service"), *(s for s in config.get("services", ()) if isinstance(s, dict))]
-    http = next((s for s in served if s), {})
-    checks = [*http.get("checks", ()), *http.get("http_checks", ()), *table(config, "checks").values()]
+    http = next((s for s in (table(config, "http_service"), *_tables(config.get("services"))) if s), {})
+    checks = [*_tables(http.get("checks")), *_tables(http.get("http_checks")), *table(config, "checks").values()]
     health = next((str(c["path"]) for c in checks if isinstance(c, dict) and "path" in c), "")
     build, env = table(config, "build"), table(config, "env")
     docker = str(build.get("dockerfile", ""))
@@ -130,7 +134,7 @@ def _fly(path: str, text: str) -> Iterator[Deployed]:
     )
     processes = table(config, "processes")
     for name, line in processes.items():
-        own = name in {"app", "web"} or len(processes) == 1 or name in http.get("processes", ())
+        own = name in {"app", "web"} or len(processes) == 1 or name in words(http.get("processes"))
         yield Deployed(
             source=f"{path}: {name}",
             name=str(name),
@@ -150,6 +154,8 @@ def _railway(path: str, text: str) -> Iterator[Deployed]:
     try:
         config = json.loads(text) if path.endswith(".json") else _toml(text)
     except ValueError:
+        return
+    if not isinstance(config, dict):
         return
     deploy, build = table(config, "deploy"), table(config, "build")
     line = deploy.get("startCommand") or table(config, "start").get("cmd") or ""
@@ -180,21 +186,19 @@ def _kubernetes(path: str, text: str) -> Iterator[Deployed]:
     except WorkspaceError:
         return
     for document in documents:
-        if document.get("kind") in _WORKLOADS - _ONCE:
+        if str(document.get("kind")) in _WORKLOADS - _ONCE:
             pod = table(table(table(document, "spec"), "template"), "spec") or table(document, "spec")
             name = str(table(document, "metadata").get("name", ""))
-            containers = found if isinstance(found := pod.get("containers"), list) else []
+            containers = tuple(_tables(pod.get("containers")))
             for container in containers:
-                if isinstance(container, dict):
-                    yield _container(path, name, container, alone=len(containers) == 1)
+                yield _container(path, name, container, alone=len(containers) == 1)
 
 
 def _container(path: str, workload: str, container: Mapping[str, Any], *, alone: bool) -> Deployed:
     name = str(container.get("name", "")) or workload
     probes = (table(table(container, p), "httpGet") for p in ("livenessProbe", "readinessProbe", "startupProbe"))
     probe = next((p for p in probes if p.get("path")), {})
-    ports = container.get("ports")
-    first = next((p for p in ports if isinstance(p, dict)), {}) if isinstance(ports, list) else {}
+    first = next(_tables(container.get("ports")), {})
     words = [*(container.get("command") or ()), *(container.get("args") or ())]
     known = all(isinstance(w, str) and "TEMPLATE" not in w for w in words)
     health = str(probe.get("path", ""))
@@ -212,15 +216,15 @@ def _container(path: str, workload: str, container: Mapping[str, Any], *, alone:
 
 def _valued(rows: object) -> Iterator[tuple[str, str]]:
     """The variables of a container whose values stand in the manifest itself."""
-    for row in rows if isinstance(rows, list) else ():
-        value = str(row.get("value", "")) if isinstance(row, dict) else ""
+    for row in _tables(rows):
+        value = str(row.get("value", ""))
         if value and "TEMPLATE" not in value and "$(" not in value:
             yield str(row.get("name", "")), value
 
 
 def _without_value(rows: object, key: str) -> Iterator[str]:
-    for row in rows if isinstance(rows, list) else ():
-        known = isinstance(row, dict) and "TEMPLATE" not in str(row.get(key, "TEMPLATE"))
+    for row in _tables(rows):
+        known = "TEMPLATE" not in str(row.get(key, "TEMPLATE"))
         if known and re.search(r"TEMPLATE|\$\(", str(row.get("value", "TEMPLATE"))):
             yield str(row[key])
 
@@ -270,9 +274,7 @@ def parse_workflow(path: str, text: str) -> Iterator[Build]:
     for job in table(_yaml(text), "jobs").values():
         if not isinstance(job, dict):
             continue
-        for step in job.get("steps") or ():
-            if not isinstance(step, dict):
-                continue
+        for step in _tables(job.get("steps")):
             if "build-push-action" in str(step.get("uses", "")):
                 yield from _pushed(path, table(step, "with"), tuple(_matrix(job)))
             yield from parse_builds(path, str(step.get("run", "")), str(step.get("working-directory", "")))
@@ -281,9 +283,8 @@ def parse_workflow(path: str, text: str) -> Iterator[Build]:
 def _matrix(job: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
     """The rows of a matrix: its `include`, or each value of its lists."""
     matrix = table(table(job, "strategy"), "matrix")
-    for row in matrix.get("include") or () if isinstance(matrix.get("include"), list) else ():
-        if isinstance(row, dict):
-            yield {str(k): str(v) for k, v in row.items()}
+    for row in _tables(matrix.get("include")):
+        yield {str(k): str(v) for k, v in row.items()}
     for key, values in matrix.items():
         for value in values if isinstance(values, list) and key != "include" else ():
             if isinstance(value, dict):
