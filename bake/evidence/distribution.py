@@ -1,5 +1,6 @@
 """What a Dockerfile installs from its distribution, by the names that Debian has for it. Pure."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +18,26 @@ class SystemPackage:
 
 def installed_packages(steps: Sequence[Step], *, elsewhere: bool) -> tuple[SystemPackage, ...]:
     """The packages that commands leave installed. elsewhere: whether other archives than the distribution's count."""
-    gone = {name for step in steps for name in _named(step, _REMOVERS)}
+    calls = [words for step in steps if (words := _plain(step.words))]
+    gone = {name for words in calls for name in _named(words, _REMOVERS)}
     found = (
-        _package(step.words[0], name, elsewhere=elsewhere)
-        for step in steps
-        if not _is_passing(step)
-        for name in _named(step, _INSTALLERS)
+        _package(words[0], name, elsewhere=elsewhere)
+        for words in calls
+        if not _is_passing(words)
+        for name in _named(words, _INSTALLERS)
         if name not in gone
     )
     return tuple(dict.fromkeys(found))
+
+
+_BEFORE = frozenset(
+    {"sudo", "env", "exec", "time", "!", "{", "(", "if", "then", "else", "elif", "do", "while", "until"}
+)
+
+
+def _plain(words: Sequence[str]) -> tuple[str, ...]:
+    """A command without what may stand before it: variables, options of sudo, the words of a shell."""
+    return tuple(itertools.dropwhile(lambda word: word in _BEFORE or re.match(r"-|\w+=", word), words))
 
 
 def adds_archive(text: str) -> bool:
@@ -40,22 +52,21 @@ _REMOVERS = {"apt-get": {"purge", "remove"}, "apt": {"purge", "remove"}, "apk": 
 _WITH_VALUE = frozenset({"-t", "--target-release", "-o", "--repository", "-X"})
 
 
-def _is_passing(step: Step) -> bool:
+def _is_passing(words: Sequence[str]) -> bool:
     """Whether packages are installed under a name by which they are removed again."""
-    return step.words[0] == "apk" and bool({"-t", "--virtual"} & {*step.words})
+    return words[0] == "apk" and bool({"-t", "--virtual"} & {word.partition("=")[0] for word in words})
 
 
-def _named(step: Step, verbs: dict[str, set[str]]) -> Iterator[str]:
-    words = [word for word in step.words if word != "sudo"]
-    known = verbs.get(words[0], set()) if words else set()
+def _named(words: Sequence[str], verbs: dict[str, set[str]]) -> Iterator[str]:
+    known = verbs.get(words[0], set())
     at = next((n for n, word in enumerate(words) if word in known), None)
-    pending = words[at + 1 :] if at is not None else []
+    pending = [*words[at + 1 :]] if at is not None else []
     while pending:
         word = pending.pop(0)
         if word in _WITH_VALUE and pending:
             pending.pop(0)
-        elif re.fullmatch(r"[A-Za-z0-9][\w.+-]*(?:[=~<>@].*)?", word):
-            yield re.split(r"[=~<>@]", word)[0]
+        elif re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.+-]*[A-Za-z0-9+])?(?:[=~<>@/].*)?", word):
+            yield re.split(r"[=~<>@/]", word)[0]
 
 
 def _package(installer: str, name: str, *, elsewhere: bool) -> SystemPackage:

@@ -83,6 +83,7 @@ _OF_TOOLS = re.compile(
     r"|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+"
 )
 """Variables of builds and of the system: no setting of a process."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WITHHELD = re.compile(r"SENTRY_\w+|\w*(?:SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_KEY)\w*|\w*DATABASE_URL")
 _ELSEWHERE = re.compile(
     r"\w*(?:API_?KEY|ACCESS_?KEY|CREDENTIAL|_KEY$|SALT|DSN|URL|URI|ENDPOINT|BROKERS?|ORIGINS?|DOMAIN)\w*"
@@ -94,7 +95,7 @@ _HOST = re.compile(r"\w*(?:HOST|HOSTNAME|ADDRESS)")
 
 def is_setting(name: str, value: str) -> bool:
     """Whether a variable of an image is one that its process reads, and its value is known."""
-    known = bool(value) and "$" not in value
+    known = bool(value) and "$" not in value and bool(_VARIABLE.fullmatch(name))
     return known and not _OF_TOOLS.fullmatch(name) and not _WITHHELD.fullmatch(name)
 
 

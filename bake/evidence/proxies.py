@@ -11,14 +11,15 @@ from bake.evidence.dockerfiles import substitute
 
 _LOCATION = re.compile(r"\blocation\s+(?:=\s*|\^~\s*)?(/[\w./-]*)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 _PASS = re.compile(r"\bproxy_pass\s+((?:https?://|\$)[^\s;]+)\s*;")
-_URL = re.compile(r"(https?://)([^/$]+)([^$]*)")
+_URL = re.compile(r"(https?://)([\w.-]+(?::\d+)?)((?:/[\w./~%+-]*)?)")
+"""What `proxy` of bake.toml can say."""
 _UPSTREAM = re.compile(r"\bupstream\s+([\w.-]+)\s*\{[^{}]*?\bserver\s+([\w.:-]+)")
 _COMMENT = re.compile(r"(?m)(?:^|\s)#[^\n]*")
 _CONFIGURED = re.compile(r"\.conf(?:\.template)?$")
 
 
 def find_proxies(contents: Contents) -> tuple[tuple[str, str], ...]:
-    """Paths that the file server of an image hands on, and to which URL; "" where only its environment tells."""
+    """Paths that the file server of an image hands on, and to which URL; "" where none is told that bake can name."""
     texts = dict.fromkeys((*_copied(contents), *contents.stage.written.values()))
     return tuple(dict(row for text in texts for row in _parse_proxies(text, contents.stage.env)).items())
 
@@ -37,4 +38,5 @@ def _parse_proxies(text: str, env: Mapping[str, str]) -> Iterator[tuple[str, str
     for path, block in _LOCATION.findall(plain):
         for url in _PASS.findall(block):
             found = _URL.fullmatch(substitute(url, env))
-            yield path, f"{found[1]}{servers.get(found[2], found[2])}{found[3]}" if found else ""
+            plain = f"{found[1]}{servers.get(found[2], found[2])}{found[3]}" if found else ""
+            yield path, plain if _URL.fullmatch(plain) else ""

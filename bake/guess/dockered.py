@@ -90,6 +90,8 @@ def _made(
     target = service.target if service else ""
     last = next((s for s in stages if target and s.name == target), stages[-1] if stages else Stage())
     manifest = posixpath.join(context, "package.json")
+    if target and target not in (s.name for s in stages):
+        return
     if not stages or _is_javascript(stages) or _STORES.search(last.image) or absent_in(context, facts, stages):
         return
     if (manifest in facts.paths and context) or f"{folder}/package.json" in facts.paths:

@@ -115,7 +115,7 @@ def _proxy(service: Service) -> Iterator[str]:
     if known := [f"{_text(path)} = {_text(url)}" for path, url in service.proxy if url]:
         yield "proxy = { " + ", ".join(known) + " }"
     for path in (path for path, url in service.proxy if not url):
-        yield f"# Production's file server hands {path} on to where its environment says; `proxy` or $PROXY does here."
+        yield f"# Production's file server hands {path} on to another server; `proxy` or $PROXY does here."
 
 
 def _system(service: Service) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bake.config import parse_config
 from bake.evidence import load_facts
 from bake.guess import Guess, render_config
 from bake.workspace import load_workspace
@@ -409,6 +410,43 @@ def test_what_is_proposed_is_a_bake_toml(tmp_path: Path) -> None:
             "command": ["sh", "-c", "exec node apps/server/dist/main.js --port $PORT"],
         }
     }
+
+
+def test_what_bake_toml_cannot_say_is_not_proposed(tmp_path: Path) -> None:
+    docker = """\
+FROM nginx
+RUN apt-get install -y foo- 'a b' git
+COPY --from=build /app/apps/web/dist /usr/share/nginx/html
+COPY apps/web/default.conf /etc/nginx/conf.d/
+"""
+    docker = "FROM node:24 AS build\nWORKDIR /app\nCOPY . .\nRUN npm run build -w web\n" + docker
+    nginx = """\
+upstream back { server unix:/tmp/x; }
+location /socket/ { proxy_pass http://unix:/tmp/x:/; }
+location /back/ { proxy_pass http://back/; }
+location /six/ { proxy_pass http://[::1]:80/; }
+location /ask/ { proxy_pass http://x/?a=b; }
+location /good/ { proxy_pass http://x:80/v~1/; }
+"""
+    compose = """\
+services:
+  server: {build: ., environment: {spring.profile: x, "a b": y, "1": z, MODE: fast}}
+  py: {build: {context: py, target: "0"}}
+  "!!": {build: {context: py, target: one}}
+"""
+    files = {
+        "Dockerfile": 'FROM node:24\nCOPY . /app\nENV my.var=1\nCMD ["node", "/app/apps/server/dist/main.js"]\n',
+        "apps/web/Dockerfile": docker,
+        "apps/web/default.conf": nginx,
+        "apps/web/index.html": "",
+        "compose.yaml": compose,
+        "py/Dockerfile": "FROM python AS one\n",
+    }
+    text = render_config(guessed(tmp_path, {"apps/server": SERVER, "apps/web": WEB}, **files))
+    config = parse_config(text)
+    assert dict(config.services["server"].env) == {"MODE": "fast"}
+    assert dict(config.services["web"].proxy) == {"/good/": "http://x:80/v~1/"}
+    assert {*config.services} == {"server", "web"}
 
 
 _DOCKER = 'FROM node:24\nWORKDIR /app/apps/server\nCOPY . /app\nENV MODE=image\nCMD ["node", "dist/main.js"]\n'

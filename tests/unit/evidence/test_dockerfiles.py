@@ -120,6 +120,10 @@ RUN apk add --no-cache --virtual .build python3 && mkdir -p /data/uploads
         ),
         ("apt-get install -y libpq5 libpq-dev", [("libpq5", True), ("libpq-dev", False)]),
         ("dnf install -y git", [("git", False)]),
+        ("DEBIAN_FRONTEND=noninteractive apt-get install -y git curl/bookworm", [("git", True), ("curl", True)]),
+        ("if true; then sudo -E apt-get install -y git; fi && { apk add jq; }", [("git", True), ("jq", True)]),
+        ("apt-get install -y foo- bar_ baz: g++", [("g++", True)]),
+        ("apk add --no-cache --virtual=.build git", []),
         ("apt-get -qq install -t bookworm-backports $MORE git", [("git", True)]),
         (
             "echo deb https://x.example ./ > /etc/apt/sources.list.d/x.list && apt-get install -y google-chrome-stable",
