@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import Final
 
+# Patterns begin with a fixed byte where they can: the search for it is many times as fast as that of alternatives.
 _RELATIVE: Final = re.compile(
-    rb"(?<![\w./-])((?:\./)?(?:\.\./)+[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|\./[\w@./+()\[\]-]+)"
+    rb"(\.(?<![\w./-]\.)(?:(?:/(?:\.\./)+|\./(?:\.\./)*)[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|/[\w@./+()\[\]-]+))"
 )
 _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
 _PROTO: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
 _UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
-_JOINED: Final = re.compile(rb"""[\w)"'`]\s*,(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
+_JOINED: Final = re.compile(rb""",(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
 _QUOTED: Final = re.compile(
-    rb"""(?:\bfrom|\bimport|\brequire(?:\.resolve)?\s*\(|\bimport\s*\(|@import|@use)\s*["'`]([@~#$\w][^"'`\s*]*)["'`]"""
+    rb"""\b(?:from|import|require(?:\.resolve)?\s*\(|import\s*\(|use(?<=@use))\s*["'`]([@~#$\w][^"'`\s*]*)["'`]"""
 )
 _PATH: Final = re.compile(rb"""["'`]((?:\./)?[\w@+-][\w@.+-]*(?:/[\w@.+-]+)+|[\w@+-][\w@.+-]*\.\w+)["'`]""")
 _ABSOLUTE: Final = re.compile(rb"""["'`](/[\w@.+-]+(?:/[\w@.+-]+)*)/?["'`]""")
