@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from bake.files import read_text
+from bake.files import normal, read_text
 from bake.inputs.settings import image_settings, package_settings, recipe_settings, shared_settings
 from bake.inputs.tree import Present, Tree
 from bake.plan import Closure, Dockered, Image, Monolith, Plan, Project, ServiceStage, closure
@@ -141,6 +141,7 @@ class _Reader:
             _manifests(files, [s.package for s in compiled]),
             self._project.ejected and files["Dockerfile"],
             self._plan.base_of(self._services[image.service]),
+            [self._services[image.service].folders, self._services[image.service].links],
         ]
 
     def _sources(self, reached: Iterable[str]) -> Mapping[str, str]:
@@ -264,8 +265,12 @@ def _stages(dockerfile: str) -> Mapping[str, str]:
     found = [(m["name"], m.start()) for m in _STAGE.finditer(text)]
     ends = [*(start for _, start in found[1:]), len(text)]
     stages = {name: text[start:end].strip() for (name, start), end in zip(found, ends, strict=False)}
-    # The stage of all services' folders says of an image's own one no more than its copy and WORKDIR do.
-    return {name: re.sub(r"/out/\S+ ", "", text) if name == "homes" else text for name, text in stages.items()}
+    # The stage of all services' folders and links: those of the image's own are told with its texts.
+    return {name: "\n".join(_without_services(text)) if name == "homes" else text for name, text in stages.items()}
+
+
+def _without_services(text: str) -> Iterator[str]:
+    return (line for line in text.splitlines() if "/out/" not in line)
 
 
 def _reached(stages: Mapping[str, str], target: str) -> list[str]:
@@ -321,8 +326,7 @@ def _load_dockered(project: Project, plan: Plan, image: Dockered, tree: Tree) ->
 def _load_monolith(project: Project, monolith: Monolith, tree: Tree) -> Inputs:
     """The old image copies its whole context, so all of it counts."""
     recipe = monolith.recipe
-    folder = recipe.context.removeprefix("./").strip("/.")
-    dockerfile = recipe.dockerfile.removeprefix("./")
+    folder, dockerfile = normal(recipe.context) or "", normal(recipe.dockerfile) or ""
     ignores = _context_ignores(project, dockerfile, folder)
     rest = [recipe.args, recipe.stage, monolith.labels, monolith.platforms]
     return Inputs(

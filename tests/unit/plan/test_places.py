@@ -1,9 +1,14 @@
 """Folders and files of odd names: where processes start, what links lead to, what own commands become."""
 
+import dataclasses
 import json
 from pathlib import Path
 
+import pytest
+
+from bake.inputs import load_contents, load_inputs
 from bake.plan import Plan, Request, load_project, make_plan
+from bake.render import render
 
 
 def planned(root: Path, path: str, manifest: dict[str, object], settings: str) -> Plan:
@@ -39,6 +44,29 @@ def test_own_commands_of_odd_names_stay_one_word_of_a_shell_s_line(tmp_path: Pat
         "-c",
         "exec node 'bin/my \\1 $tool.js' run && node 'bin/my \\1 $tool.js'",
     )
+
+
+@pytest.mark.parametrize("settings", ["", "[workspace]\ntrace = false\n"])
+def test_an_image_is_another_one_when_a_link_or_what_it_leads_to_is(tmp_path: Path, settings: str) -> None:
+    rows = ("{}", '{ "/opt/x" = "app" }', '{ "/opt/y" = "app" }', '{ "/opt/x" = "." }')
+    found = set()
+    for at, links in enumerate(rows):
+        planned(tmp_path / str(at), "app", {}, f'command = "node x.js"\nlinks = {links}\n{settings}')
+        project = load_project(tmp_path / str(at) / "bake.toml", {})
+        found.add(load_contents(project, make_plan(project, Request()))["a"])
+    assert len(found) == len(rows)
+
+
+def test_an_all_in_one_image_has_the_files_of_a_context_whose_name_begins_with_a_dot(tmp_path: Path) -> None:
+    old = '[monolith]\ndockerfile = ".old/Dockerfile"\ncontext = "./.old"\n'
+    planned(tmp_path, "app", {}, f'command = "node x.js"\n{old}')
+    (tmp_path / ".old").mkdir()
+    for name in ("Dockerfile", "a.sh"):
+        (tmp_path / ".old" / name).write_text("FROM scratch\n")
+    project = load_project(tmp_path / "bake.toml", {})
+    plan = dataclasses.replace(make_plan(project, Request()), targets=("monolith",))
+    found = load_inputs(project, plan, render(project, plan))["monolith"].digests
+    assert {"source .old/a.sh", "template .old/Dockerfile"} <= found.keys()
 
 
 def test_a_start_script_that_no_shell_would_take_is_none(tmp_path: Path) -> None:
