@@ -32,9 +32,17 @@ def watching(environment: Mapping[str, str], program: str) -> Mapping[str, str]:
 
 def parse_misses(log: str) -> tuple[tuple[Miss, ...], str]:
     """What a log tells of misses, and the log without that."""
-    found = [json.loads(text) for text in _LINE.findall(log)]
+    found = [one for text in _LINE.findall(log) if isinstance(one := _parsed(text), dict)]
     misses = (Miss(path=one.get("path", ""), name=one.get("name", ""), by=one.get("from", "")) for one in found)
     return tuple(dict.fromkeys(misses)), _LINE.sub("", log)
+
+
+def _parsed(text: str) -> object:
+    """A line's value; None of one that another process wrote into."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def lost(misses: Iterable[Miss], packages: Sequence[TracedPackage]) -> Iterator[tuple[Miss, str]]:

@@ -107,7 +107,8 @@ def _without_checks(names: Iterable[str]) -> Iterator[str]:
 
 def _nx_needs(about: Any, names: Mapping[str, Package]) -> tuple[str, ...]:
     named = about.get("dependsOn") if isinstance(about, dict) else ()
-    return tuple(_without_checks(one for each in named or () for one in _nx_names(each, names)))
+    rows = named if isinstance(named, list) else ()
+    return tuple(_without_checks(one for each in rows for one in _nx_names(each, names)))
 
 
 def _nx_names(one: Any, names: Mapping[str, Package]) -> Iterator[str]:
@@ -150,7 +151,8 @@ def _own_needs(root: Path, package: Package, tasks: Mapping[str, Any], names: Ma
 
 def _wireit(package: Package, about: Any, names: Mapping[str, str]) -> Iterator[str]:
     """Yield the scripts of other packages that one of wireit's asks for: it runs those of its own package itself."""
-    for one in about.get("dependencies") or () if isinstance(about, dict) else ():
+    named = about.get("dependencies") if isinstance(about, dict) else ()
+    for one in named if isinstance(named, list) else ():
         text = one.get("script") if isinstance(one, dict) else one
         folder, colon, script = str(text).rpartition(":")
         path = normpath(join(package.path, folder))

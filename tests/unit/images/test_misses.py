@@ -51,4 +51,5 @@ def test_what_no_image_has_is_no_loss(miss: Miss) -> None:
 
 def test_lines_about_misses_are_taken_out_of_a_log() -> None:
     log = 'ready\nbake-miss {"path":"/app/a"}\nbake-miss {"name":"x","from":"/app/b.js"}\nend\n'
+    log = 'bake-miss {"path": bake-miss {"x": 1}\nbake-miss {1}\n' + log
     assert parse_misses(log) == ((Miss(path="/app/a"), Miss(name="x", by="/app/b.js")), "ready\nend\n")

@@ -161,3 +161,13 @@ def test_what_the_root_makes_before_it_builds_packages_is_run_for_those_that_it_
     made = load(tmp_path, files, scripts).made
     assert made == {"packages/lib": ("node scripts/gen.mjs",), "apps/api": ("npx graphql-codegen",)}
     assert load(tmp_path, {}, {"build": "turbo run build", "codegen": scripts["codegen"]}).made == {}
+
+
+@pytest.mark.parametrize("odd", [3, True, "x", {"a": 1}, [3, None, {"target": 3}], None])
+def test_tasks_of_another_kind_than_their_tools_have_say_nothing(tmp_path: Path, odd: object) -> None:
+    about = {"dependsOn": odd}
+    (tmp_path / "turbo.json").write_text(json.dumps({"tasks": {"build": about, "other": odd}}))
+    (tmp_path / "nx.json").write_text(json.dumps({"targetDefaults": {"build": about, "other": odd}}))
+    manifest = {"nx": {"targets": {"build": about}}, "wireit": {"build": {"dependencies": odd}, "other": odd}}
+    packages = [Package(path=path, name=path or "w", version="", manifest=manifest) for path in ("", "a")]
+    assert load_tasks(tmp_path, packages, "build").before(packages[1], "build") in {(), ("x",)}
