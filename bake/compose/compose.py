@@ -13,7 +13,7 @@ from bake.compose.watched import watched
 from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.files import to_yaml
-from bake.plan import FOLDER, Dockered, Image, Plan, Project, ServiceImage
+from bake.plan import FOLDER, BuiltBase, Dockered, Image, Plan, Project, ServiceImage
 
 FILE_NAME = "compose.yaml"
 """Its name below .bake/; its paths are relative to that folder."""
@@ -34,13 +34,43 @@ def render_compose(project: Project, plan: Plan) -> str:
     document: dict[str, Any] = {
         "name": plan.project,
         "services": {
+            **{base.target: _base(plan, base) for base in _bases(plan, images)},
             **{i.target: _service(project, plan, i) for i in images},
             **{name: _dependency(each) for name, each in dependencies.items()},
         },
     }
     if secrets := {m.id: _secret(m.file, m.env) for m in plan.builds.mounts if m.id in project.secrets}:
         document["secrets"] = secrets
-    return _HEAD + to_yaml(document)
+    return _HEAD + to_yaml(_literal(document))
+
+
+def _literal(value: Any) -> Any:
+    """A value in which compose puts no variables."""
+    if isinstance(value, dict):
+        return {key: _literal(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_literal(inner) for inner in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
+
+
+def _bases(plan: Plan, images: Iterable[ServiceImage]) -> tuple[BuiltBase, ...]:
+    """Bases of the workspace's own that images are made from."""
+    wanted = {image.service for image in images}
+    used = {service.base for service in plan.services if service.service in wanted}
+    return tuple(base for base in plan.bases if base.name in used)
+
+
+def _base(plan: Plan, base: BuiltBase) -> dict[str, Any]:
+    """A service that never starts: compose builds it for those that name it as a context."""
+    build = {
+        "context": f"../{base.context}".rstrip("/"),
+        "dockerfile": base.dockerfile_from_context,
+        "target": base.stage,
+        "args": dict(base.args),
+        "additional_contexts": dict(base.pins),
+    }
+    image = f"{plan.project}-{base.name}:{DEV_TAG}"
+    return {"image": image, "scale": 0, "build": {key: value for key, value in build.items() if value}}
 
 
 def _secret(file: str | None, env: str | None) -> Mapping[str, str]:
@@ -119,11 +149,13 @@ def _of_dockerfile(image: ServiceImage) -> dict[str, Any]:
 
 def _of_package(plan: Plan, image: Image) -> dict[str, Any]:
     args = {k: v for s in plan.builds.stages for k, v in s.args.items()}
+    base = plan.base_of(next(s for s in plan.services if s.service == image.service))
+    own = {base.name: f"service:{base.target}"} if base else {}
     return {
         "context": "..",
         "dockerfile": f"{FOLDER}/Dockerfile",
         "target": image.stage,
-        "additional_contexts": {name: f"./{name}" for name in ("manifests", "plan", "tools")},
+        "additional_contexts": {name: f"./{name}" for name in ("manifests", "plan", "tools")} | own,
         "args": args | {f"BAKE_ENV_{k}": v for k, v in image.env.items() if "\n" in v or "\r" in v},
     }
 

@@ -8,12 +8,12 @@ import json
 import os
 import posixpath
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bake import config as cfg
 from bake.files import normal, to_yaml
 from bake.lockfile import FILE_NAME as LOCK_NAME
-from bake.plan import Dockered, Image, Plan, Project, ServiceImage, Stage
+from bake.plan import BuiltBase, Dockered, Image, Plan, Project, ServiceImage, Stage
 
 _SKAFFOLD = "skaffold/v4beta7"
 
@@ -67,7 +67,15 @@ def _paths(project: Project, plan: Plan, image: ServiceImage) -> tuple[str, ...]
         for r in (*project.matches(stages[p].inputs), *stages[p].reads, *stages[p].beside)
     }
     patches = {patches.folder for patches in plan.install.patches}
-    return _outermost({*packages, *read, *project.matches(project.root_files), *plan.install.vendored, *patches})
+    shared = (*project.matches(project.root_files), *plan.install.vendored, *patches)
+    return _outermost({*packages, *read, *shared, *_of_base(plan.base_of(service))})
+
+
+def _of_base(base: BuiltBase | None) -> Iterator[str]:
+    """What a base of the workspace's own is built from."""
+    if base:
+        yield base.dockerfile
+        yield from (normal(path, folder=base.context) or "" for path in base.reads)
 
 
 def _reached(stages: Mapping[str, Stage], packages: set[str]) -> set[str]:

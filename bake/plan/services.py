@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -173,6 +174,16 @@ class BuiltBase:
     def target(self) -> str:
         """Its target; no service is called so."""
         return f"_{self.name}"
+
+    @property
+    def dockerfile_from_context(self) -> str:
+        """Where the Dockerfile is, as bake files say it: relative to the context."""
+        return posixpath.relpath(self.dockerfile, self.context or ".")
+
+    @property
+    def pins(self) -> Mapping[str, str]:
+        """Images that it is made from -> what is built on instead."""
+        return {name: f"docker-image://{pinned}" for name, pinned in self.parents.items() if name != pinned}
 
 
 def built_bases(project: Project, request: Request) -> tuple[BuiltBase, ...]:

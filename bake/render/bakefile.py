@@ -1,6 +1,5 @@
 """The plan as HCL: docker-bake.hcl."""
 
-import posixpath
 import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -42,8 +41,6 @@ def render_bake_file(
         outside_secrets=any(m.id in project.outside_secrets for m in plan.builds.mounts),
         attest=_attest(project.config.attestations),
         contexts={s.service: {b.name: f"target:{b.target}"} if (b := plan.base_of(s)) else {} for s in plan.services},
-        dockerfile_of=lambda base: posixpath.relpath(base.dockerfile, base.context or "."),
-        pinned=lambda base: {n: f"docker-image://{p}" for n, p in base.parents.items() if n != p},
         tags={t: name.references for t, name in names.items()},
         cache=cache,
         outputs={t: [outputs.get(t, f"type=image,{EXPORTER}")] for t in names},

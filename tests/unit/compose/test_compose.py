@@ -11,6 +11,7 @@ import yaml
 from bake.compose import render_compose
 from bake.errors import ConfigError
 from bake.plan import Plan, Project, Request, load_project, make_plan
+from tests.unit.plan import test_own_bases as own_bases
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
 
@@ -50,6 +51,26 @@ def test_what_a_build_writes_starts_no_other_build(services: dict[str, dict[str,
     for service in services.values():
         for rule in service["develop"]["watch"]:
             assert {"**/node_modules", "**/dist"} <= set(rule["ignore"])
+
+
+def test_compose_puts_no_variables_into_values(example_project: Project, example_plan: Plan) -> None:
+    smoke = replace(example_project.config.smoke, env={"PASSWORD": "a$b${C}", "$D": ""})
+    project = replace(example_project, config=replace(example_project.config, smoke=smoke))
+    found = yaml.safe_load(render_compose(project, example_plan))["services"]["cli"]
+    assert found["environment"] == {"PASSWORD": "a$$b$${C}", "$D": ""}
+
+
+def test_a_base_of_ones_own_is_built_for_the_images_on_it(tmp_path: Path) -> None:
+    services = yaml.safe_load(render_compose(*own_bases.planned(tmp_path)))["services"]
+    assert services["_base-media"] == {
+        "image": "w-base-media:dev",
+        "scale": 0,
+        "build": {"context": "..", "dockerfile": "docker/media.Dockerfile", "args": {"BASE": "node:24-alpine"}},
+    }
+    assert services["a"]["build"]["additional_contexts"]["base-media"] == "service:_base-media"
+    assert "base-media" not in services["b"]["build"]["additional_contexts"]
+    read = {"../assets", "../docker/fonts", "../docker/media.Dockerfile", "../docker/src"}
+    assert (read - {*watched(services["a"])}, read & {*watched(services["b"])}) == (set(), set())
 
 
 def test_an_init_is_process_1_where_bake_toml_says_so(example_project: Project) -> None:
