@@ -28,7 +28,13 @@ _TRACER_MISSING = (
 def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
     environment = template_environment(finalize=lambda value: _one_line(value, project.config))
-    environment.filters |= {"json": _json_words, "path": _copy_words, "env": _env_value, "sh": shlex.quote}
+    environment.filters |= {
+        "word": _word,
+        "json": _json_words,
+        "path": _copy_words,
+        "env": _env_value,
+        "sh": shlex.quote,
+    }
     environment.filters |= {"folder": posixpath.dirname, "owned": lambda place: "/".join(place.split("/")[:3])}
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
@@ -140,6 +146,11 @@ def _copies(paths: Iterable[str], files: Collection[str]) -> Iterator[tuple[str,
 
 def _plain(path: str) -> str:
     return path.replace("\\", "\\\\").replace("$", "\\$")
+
+
+def _word(text: str) -> str:
+    """A word of WORKDIR or ENV, in which nothing is a variable, a quotation or the end of it."""
+    return re.sub(r"([^\w@%+=:,./-])", r"\\\1", text)
 
 
 def _pattern(path: str) -> str:

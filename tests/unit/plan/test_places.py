@@ -72,3 +72,11 @@ def test_an_all_in_one_image_has_the_files_of_a_context_whose_name_begins_with_a
 def test_a_start_script_that_no_shell_would_take_is_none(tmp_path: Path) -> None:
     plan = planned(tmp_path, "app", {"scripts": {"start": "node 'x"}, "main": "x.js"}, "")
     assert plan.images[0].command == ("node", "x.js")
+
+
+def test_folders_of_odd_names_are_one_word_of_a_dockerfile(tmp_path: Path) -> None:
+    planned(tmp_path, "a b/$x'y", {"scripts": {"build": "true"}}, 'command = "tsx x.js"\n')
+    project = load_project(tmp_path / "bake.toml", {})
+    lines = render(project, make_plan(project, Request()))["Dockerfile"].splitlines()
+    assert lines.count("WORKDIR /app/a\\ b/\\$x\\'y") == 2
+    assert "ENV PATH=/app/a\\ b/\\$x\\'y/node_modules/.bin:/app/node_modules/.bin:$PATH" in lines
