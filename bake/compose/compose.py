@@ -14,6 +14,7 @@ from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.files import to_yaml
 from bake.plan import FOLDER, BuiltBase, Dockered, Image, Plan, Project, ServiceImage
+from bake.workspace import pattern_below
 
 FILE_NAME = "compose.yaml"
 """Its name below .bake/; its paths are relative to that folder."""
@@ -189,4 +190,5 @@ def _watches(project: Project, plan: Plan, image: ServiceImage) -> Iterator[dict
     """Folders whose edits make another image: what it is built from, and nothing else."""
     found = watched(project, plan, image)
     for path in found.paths:
-        yield {"path": f"../{path}" if path else "..", "action": "rebuild", "ignore": list(found.ignore)}
+        ignore = sorted({inner for pattern in found.ignore if (inner := pattern_below(pattern, path))})
+        yield {"path": f"../{path}" if path else "..", "action": "rebuild", "ignore": ignore}

@@ -41,7 +41,7 @@ def watched(project: Project, plan: Plan, image: ServiceImage) -> Watched:
     file = os.path.relpath(project.file, project.root)
     workspace = project.workspace
     planned = {file, LOCK_NAME, ".npmrc", workspace.lock_name, *workspace.tool.files}
-    ignored = {_anywhere(p) for p in project.ignored if not p.startswith("!")}
+    ignored = {pattern.rstrip("/") for pattern in project.ignored if not pattern.startswith("!")}
     return Watched(
         image=image.target,
         name=f"{plan.registry}/{image.repository}" if plan.registry else image.repository,
@@ -89,11 +89,6 @@ def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
         if not any(not k or path == k or path.startswith(f"{k}/") for k in kept):
             kept.append(path)
     return tuple(kept)
-
-
-def _anywhere(pattern: str) -> str:
-    """A pattern of the workspace, for a folder of it."""
-    return pattern if pattern.startswith("**/") else f"**/{pattern.rstrip('/').rpartition('/')[2]}"
 
 
 def render_skaffold(images: Iterable[Watched]) -> str:

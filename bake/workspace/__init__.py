@@ -1,6 +1,6 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
-from bake.workspace.contexts import DockerContext, load_docker_context, parse_stages, used_images
+from bake.workspace.contexts import DockerContext, load_docker_context, parse_stages, pattern_below, used_images
 from bake.workspace.dockerfile import HEREDOC, Dockerfile, parse_own_dockerfile, read_instructions
 from bake.workspace.ignored import (
     BESIDE,
@@ -63,6 +63,7 @@ __all__ = [
     "parse_own_dockerfile",
     "parse_package_manager",
     "parse_stages",
+    "pattern_below",
     "read_instructions",
     "shown",
     "staged_files",

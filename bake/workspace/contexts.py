@@ -36,9 +36,10 @@ def load_docker_context(
     """
     head = f"{context}/" if context else ""
     inside = sorted(path.removeprefix(head) for path in sources if path.startswith(head))
-    own = read_text(root, f"{file}.dockerignore") or read_text(root, f"{head}.dockerignore") or ""
+    names = (f"{file}.dockerignore", f"{head}.dockerignore")
+    own = next((text for name in names if (text := read_text(root, name)) is not None), "")
     nested = (f"{head}{dirname(path)}".rstrip("/") for path in inside if basename(path) == ".gitignore")
-    ignored = (_below(pattern, context) for pattern in load_git_ignored(root, {context, *nested}))
+    ignored = (pattern_below(pattern, context) for pattern in load_git_ignored(root, {context, *nested}))
     left_out = parse_dockerignore(own)
     kept = (path.removeprefix(head) for path in tracked if path.startswith(head))
     lines = (
@@ -55,10 +56,10 @@ def load_docker_context(
     )
 
 
-def _below(pattern: str, context: str) -> str:
+def pattern_below(pattern: str, place: str) -> str:
     """A pattern of the workspace's root as one of a folder in it; "" where it is about nothing in there."""
     mark, parts = "!" * pattern.startswith("!"), pattern.removeprefix("!").split("/")
-    for folder in context.split("/") if context else ():
+    for folder in place.split("/") if place else ():
         if parts and parts[0] == "**":
             break
         if not parts or not fnmatchcase(folder, parts[0]):

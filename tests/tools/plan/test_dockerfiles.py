@@ -119,6 +119,13 @@ def test_its_build_gets_what_its_dockerignore_and_git_leave(shop: GitWorkspace) 
     assert render(project, plan)["services/ml/Dockerfile.dockerignore"] == file.ignore
 
 
+def test_an_empty_dockerignore_of_its_dockerfile_goes_before_that_of_its_context(shop: GitWorkspace) -> None:
+    shop.write("services/ml/tests/x.py", "x")
+    assert "tests/x.py" not in planned(shop)[0].dockerfiles["ml"].sources
+    shop.write("services/ml/Dockerfile.dockerignore", "")
+    assert "tests/x.py" in planned(shop)[0].dockerfiles["ml"].sources
+
+
 def test_what_git_tracks_in_spite_of_its_name_is_there_unless_its_dockerignore_says_no(shop: GitWorkspace) -> None:
     shop.write("services/ml/src/ca.pem", "x")
     shop.write("services/ml/tests/ca.pem", "x")

@@ -53,6 +53,14 @@ def test_what_a_build_writes_starts_no_other_build(services: dict[str, dict[str,
             assert {"**/node_modules", "**/dist"} <= set(rule["ignore"])
 
 
+def test_what_git_ignores_in_one_place_is_watched_in_others(example_project: Project, example_plan: Plan) -> None:
+    project = replace(example_project, ignored=("config", "services/catalog/tmp/", "services/*/a", "**/dist"))
+    rules = yaml.safe_load(render_compose(project, example_plan))["services"]["catalog-api"]["develop"]["watch"]
+    ignored = {rule["path"]: {*rule["ignore"]} - {"**/node_modules", "**/.git", "**/.bake"} for rule in rules}
+    assert ignored["../services/catalog"] == {"tmp", "a", "**/dist"}
+    assert ignored["../packages/shared"] == {"**/dist"}
+
+
 def test_compose_puts_no_variables_into_values(example_project: Project, example_plan: Plan) -> None:
     smoke = replace(example_project.config.smoke, env={"PASSWORD": "a$b${C}", "$D": ""})
     project = replace(example_project, config=replace(example_project.config, smoke=smoke))
