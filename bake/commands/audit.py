@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bake.commands.arguments import selected
 from bake.components import LEVELS, Audit, AuditFinding, at_least, audit_fleet, image_contents, to_vex
-from bake.errors import CheckError
+from bake.errors import CheckError, UsageError
 from bake.lockfile import Lockfile
 from bake.session import Session
 from bake.table import markdown, table
@@ -37,6 +37,8 @@ def _audit(session: Session, targets: Sequence[str], registry: str | None) -> Au
     from bake.registry import NpmRegistry, load_npm_settings
 
     plan = session.plan(selected(targets, None))
+    if not plan.selected():
+        raise UsageError("targets", "name no image that is made of a package", "see `bake list`")
     lock = session.project.workspace.lock
     fleet = [image_contents(plan, lock, image, p) for image in plan.selected() for p in plan.platforms]
     environment = {**session.environment, **({"NPM_CONFIG_REGISTRY": registry} if registry else {})}

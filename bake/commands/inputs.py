@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print it."""
     plan = session.plan(selected(arguments.names, None))
-    watches = [_there(session.project.root, watched(session.project, plan, image)) for image in plan.selected()]
+    watches = [_there(session.project.root, watched(session.project, plan, image)) for image in plan.chosen()]
     if arguments.format in {"skaffold", "tilt"}:
         print((render_skaffold if arguments.format == "skaffold" else render_tilt)(watches), end="")
         return 0

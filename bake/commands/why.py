@@ -76,7 +76,7 @@ def _line(reason: Reason) -> str:
 
 def _tell_presence(session: Session, plan: Plan, what: str, form: str) -> int:
     """Say whether something is in the images, by the plan and by what is built of it."""
-    told = [presence(session.project, plan, image, what) for image in plan.selected()]
+    told = [presence(session.project, plan, image, what) for image in plan.chosen()]
     built = {each.image: _load_built(session, plan, each) for each in told if each.is_file}
     rows = [{**dataclasses.asdict(each), "built": built.get(each.image)} for each in told]
     show(form, rows, "\n".join(_presence_text(each, built.get(each.image)) for each in told))

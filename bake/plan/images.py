@@ -204,8 +204,9 @@ def _whose(package: Package) -> str:
 
 def _declared(package: Package) -> _Process | None:
     """What package.json starts: a `start` script without shell syntax, a single binary, or `main`."""
-    if parts := _plain_words(package.scripts.get("start", "")):
-        env = dict(p.split("=", 1) for p in _leading_assignments(parts))
+    parts = _plain_words(package.scripts.get("start", ""))
+    env = dict(p.split("=", 1) for p in _leading_assignments(parts))
+    if parts[len(env) :]:
         return _Process(command=_own_binary(package, tuple(parts[len(env) :]), package.path), env=env)
     if len(package.bins) == 1:
         return _Process(entrypoint=("node", *package.bins.values()))

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from bake.build.present import Resolve, load_marks
+from bake.cli import main
 from bake.compose import render_compose
 from bake.config import parse_config
 from bake.errors import ConfigError, WorkspaceError
@@ -234,6 +235,18 @@ def test_compose_builds_it_by_its_dockerfile_and_watches_its_context(shop: GitWo
     }
     assert [rule["path"] for rule in service["develop"]["watch"]] == ["../services/ml"]
     assert "healthcheck" not in service
+
+
+def test_commands_that_tell_of_images_tell_of_it_too(
+    shop: GitWorkspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shop.root)
+    assert main(["inputs", "ml", "--format", "tilt"]) == 0
+    assert '"services/ml"' in capsys.readouterr().out
+    assert main(["why", "ml", "src/app.py"]) == 0
+    assert capsys.readouterr().out == "ml may have src/app.py: its own Dockerfile says what is in it\n"
+    assert main(["audit", "ml"]) == 2
+    assert "targets: name no image that is made of a package; see `bake list`" in capsys.readouterr().err
 
 
 def test_its_manifest_has_its_port_probes_and_volumes(shop: GitWorkspace) -> None:

@@ -74,6 +74,11 @@ def test_a_start_script_that_no_shell_would_take_is_none(tmp_path: Path) -> None
     assert plan.images[0].command == ("node", "x.js")
 
 
+def test_a_start_script_that_starts_nothing_is_none(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "app", {"scripts": {"start": "FOO=1"}, "main": "x.js"}, "")
+    assert plan.images[0].command == ("node", "x.js")
+
+
 def test_folders_of_odd_names_are_one_word_of_a_dockerfile(tmp_path: Path) -> None:
     planned(tmp_path, "a b/$x'y", {"scripts": {"build": "true"}}, 'command = "tsx x.js"\n')
     project = load_project(tmp_path / "bake.toml", {})
