@@ -4,6 +4,7 @@ from bake.config.reference import DOCKER_HUB, Reference, is_tag, parse_reference
 from bake.config.sizes import parse_size, size, size_difference
 from bake.config.tables import (
     FILE_NAME,
+    PLACE,
     PLATFORM,
     REGISTRY,
     RESERVED,
@@ -47,6 +48,7 @@ __all__ = [
     "Layers",
     "OwnBase",
     "PLATFORM",
+    "PLACE",
     "REGISTRY",
     "RESERVED",
     "PackageSettings",

@@ -54,14 +54,12 @@ Mounted = Annotated[
         pattern=r"(/[^\s,\"'`$\\/\x00-\x1f\x7f]+)+",
     ),
 ]
-Place = Annotated[
-    str,
-    Rule(
-        words="an absolute path that is no folder of the system, without spaces and quotes",
-        pattern=r"(?!/(app|bin|boot|dev|etc|home|home/node|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|"
-        r"usr/local|usr/src|var)/?$)(?!(.*/)?\.\.?(/|$))(/[\w@.+-]+)+",
-    ),
-]
+PLACE = Rule(
+    words="an absolute path that is no folder of the system, without spaces and quotes",
+    pattern=r"(?!/(app|bin|boot|dev|etc|home|home/node|lib|lib64|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|"
+    r"usr(/local)?(/(bin|etc|include|lib|lib64|sbin|share|src))?|var)/?$)(?!(.*/)?\.\.?(/|$))(/[\w@.+-]+)+",
+)
+Place = Annotated[str, PLACE]
 HeaderName = Annotated[str, Rule(words="a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")]
 HeaderText = Annotated[str, Rule(words="a header's value: one line of ASCII", pattern=r"[\x20-\x7e]*")]
 UrlPath = Annotated[str, Rule(words="a path like /api/", pattern=r"/[\w./~%+-]*")]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bake.config import PLACE
 from bake.evidence.contents import Contents, filled, served_folders
 from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import Copied, Stage
@@ -346,13 +347,10 @@ def _links(contents: Contents, package: Package) -> Iterator[tuple[str, str]]:
         place, found = posixpath.normpath(name), contents.origin(name)
         if found is None or not contents.exists(found) or posixpath.join(BUILD_ROOT, found).rstrip("/") == place:
             continue
-        while place.rpartition("/")[2] == found.rpartition("/")[2] and not _SYSTEM.fullmatch(posixpath.dirname(place)):
+        while place.rpartition("/")[2] == found.rpartition("/")[2] and not PLACE.broken_by(posixpath.dirname(place)):
             place, found = posixpath.dirname(place), posixpath.dirname(found)
-        if not _SYSTEM.fullmatch(place):
+        if not PLACE.broken_by(place):
             yield place, found or "."
-
-
-_SYSTEM = re.compile(r"/(?:app|bin|home|home/node|lib|opt|root|srv|usr|usr/local|usr/src|var)?/?")
 
 
 def _away(contents: Contents, package: Package, start: Start, way: _Way) -> str | None:

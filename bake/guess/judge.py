@@ -162,9 +162,14 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
         standalone_source=frontend.source if frontend and standalone else "",
         processes=name_roles(processes, facts),
         unknown=_unknown(facts, processes),
-        links={p: to for e in everything.said.get(package.path, ()) for p, to in e.links.items()},
+        links=_outermost({p: to for e in everything.said.get(package.path, ()) for p, to in e.links.items()}),
         notes=tuple(unsaid_scripts(facts, everything, main, processes)),
     )
+
+
+def _outermost(links: Mapping[str, str]) -> Mapping[str, str]:
+    """The links that lie behind no other one."""
+    return {p: to for p, to in links.items() if not any(p.startswith(f"{other}/") for other in links)}
 
 
 def _is_needed(package: Package, everything: WorkspaceFacts) -> bool:

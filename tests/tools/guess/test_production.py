@@ -545,6 +545,8 @@ def test_a_process_starts_in_the_folder_that_production_starts_it_in(
         ("COPY apps/server /opt/shop", "join('/opt/shop', 'data')", {"/opt/shop": "apps/server"}),
         ("COPY apps/server /app", "read('/app/data/a.json')", {"/app/data": "apps/server/data"}),
         ("COPY . /app", "read('/app/sql/a.sql', '/etc/hosts', '/health')", {}),
+        ("COPY apps/server/data /etc\nCOPY . /app", "read('/etc')", {}),
+        ("COPY sql /srv/a/b\nCOPY . /srv/a", "read('/srv/a/apps', '/srv/a/b/a.sql')", {"/srv/a": "."}),
     ],
 )
 def test_absolute_places_that_code_knows_are_links(
