@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from bake.config import WorkspaceSettings, suggestion
+from bake.files import normal
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
 from bake.plan.images import image_needs
 from bake.plan.plan import Plan
@@ -113,6 +114,24 @@ def _dockerfiles(project: Project, plan: Plan) -> Iterator[Finding]:
         elif wanted and wanted.lower() not in names:
             what = f"{image.source} has no stage {wanted!r}"
             yield _setting(project, f"{key}.target", what, suggestion(wanted, names) or "correct it", users)
+        yield from _context(project, key, project.config.services[image.service].build_context, users)
+    yield from _bases(project, plan)
+
+
+def _bases(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Stages and contexts of bases of the workspace's own that are not there."""
+    for base in plan.bases:
+        key, names = f"bases.{base.key}", project.bases[base.key].stages
+        if base.stage and base.stage.lower() not in (*names, *map(str, range(len(names)))):
+            what = f"{base.dockerfile} has no stage {base.stage!r}"
+            yield _setting(project, f"{key}.target", what, suggestion(base.stage, names) or "correct it")
+        yield from _context(project, key, base.context)
+
+
+def _context(project: Project, key: str, given: str, services: tuple[str, ...] = ()) -> Iterator[Finding]:
+    folder = f"{normal(given) or ''}/".lstrip("/")
+    if not any(file.startswith(folder) for file in project.reading.sources):
+        yield _setting(project, f"{key}.context", f"no folder {given!r} with files", "correct it", services)
 
 
 def _keys(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -160,8 +160,12 @@ def emulated_work(config: cfg.Config) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltBase:
-    """A base image that is built in the same run. parents: image -> as it is pinned. reads: paths of its context."""
+    """A base image that is built in the same run. key: its name in bake.toml, name: what Dockerfiles call it.
 
+    parents: image -> as it is pinned. reads: paths of its context.
+    """
+
+    key: str
     name: str
     dockerfile: str
     context: str
@@ -197,6 +201,7 @@ def _built_base(project: Project, request: Request, name: str) -> BuiltBase:
     settings, file = project.config.bases[name], project.bases[name]
     context = normal(settings.context) or ""
     return BuiltBase(
+        key=name,
         name=own_base(name),
         dockerfile=normal(settings.dockerfile) or settings.dockerfile,
         context=context,

@@ -21,12 +21,13 @@ _VARIABLE = re.compile(r"\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?::?-(?P<default>[^
 class Dockerfile:
     """What a Dockerfile says. parents: images outside of it. last: the one that its image is made from, "" for scratch.
 
-    reads: files and folders of its context, "" for all of it.
+    reads: files and folders of its context, "" for all of it. stages: their names, up to the one that is built.
     """
 
     parents: tuple[str, ...]
     last: str
     reads: tuple[str, ...]
+    stages: tuple[str, ...] = ()
 
 
 def parse_own_dockerfile(text: str, *, arguments: Mapping[str, str], target: str | None = None) -> Dockerfile:
@@ -51,7 +52,12 @@ def parse_own_dockerfile(text: str, *, arguments: Mapping[str, str], target: str
         elif key in {"COPY", "ADD", "RUN"}:
             reads += _mounted(rest) if key == "RUN" else _copied(rest)
             parents += [name for name in _TAKEN.findall(rest) if name.lower() not in stages and not name.isdigit()]
-    return Dockerfile(parents=tuple(dict.fromkeys(parents)), last=last, reads=tuple(sorted(dict.fromkeys(reads))))
+    return Dockerfile(
+        parents=tuple(dict.fromkeys(parents)),
+        last=last,
+        reads=tuple(sorted(dict.fromkeys(reads))),
+        stages=tuple(stages),
+    )
 
 
 def read_instructions(text: str) -> Iterator[tuple[str, str, str]]:

@@ -212,6 +212,12 @@ def test_what_is_named_and_not_there_is_told_before_a_build(shop: GitWorkspace) 
     assert [str(f) for f in check(project, plan) if f.services == ("ml",)] == [
         "bake.toml: services.ml.target: services/ml/Dockerfile has no stage 'runtim' (in ml); did you mean `runtime`?"
     ]
+    shop.replace("bake.toml", "target = 'runtim'", 'context = "services/m"')
+    project, plan = planned(shop)
+    assert [str(f) for f in check(project, plan) if f.services == ("ml",)] == [
+        "bake.toml: services.ml.context: no folder 'services/m' with files (in ml); correct it"
+    ]
+    shop.replace("bake.toml", 'context = "services/m"', "")
     (shop.root / "services/ml/Dockerfile").unlink()
     project, plan = planned(shop)
     assert [f.what for f in check(project, plan) if f.services == ("ml",)] == ["no file 'services/ml/Dockerfile'"]

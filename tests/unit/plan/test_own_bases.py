@@ -7,7 +7,7 @@ import pytest
 
 from bake.errors import ConfigError
 from bake.inputs.content import load_contents
-from bake.plan import Plan, Project, Request, base_images, load_project, make_plan, plan_cache
+from bake.plan import Plan, Project, Request, base_images, check, load_project, make_plan, plan_cache
 from bake.render.bakefile import render_bake_file
 from bake.workspace import parse_own_dockerfile
 from tests.unit.plan.test_system import load
@@ -90,6 +90,14 @@ def test_a_dockerfile_tells_its_images_and_the_files_that_it_takes(
 def test_the_stage_that_is_built_tells_the_image() -> None:
     text = "FROM node:24-alpine AS small\nFROM node:24-slim AS large\n"
     assert parse_own_dockerfile(text, arguments={}, target="small").last == "node:24-alpine"
+
+
+def test_a_stage_or_a_context_that_is_not_there_is_told_before_a_build(tmp_path: Path) -> None:
+    config = CONFIG.replace("args =", 'context = "dockre"\ntarget = "tol"\nargs =')
+    assert [str(f) for f in check(*planned(tmp_path, config)) if "bases" in f.where] == [
+        "bake.toml: bases.media.context: no folder 'dockre' with files; correct it",
+        "bake.toml: bases.media.target: docker/media.Dockerfile has no stage 'tol'; did you mean `tool`?",
+    ]
 
 
 def test_its_images_have_its_c_library_and_bake_lock_pins_what_it_is_made_from(tmp_path: Path) -> None:
