@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,14 @@ def test_folders_of_odd_names_are_one_word_of_a_dockerfile(tmp_path: Path) -> No
     lines = render(project, make_plan(project, Request()))["Dockerfile"].splitlines()
     assert lines.count("WORKDIR /app/a\\ b/\\$x\\'y") == 2
     assert "ENV PATH=/app/a\\ b/\\$x\\'y/node_modules/.bin:/app/node_modules/.bin:$PATH" in lines
+
+
+def test_a_link_at_a_home_s_place_is_not_followed_while_it_leads_nowhere(tmp_path: Path) -> None:
+    planned(tmp_path, "app", {}, 'command = "node x.js"\nlinks = { "/home/bob" = "." }\n')
+    project = load_project(tmp_path / "bake.toml", {})
+    text = render(project, make_plan(project, Request()))["Dockerfile"]
+    homes = text[text.index("AS homes\n") : text.index("FROM scratch AS workspace")]
+    script = " ".join(line for line in homes.splitlines()[1:] if not line.startswith("#")).replace("\\", "")
+    done = script.removeprefix("RUN ").replace("/out", str(tmp_path / "out"))
+    subprocess.run(["sh", "-ec", done.replace("chown -h 1000:1000", f"chown -h {os.getuid()}")], check=True)
+    assert (tmp_path / "out/a/home/bob").readlink() == Path("/app")
