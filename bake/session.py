@@ -15,7 +15,8 @@ from bake.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from bake.git import Head
     from bake.inputs import Present
-    from bake.plan import Names, Plan, Project, Request
+    from bake.plan import Names, Plan, Request
+    from bake.project import Project
     from bake.publish import Release
 
 
@@ -70,13 +71,13 @@ class Session:
 
     def load_project(self) -> "Project":
         """The project without a look at its templates."""
-        from bake.plan import load_project
+        from bake.project import load_project
 
         return load_project(self.file or find_config(self.directory), self.environment)
 
     def _compare(self, project: "Project") -> None:
         """Warn of templates that bake has changed since they were copied."""
-        from bake.plan import EJECTED
+        from bake.project import EJECTED
         from bake.render import behind, template_text
 
         for name in behind(project.ejected, {n: template_text(n) for n in project.ejected}):

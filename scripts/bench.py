@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, make_plan
+from bake.project import load_project
 from bake.render import render
 from bake.table import table
 from scripts.bench_commits import measure_commits

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import Project, load_project
 
 ROOT = Path(__file__).parents[1]
 

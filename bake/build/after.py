@@ -9,7 +9,8 @@ from bake.config import parse_size, size
 from bake.engine import Built, cache_usage, read_cache_usage, total
 from bake.errors import EngineError, ReleaseError
 from bake.inputs import Inputs, add, first_step, load_record, write_record
-from bake.plan import Cache, Plan, Project
+from bake.plan import Cache, Plan
+from bake.project import Project
 from bake.publish import FILE_NAME, Release, load_release
 from bake.registry import Registry
 from bake.session import Session

@@ -18,7 +18,8 @@ from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_chapter, write_chapter
 from bake.inputs import Inputs, digest
-from bake.plan import Dockered, Names, Plan, Project, ServiceImage
+from bake.plan import Dockered, Names, Plan, ServiceImage
+from bake.project import Project
 from bake.registry import engine_digests
 
 _CHAPTER = "made"

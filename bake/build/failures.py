@@ -8,7 +8,8 @@ from bake.display import plain
 from bake.engine import Step
 from bake.errors import BuildError
 from bake.inputs import in_clone, kept_from_builds
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.workspace import shown
 
 _CARVE = "carve: "

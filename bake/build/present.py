@@ -7,7 +7,8 @@ from bake.build.current import resolve_bases, unpinned_bases
 from bake.build.ready import Ready
 from bake.config import Attestations
 from bake.inputs import Inputs, digest, load_inputs
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.publish import CONTENT_PREFIX, Mark, Upload, existing, uploads
 from bake.registry import Registry
 from bake.session import Session

@@ -10,7 +10,8 @@ from bake.console import Console
 from bake.display import Screen, StepLines
 from bake.engine import BuildOptions, Built, StepFailedError, lost_snapshot, run_bake
 from bake.errors import BuildError
-from bake.plan import FOLDER, Cache, Plan
+from bake.plan import Cache, Plan
+from bake.project import FOLDER
 from bake.session import Session
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from bake.table import show
 
 if TYPE_CHECKING:
     from bake.engine import Capabilities
-    from bake.plan import Project
+    from bake.project import Project
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +105,7 @@ def _engine(builder: str | None) -> "Capabilities | Problem":
 def _images(session: Session, project: "Project") -> Mapping[str, Problem | None]:
     """Whether the base images can be read, through the engine's mirrors as a build does."""
     from bake.engine import mirrors
-    from bake.plan import base_images
+    from bake.project import base_images
     from bake.registry import load_resolver
 
     resolve = load_resolver(session.environment, mirrors())

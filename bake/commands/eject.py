@@ -7,7 +7,7 @@ from pathlib import Path
 from bake import __version__
 from bake.errors import UsageError
 from bake.files import read_text, unified_diff, write_file
-from bake.plan import EJECTED, TEMPLATES, Project
+from bake.project import EJECTED, TEMPLATES, Project
 from bake.render import behind, make_ejected, strip_header
 from bake.session import Session
 

@@ -136,7 +136,8 @@ def _tried(session: Session, file: Path, found: "Guess") -> "Guess":
     """Plan with what was written, which knows more: cycles between builds, and all that images hold."""
     from bake.guess import render_config
     from bake.lockfile import advise
-    from bake.plan import Request, load_project, make_plan
+    from bake.plan import Request, make_plan
+    from bake.project import load_project
 
     try:
         try:

@@ -17,7 +17,8 @@ from bake.lockfile import (
     stale,
     write_bake_lock,
 )
-from bake.plan import Project, base_images, named_libc, runtime_images, service_libcs
+from bake.plan import named_libc, service_libcs
+from bake.project import Project, base_images, runtime_images
 from bake.session import Session
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 import argparse
 
 from bake.commands.arguments import add_plan_arguments, named, selected
-from bake.plan import FOLDER, Plan, plan_cache
+from bake.plan import Plan, plan_cache
+from bake.project import FOLDER
 from bake.session import Session
 from bake.table import to_json
 

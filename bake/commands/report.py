@@ -32,7 +32,8 @@ from bake.session import Selection, Session
 if TYPE_CHECKING:
     from bake.images import Images
     from bake.inputs import Reasons
-    from bake.plan import Plan, Project
+    from bake.plan import Plan
+    from bake.project import Project
 
 
 _DATA = 1 << 20

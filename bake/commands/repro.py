@@ -66,7 +66,8 @@ def _build(session: Session, ready: "Ready", builder: str | None, folder: Path, 
     from bake.build import write_plan
     from bake.display import StepLines
     from bake.engine import BuildOptions, run_bake
-    from bake.plan import EXPORTER, FOLDER
+    from bake.plan import EXPORTER
+    from bake.project import FOLDER
 
     targets = ready.plan.targets
     for target in targets:

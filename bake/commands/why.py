@@ -9,7 +9,8 @@ from bake.display import step_title
 from bake.engine import Step
 from bake.errors import EngineError
 from bake.inputs import FirstStep, LastBuild, Presence, Reason, before_last, load_reasons, load_record, presence, way
-from bake.plan import TREE, Plan, Project
+from bake.plan import TREE, Plan
+from bake.project import Project
 from bake.session import Session
 from bake.table import show
 

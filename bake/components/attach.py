@@ -6,7 +6,8 @@ from typing import Literal
 from bake.components.components import image_contents
 from bake.components.sbom import to_cyclonedx, to_spdx
 from bake.config import parse_reference
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.registry import Registry
 
 Form = Literal["cyclonedx", "spdx"]

@@ -13,7 +13,8 @@ from bake.compose.watched import watched
 from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.files import to_yaml
-from bake.plan import FOLDER, BuiltBase, Dockered, Image, Plan, Project, ServiceImage
+from bake.plan import BuiltBase, Dockered, Image, Plan, ServiceImage
+from bake.project import FOLDER, Project
 from bake.workspace import pattern_below
 
 FILE_NAME = "compose.yaml"

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from bake import config as cfg
 from bake.files import normal, to_yaml
 from bake.lockfile import FILE_NAME as LOCK_NAME
-from bake.plan import BuiltBase, Dockered, Image, Plan, Project, ServiceImage, Stage
+from bake.plan import BuiltBase, Dockered, Image, Plan, ServiceImage, Stage
+from bake.project import Project
 
 _SKAFFOLD = "skaffold/v4beta7"
 

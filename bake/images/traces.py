@@ -10,7 +10,8 @@ from bake import config as cfg
 from bake.display import StepLines
 from bake.engine import BuildOptions, run_bake
 from bake.files import working_alone, write_files
-from bake.plan import FOLDER, Plan, make_plan, plan_cache
+from bake.plan import Plan, make_plan, plan_cache
+from bake.project import FOLDER
 from bake.render import render, render_bake_file
 from bake.session import Session
 

@@ -18,7 +18,8 @@ from typing import Any, Literal
 from bake.files import normal, read_text
 from bake.inputs.settings import image_settings, package_settings, recipe_settings, shared_settings
 from bake.inputs.tree import Present, Tree
-from bake.plan import Closure, Dockered, Image, Monolith, Plan, Project, ServiceStage, closure
+from bake.plan import Closure, Dockered, Image, Monolith, Plan, ServiceStage, closure
+from bake.project import Project
 from bake.render import render, staged_lock
 from bake.workspace import parse_dockerignore
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from bake.files import ignore_in_git, normal
 from bake.git import Blob, Changes, list_tracked, read_files
 from bake.inputs.tree import Past, Tree
-from bake.plan import Earlier, Project, load_project, make_listing
+from bake.project import Earlier, Project, load_project, make_listing
 from bake.workspace import load_git_ignored
 
 LINK = "120000"

@@ -3,7 +3,8 @@
 import posixpath
 from collections.abc import Callable
 
-from bake.plan import TREE, Image, Output, Plan, Project, home
+from bake.plan import TREE, Image, Output, Plan, home
+from bake.project import Project
 from bake.sources import path_matcher
 from bake.workspace import NEVER_SENT, anywhere, parse_dockerignore, shown
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from bake.inputs.places import absence, in_clone
 from bake.lockfile import foreign_entries
-from bake.plan import TREE, Image, Plan, Project, ServiceImage, ServiceStage
+from bake.plan import TREE, Image, Plan, ServiceImage, ServiceStage
+from bake.project import Project
 from bake.workspace import Package, shown
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from bake.lockfile import FILE_NAME
-from bake.plan import EJECTED, Dockered, Plan, Project
+from bake.plan import Dockered, Plan
+from bake.project import EJECTED, Project
 from bake.render import render_ignore
 from bake.workspace import parse_dockerignore
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from bake.plan import Dockered, Image, Plan, Project, ServiceStage
+from bake.plan import Dockered, Image, Plan, ServiceStage
+from bake.project import Project
 from bake.render import template_text
 from bake.workspace import shown
 

@@ -12,7 +12,8 @@ from bake.inputs.reasons import Reason, compare, everything, forgetful
 from bake.inputs.record import LastBuild, load_record
 from bake.inputs.tree import Present
 from bake.inputs.ways import Ways
-from bake.plan import MONOLITH, Plan, Project, make_plan
+from bake.plan import MONOLITH, Plan, make_plan
+from bake.project import Project
 from bake.render import render
 
 Reasons = Mapping[str, tuple[Reason, ...]]

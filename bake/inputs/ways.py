@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 
 from bake.inputs.content import development
-from bake.plan import Closure, Plan, Project, ServiceStage, Stage
+from bake.plan import Closure, Plan, ServiceStage, Stage
+from bake.project import Project
 from bake.workspace import ROOT, literal, parse_dockerignore
 
 Way = tuple[str, ...]

@@ -9,17 +9,6 @@ from bake.plan.layers import LayerClass
 from bake.plan.names import Name, Names, content_patterns, name_images, names_commit
 from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, select
-from bake.plan.project import (
-    EJECTED,
-    FOLDER,
-    TEMPLATES,
-    Earlier,
-    Project,
-    base_images,
-    load_project,
-    make_listing,
-    runtime_images,
-)
 from bake.plan.request import Request
 from bake.plan.services import BuiltBase, ServiceStage, emulated_work, named_libc, service_libcs
 from bake.plan.stages import Stage
@@ -29,10 +18,7 @@ __all__ = [
     "Cache",
     "Closure",
     "Dockered",
-    "EJECTED",
-    "Earlier",
     "EXPORTER",
-    "FOLDER",
     "Finding",
     "Image",
     "LayerClass",
@@ -43,16 +29,13 @@ __all__ = [
     "Output",
     "Plan",
     "ServiceImage",
-    "Project",
     "Recipe",
     "Request",
     "ServiceStage",
     "Stage",
-    "TEMPLATES",
     "TREE",
     "Target",
     "WORKSPACE",
-    "base_images",
     "check",
     "closure",
     "content_patterns",
@@ -60,14 +43,11 @@ __all__ = [
     "errors",
     "home",
     "image_needs",
-    "load_project",
-    "make_listing",
     "make_plan",
     "name_images",
     "names_commit",
     "named_libc",
     "plan_cache",
     "select",
-    "runtime_images",
     "service_libcs",
 ]

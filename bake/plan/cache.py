@@ -24,7 +24,7 @@ from bake.config import CacheSettings
 from bake.plan.dockerfiles import MONOLITH
 from bake.plan.names import slug as tag
 from bake.plan.plan import Plan
-from bake.plan.project import Project
+from bake.project import Project
 
 WORKSPACE = "workspace"
 """The target that everything is cached with; bake's own (config.RESERVED)."""

@@ -11,8 +11,8 @@ from bake.files import normal
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
 from bake.plan.images import image_needs
 from bake.plan.plan import Plan
-from bake.plan.project import Project
 from bake.plan.services import ServiceStage, starts_by_name
+from bake.project import Project
 from bake.semver import is_range, satisfies
 from bake.shell import SHELLS
 from bake.sources import Undeclared, path_matcher

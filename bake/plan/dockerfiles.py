@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from bake import config as cfg
 from bake.plan.images import ServiceImage, Target, health_of, image_labels
-from bake.plan.project import FOLDER, Project, argument_value
 from bake.plan.request import Request
 from bake.plan.stages import filled_argument
+from bake.project import FOLDER, Project, argument_value
 from bake.workspace import parse_stages, used_images
 
 MONOLITH = "monolith"

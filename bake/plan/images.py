@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from bake import config as cfg
 from bake.errors import ConfigError
-from bake.plan.project import Project
 from bake.plan.request import Request
+from bake.project import Project
 from bake.sources import Needs, command_needs
 from bake.workspace import BUILD_ROOT, Package, Workspace
 

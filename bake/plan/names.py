@@ -9,8 +9,8 @@ from types import MappingProxyType
 from bake import config as cfg
 from bake.errors import ConfigError, UsageError
 from bake.plan.plan import Plan
-from bake.plan.project import Project
 from bake.plan.request import Request
+from bake.project import Project
 
 FIELDS = ("sha", "branch", "version", "pr", "content")
 """What a pattern can hold: 12 digits of the commit, its branch, its version tag, the pull request, the inputs' hash.

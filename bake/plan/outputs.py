@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from bake import config as cfg
 from bake.plan.closure import Closure
 from bake.plan.images import Image, image_needs
-from bake.plan.project import Project
 from bake.plan.stages import Stage, stage_name
+from bake.project import Project
 from bake.sources import LOADERS, unneeded
 from bake.workspace import Package, shown
 

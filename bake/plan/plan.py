@@ -11,7 +11,6 @@ from bake.plan.dockerfiles import MONOLITH, Dockered, Monolith, dockered_images,
 from bake.plan.images import Image, ServiceImage, Target, images_of
 from bake.plan.layers import LayerClass, layer_classes
 from bake.plan.outputs import Group, Output, package_outputs
-from bake.plan.project import Project
 from bake.plan.request import Request
 from bake.plan.services import (
     BuiltBase,
@@ -28,6 +27,7 @@ from bake.plan.services import (
     used_libcs,
 )
 from bake.plan.stages import Stage, build_stages, isolates_builds
+from bake.project import Project
 from bake.workspace import ROOT, Manager, Patches, Workspace
 
 

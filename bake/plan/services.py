@@ -14,9 +14,9 @@ from bake.plan.closure import Closure, closure
 from bake.plan.images import Image, image_needs
 from bake.plan.layers import LayerClass
 from bake.plan.outputs import Group
-from bake.plan.project import Project, argument_value, own_base
 from bake.plan.request import Request
 from bake.plan.stages import stage_name
+from bake.project import Project, argument_value, own_base
 from bake.workspace import Dockerfile
 
 

@@ -14,8 +14,8 @@ from bake.config import suggestion
 from bake.errors import ConfigError
 from bake.lockfile import preparing
 from bake.plan.closure import Closure
-from bake.plan.project import Project, argument_value
 from bake.plan.request import Request
+from bake.project import Project, argument_value
 from bake.workspace import BUILD_ROOT, Package, Part, find_circle, in_order, shown
 
 

@@ -9,7 +9,8 @@ import jinja2
 
 from bake.config import Attestations
 from bake.errors import BakeError
-from bake.plan import EXPORTER, FOLDER, Cache, Names, Plan, Project
+from bake.plan import EXPORTER, Cache, Names, Plan
+from bake.project import FOLDER, Project
 from bake.render.templates import fill_template, template_environment
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}

@@ -3,7 +3,8 @@
 import posixpath
 from collections.abc import Iterable
 
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.workspace import BESIDE, NEVER_SENT, RESULTS, anywhere, literal, parse_dockerignore, untracked
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from bake.config import FILE_NAME, Config, Health
 from bake.errors import BakeError, ConfigError
-from bake.plan import TREE, Image, Plan, Project, ServiceStage, Stage, home
+from bake.plan import TREE, Image, Plan, ServiceStage, Stage, home
+from bake.project import Project
 from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.render.context import render_ignore
 from bake.render.dockerfile import render_dockerfile
 from bake.render.json_text import json_text

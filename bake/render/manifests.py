@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bake.lockfile import make_production
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.render.json_text import json_text
 from bake.workspace import manifest_settings, staged_files
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from bake.lockfile import Entry, Lockfile
-from bake.plan import LayerClass, Output, Plan, Project, image_needs
+from bake.plan import LayerClass, Output, Plan, image_needs
+from bake.project import Project
 from bake.sources import NEVER, left_out
 
 

@@ -13,7 +13,7 @@ import jinja2
 import jinja2.sandbox
 
 from bake.errors import BakeError, WorkspaceError
-from bake.plan import EJECTED, Project
+from bake.project import EJECTED, Project
 
 _HEADER = re.compile(
     r"\A\{#- bake eject: (?P<name>\S+) of bake (?P<version>\S+), sha256 (?P<hash>[0-9a-f]{64})\..*?-#\}\n", re.S

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bake.plan import Image, Plan, Project, ServiceStage
+from bake.plan import Image, Plan, ServiceStage
+from bake.project import Project
 from bake.render.specs import layer_specs
 from bake.sources import command_needs
 

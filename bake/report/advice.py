@@ -7,7 +7,8 @@ from bake.build import Account
 from bake.config import size
 from bake.images import Held
 from bake.lockfile import extra_target
-from bake.plan import Plan, Project, ServiceStage
+from bake.plan import Plan, ServiceStage
+from bake.project import Project
 from bake.report.big import Big, package_name
 from bake.sources import LOADERS, command_binaries
 from bake.workspace import shown

@@ -18,7 +18,8 @@ import pytest
 
 from bake.build import Options, build
 from bake.console import Console
-from bake.plan import Project, Request, make_plan
+from bake.plan import Request, make_plan
+from bake.project import Project
 from bake.session import Naming, Selection, Session
 from tests.engine.conftest import ROOT, Workspace
 

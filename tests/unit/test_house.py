@@ -19,6 +19,7 @@ FLOORS = (
     ("workspace",),
     ("sources",),
     ("reads",),
+    ("project",),
     ("plan",),
     ("render", "engine", "registry"),
     ("inputs", "publish", "components", "display", "compose"),

@@ -9,7 +9,7 @@ import pytest
 from bake.allowed import require_allowed
 from bake.console import Console
 from bake.errors import ConfigError
-from bake.plan import Project
+from bake.project import Project
 from bake.session import Session
 
 

@@ -10,7 +10,8 @@ import pytest
 from bake.build.present import Resolve, load_marks, load_present
 from bake.engine import Progress
 from bake.inputs import load_inputs
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, make_plan
+from bake.project import load_project
 from bake.publish import Mark, Upload
 from bake.render import files, render, templates
 from tests.git_workspace import GitWorkspace, make_git_workspace

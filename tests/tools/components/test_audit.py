@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from bake.components import Audit, AuditFinding, ImageContents, at_least, audit_fleet, image_contents, to_vex
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.registry import Advisory
 
 ROOT = Path(__file__).parents[3]

@@ -13,7 +13,8 @@ from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDi
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from bake.components import Component, ImageContents, image_contents, to_cyclonedx, to_spdx
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
 

@@ -8,7 +8,8 @@ import pytest
 
 from bake.errors import UsageError, WorkspaceError
 from bake.inputs import load_contents
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, make_plan
+from bake.project import load_project
 from bake.render import template_text
 from tests.git_workspace import GitWorkspace, make_git_workspace
 from tests.shelf import write_shelf

@@ -14,7 +14,8 @@ import pytest
 from bake.errors import WorkspaceError
 from bake.inputs import load_contents
 from bake.inputs.tree import Ignores, Present
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, make_plan
+from bake.project import load_project
 from tests.conftest import ROOT
 from tests.shelf import LOCKFILES, write_shelf
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bake.inputs import presence
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import Project, load_project
 from tests.git_workspace import make_git_workspace
 
 MORE = """

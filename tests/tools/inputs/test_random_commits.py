@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bake.inputs import load_contents
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, make_plan
+from bake.project import load_project
 from tests.generate import generate
 from tests.git_workspace import GitWorkspace
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bake.inputs import absence
-from bake.plan import Request, check, load_project, make_plan
+from bake.plan import Request, check, make_plan
+from bake.project import load_project
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from bake.plan import Plan, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import load_project
 from bake.publish import Release, check_manifests, parse_documents, used_images
 from bake.publish.release import ReleasedImage, ReleasedPlatform
 

@@ -17,7 +17,8 @@ from bake.compose import render_compose
 from bake.config import parse_config
 from bake.errors import ConfigError, WorkspaceError
 from bake.inputs import load_contents, load_inputs, seen_by_builds
-from bake.plan import Plan, Project, Request, check, load_project, make_plan, name_images, plan_cache, select
+from bake.plan import Plan, Request, check, make_plan, name_images, plan_cache, select
+from bake.project import Project, load_project
 from bake.publish import Release, make_matrix, make_workload, render_workloads
 from bake.publish.release import ReleasedImage, ReleasedPlatform
 from bake.render import render, render_bake_file

@@ -8,7 +8,8 @@ import pytest
 from bake.components import attach_sboms
 from bake.config import parse_reference
 from bake.errors import RegistryError
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.publish import Release, choose_leftovers, find_leftovers, remove_leftovers
 from bake.publish.origin import ORIGIN
 from bake.publish.release import ReleasedImage, ReleasedPlatform

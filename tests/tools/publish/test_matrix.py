@@ -11,7 +11,8 @@ import pytest
 
 from bake.config import parse_config
 from bake.errors import ConfigError
-from bake.plan import Plan, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import load_project
 from bake.publish import make_matrix, render_matrix, render_outputs
 from bake.publish.matrix import Job
 

@@ -8,7 +8,8 @@ import pytest
 
 from bake.errors import WorkspaceError
 from bake.git import list_ignored
-from bake.plan import Project, Request, check, load_project, make_plan
+from bake.plan import Request, check, make_plan
+from bake.project import Project, load_project
 from bake.render import render, render_dockerfile, render_ignore
 from bake.workspace import parse_dockerignore
 from tests.git_workspace import GitWorkspace, make_git_workspace

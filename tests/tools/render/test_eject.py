@@ -5,7 +5,7 @@ import pytest
 
 from bake import __version__
 from bake.cli import main
-from bake.plan import EJECTED, TEMPLATES
+from bake.project import EJECTED, TEMPLATES
 from bake.render import behind, make_ejected, strip_header, template_text
 from tests.tools.guess.test_init import API, workspace
 

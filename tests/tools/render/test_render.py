@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bake.errors import BakeError
-from bake.plan import Plan, Project, Request, load_project, make_plan, name_images, plan_cache
+from bake.plan import Plan, Request, make_plan, name_images, plan_cache
+from bake.project import Project, load_project
 from bake.render import render, render_bake_file, render_dockerfile, render_ignore
 from bake.render.bakefile import hcl
 

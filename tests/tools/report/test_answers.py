@@ -13,7 +13,8 @@ from bake.commands.report import _naming
 from bake.images import Images, measure
 from bake.images.blobs import Contents
 from bake.inputs import Reason
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import Project, load_project
 from bake.report import Advice, Big, advise, slowest, weigh
 from bake.report.slow import SlowStep
 from tests.unit.images.test_sizes import image, layer

@@ -11,7 +11,8 @@ import pytest
 
 from bake.inputs import load_contents
 from bake.lockfile import unheeded
-from bake.plan import Plan, Project, Request, check, load_project, make_plan
+from bake.plan import Plan, Request, check, make_plan
+from bake.project import Project, load_project
 from bake.render import render, render_ignore
 from bake.workspace import Package, Patches, load_patches, parse_dockerignore
 from bake.workspace.managers import make_pnpm

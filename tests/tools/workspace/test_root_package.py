@@ -11,7 +11,8 @@ from bake.commands import list as list_
 from bake.console import Console
 from bake.errors import ConfigError
 from bake.inputs import load_contents
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import Project, load_project
 from bake.render import render, render_ignore
 from bake.session import Session
 from bake.workspace import Part, load_parts, parse_dockerignore

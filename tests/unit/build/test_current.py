@@ -19,7 +19,8 @@ from bake.build.current import (
 )
 from bake.engine import Built, Kept, Progress
 from bake.inputs import Inputs, load_inputs
-from bake.plan import Name, Plan, Project, Request, load_project, make_plan, name_images
+from bake.plan import Name, Plan, Request, make_plan, name_images
+from bake.project import Project, load_project
 from bake.render import render
 from tests.conftest import ROOT
 

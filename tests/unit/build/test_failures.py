@@ -7,7 +7,8 @@ from bake.build.run import pause_of, persist
 from bake.console import Console
 from bake.engine import Built, Progress, Step
 from bake.errors import BuildError
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 
 INSTALL = (
     "RUN --mount=type=cache,id=bake-npm,target=/root/.npm     "

@@ -10,7 +10,8 @@ import yaml
 
 from bake.compose import render_compose
 from bake.errors import ConfigError
-from bake.plan import Plan, Project, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import Project, load_project
 from tests.unit.plan import test_own_bases as own_bases
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"

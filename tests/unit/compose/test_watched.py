@@ -7,7 +7,8 @@ import yaml
 
 from bake.compose import Watched, render_skaffold, render_tilt, watched
 from bake.inputs import load_inputs
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.render import render
 
 

@@ -23,7 +23,8 @@ from bake.images import (
     over_budget,
 )
 from bake.images.blobs import Contents, Layer, Origin
-from bake.plan import Plan, Project
+from bake.plan import Plan
+from bake.project import Project
 from bake.session import Session
 
 SERVICES = {"api": "shop", "worker": "shop", "web": "web"}

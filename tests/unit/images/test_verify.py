@@ -8,7 +8,8 @@ from bake.engine import Containers, Launch
 from bake.errors import EngineError
 from bake.images import Content, Tally, compare_trees, open_monolith
 from bake.images.verify import FileFinding
-from bake.plan import Project, Request, make_plan, name_images
+from bake.plan import Request, make_plan, name_images
+from bake.project import Project
 
 P = "services/x"
 

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from bake.errors import WorkspaceError
-from bake.plan import Cache, Plan, Project, name_images
+from bake.plan import Cache, Plan, name_images
+from bake.project import Project
 from bake.render import render_bake_file, render_dockerfile
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bake.plan import Request, load_project, make_plan
+from bake.plan import Request, make_plan
+from bake.project import load_project
 from bake.render import render
 from tests.shelf import write_shelf
 from tests.shop import CONFIG, write_workspace

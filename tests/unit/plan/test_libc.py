@@ -7,7 +7,8 @@ import pytest
 
 from bake.commands.lock import missing_packages
 from bake.config.tables import parse_config
-from bake.plan import Plan, Project, Request, check, load_project, make_plan, service_libcs
+from bake.plan import Plan, Request, check, make_plan, service_libcs
+from bake.project import Project, load_project
 from bake.render import render
 
 NATIVE = {"os": ["linux"], "cpu": ["x64"], "optional": True, "version": "1.0.0"}

@@ -7,7 +7,8 @@ import pytest
 
 from bake.errors import ConfigError
 from bake.inputs.content import load_contents
-from bake.plan import Plan, Project, Request, base_images, check, load_project, make_plan, plan_cache
+from bake.plan import Plan, Request, check, make_plan, plan_cache
+from bake.project import Project, base_images, load_project
 from bake.render.bakefile import render_bake_file
 from bake.workspace import parse_own_dockerfile
 from tests.unit.plan.test_system import load

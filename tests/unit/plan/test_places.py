@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bake.inputs import load_contents, load_inputs
-from bake.plan import Plan, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import load_project
 from bake.render import render
 
 

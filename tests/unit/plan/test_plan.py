@@ -10,9 +10,10 @@ import pytest
 from bake.config.tables import PackageSettings
 from bake.config.tables import Project as ProjectSettings
 from bake.errors import ConfigError, UsageError
-from bake.plan import Plan, Project, Request, load_project, make_plan, name_images, select
+from bake.plan import Plan, Request, make_plan, name_images, select
 from bake.plan.outputs import runs_sources
 from bake.plan.stages import stage_name
+from bake.project import Project, load_project
 from bake.workspace import Package
 
 

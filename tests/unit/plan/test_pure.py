@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bake.plan import Cache, Request, check, load_project, make_plan, name_images
+from bake.plan import Cache, Request, check, make_plan, name_images
+from bake.project import load_project
 from bake.render import render, render_bake_file
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,8 @@ import pytest
 
 from bake.config import parse_config
 from bake.errors import ConfigError, WorkspaceError
-from bake.plan import Cache, Request, load_project, make_plan, name_images
+from bake.plan import Cache, Request, make_plan, name_images
+from bake.project import load_project
 from bake.render import render_bake_file, render_dockerfile
 from tests.git_workspace import CONFIG, make_git_workspace
 

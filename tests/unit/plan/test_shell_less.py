@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bake.plan import Request, check, load_project, make_plan
+from bake.plan import Request, check, make_plan
+from bake.project import load_project
 from bake.registry.base import BaseTraits, held_traits, told_traits, told_version
 from bake.render import render
 from tests.unit.plan.test_system import load

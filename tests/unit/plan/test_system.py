@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bake.errors import ConfigError
-from bake.plan import Plan, Project, Request, emulated_work, load_project, make_plan
+from bake.plan import Plan, Request, emulated_work, make_plan
+from bake.project import Project, load_project
 from bake.render import render
 
 SERVICES = """\

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bake.plan import Plan, Request, load_project, make_plan
+from bake.plan import Plan, Request, make_plan
+from bake.project import load_project
 
 CONFIG = '[project]\nname = "shop"\n\n[services.api]\npackage = "apps/api"\ncommand = "node dist/main.js"\n'
 API: Mapping[str, Any] = {"name": "api", "version": "1.0.0", "dependencies": {"lib": "1.0.0"}}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bake.plan.project import load_tsconfigs
+from bake.project import load_tsconfigs
 from bake.workspace import TsConfigs, load_workspace
 
 LOCK = {"lockfileVersion": 3, "packages": {"": {}}}
