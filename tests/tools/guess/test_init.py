@@ -945,7 +945,7 @@ def test_a_frontend_gets_the_build_arguments_that_a_dockerfile_sets(tmp_path: Pa
         ("RUN cat > /etc/a.conf <<-END", "/etc/a.conf"),
         ("COPY <<END /etc/a.conf", "/etc/a.conf"),
         ('RUN tee /etc/a.conf <<"END"', "/etc/a.conf"),
-        ("RUN --mount=type=cache,target=/x mkdir -p /etc && cat >/etc/a.conf << END", "/etc/a.conf"),
+        ("RUN --mount=type=cache,target=/x mkdir -p /etc && cat >/etc/a.conf <<END", "/etc/a.conf"),
     ],
 )
 def test_files_that_a_dockerfile_writes_are_found(line: str, path: str) -> None:
