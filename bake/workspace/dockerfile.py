@@ -6,10 +6,11 @@ Source: docs.docker.com/reference/dockerfile.
 import json
 import posixpath
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-HEREDOC = re.compile(r"(?<!\S)\d*<<-?(['\"]?)(?P<end>[A-Za-z_][\w.-]*)\1(?!\S)")
+HEREDOC = re.compile(r"(?<!\S)\d*<<-?[ \t]*(['\"]?)(?P<end>[A-Za-z_][\w.-]*)\1(?!\S)")
 _ESCAPE = re.compile(r"(?:#[ \t]*\w+[ \t]*=.*\n)*#[ \t]*escape[ \t]*=[ \t]*`", re.I)
 _FROM = re.compile(r"(?:--\S+\s+)*(?P<image>\S+)(?:\s+as\s+(?P<name>\S+))?\s*$", re.I)
 _MOUNT = re.compile(r"--mount=(\S*\btype=bind\b\S*|(?!\S*\btype=)\S+)")
@@ -64,8 +65,9 @@ def read_instructions(text: str) -> Iterator[tuple[str, str, str]]:
     """Each instruction in upper case, what it says on one line, and the text of its here-documents."""
     text = text.replace("\r\n", "\n")
     escape = "`" if _ESCAPE.match(text) else "\\"
-    lines = iter(text.split("\n"))
-    for line in map(str.strip, lines):
+    lines = deque(text.split("\n"))
+    while lines:
+        line = lines.popleft().strip()
         if not line or line.startswith("#"):
             continue
         key, _, rest = _continued(line, lines, escape).replace("\t", " ").partition(" ")
@@ -73,21 +75,21 @@ def read_instructions(text: str) -> Iterator[tuple[str, str, str]]:
         yield key.upper(), rest.strip(), body
 
 
-def _continued(line: str, lines: Iterator[str], escape: str) -> str:
+def _continued(line: str, lines: deque[str], escape: str) -> str:
     """A line with those that continue it; comments and empty lines between them do not count."""
     while line.endswith(escape):
-        following = next((each.strip() for each in lines if not re.match(r"\s*(?:#|$)", each)), "")
-        line = f"{line[:-1].rstrip()} {following}"
+        while lines and re.match(r"\s*(?:#|$)", lines[0]):
+            lines.popleft()
+        line = f"{line[:-1].rstrip()} {lines.popleft().strip() if lines else ''}"
     return line
 
 
-def _bodies(rest: str, lines: Iterator[str]) -> str:
+def _bodies(rest: str, lines: deque[str]) -> str:
     body: list[str] = []
     for found in HEREDOC.finditer(rest):
-        for line in lines:
-            if line.strip() == found["end"]:
-                break
-            body.append(f"{line}\n")
+        if found["end"] in map(str.strip, lines):  # else it is no here-document
+            while (line := lines.popleft()).strip() != found["end"]:
+                body.append(f"{line}\n")
     return "".join(body)
 
 

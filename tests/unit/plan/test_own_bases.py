@@ -70,6 +70,7 @@ def planned(root: Path, config: str = CONFIG) -> tuple[Project, Plan]:
             "a:1",
             ("one",),
         ),
+        ("FROM a:1\nRUN test $(( 1 << x )) = 2\nCOPY one /x\n", ("a:1",), "a:1", ("one",)),
         ("FROM a:1\nRUN bash -c 'read x <<< word; : $((1<<x))'\nCOPY one /x\n", ("a:1",), "a:1", ("one",)),
         (
             "FROM a:1 AS one\nFROM a:1\nCOPY --from=one /x /x\nCOPY --from=b:2 /x /x\n"
