@@ -129,11 +129,12 @@ def test_what_no_push_names_any_more_is_cleaned_and_bills_of_materials_are_attac
     image = load_release(workspace.root / ".bake" / "release.json").images[0]
     subject = parse_reference(f"{name}@{image.platforms[0].digest}")
     assert [each["artifactType"] for each in registry.referrers(subject)] == ["application/vnd.cyclonedx+json"]
-    workspace.write("libraries/common/index.js", "exports.greeting = 'later';\n")
-    workspace.commit("Change")
-    assert workspace.bake("all", "--push", "--quiet", "--tag", "main").returncode == 0
+    for word in ("later", "last"):  # of the one before the last, a rollback needs the images
+        workspace.write("libraries/common/index.js", f"exports.greeting = '{word}';\n")
+        workspace.commit("Change")
+        assert workspace.bake("all", "--push", "--quiet", "--tag", "main").returncode == 0
     before = [tag for tag in registry.tags(name) if tag.startswith("content-")]
-    assert len(before) == 2
+    assert len(before) == 3
 
     told = workspace.bake("clean", "--undated", "--days", "0", "--most", "0")
     assert "2 of 2 images without another tag would be deleted; add --delete" in told.stderr
@@ -141,8 +142,9 @@ def test_what_no_push_names_any_more_is_cleaned_and_bills_of_materials_are_attac
 
     done = workspace.bake("clean", "--undated", "--days", "0", "--most", "0", "--delete")
     assert "2 of 2 images without another tag deleted" in done.stderr
-    (left,) = (tag for tag in registry.tags(name) if tag.startswith("content-"))
-    assert registry.digest(f"{name}:{left}") == registry.digest(f"{name}:main")
+    left = {registry.digest(f"{name}:{tag}") for tag in registry.tags(name) if tag.startswith("content-")}
+    assert len(left) == 2
+    assert registry.digest(f"{name}:main") in left
 
 
 def test_layers_are_packed_with_zstd_where_bake_toml_says_so_and_the_image_is_another_one(

@@ -61,7 +61,7 @@ def test_a_process_that_ends_badly_on_sigterm_is_caught(results: Mapping[str, Ma
 
 
 def test_a_process_that_writes_to_its_root_file_system_is_caught(results: Mapping[str, Mapping[str, Any]]) -> None:
-    remedy = 'it writes to /app/cache/pages: set services.box.roles.writer.writable = ["/app/cache/pages"]'
+    remedy = 'it writes to /app/cache/pages: set services.box.roles.writer.writable = ["/data", "/app/cache/pages"]'
     assert findings(results["box-writer"]) == [("start", "ended with code 1 before it was ready", remedy)]
     assert any("mkdir '/app/cache/pages'" in line for line in results["box-writer"]["log"])
 

@@ -19,7 +19,7 @@ PROCESSES = {
     "root": f"{_STOPS} {_STAYS} {_READY}",
     "deaf": f"{_STAYS} {_READY}",
     "late": f"process.on('SIGTERM', () => process.exit(9)); {_STAYS} {_READY}",
-    "writer": f"require('fs').mkdirSync('/app/cache/pages', {{ recursive: true }}); {_STAYS} {_READY}",
+    "writer": f"require('fs').mkdirSync(['/app', 'cache/pages'].join('/'), {{ recursive: true }}); {_STAYS} {_READY}",
     "keeper": f"require('fs').writeFileSync('/data/page', 'x'); {_STOPS} {_STAYS} {_READY}",
     "silent": f"{_STOPS} {_STAYS}",
     "hidden": f"{_SERVES}.listen(3000, '127.0.0.1'); {_STOPS}",
