@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What stays."""
     parser.add_argument("manifests", nargs="*", metavar="MANIFEST", type=Path, help="pushes whose images stay")
-    parser.add_argument("--days", type=int, default=30, metavar="N", help="younger ones stay (default: 30)")
-    parser.add_argument("--most", type=int, default=5, metavar="N", help="newest that stay per image (default: 5)")
+    parser.add_argument("--days", type=_number, default=30, metavar="N", help="younger ones stay (default: 30)")
+    parser.add_argument("--most", type=_number, default=5, metavar="N", help="newest that stay per image (default: 5)")
     parser.add_argument("--undated", action="store_true", help="also those whose age the registry does not tell")
     parser.add_argument("--delete", action="store_true", help="delete them; without it, only tell")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return int(text)
 
 
 def run(session: Session, arguments: argparse.Namespace) -> int:

@@ -54,8 +54,16 @@ def _in_repository(registry: Registry, repository: str, kept: frozenset[str]) ->
 def _created(registry: Registry, reference: str) -> int | None:
     """What the referrer beside an image tells of its commit's time; None where the registry has none."""
     told = (each.get("annotations") or {} for each in registry.referrers(parse_reference(reference), ORIGIN))
-    times = [given[_CREATED] for given in told if _CREATED in given]
-    return min((int(datetime.fromisoformat(each).timestamp()) for each in times), default=None)
+    times = (_seconds(given.get(_CREATED)) for given in told)
+    return min((each for each in times if each is not None), default=None)
+
+
+def _seconds(time: object) -> int | None:
+    """A time as RFC 3339 writes it, in seconds since the epoch; None for anything else."""
+    try:
+        return int(datetime.fromisoformat(str(time)).timestamp())
+    except ValueError:
+        return None
 
 
 def choose_leftovers(

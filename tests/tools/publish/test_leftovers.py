@@ -44,12 +44,17 @@ def test_an_image_is_left_over_when_only_its_content_names_it_and_no_release_doe
     released = pushed(registry, "c")
     pushed(registry, "d")
     new = pushed(registry, "e", created="2026-03-01T00:00:00Z")
+    strange = pushed(registry, "f", created="last week")
     kept = frozenset({released, "content-d"})
 
     found = find_leftovers(registry.client(), [f"{registry.host}/acme/api", f"{registry.host}/acme/none"], kept)
 
-    assert [(one.digest, one.tags) for one in found] == [(new, ("content-e",)), (old, ("content-b",))]
-    assert [one.created for one in found] == [1772323200, 1767225600]
+    assert [(one.digest, one.tags) for one in found] == [
+        (new, ("content-e",)),
+        (old, ("content-b",)),
+        (strange, ("content-f",)),
+    ]
+    assert [one.created for one in found] == [1772323200, 1767225600, None]
 
 
 def test_a_release_names_what_a_rollback_would_put_back_too() -> None:
