@@ -49,7 +49,8 @@ def _is_of_builds(plan: Plan, step: Step) -> bool:
 def _title(plan: Plan, step: Step) -> str:
     stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     if stage is not None and stage.script and step.runs:
-        return f"{_package(stage.package)}: {plan.install.manager.name} run {stage.script}"
+        command = stage.script if stage.is_command else f"{plan.install.manager.name} run {stage.script}"
+        return f"{_package(stage.package)}: {command}"
     output = next((o for o in plan.outputs if f"out-{o.name}" == step.stage), None)
     if output is not None and step.runs:
         return f"{_package(output.package)}: its files in images"
@@ -60,8 +61,8 @@ def _title(plan: Plan, step: Step) -> str:
         return f"{_package(traced.package)}: {about}"
     if step.stage in _KNOWN and command.startswith("RUN node /bake/patch.mjs"):
         return f"{_KNOWN[step.stage]}: patches"
-    if step.stage in _KNOWN and command.startswith(_OWN):
-        return _KNOWN[step.stage]
+    if command.startswith(_OWN):
+        return stage_title(plan, step.stage)
     return f"{stage_title(plan, step.stage)}: {command.removeprefix('RUN ') if step.runs else _copied(plan, command)}"
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_a_build_is_called_by_its_package_and_script(example_plan: Plan, what: s
     assert step_title(example_plan, step(stage, what, platform)) == title
     (output,) = (o.name for o in example_plan.outputs if o.package == "packages/shared")
     assert step_title(example_plan, step(f"out-{output}", what)) == "packages/shared: its files in images"
+    declared = step(f"declared-{stage}", "RUN node /bake/declare.mjs --tree /app --package packages/shared")
+    assert step_title(example_plan, declared) == "packages/shared: its declarations"
+    builds = example_plan.builds
+    stages = tuple(replace(s, script="tsc -b", is_command=True) if s.name == stage else s for s in builds.stages)
+    plan = replace(example_plan, builds=replace(builds, stages=stages))
+    assert step_title(plan, step(stage, what, platform)) == "packages/shared: tsc -b"
 
 
 @pytest.mark.parametrize(
