@@ -570,6 +570,8 @@ def parse_config(text: str, *, name: str = FILE_NAME) -> Config:
     """Make the Config that the TOML text says. Raises ConfigError with every complaint."""
     try:
         document = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(name, "its TOML is nested too deeply", "correct the syntax") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(name, f"not TOML ({error})", "correct the syntax") from None
     complaints = Complaints()

@@ -70,7 +70,7 @@ def _yaml(text: str) -> Mapping[str, Any]:
 def _toml(text: str) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

@@ -212,6 +212,12 @@ X-Lines = "a\\r\\nb"
     )
 
 
+def test_brackets_without_end_are_one_complaint() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config("a = " + "[" * 100_000)
+    assert str(caught.value) == "bake.toml: its TOML is nested too deeply; correct the syntax"
+
+
 def test_text_that_is_no_toml_is_one_complaint() -> None:
     (line,) = complaints("[project\n")
     assert line.startswith("bake.toml: not TOML (Expected ']' at the end of a table declaration")
