@@ -1,7 +1,14 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
-from bake.workspace.contexts import DockerContext, load_docker_context, parse_stages, pattern_below, used_images
-from bake.workspace.dockerfile import HEREDOC, Dockerfile, parse_own_dockerfile, read_instructions
+from bake.workspace.contexts import DockerContext, load_docker_context, pattern_below
+from bake.workspace.dockerfile import (
+    HEREDOC,
+    Dockerfile,
+    parse_own_dockerfile,
+    parse_stages,
+    read_instructions,
+    used_images,
+)
 from bake.workspace.ignored import (
     BESIDE,
     NEVER_SENT,
