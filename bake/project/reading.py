@@ -49,7 +49,6 @@ from bake.workspace import (
     anywhere,
     in_order,
     literal,
-    load_makers,
     load_vendored,
     parse_dockerignore,
     untracked,
@@ -156,11 +155,10 @@ def load_reading(
 
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
-    makers = load_makers(root, workspace.everyone, config.workspace.script)
     outside = Outside(root, workspace.everyone, sent)
     read = of_each(
         lambda r: {} if earlier and earlier.lost else r.outside,
-        lambda p: _load_outside(outside, config, workspace, p, tasks, tuple(_named_by(makers, p))),
+        lambda p: _load_outside(outside, config, workspace, p, tasks),
     )
     commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
     vendored = _load_vendored(root, workspace, required, sent)
@@ -217,11 +215,6 @@ def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside,
         yield from (posixpath.normpath(posixpath.join(path, file)) for file in beside)
 
 
-def _named_by(makers: Mapping[str, Mapping[str, tuple[str, ...]]], path: str) -> Iterator[str]:
-    """The files that commands name which make sources of a package."""
-    yield from (file for files in makers.get(path, {}).values() for file in files)
-
-
 def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tuple[str, cfg.Role]]:
     """The roles of a package, each with the folder that it starts in."""
     for service in config.packaged.values():
@@ -263,11 +256,9 @@ def own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tupl
     return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
 
 
-def _load_outside(
-    outside: Outside, config: cfg.Config, workspace: Workspace, path: str, tasks: Tasks, makers: Sequence[str]
-) -> Read:
+def _load_outside(outside: Outside, config: cfg.Config, workspace: Workspace, path: str, tasks: Tasks) -> Read:
     """What a package reads outside its folder, by what builds it and where its processes start."""
-    package = workspace.package(path)
+    package, makers = workspace.package(path), tasks.makers.get(path, ())
     named = _read_from_start(config, workspace, outside, path)
     build = package_settings(config, package).build
     script = build if isinstance(build, str) else config.workspace.script

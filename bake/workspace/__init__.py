@@ -26,7 +26,7 @@ from bake.workspace.managers import BUILD_ROOT, Manager, manifest_settings, pars
 from bake.workspace.order import find_circle, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
 from bake.workspace.patches import TOOL, Patches, load_patches
-from bake.workspace.tasks import Tasks, load_makers, load_tasks, own_steps, unplaced_makers
+from bake.workspace.tasks import ORCHESTRATORS, Tasks, load_tasks, own_steps, unplaced_makers
 from bake.workspace.tsconfig import Aliases, TsConfig, TsConfigs, TsProgram, parse_jsonc
 from bake.workspace.vendored import load_vendored
 
@@ -39,6 +39,7 @@ __all__ = [
     "HEREDOC",
     "Manager",
     "NEVER_SENT",
+    "ORCHESTRATORS",
     "Package",
     "Part",
     "Patches",
@@ -57,7 +58,6 @@ __all__ = [
     "literal",
     "load_docker_context",
     "load_git_ignored",
-    "load_makers",
     "load_parts",
     "load_patches",
     "load_tasks",

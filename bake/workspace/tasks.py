@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from bake.files import table, words
 from bake.lockfile import steps
-from bake.shell import parse_call, parse_line, split_words, unwrap
+from bake.shell import Step, parse_call, parse_line, split_words, unwrap
 from bake.workspace.packages import Package, member_of
 from bake.workspace.tsconfig import TsConfigs, parse_jsonc
 
@@ -35,7 +35,8 @@ class Tasks:
     shared: for the tasks of every package. own: package path -> the same for its own. first: scripts that the root's
     build runs in packages before theirs, with the names of the packages, () for all. compiled: path of a package
     without the script -> the command by which the root compiles it, or Nx; of the root what its script does for itself.
-    made: package path -> commands of the root's build that name it, before packages are built.
+    made: package path -> commands of the root's build that name it, before packages are built. makers: package path ->
+    the files that these commands name.
     """
 
     shared: Needs = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Tasks:
     first: tuple[tuple[str, tuple[str, ...]], ...] = ()
     compiled: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    makers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -74,12 +76,14 @@ def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
     turbo, nx = _read_json(root / "turbo.json"), _read_json(root / "nx.json")
     tasks = {**table(turbo, "pipeline"), **table(turbo, "tasks")}
     names = {package.name: package for package in everyone}
+    makers = _load_makers(root, everyone, script)
     defaults = {task: _nx_needs(about, names) for task, about in table(nx, "targetDefaults").items()}
     return Tasks(
         shared={**defaults, **{task: _turbo_needs(about) for task, about in tasks.items() if "#" not in task}},
         own={p.path: own for p in everyone if (own := _own_needs(root, p, tasks, names))},
         first=tuple(_first_scripts(everyone[0], script)),
-        made={path: tuple(commands) for path, commands in load_makers(root, everyone, script).items()},
+        made={path: tuple(commands) for path, commands in makers.items()},
+        makers={path: tuple(f for files in commands.values() for f in files) for path, commands in makers.items()},
         compiled={
             **_built_by_nx(root, everyone, script),
             **_compiled_by_root(root, everyone, script),
@@ -174,7 +178,7 @@ _SCRIPTS: Final = (".js", ".mjs", ".cjs", ".ts")
 _LARGEST: Final = 1 << 17
 
 
-def load_makers(root: Path, packages: Iterable[Package], script: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+def _load_makers(root: Path, packages: Iterable[Package], script: str) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Package path -> commands of the root's build that name it before packages are built -> the files that they name.
 
     A command names a package by its words, or by the text of a script or of its tool's configuration.
@@ -191,7 +195,7 @@ def load_makers(root: Path, packages: Iterable[Package], script: str) -> Mapping
 
 def unplaced_makers(root: Path, packages: Sequence[Package], script: str) -> tuple[str, ...]:
     """Commands of the root's build that may make sources, and that no package is known for: nothing runs them."""
-    made = {command for commands in load_makers(root, packages, script).values() for command in commands}
+    made = {command for commands in _load_makers(root, packages, script).values() for command in commands}
     found = (command for command, _, _ in _writing(root, packages[0], script)) if len(packages) > 1 else ()
     return tuple(dict.fromkeys(command for command in found if command not in made))
 
@@ -207,16 +211,15 @@ def _writing(root: Path, package: Package, script: str) -> Iterator[tuple[str, t
 
 def _makers(root: Package, script: str) -> Iterator[str]:
     """Yield the commands of the root's build before it builds packages that may make sources."""
-    for text in (*steps(root.scripts, f"pre{script}"), *steps(root.scripts, script)):
-        for step in parse_line(text):
-            words = unwrap(step.words).words
-            called = words[1:] if words[:1] in _HANDED_ON else words
-            call = parse_call(words)
-            if call is not None and (call.every or call.packages) and call.name == script:
-                return
-            whole = call is not None and (call.every or call.packages or call.verb == "run")
-            if called and not whole and called[0] not in _NO_MAKERS and not called[0].startswith("-"):
-                yield step.text
+    for step in _steps_around(root, script):
+        words = unwrap(step.words).words
+        called = words[1:] if words[:1] in _HANDED_ON else words
+        call = parse_call(words)
+        if call is not None and (call.every or call.packages) and call.name == script:
+            return
+        whole = call is not None and (call.every or call.packages or call.verb == "run")
+        if called and not whole and called[0] not in _NO_MAKERS and not called[0].startswith("-"):
+            yield step.text
 
 
 def _named_files(root: Path, command: str) -> Iterator[str]:
@@ -241,15 +244,20 @@ def _script_text(file: Path) -> str:
 
 def _first_scripts(root: Package, script: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what the root's build runs in packages before it builds them."""
+    for step in _steps_around(root, script):
+        call = parse_call(step.words)
+        if call is None or not call.name or not (call.every or call.packages):
+            continue
+        if call.name == script:
+            return
+        if next(_without_checks((call.name,)), ""):
+            yield call.name, call.packages
+
+
+def _steps_around(root: Package, script: str) -> Iterator[Step]:
+    """Yield the commands of a script of the root, after those that npm runs before it."""
     for text in (*steps(root.scripts, f"pre{script}"), *steps(root.scripts, script)):
-        for step in parse_line(text):
-            call = parse_call(step.words)
-            if call is None or not call.name or not (call.every or call.packages):
-                continue
-            if call.name == script:
-                return
-            if next(_without_checks((call.name,)), ""):
-                yield call.name, call.packages
+        yield from parse_line(text)
 
 
 def _compiled_by_root(root: Path, packages: tuple[Package, ...], script: str) -> Mapping[str, str]:
@@ -300,7 +308,8 @@ def _nx_projects(folder: Path, depth: int) -> Iterator[Path]:
 
 # --- the root's own part -------------------------------------------------------------------------------
 
-_ORCHESTRATORS: Final = frozenset({"turbo", "nx", "lerna", "wsrun", "moon", "lage", "rush"})
+ORCHESTRATORS: Final = ("turbo", "nx", "lerna", "wsrun", "moon", "lage", "rush")
+"""Commands that run the scripts of packages."""
 
 
 def own_steps(root: Package, script: str) -> str:
@@ -325,7 +334,7 @@ def _is_a_chain(scripts: Mapping[str, str], name: str, seen: frozenset[str] = fr
 
 def _hands_on(called: tuple[str, ...]) -> bool:
     call = parse_call(called)
-    return call is not None and (call.every or bool(call.packages) or call.tool in _ORCHESTRATORS)
+    return call is not None and (call.every or bool(call.packages) or call.tool in ORCHESTRATORS)
 
 
 # --- the root's compiler -------------------------------------------------------------------------------
