@@ -93,11 +93,11 @@ def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:
 def install_notes(facts: PackageFacts) -> Iterator[str]:
     """Scripts of a package that npm runs at an install, and images' builds do not."""
     package = facts.package
-    builds = ("build", *preparing(package.scripts, "build"))
-    generates = _prisma(facts) and "build" in package.scripts and not any(_runs(package, b, _GENERATE) for b in builds)
+    ran = preparing(package.scripts, "build")
+    told = any(_runs(package, script, _GENERATE) for script in ("build", *ran))
+    generates = _prisma(facts) and "build" in package.scripts and not told
     if generates:
         yield f"{package.path}: its build has to run `{_GENERATE}` first; write it into its scripts.build"
-    ran = preparing(package.scripts, "build")
     for name, text in unheeded(package.scripts, "build"):
         if name not in ran and not (generates and _GENERATE in text):
             yield f"{package.path}: its `{name}` script does not run in builds: {text}"

@@ -3,10 +3,10 @@
 import re
 
 from bake.evidence import WorkspaceFacts
-from bake.workspace import Package
+from bake.workspace import ORCHESTRATORS, Package
 
 ORCHESTRATES = re.compile(
-    r"\b(?:turbo|nx|lerna|wsrun|moon|lage|rush)\b"
+    rf"\b(?:{'|'.join(ORCHESTRATORS)})\b"
     r"|\b(?:npm|pnpm|yarn|bun)\b[^&|;]*\s(?:-ws?|--workspaces?|--filter|-F|--prefix|-C|--cwd|-r|--recursive)\b"
     r"|\byarn workspaces?\b"
 )
