@@ -113,7 +113,7 @@ class Outside:
 
     def read_from(self, folders: Iterable[str], packages: Iterable[str]) -> tuple[str, ...]:
         """Return what paths in the code of packages lead to in a process that starts in one of some folders; sorted."""
-        texts = map(self._places.text, self._code(packages))
+        texts = map(self._places.paths, self._code(packages))
         names = {name for text in texts for name in (*text.plain, *text.together)}
         places = {joined(folder, name) for folder in folders for name in names} - {""}
         return tuple(sorted({path for place in places for path in self._places.there(place)}))
@@ -121,7 +121,7 @@ class Outside:
     def read_at(self, links: Mapping[str, str], packages: Iterable[str]) -> tuple[str, ...]:
         """Return what absolute paths in the code of packages lead to, places being links to paths; sorted."""
         found: set[str] = set()
-        for text in map(self._places.text, self._code(packages)):
+        for text in map(self._places.paths, self._code(packages)):
             for place, target in links.items():
                 below = {name[len(place) + 1 :] for name in text.absolute if name.startswith(f"{place}/")}
                 put = text.together if any(n == place or n.startswith(f"{place}/") for n in text.absolute) else ()

@@ -6,7 +6,7 @@ from pathlib import Path
 from posixpath import dirname, normpath
 from typing import Final
 
-from bake.reads.texts import Text, parse_text
+from bake.reads.texts import Paths, Text, parse_paths, parse_text
 
 _MOST: Final = 1 << 18  # bytes of a file; larger ones are data
 _SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
@@ -30,6 +30,7 @@ class Places:
         self._above = frozenset(above for path in self.members for above in parents(path)) | {""}
         self._sent = sent
         self._texts: dict[str, Text] = {}
+        self._paths: dict[str, Paths] = {}
         self._folders: dict[str, frozenset[str]] = {}
         self._found: dict[str, str] = {}
         self._modules: dict[str, tuple[str, ...]] = {}
@@ -40,6 +41,12 @@ class Places:
         if path not in self._texts:
             self._texts[path] = parse_text(path, self._read(path))
         return self._texts[path]
+
+    def paths(self, path: str) -> Paths:
+        """Return the paths in a file's texts."""
+        if path not in self._paths:
+            self._paths[path] = parse_paths(self._read(path))
+        return self._paths[path]
 
     def files(self, start: str) -> Iterator[str]:
         """Yield what is at a path: itself, or every file and link below a folder but for other packages."""

@@ -33,8 +33,6 @@ class Text:
 
     relative: as it stands there. joined: from the root. quoted: names in code. protos: what a .proto file imports.
     modules: what TypeScript looks for. required: what only JavaScript does. computes: code loads what stands nowhere.
-    plain: paths in texts, which a process may mean from where it starts. absolute: so too. together: what is joined to
-    something.
     """
 
     relative: frozenset[str]
@@ -44,6 +42,12 @@ class Text:
     modules: frozenset[str]
     required: frozenset[str]
     computes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Paths in texts of a file. plain: which a process may mean from where it starts. together: joined to something."""
+
     plain: frozenset[str]
     absolute: frozenset[str]
     together: frozenset[str]
@@ -59,10 +63,16 @@ def parse_text(path: str, text: bytes) -> Text:
         modules=_texts(_MODULE, text) | (_texts(_REFERENCE, text) if b"<reference" in text else frozenset()),
         required=_texts(_REQUIRED, text) if b"require" in text else frozenset(),
         computes=_COMPUTED.search(text) is not None,
-        plain=_texts(_PATH, text),
-        absolute=_texts(_ABSOLUTE, text),
-        together=frozenset("/".join(_words(part)) for part in _JOINED.findall(text)),
     )
+
+
+def parse_paths(text: bytes) -> Paths:
+    """Read the paths in a file's texts."""
+    return Paths(plain=_texts(_PATH, text), absolute=_texts(_ABSOLUTE, text), together=_put_together(text))
+
+
+def _put_together(text: bytes) -> frozenset[str]:
+    return frozenset("/".join(_words(part)) for part in _JOINED.findall(text))
 
 
 def relative_paths(text: str) -> frozenset[str]:
@@ -74,7 +84,7 @@ def _joined_later(path: str, text: bytes) -> frozenset[str]:
     """What is joined in one place to what leads upwards in another: `join(root, 'proto')`."""
     upward = {match[1].decode() + "/.." * match[2].count(b"..") for match in _UPWARD.finditer(text)}
     bases = {base for up in upward if not (base := normpath(join(dirname(path), up))).startswith("..")}
-    names = {"/".join(_words(part)) for part in _JOINED.findall(text)} if bases else set()
+    names = _put_together(text) if bases else ()
     return frozenset(normpath(join(base, name)) for base in bases for name in names)
 
 
