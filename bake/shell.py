@@ -119,17 +119,19 @@ def split_words(text: str) -> tuple[str, ...]:
 class _Wrapper:
     """A program that starts another. values: options that take a value. own: words of its own before the command.
 
-    dashes: everything up to `--` is its own. verbs: words that may stand first.
+    dashes: everything up to `--` is its own. verbs: words that may stand first. file: the option that names a file of
+    variables, `.env` without it; "" where it reads none.
     """
 
     values: frozenset[str] = frozenset()
     own: int = 0
     dashes: bool = False
     verbs: frozenset[str] = frozenset()
+    file: str = ""
 
 
-def _takes(*values: str, own: int = 0) -> _Wrapper:
-    return _Wrapper(values=frozenset(values), own=own)
+def _takes(*values: str, own: int = 0, file: str = "") -> _Wrapper:
+    return _Wrapper(values=frozenset(values), own=own, file=file)
 
 
 _RUN: Final = frozenset({"run", "exec"})
@@ -152,10 +154,9 @@ WRAPPERS: Final[Mapping[str, _Wrapper]] = {
     "env": _takes("-u", "-C", "--unset", "--chdir"),
     "cross-env": _Wrapper(),
     "cross-env-shell": _Wrapper(),
-    "dotenv": _takes("-e", "-c", "-v", "-p"),
-    "dotenv-cli": _takes("-e", "-c", "-v", "-p"),
-    "dotenvx": _Wrapper(values=frozenset({"-f", "-e", "-fk", "--env-file"}), verbs=_RUN),
-    "env-cmd": _takes("-f", "-e", "-r"),
+    **dict.fromkeys(("dotenv", "dotenv-cli"), _takes("-e", "-c", "-v", "-p", file="-e")),
+    "dotenvx": _Wrapper(values=frozenset({"-f", "-e", "-fk", "--env-file"}), verbs=_RUN, file="-f"),
+    "env-cmd": _takes("-f", "-e", "-r", file="-f"),
     **dict.fromkeys(
         ("doppler", "infisical", "op", "chamber", "aws-vault", "teller"), _Wrapper(dashes=True, verbs=_RUN)
     ),

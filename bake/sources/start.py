@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from bake.shell import KEYWORDS, Call, Step, parse_call, parse_line, split_words, unwrap
+from bake.shell import KEYWORDS, WRAPPERS, Call, Step, parse_call, parse_line, split_words, unwrap
 from bake.workspace import Package
 
 
@@ -243,15 +243,13 @@ def _is_tracked(name: str, package: Package, around: _Around) -> bool:
     return posixpath.normpath(package.file(name)) in around.paths
 
 
-_ENV_LOADERS = {"dotenv": "-e", "dotenv-cli": "-e", "dotenvx": "-f", "env-cmd": "-f"}
-
-
 def _loaded(words: tuple[str, ...], package: Package, around: _Around) -> Start | None:
     """A process behind `dotenv -e FILE --`, with all of that where git tracks the file."""
-    option = _ENV_LOADERS.get(posixpath.basename(words[0])) if words else None
-    given = [b.removeprefix("=") for a, b in pairwise(words) if a == option]
-    own = given or [".env"] if option else []
-    return Start(words=words) if own and all(_is_tracked(name, package, around) for name in own) else None
+    wrapper = WRAPPERS.get(posixpath.basename(words[0])) if words else None
+    if wrapper is None or not wrapper.file:
+        return None
+    files = [value.removeprefix("=") for option, value in pairwise(words) if option == wrapper.file] or [".env"]
+    return Start(words=words) if all(_is_tracked(name, package, around) for name in files) else None
 
 
 def platform_of(text: str) -> str:
