@@ -1,7 +1,7 @@
 // Links in node_modules that belong to no entry: commands in .bin, and what the package manager hoists.
 import { readlinkSync } from 'node:fs';
 import { list } from './files.mjs';
-import { join, relative } from './paths.mjs';
+import { join, packageName, relative } from './paths.mjs';
 
 /** entry -> the node_modules/.bin links that the package manager made for it, and those its `bins` asks for. */
 export function binLinks(tree, entries) {
@@ -49,7 +49,4 @@ function readLinks(tree, directory) {
 }
 
 /** "node_modules", "node_modules/@x/y/cli.js" -> "node_modules/@x/y" */
-function ownerOf(level, file) {
-  const [first, second] = relative(level, file).split('/');
-  return join(level, first.startsWith('@') ? `${first}/${second}` : first);
-}
+const ownerOf = (level, file) => join(level, packageName(relative(level, file)));

@@ -10,6 +10,9 @@ export function ancestors(path) {
 }
 
 export const leaves = (path) => isAbsolute(path) || normalize(path).split('/')[0] === '..';
+/** "@x/y/cli.js" -> "@x/y": the package that a name leads into */
+export const packageName = (said) => said.split('/').slice(0, said.startsWith('@') ? 2 : 1).join('/');
+
 export const compare = (a, b) => Number(a > b) - Number(a < b);
 export const byPath = (a, b) => compare(a.path, b.path);
 export const sorted = (pairs) => Object.fromEntries([...pairs].sort(([a], [b]) => compare(a, b)));

@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, promises, readFileSync, statSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
 import { glob } from './glob.mjs';
-import { ancestors, basename, dirname, isAbsolute, join, leaves, relative } from './paths.mjs';
+import { ancestors, basename, dirname, isAbsolute, join, leaves, packageName, relative } from './paths.mjs';
 import { walk } from './files.mjs';
 
 const SCRIPT = /\.[cm]?[jt]sx?$/;
@@ -68,7 +68,7 @@ export function resolver({ tree, members, aliases, resolve, installed = false })
       if (file) return file;
     }
     if (installed) return resolve(id, parent, job, cjs);
-    const name = id.split('/').slice(0, id.startsWith('@') ? 2 : 1).join('/');
+    const name = packageName(id);
     return name in members ? resolveMember(join(tree, members[name]), id, name, { job, cjs, resolve }) : [];
   };
 }

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { readJson } from './errors.mjs';
 import { walk } from './files.mjs';
 import { glob } from './glob.mjs';
-import { join, leaves, relative, sorted } from './paths.mjs';
+import { join, leaves, packageName, relative, sorted } from './paths.mjs';
 import { suspecter } from './suspect.mjs';
 import { readSource, resolver } from './trace.mjs';
 import { isNative, limitsOf, lookup } from './walked.mjs';
@@ -89,8 +89,8 @@ function marksOf({ place, home }, { marks }) {
 function ownerOf(path, { home, libraries }) {
   const at = path.lastIndexOf('node_modules/');
   if (at >= 0) {
-    const [first, second] = path.slice(at + 'node_modules/'.length).split('/');
-    return first.startsWith('.') ? undefined : { place: path.slice(0, at) + join('node_modules', first.startsWith('@') ? `${first}/${second}` : first) };
+    const inside = path.slice(at + 'node_modules/'.length);
+    return inside.startsWith('.') ? undefined : { place: path.slice(0, at) + join('node_modules', packageName(inside)) };
   }
   const inside = [home, ...libraries].filter((each) => !each || path.startsWith(`${each}/`));
   return inside.length ? { home: inside.reduce((a, b) => (b.length > a.length ? b : a)) } : undefined;
@@ -135,7 +135,7 @@ function addTexts(path, text, owner, { state, context }) {
   if (owner.home === context.spec.home) for (const name of context.spec.extra ?? []) names.add(name);
   if (owner.place) for (const name of context.spec.declared) names.add(name);
   for (const [, , said] of text.matchAll(/(['"`])(@?[a-z0-9][\w./-]*)\1/gi)) {
-    const name = said.split('/').slice(0, said.startsWith('@') ? 2 : 1).join('/');
+    const name = packageName(said);
     if (names.has(name) ) addNamed(said, owner.place ?? owner.home, { state, context });
   }
 }
@@ -146,7 +146,7 @@ function addNamed(said, from, { state, context }) {
   if (state.seen.has(key)) return;
   state.seen.add(key);
   const { tree, spec } = context;
-  const name = said.split('/').slice(0, said.startsWith('@') ? 2 : 1).join('/');
+  const name = packageName(said);
   const place = [from, spec.home].map((each) => lookup(tree, each, name)).find(Boolean);
   if (!place) return;
   for (const file of mainsAt(tree, place, said)) addEntry(file, state);
@@ -216,7 +216,7 @@ function keepAsked(pattern, { state, context }) {
 
 /** Files of installed packages, at whatever depth these lie. */
 function keepInstalled(pattern, matches, { state, context }) {
-  const name = pattern.split('/').slice(1, pattern.startsWith('node_modules/@') ? 3 : 2).join('/');
+  const name = packageName(pattern.slice('node_modules/'.length));
   const place = lookup(context.tree, context.spec.home, name);
   if (!place) return;
   const folder = relative(context.tree, realpathSync(join(context.tree, place)));
