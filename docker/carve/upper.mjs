@@ -35,22 +35,22 @@ export async function needsOf({ tree, tools, spec }) {
 
 async function processNeeds(start, context) {
   if (start.opaque) return { everything: true, places: {}, why: {}, code: new Set() };
-  const { tree, spec, texts } = context;
+  const { tree, spec } = context;
   const state = { files: new Set(), whole: new Map(), seen: new Set(), queue: new Set(), followed: new Set(), marks: new Map() };
   for (const file of start.entries) addEntry(entryFile(tree, join(spec.home, file)), state);
-  for (const name of start.packages) addPackage(name, spec.home, 'the command names it', { state, context });
+  for (const name of start.packages) addPackage(name, spec.home, { state, context });
   for (const name of start.loads) addNamed(name, spec.home, { state, context });
   for (const pattern of spec.keep) keepAsked(pattern, { state, context });
   for (let round = 0; state.queue.size && round < ROUNDS; round += 1) {
     const next = [...state.queue].map((path) => join(tree, path));
     state.queue = new Set();
-    await follow(next, { state, context, texts, cwd: join(tree, start.directory) });
+    await follow(next, { state, context, cwd: join(tree, start.directory) });
   }
   return told(state, context);
 }
 
-async function follow(entries, { state, context, texts, cwd }) {
-  const { tree, nodeFileTrace, cache, resolve } = context;
+async function follow(entries, { state, context, cwd }) {
+  const { tree, nodeFileTrace, cache, resolve, texts } = context;
   const { fileList, warnings } = await nodeFileTrace(entries, {
     base: tree, processCwd: cwd, cache, ignore: leaves, resolve, readFile: (path) => readSource(path, texts),
   });
@@ -74,14 +74,13 @@ function look(path, { state, context, broken }) {
   const marks = marksOf(owner, state);
   marks.folders ||= doubts.folders;
   marks.here ||= doubts.here;
-  if (broken.has(path) && doubts.computed) keepWhole(owner, `${path} cannot be parsed`, { state, context });
-  if (doubts.computed) keepWhole(owner, `${path} loads modules by computed names`, { state, context });
+  if (doubts.computed) keepWhole(owner, `${path} ${broken.has(path) ? 'cannot be parsed' : 'loads modules by computed names'}`, { state, context });
   if (marks.folders && (marks.here || !owner.place)) keepWhole(owner, `${path} reads folders`, { state, context });
   if (!owner.place) addTexts(path, text, owner, { state, context });
 }
 
-function marksOf({ place, home }, { marks }) {
-  const key = place ?? `/${home}`;
+function marksOf(owner, { marks }) {
+  const key = keyOf(owner);
   return marks.get(key) ?? marks.set(key, { folders: false, here: false }).get(key);
 }
 
@@ -96,11 +95,15 @@ function ownerOf(path, { home, libraries }) {
   return inside.length ? { home: inside.reduce((a, b) => (b.length > a.length ? b : a)) } : undefined;
 }
 
+const keyOf = ({ place, home }) => place ?? `/${home}`;
+const folderOf = ({ place, home }) => place ?? home;
+
 /** What is known of a package, looked up once: {manifest, whole: why all of it is needed}. */
-function aboutPackage({ place, home }, context) {
-  const key = place ?? `/${home}`;
+function aboutPackage(owner, context) {
+  const key = keyOf(owner);
   if (context.packages.has(key)) return context.packages.get(key);
-  const file = join(context.tree, place ?? home, 'package.json');
+  const { place } = owner;
+  const file = join(context.tree, folderOf(owner), 'package.json');
   const manifest = existsSync(file) && lstatSync(file).isFile() ? readJson(file) : {};
   const whole = !place ? '' : SPECIAL.includes(manifest.name) ? 'the tracer knows it as special'
     : isNative(context.tree, place, manifest, limitsOf(manifest)) ? 'it has native code' : '';
@@ -109,21 +112,20 @@ function aboutPackage({ place, home }, context) {
 
 /** All of a package, and what any of its files needs; of its dependencies those that its texts name. */
 function keepWhole(owner, why, { state, context }) {
-  const key = owner.place ?? `/${owner.home}`;
+  const key = keyOf(owner);
   if (state.whole.has(key)) return;
   state.whole.set(key, why);
-  const from = owner.place ?? owner.home;
   const files = filesOf(owner, context);
   for (const path of files) {
     if (!state.files.has(path) && (owner.place ? RUNS : SCRIPT).test(path)) addEntry(path, state);
   }
   for (const path of files) {
-    if (SCRIPT.test(path)) addTexts(path, readFileSync(join(context.tree, path), 'utf8'), { ...owner, from }, { state, context });
+    if (SCRIPT.test(path)) addTexts(path, readFileSync(join(context.tree, path), 'utf8'), owner, { state, context });
   }
 }
 
-function filesOf({ place, home }, { tree, spec }) {
-  const from = place ?? home;
+function filesOf(owner, { tree, spec }) {
+  const from = folderOf(owner);
   const others = new Set(spec.others);
   return walk(join(tree, from), (path) => path !== 'node_modules' && !others.has(join(from, path))).map((path) => join(from, path));
 }
@@ -136,7 +138,7 @@ function addTexts(path, text, owner, { state, context }) {
   if (owner.place) for (const name of context.spec.declared) names.add(name);
   for (const [, , said] of text.matchAll(/(['"`])(@?[a-z0-9][\w./-]*)\1/gi)) {
     const name = packageName(said);
-    if (names.has(name) ) addNamed(said, owner.place ?? owner.home, { state, context });
+    if (names.has(name)) addNamed(said, folderOf(owner), { state, context });
   }
 }
 
@@ -179,7 +181,7 @@ function textsOf(value) {
 }
 
 /** A package that a command names: all that it may start. */
-function addPackage(name, from, why, { state, context }) {
+function addPackage(name, from, { state, context }) {
   const place = lookup(context.tree, from, name);
   if (!place) return;
   addNamed(name, from, { state, context });
@@ -188,7 +190,7 @@ function addPackage(name, from, why, { state, context }) {
   const { bin = {} } = existsSync(file) ? readJson(file) : {};
   for (const target of typeof bin === 'string' ? [bin] : Object.values(bin)) addEntry(join(folder, target), state);
   const owner = ownerOf(join(folder, 'x'), context.spec);
-  if (owner?.place && why) state.files.add(join(folder, 'package.json'));
+  if (owner?.place) state.files.add(join(folder, 'package.json'));
 }
 
 /** `keep` names packages, or files from the service's own folder or the root. */
@@ -207,8 +209,7 @@ function keepAsked(pattern, { state, context }) {
   for (const owner of owners) {
     for (const path of filesOf(owner, context)) {
       if (!matches(path) && !(owner.home === spec.home && matches(relative(spec.home, path)))) continue;
-      state.files.add(path);
-      if (SCRIPT.test(path)) addEntry(path, state);
+      keepFile(path, state);
     }
   }
   if (pattern.startsWith('node_modules/')) keepInstalled(pattern, matches, { state, context });
@@ -222,9 +223,13 @@ function keepInstalled(pattern, matches, { state, context }) {
   const folder = relative(context.tree, realpathSync(join(context.tree, place)));
   for (const path of filesOf({ place: folder }, context)) {
     if (!matches(`node_modules/${name}/${relative(folder, path)}`)) continue;
-    state.files.add(path);
-    if (SCRIPT.test(path)) addEntry(path, state);
+    keepFile(path, state);
   }
+}
+
+function keepFile(path, state) {
+  state.files.add(path);
+  if (SCRIPT.test(path)) addEntry(path, state);
 }
 
 function addEntry(path, state) {
