@@ -31,10 +31,12 @@ export async function traceService({ tree, spec: specFile, outs, out, tracer }) 
   writeStamped(join(out, 'report', `${spec.service}.json`), `${JSON.stringify(reportOf(tree, needs, spec, parts))}\n`);
 }
 
+const belowOf = (path) => (path ? `app/${path}/` : 'app/');
+
 /** A test for a package's files: what the trace found, and what is no code, or lies where no code was found. */
 function codeOf({ path, served }, { code, everything }, { home }) {
   if (everything || served) return () => true;
-  const below = path ? `app/${path}/` : 'app/';
+  const below = belowOf(path);
   const own = [...code].map((each) => `app/${each}`).filter((each) => each.startsWith(below));
   const rootOf = (file) => file.slice(below.length).split('/').slice(0, -1)[0] ?? ''; // the folder at the top that it lies in
   const roots = new Set(own.filter((each) => CODE.test(each)).map(rootOf));
@@ -96,26 +98,28 @@ function reportOf(tree, needs, spec, parts) {
     const files = walk(join(tree, place), (path) => path !== 'node_modules').filter((path) => path === 'package.json' || !trimmed(place, path));
     return { place, files, label: labelOf(tree, place) };
   });
-  const own = parts.map((part) => ({ ...part, files: walk(part.from, () => true).filter((file) => file.startsWith(part.path ? `app/${part.path}/` : 'app/')) }));
+  const own = parts.map((part) => ({ ...part, files: walk(part.from, () => true).filter((file) => file.startsWith(belowOf(part.path))) }));
   return sorted(Object.entries(needs).map(([image, need]) => [image, [...own.map((part) => ownReport(part, need, spec, measured)), ...packages.map(({ place, files, label }) => {
     const needed = need.everything || need.places[place];
-    const kept = needed === true ? files : needed ? files.filter((path) => path === 'package.json' || needed.includes(path)) : [];
-    const left = new Set(files.filter((path) => !kept.includes(path)));
-    return {
-      place, label, why: need.why[place] ?? '', left: kept.length ? [...left] : ['**'],
-      all: measure(tree, place, files, measured), kept: measure(tree, place, kept, measured),
-    };
+    const wanted = new Set(needed === true ? files : needed ? ['package.json', ...needed] : []);
+    return rowOf({ tree, place, files, keeps: (path) => wanted.has(path), measured }, { label, why: need.why[place] });
   })]]));
 }
 
 /** A package of the workspace, likewise. */
 function ownReport({ from, path, ...part }, need, spec, measured) {
-  const inside = (files) => files.map((file) => file.slice(path ? `app/${path}/`.length : 'app/'.length));
+  const below = belowOf(path);
   const keeps = codeOf({ path, ...part }, need, spec);
-  const [all, kept] = [inside(part.files), inside(part.files.filter(keeps))];
+  const files = part.files.map((file) => file.slice(below.length));
+  const row = rowOf({ tree: join(from, 'app'), place: path, files, keeps: (file) => keeps(below + file), measured }, { label: path || '.', why: need.why[`/${path}`] });
+  return { ...row, place: path || '.' };
+}
+
+function rowOf({ tree, place, files, keeps, measured }, { label, why = '' }) {
+  const [kept, left] = [files.filter(keeps), files.filter((file) => !keeps(file))];
   return {
-    place: path || '.', label: path || '.', why: need.why[`/${path}`] ?? '', left: kept.length ? all.filter((file) => !kept.includes(file)) : ['**'],
-    all: measure(join(from, 'app'), path, all, measured), kept: measure(join(from, 'app'), path, kept, measured),
+    place, label, why, left: kept.length ? left : ['**'],
+    all: measure(tree, place, files, measured), kept: measure(tree, place, kept, measured),
   };
 }
 

@@ -248,10 +248,11 @@ function told(state, context) {
   const { tree, spec } = context;
   const places = new Map();
   const code = new Set();
-  for (const path of state.files) {
+  for (const path of [...state.files].sort()) {
     const owner = ownerOf(path, spec);
     if (owner?.place && !lstatSync(join(tree, owner.place), { throwIfNoEntry: false })?.isSymbolicLink()) {
-      places.set(owner.place, [...(places.get(owner.place) ?? []), path.slice(owner.place.length + 1)].filter(Boolean).sort());
+      const files = places.get(owner.place) ?? places.set(owner.place, []).get(owner.place);
+      if (path !== owner.place) files.push(path.slice(owner.place.length + 1));
     } else if (owner && owner.home !== undefined) code.add(path);
   }
   for (const [key] of state.whole) {
