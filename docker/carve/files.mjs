@@ -85,6 +85,12 @@ export function makeParents(root, path, directories) {
   for (const each of ancestors(path)) directories.add(each);
 }
 
+/** Folders of OUT/app, those inside before those around them, and OUT. */
+export function stampFolders(out, directories) {
+  for (const directory of [...directories].sort().reverse()) stamp(join(out, 'app', directory), 0o755);
+  stamp(out, 0o755);
+}
+
 export function writeLink(path, target) {
   symlinkSync(target, path);
   lutimesSync(path, TIME, TIME);

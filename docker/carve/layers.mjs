@@ -6,7 +6,7 @@
 import { lstatSync, mkdirSync, readlinkSync, renameSync } from 'node:fs';
 import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
-import { carveDirectory, makeParents, stamp, walk, writeLink, writeStamped } from './files.mjs';
+import { carveDirectory, makeParents, stampFolders, walk, writeLink, writeStamped } from './files.mjs';
 import { glob } from './glob.mjs';
 import { binLinks, hoistedLinks, merged } from './links.mjs';
 import { byPath, dirname, isAbsolute, join, leaves, relative, sorted } from './paths.mjs';
@@ -94,8 +94,7 @@ export function carveLayer(layer, { tree, out, choices, bins, uses }) {
     sizes.push([entry.path, carveEntry(entry, { tree, app, keeps: choices.get(entry.path), last })]);
     for (const { path, target } of links) writeLink(join(app, path), target);
   }
-  for (const directory of [...directories].sort().reverse()) stamp(join(app, directory), 0o755);
-  stamp(out, 0o755);
+  stampFolders(out, directories);
   return summary(sizes);
 }
 

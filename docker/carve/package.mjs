@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
-import { carveDirectory, makeParents, stamp, walk } from './files.mjs';
+import { carveDirectory, makeParents, stampFolders, walk } from './files.mjs';
 import { glob } from './glob.mjs';
 import { ancestors, basename, dirname, join, leaves, normalize } from './paths.mjs';
 import { tellTraced, traceFiles } from './trace.mjs';
@@ -168,6 +168,5 @@ function copyPackage(tree, parts, { out, executables }) {
     const job = { tree, from, to: join(app, path), home: from, executables: path === parts[0].path ? executables : undefined };
     carveDirectory({ ...job, keeps: (file) => files.has(file), enters: (folder) => folders.has(folder) });
   }
-  for (const directory of [...directories].sort().reverse()) stamp(join(app, directory), 0o755);
-  stamp(out, 0o755);
+  stampFolders(out, directories);
 }

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
-import { carveDirectory, makeParents, stamp, walk } from './files.mjs';
+import { carveDirectory, makeParents, stampFolders, walk } from './files.mjs';
 import { glob } from './glob.mjs';
 import { ancestors, join } from './paths.mjs';
 import { giveFolders } from './writable.mjs';
@@ -25,8 +25,7 @@ export function carveStandalone({ tree, spec: file, platform, libc, dependencies
     for (const { each, place } of found) take(job, { from: place, to: join(at, each) });
   }
   for (const path of spec.beside) take(job, { from: join(tree, spec.path, path), to: join(spec.path, path) });
-  for (const directory of [...job.directories].sort().reverse()) stamp(join(job.out, directory), 0o755);
-  stamp(out, 0o755);
+  stampFolders(out, job.directories);
   giveFolders(spec.writable ?? [], out);
 }
 
