@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.plant import plant
+
 BUILD = "node -e \"require('node:fs').cpSync('src', 'dist', { recursive: true })\""
 
 CONFIG = """\
@@ -65,10 +67,7 @@ def write_root_app(root: Path, *, name: str = "shop", members: bool = True) -> N
     files |= sources | {"bake.toml": config.format(name=name), "package-lock.json": json.dumps(_lock(manifests))}
     if not members:
         files["src/main.js"] = "console.log('hello root');\n"
-    for path, text in files.items():
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    plant(root, files)
 
 
 def _lock(manifests: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.plant import plant
+
 _BUILD = {"build": "node build.js"}
 MANIFESTS: Mapping[str, Mapping[str, Any]] = {
     "": {"name": "shop", "private": True, "workspaces": ["services/*"], "devDependencies": {"typescript": "5.0.0"}},
@@ -39,7 +41,5 @@ def write_workspace(root: Path, *, config: str = CONFIG, files: Mapping[str, str
     lock = {"name": "shop", "lockfileVersion": 3, "packages": {**MANIFESTS, **ENTRIES}}
     texts = {f"{path}/package.json".lstrip("/"): json.dumps(manifest) for path, manifest in MANIFESTS.items()}
     texts |= {"package-lock.json": json.dumps(lock), "bake.toml": config, **(files or {})}
-    for path, text in texts.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
+    plant(root, texts)
     return root / "bake.toml"

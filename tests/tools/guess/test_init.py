@@ -14,6 +14,7 @@ from bake.files import unified_diff
 from bake.guess import Guess, amend, guess, render_config
 from bake.lockfile import Entry, Lockfile, ScriptAdvice, advise
 from bake.workspace import load_workspace
+from tests.plant import plant
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
 
@@ -26,11 +27,7 @@ def workspace(root: Path, manifests: Mapping[str, Mapping[str, object]], **files
     assert isinstance(extra, dict)
     lock = {"lockfileVersion": 3, "packages": {"": top, **manifests, **links, **extra}}
     content = {"package.json": top, "package-lock.json": lock, **{f"{p}/package.json": m for p, m in manifests.items()}}
-    for name, text in {**content, **files}.items():
-        file = root / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text if isinstance(text, str) else json.dumps(text))
-    return root
+    return plant(root, {**content, **files})
 
 
 def guessed(root: Path, manifests: Mapping[str, Mapping[str, object]], **files: object) -> Guess:

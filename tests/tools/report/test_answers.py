@@ -1,7 +1,6 @@
 """The page's three answers: what made a build slow, why images are big, what to do next."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from bake.plan import Plan, Request, make_plan
 from bake.project import Project, load_project
 from bake.report import Advice, Big, advise, slowest, weigh
 from bake.report.slow import SlowStep
+from tests.plant import plant
 from tests.unit.images.test_sizes import image, layer
 from tests.unit.report.test_summary import ACCOUNT, built, ran
 
@@ -71,12 +71,10 @@ def project(tmp_path: Path) -> Project:
         **ENTRIES,
     }
     lock = {"name": "shop", "lockfileVersion": 3, "packages": packages}
-    files = {"package-lock.json": json.dumps(lock), "bake.toml": CONFIG}
-    files |= {f"{path}/package.json".lstrip("/"): json.dumps(manifest) for path, manifest in MANIFESTS.items()}
+    files: dict[str, object] = {"package-lock.json": lock, "bake.toml": CONFIG}
+    files |= {f"{path}/package.json".lstrip("/"): manifest for path, manifest in MANIFESTS.items()}
     files["services/api/src/worker.ts"] = 'import { light } from "light"; import "@shop/used"; light();\n'
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    plant(tmp_path, files)
     return load_project(tmp_path / "bake.toml", {})
 
 

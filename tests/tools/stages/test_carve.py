@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bake.sources import NEVER, left_out, unneeded
+from tests.plant import plant
 
 SCRIPT = Path(__file__).parents[3] / "docker" / "carve" / "main.mjs"
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -814,14 +815,6 @@ def entry(path: str) -> Mapping[str, Any]:
 
 def layer(name: str, *entries: Mapping[str, Any], native: bool = False) -> Mapping[str, Any]:
     return {"id": name, "native": native, "entries": list(entries)}
-
-
-def plant(root: Path, contents: Mapping[str, str | bytes]) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    for path, content in contents.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content.encode() if isinstance(content, str) else content)
-    return root
 
 
 def link(path: Path, target: str) -> None:

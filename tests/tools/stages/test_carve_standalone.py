@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.tools.stages.test_carve import AMD64, ARM64, elf, files, plant, read, run
+from tests.plant import plant
+from tests.tools.stages.test_carve import AMD64, ARM64, elf, files, read, run
 
 SHARP = json.dumps({"optionalDependencies": {"@img/sharp-linux-x64": "1", "@img/sharp-linux-arm64": "1"}})
 

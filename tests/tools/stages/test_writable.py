@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.stages.test_carve import SCRIPT, plant
+from tests.plant import plant
+from tests.tools.stages.test_carve import SCRIPT
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 

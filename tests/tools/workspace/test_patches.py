@@ -18,6 +18,7 @@ from bake.workspace import Package, Patches, load_patches, parse_dockerignore
 from bake.workspace.managers import make_pnpm
 from bake.workspace.patches import parse_patch
 from tests.git_workspace import GitWorkspace, make_git_workspace
+from tests.plant import plant
 
 SCRIPT = Path(__file__).parents[3] / "docker" / "patch.mjs"
 
@@ -161,12 +162,6 @@ def test_check_refuses_patches_in_pnpm_s_isolated_tree(shop: GitWorkspace) -> No
 
 
 # --- the script ---------------------------------------------------------------------------------------------
-
-
-def plant(root: Path, files: Mapping[str, str]) -> None:
-    for path, text in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text, encoding="utf-8")
 
 
 _FAKE = """\

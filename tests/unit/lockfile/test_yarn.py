@@ -10,6 +10,7 @@ from bake.lockfile.graph import Graph
 from bake.lockfile.yarn import parse_yarn_lock
 from bake.plan import closure
 from bake.workspace import Workspace, load_workspace, staged_files
+from tests.plant import plant
 from tests.shelf import write_shelf
 
 AMD64 = ("linux/amd64",)
@@ -34,10 +35,7 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
 def changed(root: Path, manager: str, files: dict[str, str]) -> Workspace:
     """The fixture workspace with other files in it."""
     write_shelf(root, manager)
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
-    return load_workspace(root)
+    return load_workspace(plant(root, files))
 
 
 def refused(folder: Path, manager: str, files: dict[str, str]) -> str:

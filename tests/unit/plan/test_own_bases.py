@@ -11,6 +11,7 @@ from bake.plan import Plan, Request, check, make_plan, plan_cache
 from bake.project import Project, base_images, load_project
 from bake.render.bakefile import render_bake_file
 from bake.workspace import parse_own_dockerfile
+from tests.plant import plant
 from tests.unit.plan.test_system import load
 
 CONFIG = """\
@@ -37,16 +38,9 @@ COPY ["docker/fonts", "assets/*.ttf", "/usr/share/fonts/"]
 """
 
 
-def write(root: Path) -> None:
-    """The base's files."""
-    for path, text in {"docker/media.Dockerfile": DOCKERFILE, "docker/fonts/a": "a", "docker/src/m": "m"}.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
-
-
 def planned(root: Path, config: str = CONFIG) -> tuple[Project, Plan]:
     """A plan with a base of its own."""
-    write(root)
+    plant(root, {"docker/media.Dockerfile": DOCKERFILE, "docker/fonts/a": "a", "docker/src/m": "m"})
     return load(root, config)
 
 

@@ -1,12 +1,12 @@
 """What builds a package: its script, what runs first, and what others run for it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bake.plan import Plan, Request, make_plan
 from bake.project import load_project
+from tests.plant import plant
 
 CONFIG = '[project]\nname = "shop"\n\n[services.api]\npackage = "apps/api"\ncommand = "node dist/main.js"\n'
 API: Mapping[str, Any] = {"name": "api", "version": "1.0.0", "dependencies": {"lib": "1.0.0"}}
@@ -24,9 +24,7 @@ def planned(
     files: dict[str, Any] = {"package.json": workspace, "package-lock.json": lock, "turbo.json": {"tasks": turbo}}
     files |= {f"{path}/package.json": {**m, "scripts": scripts.get(path, {})} for path, m in manifests.items()}
     files |= {f"{path}/tsconfig.json": {} for path in manifests}
-    for name, value in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(json.dumps(value), encoding="utf-8")
+    plant(root, files)
     (root / "bake.toml").write_text(CONFIG + more, encoding="utf-8")
     return make_plan(load_project(root / "bake.toml", {}), Request())
 

@@ -8,15 +8,14 @@ import pytest
 
 from bake.reads import Outside, Read, parse_build
 from bake.workspace import Package
+from tests.plant import plant
 
 MEMBERS = {"": "root", "apps/api": "api", "apps/web": "web", "packages/lib": "lib"}
 
 
 def read(root: Path, files: Mapping[str, str], *, package: str = "apps/api", build: str = "") -> Read:
     """What a package reads whose script `build` is given."""
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+    plant(root, files)
     found = Outside(root, (member(root, path) for path in MEMBERS), lambda path: "ignored" not in path)
     return found.load(package, parse_build({"build": build}, ("build",)), scripts=("build",))
 

@@ -7,12 +7,11 @@ import pytest
 
 from bake.sources import load_git_call
 from bake.workspace import Package
+from tests.plant import plant
 
 
 def call(root: Path, build: str, files: Mapping[str, str]) -> str:
-    for name, text in files.items():
-        (root / "api" / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / "api" / name).write_text(text, encoding="utf-8")
+    plant(root / "api", files)
     manifest = {"scripts": {"build": build, "release": "git tag v1"}}
     return load_git_call(root, Package(path="api", name="api", version="", manifest=manifest), "build")
 

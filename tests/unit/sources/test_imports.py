@@ -1,4 +1,3 @@
-import json
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from bake.sources import Import, imported_packages, load_imports, undeclared
 from bake.sources.imports import provider
 from bake.sources.scan import Found, scan
 from bake.workspace import Workspace, load_workspace
+from tests.plant import plant
 
 Write = Callable[[Mapping[str, Any]], Workspace]
 
@@ -38,11 +38,8 @@ def write(tmp_path: Path) -> Write:
         entries = {path: entry for path, entry in files.items() if isinstance(entry, dict) and "node_modules/" in path}
         lock = {"lockfileVersion": 3, "packages": {"": root, **members, **links, **entries}}
         others = {path: text for path, text in files.items() if path not in {*MEMBERS, *entries, ""}}
-        for path, content in {"package.json": root, "package-lock.json": lock, **manifests, **others}.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            text = content if isinstance(content, str) else json.dumps(content)
-            (tmp_path / path).write_text(text, encoding="utf-8")
-        return load_workspace(tmp_path)
+        everything = {"package.json": root, "package-lock.json": lock, **manifests, **others}
+        return load_workspace(plant(tmp_path, everything))
 
     return put
 

@@ -10,6 +10,7 @@ import pytest
 
 from bake.errors import WorkspaceError
 from bake.workspace import load_workspace
+from tests.plant import plant
 
 PNPM = "lockfileVersion: '9.0'\nimporters:\n  .: {}\npackages: {}\nsnapshots: {}\n"
 BERRY = '__metadata:\n  version: 8\n\n"w@workspace:.":\n  version: 0.0.0-use.local\n  resolution: "w@workspace:."\n'
@@ -27,9 +28,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def write(root: Path, files: Mapping[str, Any]) -> None:
-    for name, content in {"package.json": {"name": "w", "version": "1.0.0"}, **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    plant(root, {"package.json": {"name": "w", "version": "1.0.0"}, **files})
 
 
 def lock(entries: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from bake.workspace import Package, Tasks, load_tasks
+from tests.plant import plant
 
 
 def load(root: Path, files: Mapping[str, Any], root_scripts: Mapping[str, str] | None = None) -> Tasks:
-    for name, value in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
+    plant(root, files)
     manifests = {path: files.get(f"{path}/package.json", {}) for path in ("apps/api", "packages/lib")}
     members = (Package(path=p, name=p.rpartition("/")[2], version="", manifest=m) for p, m in manifests.items())
     about = {"scripts": root_scripts or {}}

@@ -1,6 +1,5 @@
 """What tsconfig files say of each other: one walk over `extends` and `references` for all who ask."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from bake.project import load_tsconfigs
 from bake.workspace import TsConfigs, load_workspace
+from tests.plant import plant
 
 LOCK = {"lockfileVersion": 3, "packages": {"": {}}}
 MANIFESTS = {
@@ -19,9 +19,7 @@ MANIFESTS = {
 
 
 def written(root: Path, files: Mapping[str, object]) -> TsConfigs:
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(content if isinstance(content, str) else json.dumps(content))
+    plant(root, files)
     return TsConfigs(str(root), {"@acme/kit": str(root / "kit")})
 
 

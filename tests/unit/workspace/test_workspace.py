@@ -1,4 +1,3 @@
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,22 +8,16 @@ from bake.errors import WorkspaceError
 from bake.lockfile.npm import make_lockfile
 from bake.workspace import Package, Workspace, find_circle, in_order, load_workspace
 from tests.generate import generate
+from tests.plant import plant
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "apphub"
 LOCK: Mapping[str, Any] = {"lockfileVersion": 3, "packages": {"": {}}}
 
 
-def write(root: Path, files: Mapping[str, object]) -> Path:
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(content if isinstance(content, str) else json.dumps(content))
-    return root
-
-
 def load(root: Path, manifests: Mapping[str, Mapping[str, Any]], **files: object) -> Workspace:
     """Write package.json files (by package path) and others, then load."""
     everything = {f"{path}/package.json".lstrip("/"): manifest for path, manifest in manifests.items()}
-    return load_workspace(write(root, {"package-lock.json": LOCK, **everything, **files}))
+    return load_workspace(plant(root, {"package-lock.json": LOCK, **everything, **files}))
 
 
 def in_memory(
@@ -45,7 +38,7 @@ def in_memory(
 
 def refused(root: Path, files: Mapping[str, object]) -> str:
     with pytest.raises(WorkspaceError) as caught:
-        load_workspace(write(root, files))
+        load_workspace(plant(root, files))
     return str(caught.value)
 
 
