@@ -32,6 +32,7 @@ _STAGE = re.compile(r"^FROM\s+(?:--platform=\S+\s+)?(?P<base>\S+)\s+AS\s+(?P<nam
 _FROM = re.compile(r"(?:--from=|\bfrom=)([^\s,]+)")
 _SOURCE = re.compile(r"^COPY\s+(?!(?:--\S+\s+)*--from=)(?:--\S+\s+)*(?P<words>.+)$", re.M)
 _SPECIFICATION = re.compile(r"from=plan,source=([^,\s]+)")
+_LAYERS = "plan/layers.json"
 _LENGTH = 16
 
 
@@ -85,38 +86,41 @@ class _Reader:
         self._project, self._plan, self._files, self._tree = project, plan, files, tree
         self._ignores = parse_dockerignore(files["Dockerfile.dockerignore"])
         self._stages = _stages(files["Dockerfile"])
-        self._layers = json.loads(files["plan/layers.json"])
+        self._needs = {name: _needed(text) for name, text in self._stages.items()}
+        self._copies = {name: tuple(_copied(text)) for name, text in self._stages.items()}
+        self._table = functools.cache(lambda name: json.loads(files[name]))
         self._services = {service.service: service for service in plan.services}
         self._shared = shared_settings(project, plan)
         self._walks = plan.install.manager.layout == "walk"
         self._of_path = functools.cache(self._load_path)
+        self._of_entries = functools.cache(self._identified)
         self._of_builds = functools.cache(self._installed)
+        self._of_build = functools.cache(lambda package: development(project, plan, package).entries)
 
     def inputs(self, image: Image) -> Inputs:
         """What one image is made of."""
-        plan, reached = self._plan, _reached(self._stages, image.stage)
+        plan, reached = self._plan, _reached(self._needs, image.stage)
         text = "\n".join(self._stages[name] for name in reached)
         compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in reached]
         service = self._services[image.service]
-        mine = [layer for layer in self._layers_of(service) if layer["id"] in service.layers]
+        mine = [layer for layer in self._layers_of(service)["layers"] if layer["id"] in service.layers]
         built = self._of_builds(tuple(s.package for s in compiled if s.script))
         digests = {
             **self._sources(reached),
             **self._patches(service, built),
-            **self._dependencies([entry for layer in mine for entry in layer.get("entries", ())], built),
+            **self._dependencies(frozenset(map(_place, _entries(mine))), built),
             **self._tools(text),
-            **self._manager_files(),
+            **self._manager_files,
             **self._own_base(service),
             TEXTS: digest(self._texts(image, reached, mine)),
         }
         packages = package_settings(plan, [s.package for s in compiled])
         return Inputs(digests=digests, settings={**self._shared, **packages, **image_settings(plan, image, service)})
 
-    def _layers_of(self, service: ServiceStage) -> Sequence[Any]:
+    def _layers_of(self, service: ServiceStage) -> Mapping[str, Any]:
         """The layers that docker/carve makes for a service and others, or for one that is traced alone."""
-        table = json.loads(self._files[f"plan/traces/{service.service}.json"]) if service.traced else self._layers
-        layers: Sequence[Any] = table["layers"]
-        return layers
+        table: Mapping[str, Any] = self._table(f"plan/traces/{service.service}.json" if service.traced else _LAYERS)
+        return table
 
     def _texts(self, image: Image, reached: Iterable[str], mine: Sequence[Any]) -> Any:
         """What is no file and no lock entry: stages, arguments, labels, specifications, manifests."""
@@ -131,19 +135,31 @@ class _Reader:
             {k: v for k, v in image.env.items() if "\n" in v or "\r" in v},
             [s.args for s in compiled],
             {
-                k: _specification(files[f"plan/{k}"], image)
+                k: _specification(self._table(f"plan/{k}"), image)
                 for k in _SPECIFICATION.findall("\n".join(stages.values()))
                 if k not in {"layers.json", "builds.json"}
             },
-            _builds(files.get("plan/builds.json", '{"stages": {}}'), [s.name for s in compiled]),
-            [{k: v for k, v in self._layers.items() if k != "layers"}, layers],
+            self._builds([s.name for s in compiled]),
+            [{k: v for k, v in self._table(_LAYERS).items() if k != "layers"}, layers],
             # Where only the installed tree tells the places of packages, the whole lockfile decides them.
             files[f"manifests/{staged_lock(self._project)}"] if self._walks else "",
-            _manifests(files, [s.package for s in compiled]),
+            self._manifests([s.package for s in compiled]),
             self._project.ejected and files["Dockerfile"],
             self._plan.base_of(self._services[image.service]),
             [self._services[image.service].folders, self._services[image.service].links],
         ]
+
+    def _builds(self, stages: Iterable[str]) -> Any:
+        """What these stages get of node_modules, of what docker/carve reads about all stages."""
+        given = self._table("plan/builds.json")["stages"] if self._plan.builds.isolated else {}
+        return {name: given[name] for name in stages if name in given}
+
+    def _manifests(self, packages: Iterable[str]) -> Any:
+        """Manifests of what is compiled; of the root's, which all share, only what no lock entry tells."""
+        shared = self._table("manifests/package.json")
+        told = [k for k in shared if k.lower().endswith("dependencies")] + ["version", "workspaces"]
+        own = {p: self._files.get(f"manifests/{p}/package.json", "") for p in packages}
+        return [{k: v for k, v in shared.items() if k not in told}, own]
 
     def _sources(self, reached: Iterable[str]) -> Mapping[str, str]:
         """The files that stages copy; those of patches count where what they change is."""
@@ -152,7 +168,7 @@ class _Reader:
         found: dict[str, str] = {}
         for name in reached:
             kind = "source" if name in builds else "config"
-            for path in _copied(self._stages[name]):
+            for path in self._copies[name]:
                 if path not in folders:
                     found |= self._of_path(kind, path)
         return found
@@ -176,21 +192,30 @@ class _Reader:
         wanted = (file for file, place in named if self._walks or place in there)
         return {f"dependency {file}": self._tree.name(file) for file in wanted}
 
-    def _dependencies(self, held: Sequence[Any], built: frozenset[str]) -> Mapping[str, str]:
-        """Lock entries that the image holds or its builds can use, by name and version: what they are, and where.
+    def _dependencies(self, held: frozenset[str], built: frozenset[str]) -> Mapping[str, str]:
+        """Lock entries that the image holds or its builds can use, by name and version: what they are, and where."""
+        entries = self._project.workspace.lock.entries
+        found: dict[str, list[tuple[str, bool]]] = {}
+        for path in sorted(held.union(entries if self._walks else built)):
+            name = f"dependency {entries[path].name} {entries[path].version}".rstrip()
+            found.setdefault(name, []).append((path, path in held))
+        return {what: self._of_entries(tuple(places)) for what, places in found.items()}
+
+    def _identified(self, places: Iterable[tuple[str, bool]]) -> str:
+        """What lock entries of one name and version are, and where: of each its path, and whether the image holds it.
 
         Where they come from does not count when their content is known.
         """
-        lock = self._project.workspace.lock
-        limits: dict[str, Any] = dict.fromkeys(lock.entries if self._walks else built)
-        limits |= {entry if isinstance(entry, str) else entry["path"]: entry for entry in held}
-        found: dict[str, tuple[list[Any], list[Any]]] = {}
-        for path in sorted(limits):
-            entry = lock.entries[path]
-            contents, places = found.setdefault(f"dependency {entry.name} {entry.version}".rstrip(), ([], []))
-            contents.append(entry.integrity or entry.resolved)
-            places.append([path, entry.link, limits[path]])
-        return {what: f"{digest(sorted(set(contents)))} {digest(places)}" for what, (contents, places) in found.items()}
+        entries = [(self._project.workspace.lock.entries[path], held) for path, held in places]
+        contents = {entry.integrity or entry.resolved for entry, _ in entries}
+        where = [[entry.path, entry.link, self._limits[entry.path] if held else None] for entry, held in entries]
+        return f"{digest(sorted(contents))} {digest(where)}"
+
+    @functools.cached_property
+    def _limits(self) -> Mapping[str, Any]:
+        """Lock entry -> what docker/carve reads about it."""
+        tables = [name for name in self._files if name == _LAYERS or name.startswith("plan/traces/")]
+        return {_place(entry): entry for name in tables for entry in _entries(self._table(name)["layers"])}
 
     def _installed(self, built: tuple[str, ...]) -> frozenset[str]:
         """Lock entries that the builds of these packages can use.
@@ -202,18 +227,28 @@ class _Reader:
             return frozenset()
         if not self._plan.builds.isolated:
             return frozenset(lock.entries)
-        paths = {path for path, entry in lock.entries.items() if entry.name.startswith("@types/")}
-        return frozenset(paths.union(*(development(self._project, self._plan, p).entries for p in ("", *built))))
+        return self._types.union(*map(self._of_build, ("", *built)))
+
+    @functools.cached_property
+    def _types(self) -> frozenset[str]:
+        """Lock entries that any build can use."""
+        entries = self._project.workspace.lock.entries
+        return frozenset(path for path, entry in entries.items() if entry.name.startswith("@types/"))
 
     def _tools(self, text: str) -> Mapping[str, str]:
         """The programs that run in stages."""
+        return {f"template docker/{name}": said for name, said in self._programs.items() if name in text}
+
+    @functools.cached_property
+    def _programs(self) -> Mapping[str, str]:
+        """Program, or folder of programs -> its digest."""
         found: dict[str, list[str]] = {}
         for path, program in self._files.items():
-            name = path.split("/")[1] if path.startswith("tools/") else ""
-            if name and name in text:
-                found.setdefault(f"template docker/{name}", []).extend((path, program))
-        return {what: digest(texts) for what, texts in found.items()}
+            if path.startswith("tools/"):
+                found.setdefault(path.split("/")[1], []).extend((path, program))
+        return {name: digest(texts) for name, texts in found.items()}
 
+    @functools.cached_property
     def _manager_files(self) -> Mapping[str, str]:
         """Settings of the package manager, and its own program."""
         lock = f"manifests/{staged_lock(self._project)}"
@@ -235,29 +270,24 @@ def development(project: Project, plan: Plan, path: str) -> Closure:
     return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.builds.libc, extra=extra)
 
 
-def _specification(text: str, image: Image) -> Any:
+def _entries(layers: Iterable[Mapping[str, Any]]) -> Iterator[Any]:
+    return (entry for layer in layers for entry in layer.get("entries", ()))
+
+
+def _place(entry: Any) -> str:
+    """The path of a lock entry, as docker/carve reads it."""
+    return entry if isinstance(entry, str) else str(entry["path"])
+
+
+def _specification(table: Mapping[str, Any], image: Image) -> Any:
     """What decides a package's files; what is only looked at belongs to the images that ask for it.
 
     So do entries: an image has its own in its command. Of traces those of other images do not count, and layers are
     taken up elsewhere.
     """
-    given = {k: v for k, v in json.loads(text).items() if k not in {"key", "starts", "layers"}}
+    given = {k: v for k, v in table.items() if k not in {"key", "starts", "layers"}}
     traced = {k: v for k, v in given.pop("trace", {}).items() if k != "entries"}
     return given | {"trace": traced, "images": given.get("images", {}).get(image.target)}
-
-
-def _builds(text: str, stages: Iterable[str]) -> Any:
-    """What these stages get of node_modules, of what docker/carve reads about all stages."""
-    given = json.loads(text)["stages"]
-    return {name: given[name] for name in stages if name in given}
-
-
-def _manifests(files: Mapping[str, str], packages: Iterable[str]) -> Any:
-    """Manifests of what is compiled; of the root's, which all share, only what no lock entry tells."""
-    shared = json.loads(files["manifests/package.json"])
-    told = [k for k in shared if k.lower().endswith("dependencies")] + ["version", "workspaces"]
-    own = {p: files.get(f"manifests/{p}/package.json", "") for p in packages}
-    return [{k: v for k, v in shared.items() if k not in told}, own]
 
 
 def _stages(dockerfile: str) -> Mapping[str, str]:
@@ -274,16 +304,21 @@ def _without_services(text: str) -> Iterator[str]:
     return (line for line in text.splitlines() if "/out/" not in line)
 
 
-def _reached(stages: Mapping[str, str], target: str) -> list[str]:
+def _needed(text: str) -> list[str]:
+    """The stages and images that a stage names."""
+    start = _STAGE.match(text)
+    return [*_FROM.findall(text), *([start["base"]] if start else [])]
+
+
+def _reached(needs: Mapping[str, Iterable[str]], target: str) -> list[str]:
     """The stages that a stage is made from, itself included, sorted."""
     found: set[str] = set()
     queue = [target]
     while queue:
         name = queue.pop()
-        if name in stages and name not in found:
+        if name in needs and name not in found:
             found.add(name)
-            start = _STAGE.match(stages[name])
-            queue += [*_FROM.findall(stages[name]), *([start["base"]] if start else [])]
+            queue += needs[name]
     return sorted(found)
 
 
