@@ -16,13 +16,12 @@ from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
 from bake.build.phases import joined, settle
 from bake.build.push import push_plan
-from bake.build.ready import Ready, make_ready, write_plan
+from bake.build.ready import Ready, inputs_of, make_ready, write_plan
 from bake.build.run import run_plan
 from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preload, probe
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
 from bake.files import working_alone
-from bake.inputs import load_inputs
 from bake.plan import EXPORTER, Plan, check, emulated_work, errors, make_plan, plan_cache
 from bake.publish import Release
 from bake.registry import Registry, load_registry
@@ -92,8 +91,7 @@ def _find_standing(session: Session, ready: Ready, options: Options) -> Standing
     if plan.request.push or options.overrides:
         return Standing(plan=plan, names=names)
     more = (not options.cache, options.pull, options.rebuild, ready.cache.exports)
-    inputs = load_inputs(session.project, plan, ready.files, session.tree)
-    return load_standing(session.project, plan, names, inputs, session.environment, force=any(more))
+    return load_standing(session.project, plan, names, ready.inputs, session.environment, force=any(more))
 
 
 def _build_changed(
@@ -105,7 +103,7 @@ def _build_changed(
     ready = adapt_to_engine(session, dataclasses.replace(ready, plan=plan), capabilities, registry)
     plan = ready.plan
     check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=emulated_work(session.project.config))
-    before, start = load_last_release(session), load_inputs(session.project, plan, ready.files, session.tree)
+    before, start = load_last_release(session), ready.inputs()
     if plan.request.push:
         made = _build_and_push(session, ready, options, capabilities, registry)
     else:
@@ -122,7 +120,9 @@ def adapt_to_engine(session: Session, ready: Ready, capabilities: Capabilities, 
     """What the engine can keep, with the cache that there is and can be written."""
     plan, project = limit_to_native(session, ready.plan, capabilities), session.project
     if plan is not ready.plan:
-        ready = dataclasses.replace(ready, plan=plan, cache=plan_cache(project, plan), files=render(project, plan))
+        files, cache = render(project, plan), plan_cache(project, plan)
+        inputs = inputs_of(session, plan, files)
+        ready = dataclasses.replace(ready, plan=plan, cache=cache, files=files, inputs=inputs)
     if ready.cache.note:
         session.console.say(ready.cache.note)
     cache = settle(ready.cache, capabilities, registry, session.console.warn, platforms=plan.platforms)

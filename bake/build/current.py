@@ -93,7 +93,7 @@ def load_standing(
     project: Project,
     plan: Plan,
     names: Names,
-    inputs: Mapping[str, Inputs],
+    inputs: Callable[[], Mapping[str, Inputs]],
     environment: Mapping[str, str],
     *,
     force: bool = False,
@@ -106,10 +106,12 @@ def load_standing(
         return Standing(plan=plan, names=names)
     memory = load_memory(project.folder)
     if force or not memory:
-        return Standing(plan=plan, names=names, inputs=inputs)
-    keys = image_keys(project, plan, names, inputs, resolve_bases(_all_unpinned(plan), environment))
+        return Standing(plan=plan, names=names, inputs=inputs())
+    with ThreadPoolExecutor(1) as pool:
+        resolving = pool.submit(resolve_bases, _all_unpinned(plan), environment)
+        keys = image_keys(project, plan, names, inputs(), resolving.result())
     made = {t: memory[key] for t, key in keys.items() if key in memory}
-    return Standing(plan=plan, names=names, inputs=inputs, made=made, ask=_kept)
+    return Standing(plan=plan, names=names, inputs=inputs(), made=made, ask=_kept)
 
 
 def _kept(names: Sequence[str]) -> Mapping[str, Kept]:

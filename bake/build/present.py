@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bake.build.current import resolve_bases, unpinned_bases
 from bake.build.ready import Ready
 from bake.config import Attestations
-from bake.inputs import Inputs, digest, load_inputs
+from bake.inputs import Inputs, digest
 from bake.plan import Plan
 from bake.project import Project
 from bake.publish import CONTENT_PREFIX, Mark, Upload, existing, uploads
@@ -44,8 +44,7 @@ def _mark_of(project: Project, content: str, bases: Mapping[str, str]) -> Mark:
 def load_uploads(session: Session, ready: Ready, registry: Registry) -> tuple[Upload, ...]:
     """What a push of the plan's targets puts up, and what is there of it already. Raises RegistryError."""
     plan = ready.plan
-    inputs = load_inputs(session.project, plan, ready.files, session.tree)
-    marks = load_marks(session.project, plan, inputs, lambda names: resolve_bases(names, session.environment))
+    marks = load_marks(session.project, plan, ready.inputs(), lambda names: resolve_bases(names, session.environment))
     return load_present(registry, uploads(plan, ready.names), marks, plan.platforms)
 
 

@@ -1,10 +1,12 @@
 """A plan made ready for bake: named, rendered, and written as it will be run."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from bake.files import write_files
+from bake.inputs import Inputs, load_inputs
 from bake.plan import Cache, Names, Plan, plan_cache
 from bake.render import render, render_bake_file
 from bake.session import Session
@@ -12,12 +14,13 @@ from bake.session import Session
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A plan with what comes after it. files: the rendered ones, all but the bake file."""
+    """A plan with what comes after it. files: the rendered ones, all but the bake file. inputs: read when asked for."""
 
     plan: Plan
     names: Names
     cache: Cache
     files: Mapping[str, str]
+    inputs: Callable[[], Mapping[str, Inputs]]
 
     @property
     def nameless(self) -> "Ready":
@@ -29,7 +32,18 @@ class Ready:
 def make_ready(session: Session, plan: Plan) -> Ready:
     """Render and name what is planned."""
     files = render(session.project, plan)
-    return Ready(plan=plan, names=session.names(plan, files), cache=plan_cache(session.project, plan), files=files)
+    return Ready(
+        plan=plan,
+        names=session.names(plan, files),
+        cache=plan_cache(session.project, plan),
+        files=files,
+        inputs=inputs_of(session, plan, files),
+    )
+
+
+def inputs_of(session: Session, plan: Plan, files: Mapping[str, str]) -> Callable[[], Mapping[str, Inputs]]:
+    """What the images are made of, read once. files: the rendered ones."""
+    return functools.cache(lambda: load_inputs(session.project, plan, files, session.tree))
 
 
 def write_plan(session: Session, ready: Ready, outputs: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -116,7 +116,7 @@ def test_what_a_build_made_is_learnt_where_the_engine_has_it(tmp_path: Path, pro
     project.folder.mkdir()
     plan = make_plan(project, dataclasses.replace(REQUEST, tags=("v1",)))
     before = load_standing(
-        project, plan, name_images(project, plan), load_inputs(project, plan, render(project, plan)), {}
+        project, plan, name_images(project, plan), lambda: load_inputs(project, plan, render(project, plan)), {}
     )
     metadata = {
         "metastore": {"containerimage.digest": "sha256:m"},
@@ -157,4 +157,4 @@ def test_a_memory_of_another_bake_counts_as_none(tmp_path: Path, text: str) -> N
 
 def test_with_templates_of_its_own_nothing_of_a_workspace_is_up_to_date(project: Project, plan: Plan) -> None:
     ejected = dataclasses.replace(project, ejected={"docker/Dockerfile": "FROM scratch"})
-    assert load_standing(ejected, plan, {}, {}, {}).inputs == {}
+    assert load_standing(ejected, plan, {}, dict, {}).inputs == {}
