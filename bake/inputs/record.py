@@ -119,13 +119,13 @@ def parse_record(table: Mapping[str, Any]) -> Record:
     """Read it. Raises ValueError, KeyError or TypeError for what is no record of this bake."""
     if table["format"] != _FORMAT:
         raise ValueError(table["format"])
-    found: dict[str, Inputs] = {}
+    tables: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
     for each in table["inputs"]:
         for holder in each["of"]:
-            known = found.setdefault(holder, Inputs(digests={}, kept=True))
-            found[holder] = Inputs(
-                digests={**known.digests, **each["digests"]}, settings={**known.settings, **each["settings"]}, kept=True
-            )
+            digests, settings = tables.setdefault(holder, ({}, {}))
+            digests.update(each["digests"])
+            settings.update(each["settings"])
+    found = {t: Inputs(digests=digests, settings=settings, kept=True) for t, (digests, settings) in tables.items()}
     return {
         target: LastBuild(
             inputs=found[target],
