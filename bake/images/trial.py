@@ -87,9 +87,9 @@ class Known:
     aliases: tuple[str, ...] = ()
     """Names that stand for files of the workspace, as tsconfig.json and module-alias have them."""
     absent: Callable[[str], str] = lambda _path: ""
+    """Why the image lacks a path, "" where nothing is known."""
     watch: str = ""
     """A program that tells of what is not there, where the image holds only the files that its process can load."""
-    """Why the image lacks a path, "" where nothing is known."""
 
 
 _NOTHING_KNOWN = Known()
