@@ -13,7 +13,7 @@ NEEDED = "needed"
 
 def shared_settings(project: Project, plan: Plan) -> Mapping[str, str]:
     """What every image depends on."""
-    templates = {name: project.ejected.get(name) or template_text(name) for name in ("docker/Dockerfile",)}
+    template = "docker/Dockerfile"
     values = {
         "base base.build": plan.builds.base,
         "config project.platforms": plan.platforms,
@@ -24,7 +24,7 @@ def shared_settings(project: Project, plan: Plan) -> Mapping[str, str]:
         "config layers.most": project.config.layers.most,
         "config secrets": tuple(m.option for m in plan.builds.mounts),
         "config package manager": plan.install.manager.name,
-        **{f"template {name}": text for name, text in templates.items()},
+        f"template {template}": project.ejected.get(template) or template_text(template),
         **_keyed("argument workspace.environment", plan.builds.environment),
     }
     return _texts(values)
@@ -87,7 +87,7 @@ def _own_base(plan: Plan, service: ServiceStage) -> Mapping[str, object]:
     base = plan.base_of(service)
     if base is None:
         return {}
-    key = f"config bases.{base.name.removeprefix('base-')}"
+    key = f"config bases.{base.key}"
     return {
         f"{key}.dockerfile": base.dockerfile,
         f"{key}.context": base.context,
