@@ -15,13 +15,13 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from bake.files import normal, read_text
+from bake.files import normal
 from bake.inputs.settings import image_settings, package_settings, recipe_settings, shared_settings
 from bake.inputs.tree import Present, Tree
 from bake.plan import Closure, Dockered, Image, Monolith, Plan, ServiceStage, closure
 from bake.project import Project
 from bake.render import render, staged_lock
-from bake.workspace import parse_dockerignore
+from bake.workspace import parse_dockerignore, read_dockerignore
 
 Kind = Literal["template", "base", "config", "argument", "dependency", "source", "unknown"]
 
@@ -377,11 +377,5 @@ def _load_monolith(project: Project, monolith: Monolith, tree: Tree) -> Inputs:
 
 def _context_ignores(project: Project, dockerfile: str, folder: str) -> Callable[[str], bool]:
     """A test for paths from the root: whether a build with a Dockerfile of its own leaves them out."""
-    left_out = parse_dockerignore(f"{_dockerignore(project, dockerfile, folder)}\n.bake\n")
+    left_out = parse_dockerignore(f"{read_dockerignore(project.root, dockerfile, folder)}\n.bake\n")
     return lambda path: left_out(path.removeprefix(f"{folder}/") if folder else path)
-
-
-def _dockerignore(project: Project, dockerfile: str, folder: str) -> str:
-    """That of its Dockerfile goes before that of its context."""
-    names = (f"{dockerfile}.dockerignore", f"{folder}/.dockerignore".lstrip("/"))
-    return next((text for name in names if (text := read_text(project.root, name)) is not None), "")

@@ -1,6 +1,6 @@
 """What the monorepo is: its packages, package managers, compiler settings and ignored files."""
 
-from bake.workspace.contexts import DockerContext, load_docker_context, pattern_below
+from bake.workspace.contexts import DockerContext, load_docker_context, pattern_below, read_dockerignore
 from bake.workspace.dockerfile import (
     HEREDOC,
     Dockerfile,
@@ -71,6 +71,7 @@ __all__ = [
     "parse_package_manager",
     "parse_stages",
     "pattern_below",
+    "read_dockerignore",
     "read_instructions",
     "shown",
     "staged_files",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from posixpath import basename, dirname
+from posixpath import basename, dirname, join
 
 from bake.files import read_text
 from bake.workspace.ignored import NEVER_SENT, anywhere, literal, load_git_ignored, parse_dockerignore, untracked
@@ -34,8 +34,7 @@ def load_docker_context(
     """
     head = f"{context}/" if context else ""
     inside = sorted(path.removeprefix(head) for path in sources if path.startswith(head))
-    names = (f"{file}.dockerignore", f"{head}.dockerignore")
-    own = next((text for name in names if (text := read_text(root, name)) is not None), "")
+    own = read_dockerignore(root, file, context)
     nested = (f"{head}{dirname(path)}".rstrip("/") for path in inside if basename(path) == ".gitignore")
     ignored = (pattern_below(pattern, context) for pattern in load_git_ignored(root, {context, *nested}))
     left_out = parse_dockerignore(own)
@@ -52,6 +51,12 @@ def load_docker_context(
     return DockerContext(
         text=read_text(root, file), ignore=ignore, sources=tuple(path for path in inside if not ignores(path))
     )
+
+
+def read_dockerignore(root: Path, file: str, context: str) -> str:
+    """What a build with a Dockerfile leaves out: what lies beside that goes before what lies in its context."""
+    names = (f"{file}.dockerignore", join(context, ".dockerignore"))
+    return next((text for name in names if (text := read_text(root, name)) is not None), "")
 
 
 def pattern_below(pattern: str, place: str) -> str:
