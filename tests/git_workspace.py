@@ -91,7 +91,7 @@ class GitWorkspace:
         session = Session(console=Console(environment=environment or {}), directory=self.root)
         targets = ("all", *(["monolith"] if session.project.config.monolith else []))
         request = Request(targets=targets, environment=environment or {}, revision=session.head.revision)
-        found = since_revision(session.project, make_plan(session.project, request), since)
+        found = since_revision(session.project, make_plan(session.project, request), session.tree, since)
         return {target: [words(r) for r in reasons] for target, reasons in found.items() if reasons}
 
 

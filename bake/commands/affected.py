@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Print the affected images with their reasons."""
     plan = session.plan(selected(arguments.targets, arguments.platform), named(arguments.tag))
-    found = load_reasons(session.project, plan, arguments.since)
+    found = load_reasons(session.project, plan, session.tree, arguments.since)
     hit = {target: found[target] for target in plan.targets if found.get(target)}
     if arguments.format == "names":
         print("".join(f"{target}\n" for target in hit), end="")

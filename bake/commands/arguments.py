@@ -33,7 +33,7 @@ def narrowed(session: Session, plan: "Plan", since: str | None) -> "Plan":
 
     if not since:
         return plan
-    found = since_revision(session.project, plan, since)
+    found = since_revision(session.project, plan, session.tree, since)
     targets = tuple(t for t in plan.targets if found.get(t))
     if not targets:
         session.console.say(f"no image is affected since {since}: nothing to do")

@@ -130,7 +130,7 @@ def _inputs(session: Session, revision: str) -> Mapping[str, tuple[str, ...]]:
     from bake.inputs import since_revision
 
     plan = session.plan(Selection())
-    found = since_revision(session.project, plan, revision)
+    found = since_revision(session.project, plan, session.tree, revision)
     return {target: tuple(reason.what for reason in found.get(target, ())) for target in plan.targets}
 
 

@@ -37,7 +37,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.since:
         from bake.inputs import since_revision
 
-        found = since_revision(session.project, plan, arguments.since)
+        found = since_revision(session.project, plan, session.tree, arguments.since)
         within = [t for t, reasons in found.items() if reasons and (within is None or t in within)]
     jobs = make_matrix(plan, by=arguments.by, runners=session.project.config.ci.runners, within=within)
     print(render_matrix(jobs, indent=2 if arguments.format == "json" else None))

@@ -10,7 +10,6 @@ from bake.engine import Step
 from bake.errors import EngineError
 from bake.inputs import FirstStep, LastBuild, Presence, Reason, before_last, load_reasons, load_record, presence, way
 from bake.plan import TREE, Plan
-from bake.project import Project
 from bake.session import Session
 from bake.table import show
 
@@ -28,9 +27,11 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     plan = session.plan(selected([arguments.name], None))
     if arguments.what:
         return _tell_presence(session, plan, arguments.what, arguments.format)
-    reasons = load_reasons(session.project, plan, arguments.since)
+    reasons = load_reasons(session.project, plan, session.tree, arguments.since)
     record = {} if arguments.since else load_record(session.project.folder)
-    answers = [_answer(session.project, plan, t, reasons.get(t, ()), record.get(t)) for t in plan.targets]
+    same = {t: record[t] for t in plan.targets if t in record and not reasons.get(t)}
+    because = before_last(session.project, plan, {t: last for t, last in same.items() if last.before or last.step})
+    answers = [_answer(t, reasons.get(t, ()), record.get(t), because.get(t, ())) for t in plan.targets]
     show(arguments.format, answers, "\n\n".join(_text(plan, a, arguments.since) for a in answers))
     return 0
 
@@ -46,10 +47,9 @@ class Answer:
     because: tuple[Reason, ...] = ()
 
 
-def _answer(project: Project, plan: Plan, target: str, reasons: tuple[Reason, ...], last: LastBuild | None) -> Answer:
+def _answer(target: str, reasons: tuple[Reason, ...], last: LastBuild | None, because: tuple[Reason, ...]) -> Answer:
     if last is None:
         return Answer(image=target, reasons=reasons)
-    because = before_last(project, plan, target, last) if not reasons and (last.before or last.step) else ()
     return Answer(image=target, reasons=reasons, built=True, step=last.step, because=because)
 
 

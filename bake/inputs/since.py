@@ -9,8 +9,8 @@ from bake.git import read_changes
 from bake.inputs.content import load_inputs
 from bake.inputs.past import earlier_project
 from bake.inputs.reasons import Reason, compare, everything, forgetful
-from bake.inputs.record import LastBuild, load_record
-from bake.inputs.tree import Present
+from bake.inputs.record import Record, load_record
+from bake.inputs.tree import Present, Tree
 from bake.inputs.ways import Ways
 from bake.plan import MONOLITH, Plan, make_plan
 from bake.project import Project
@@ -20,18 +20,20 @@ Reasons = Mapping[str, tuple[Reason, ...]]
 """Target -> why it is affected; () when it is not."""
 
 
-def load_reasons(project: Project, plan: Plan, since: str | None) -> Reasons:
+def load_reasons(project: Project, plan: Plan, now: Tree, since: str | None) -> Reasons:
     """Why each image asked for is affected since a revision; without one, since its last build here.
 
-    Raises UsageError and WorkspaceError where git cannot tell.
+    now: the workspace's files. Raises UsageError and WorkspaceError where git cannot tell.
     """
     if since:
-        return since_revision(project, plan, since)
-    record = load_record(project.folder)
+        return since_revision(project, plan, now, since)
+    return _since_last(project, plan, now, load_record(project.folder))
+
+
+def _since_last(project: Project, plan: Plan, now: Tree, record: Record) -> Reasons:
     never: tuple[Reason, ...] = (Reason(kind="unknown", what="never built here"),)
     result = dict.fromkeys(plan.targets, never)
     known = {target: record[target] for target in plan.targets if target in record}
-    now = Present(project.root)
     # Without --platform, the question is about the platforms that were built.
     for platforms in {plan.request.platforms or last.platforms for last in known.values()}:
         asked = make_plan(project, dataclasses.replace(plan.request, platforms=platforms))
@@ -47,24 +49,29 @@ def load_build_reasons(project: Project, plan: Plan, since: str | None) -> Reaso
 
     None where the workspace is not what was built any more. Raises UsageError and WorkspaceError where git cannot tell.
     """
-    if any(load_reasons(project, plan, None).values()):
+    record, now = load_record(project.folder), Present(project.root)
+    if any(_since_last(project, plan, now, record).values()):
         return None
     if since:
-        return since_revision(project, plan, since)
-    record = load_record(project.folder)
-    return {target: before_last(project, plan, target, record[target]) for target in plan.targets}
+        return since_revision(project, plan, now, since)
+    return before_last(project, plan, {target: record[target] for target in plan.targets})
 
 
-def before_last(project: Project, plan: Plan, target: str, last: LastBuild) -> tuple[Reason, ...]:
-    """Why an image was built the last time here: by what differs from the build before."""
-    if last.before is None:
-        return (Reason(kind="unknown", what="it was the first build here"),)
-    return compare(last.before, last.inputs, (Ways(project, plan),), target)
+def before_last(project: Project, plan: Plan, record: Record) -> Reasons:
+    """Why images were built the last time here: by what differs from the build before."""
+    ways, first = (Ways(project, plan),), (Reason(kind="unknown", what="it was the first build here"),)
+    return {
+        target: first if last.before is None else compare(last.before, last.inputs, ways, target)
+        for target, last in record.items()
+    }
 
 
-def since_revision(project: Project, plan: Plan, since: str) -> Reasons:
-    """Why each image is affected by what the working tree changes since the merge base with a revision."""
-    changes, now = read_changes(project.file.parent, since), Present(project.root)
+def since_revision(project: Project, plan: Plan, now: Tree, since: str) -> Reasons:
+    """Why each image is affected by what the working tree changes since the merge base with a revision.
+
+    now: the workspace's files.
+    """
+    changes = read_changes(project.file.parent, since)
     try:
         with earlier_project(project, changes, now) as (past, tree):
             targets = ("all", *((MONOLITH,) if past.config.monolith else ()))
