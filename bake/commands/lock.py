@@ -2,9 +2,10 @@
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bake.config import parse_reference
 from bake.errors import RegistryError
 from bake.lockfile import (
     FILE_NAME,
@@ -22,7 +23,7 @@ from bake.project import Project, base_images, runtime_images
 from bake.session import Session
 
 if TYPE_CHECKING:
-    from bake.registry import NpmRegistry
+    from bake.registry import NpmRegistry, Registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,7 @@ def _check(session: Session, project: Project, *, offline: bool) -> int:
 
 def _current(session: Session, images: tuple[str, ...]) -> Mapping[str, str]:
     """Digests in the registry now; a registry that does not answer is a warning."""
-    resolve, found = _resolver(session), {}
+    resolve, found = _resolver(_registries(session)), {}
     for image in images:
         try:
             found[image] = resolve(image).digest
@@ -91,16 +92,20 @@ def _npm(session: Session) -> "NpmRegistry":
     return NpmRegistry(load_npm_settings(session.project.root, session.environment))
 
 
-def _resolver(session: Session) -> Callable[[str], LockedImage]:
-    """Reference -> what it is locked to; Docker Hub's images through the engine's mirrors when need be."""
-    from bake.config import parse_reference
+def _registries(session: Session) -> "tuple[Registry, ...]":
+    """The registries, then the engine's mirrors of Docker Hub."""
     from bake.engine import mirrors
-    from bake.registry import load_resolver
+    from bake.registry import load_registries
 
-    resolve = load_resolver(session.environment, mirrors())
+    return load_registries(session.environment, mirrors())
+
+
+def _resolver(registries: "Sequence[Registry]") -> Callable[[str], LockedImage]:
+    """Reference -> what it is locked to; Docker Hub's images through the engine's mirrors when need be."""
+    from bake.registry import Registry, ask_in_turn
 
     def locked(reference: str) -> LockedImage:
-        digest, platforms = resolve(parse_reference(reference))
+        digest, platforms = ask_in_turn(registries, parse_reference(reference), Registry.image)
         return LockedImage(digest=digest, platforms=platforms)
 
     return locked
@@ -111,11 +116,10 @@ def _describer(session: Session, described: Container[str]) -> Callable[[str], L
 
     A registry that shows no more than manifests is believed to have usual images.
     """
-    from bake.config import parse_reference
-    from bake.engine import mirrors
-    from bake.registry import ask_in_turn, load_registries, read_traits
+    from bake.registry import ask_in_turn, read_traits
 
-    resolve, registries = _resolver(session), load_registries(session.environment, mirrors())
+    registries = _registries(session)
+    resolve = _resolver(registries)
 
     def locked(reference: str) -> LockedImage:
         found = resolve(reference)
