@@ -265,9 +265,9 @@ class Registry:
         """
         empty = {"mediaType": "application/vnd.oci.empty.v1+json", "digest": self.put_blob(subject, b"{}"), "size": 2}
         about = {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.body)}
-        layer = empty if content is None else {"mediaType": kind, "digest": _sha256(content), "size": len(content)}
+        layer = empty
         if content is not None:
-            self.put_blob(subject, content)
+            layer = {"mediaType": kind, "digest": self.put_blob(subject, content), "size": len(content)}
         table = {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPES[0],
@@ -286,8 +286,9 @@ class Registry:
                 "digest": place.digest,
                 "size": len(body),
                 "artifactType": kind,
+                "annotations": dict(annotations),
             }
-            self._list_referrer(subject, {**described, "annotations": dict(annotations)})
+            self._list_referrer(subject, described)
 
     def _list_referrer(self, subject: Reference, described: Mapping[str, Any]) -> None:
         """Add a descriptor to the tag that stands for an image's referrers."""
