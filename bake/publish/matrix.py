@@ -60,9 +60,10 @@ def _make_job(name: str, targets: Sequence[str], platforms: Sequence[str], runne
 
 
 def _services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, list[str]]:
+    owners = plan.owners
     groups: dict[str, list[str]] = {}
     for target in targets:
-        groups.setdefault(plan.owners.get(target, target), []).append(target)
+        groups.setdefault(owners[target], []).append(target)
     return groups
 
 
