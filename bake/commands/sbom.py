@@ -1,7 +1,6 @@
 """List what is in an image, straight from its closure: `bake sbom catalog-api`, as CycloneDX or SPDX."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,11 +67,7 @@ def _attach(session: Session, plan: "Plan", arguments: argparse.Namespace) -> in
             f"is of {release.revision[:12] or 'no commit'}, and {session.head.revision[:12] or 'none'} is checked out"
         )
         raise UsageError(str(arguments.attach), what, "check out the commit that was built")
-    chosen = dataclasses.replace(
-        release,
-        images=tuple(i for i in release.images if i.image in plan.targets),
-        mirrors=tuple(i for i in release.mirrors if i.image in plan.targets),
-    )
-    count = attach_sboms(load_registry(session.environment), session.project, plan, chosen.parts, arguments.format)
+    chosen = [part for part in release.parts if part[0] in plan.targets]
+    count = attach_sboms(load_registry(session.environment), session.project, plan, chosen, arguments.format)
     session.console.say(f"{count} bills of materials attached")
     return 0
