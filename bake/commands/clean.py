@@ -4,6 +4,7 @@ Without --delete it tells what would go. A push that needs one of them again bui
 """
 
 import argparse
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from bake.table import show, table
 
 if TYPE_CHECKING:
     from bake.plan import Plan
-    from bake.publish import Leftover
     from bake.registry import Registry
 
 
@@ -51,9 +51,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     )
     if arguments.delete:
         remove_leftovers(registry, chosen)
-    rows = [_values(each) for each in chosen]
-    short = [{**r, "tags": " ".join(c.tags), "digest": c.digest[:19]} for r, c in zip(rows, chosen, strict=True)]
-    show(arguments.format, rows, table(short), quiet=session.console.quiet)
+    short = [{**dataclasses.asdict(c), "tags": " ".join(c.tags), "digest": c.digest[:19]} for c in chosen]
+    show(arguments.format, chosen, table(short), quiet=session.console.quiet)
     done = "deleted" if arguments.delete else "would be deleted; add --delete"
     session.console.say(f"{len(chosen)} of {len(found)} images without another tag {done}")
     undated = sum(each.created is None for each in found)
@@ -62,15 +61,6 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
             f"{undated} of them stay, as the registry does not tell their age; --undated takes them too"
         )
     return 0
-
-
-def _values(leftover: "Leftover") -> dict[str, object]:
-    return {
-        "repository": leftover.repository,
-        "digest": leftover.digest,
-        "tags": list(leftover.tags),
-        "created": leftover.created,
-    }
 
 
 def _kept(session: Session, plan: "Plan", registry: "Registry", manifests: list[Path]) -> Iterator[str]:
