@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bake.config import REGISTRY
+from bake.config import REGISTRY, is_tag
 from bake.errors import UsageError
 from bake.session import Naming, Selection, Session, parse_platforms
 
@@ -68,11 +68,24 @@ def add_mirror_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parse_tags(words: Sequence[str] | None) -> tuple[str, ...]:
+    """Tags of --tag without repetitions. Raises UsageError for what is no tag."""
+    for tag in words or ():
+        if not is_tag(tag):
+            raise UsageError("--tag", f"{tag!r} is no tag", "use letters, digits, `_`, `.` and `-`")
+    return tuple(dict.fromkeys(words or ()))
+
+
+def require_registry(place: str, where: str) -> None:
+    """Raise UsageError for what is no registry."""
+    if REGISTRY.broken_by(place):
+        raise UsageError(where, f"{place!r} is not {REGISTRY.words}", "name it as `docker login` does")
+
+
 def named(
     tags: Sequence[str] | None, *, image: str | None = None, push: bool = False, mirrors: Sequence[str] = ()
 ) -> Naming:
     """--tag, --image, --push and --to. Raises UsageError for what is no registry."""
     for place in mirrors:
-        if REGISTRY.broken_by(place):
-            raise UsageError("--to", f"{place!r} is not {REGISTRY.words}", "name it as `docker login` does")
+        require_registry(place, "--to")
     return Naming(tags=tuple(tags or ()), image=image, push=push, mirrors=tuple(mirrors))

@@ -7,9 +7,8 @@ import argparse
 import re
 from pathlib import Path
 
-from bake.config import REGISTRY, is_tag
-from bake.errors import ReleaseError, UsageError
-from bake.publish import UNFINISHED, check_form, keeping_unfinished, load_release, write_release
+from bake.commands.arguments import parse_tags, require_registry
+from bake.publish import UNFINISHED, check_form, keeping_unfinished, load_push, write_release
 from bake.session import Session
 from bake.table import show, table
 
@@ -33,16 +32,10 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     from bake.registry import load_registry
 
     place, manifest = arguments.registry, arguments.manifest
-    if REGISTRY.broken_by(place):
-        raise UsageError("bake copy", f"{place!r} is not {REGISTRY.words}", "name it as `docker login` does")
-    for tag in arguments.tag or ():
-        if not is_tag(tag):
-            raise UsageError("--tag", f"{tag!r} is no tag", "use letters, digits, `_`, `.` and `-`")
+    require_registry(place, "bake copy")
+    tags = parse_tags(arguments.tag)
     check_form(arguments.release)
-    release = load_release(manifest)
-    if not release.images:
-        raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
-    tags = tuple(dict.fromkeys(arguments.tag or ()))
+    release = load_push(manifest)
     with keeping_unfinished(manifest.parent / UNFINISHED, session.console.warn):
         copied = copy_release(load_registry(session.environment), release, place, tags, wait=session.pause)
     file = arguments.release or manifest.with_stem(f"{manifest.stem}-{re.sub('[^A-Za-z0-9.]+', '-', place)}")

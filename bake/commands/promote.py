@@ -3,9 +3,8 @@
 import argparse
 from pathlib import Path
 
-from bake.config import is_tag
-from bake.errors import ReleaseError, UsageError
-from bake.publish import UNFINISHED, check_form, keeping_unfinished, load_release, write_release
+from bake.commands.arguments import parse_tags
+from bake.publish import UNFINISHED, check_form, keeping_unfinished, load_push, write_release
 from bake.session import Session
 from bake.table import show, table
 
@@ -28,19 +27,13 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     from bake.publish import promote
     from bake.registry import load_registry
 
-    for tag in arguments.tag:
-        if not is_tag(tag):
-            raise UsageError("--tag", f"{tag!r} is no tag", "use letters, digits, `_`, `.` and `-`")
+    tags = parse_tags(arguments.tag)
     check_form(arguments.release)
     manifest: Path = arguments.manifest
-    release = load_release(manifest)
-    if not release.images:
-        raise ReleaseError(str(manifest), "has no image", "name the manifest of a push")
+    release = load_push(manifest)
     with keeping_unfinished(manifest.parent / UNFINISHED, session.console.warn):
-        promoted = promote(
-            load_registry(session.environment), release, tuple(dict.fromkeys(arguments.tag)), wait=session.pause
-        )
-    file = arguments.release or manifest.with_stem(f"{manifest.stem}-{arguments.tag[0]}")
+        promoted = promote(load_registry(session.environment), release, tags, wait=session.pause)
+    file = arguments.release or manifest.with_stem(f"{manifest.stem}-{tags[0]}")
     write_release(file, promoted)
     rows = [
         {"image": f"{i.repository}:{tag}", "digest": i.digest, "previous": i.previous[tag]}

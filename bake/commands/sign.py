@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from bake.errors import ReleaseError
 from bake.session import Session
 
 
@@ -16,11 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Let cosign sign; its words and its status are shown."""
     from bake.engine import call_tool
-    from bake.publish import bundle_of, load_release, sign_calls
+    from bake.publish import bundle_of, load_push, sign_calls
 
-    release = load_release(arguments.manifest)
-    if not release.images:
-        raise ReleaseError(str(arguments.manifest), "has no image", "name the manifest of a push")
+    release = load_push(arguments.manifest)
     for words in sign_calls(release, arguments.manifest, arguments.key, session.environment):
         call_tool(words, "install it: docs.sigstore.dev/cosign")
     count = len(release.everywhere)

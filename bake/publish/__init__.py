@@ -32,7 +32,16 @@ from bake.publish.push import (
     tag_all,
     uploads,
 )
-from bake.publish.release import FILE_NAME, UNFINISHED, Release, check_form, keep_release, load_release, write_release
+from bake.publish.release import (
+    FILE_NAME,
+    UNFINISHED,
+    Release,
+    check_form,
+    keep_release,
+    load_push,
+    load_release,
+    write_release,
+)
 from bake.publish.rolls import RollForm, compare_digests, compare_inputs, render_rolls, summarise_rolls
 from bake.publish.shards import Joint, Shard, join, plan_merge
 from bake.publish.signing import bundle_of, sign_calls, verify_calls
@@ -75,6 +84,7 @@ __all__ = [
     "keep_release",
     "join_releases",
     "keeping_unfinished",
+    "load_push",
     "load_release",
     "make_matrix",
     "mirrored",

@@ -136,6 +136,14 @@ def load_release(file: Path) -> Release:
     return parse_release(text, name=str(file))
 
 
+def load_push(file: Path) -> Release:
+    """Read a manifest that has images. Raises ReleaseError."""
+    release = load_release(file)
+    if not release.images:
+        raise ReleaseError(str(file), "has no image", "name the manifest of a push")
+    return release
+
+
 def parse_release(text: str, *, name: str = FILE_NAME) -> Release:
     """Read a manifest; its form follows the name's suffix. Raises ReleaseError with every complaint."""
     parse = _form_of(PurePosixPath(name).suffix)[0]
