@@ -1,17 +1,23 @@
 """Tell why an image is built again, and the first step that ran; or why a file or package is in it, or is not."""
 
 import argparse
+import contextlib
 import dataclasses
 import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bake.commands.arguments import selected
 from bake.display import step_title
 from bake.engine import Step
 from bake.errors import EngineError
 from bake.inputs import FirstStep, LastBuild, Presence, Reason, before_last, load_reasons, load_record, presence, way
-from bake.plan import TREE, Plan
+from bake.plan import TREE, Name, Plan
 from bake.session import Session
 from bake.table import show
+
+if TYPE_CHECKING:
+    from bake.engine import Containers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,28 +84,36 @@ def _line(reason: Reason) -> str:
 def _tell_presence(session: Session, plan: Plan, what: str, form: str) -> int:
     """Say whether something is in the images, by the plan and by what is built of it."""
     told = [presence(session.project, plan, image, what) for image in plan.chosen()]
-    built = {each.image: _load_built(session, plan, each) for each in told if each.is_file}
+    built = _load_built(session, plan, [each for each in told if each.is_file])
     rows = [{**dataclasses.asdict(each), "built": built.get(each.image)} for each in told]
     show(form, rows, "\n".join(_presence_text(each, built.get(each.image)) for each in told))
     return 0
 
 
-def _load_built(session: Session, plan: Plan, each: Presence) -> bool | None:
-    """Whether the image in the engine has a file; None where there is no image."""
+def _load_built(session: Session, plan: Plan, files: Sequence[Presence]) -> Mapping[str, bool]:
+    """Image -> whether it has its file, of those that are in the engine."""
     from bake.engine import containers
+
+    found: dict[str, bool] = {}
+    if files:
+        names = session.names(plan)
+        with contextlib.suppress(EngineError), containers(uuid.uuid4().hex[:12]) as engine:
+            for each in files:
+                with contextlib.suppress(EngineError):
+                    found[each.image] = _is_built(plan, engine, names[each.image], each)
+    return found
+
+
+def _is_built(plan: Plan, engine: "Containers", name: Name, each: Presence) -> bool:
+    """Whether an image in the engine has a file. Raises EngineError when there is no such image."""
     from bake.images import open_image
 
-    names = session.names(plan)
+    box = open_image(plan, engine, each.image, name, engine.platform, pushed=False)
     try:
-        with containers(uuid.uuid4().hex[:12]) as engine:
-            box = open_image(plan, engine, each.image, names[each.image], engine.platform, pushed=False)
-            try:
-                folder, _, name = f"{TREE}/{each.name}".rpartition("/")
-                return any(file == name or file.startswith(f"{name}/") for file in box.files(folder))
-            finally:
-                box.remove()
-    except EngineError:
-        return None
+        folder, _, last = f"{TREE}/{each.name}".rpartition("/")
+        return any(file == last or file.startswith(f"{last}/") for file in box.files(folder))
+    finally:
+        box.remove()
 
 
 def _presence_text(each: Presence, built: bool | None) -> str:
