@@ -58,6 +58,11 @@ class Workspace:
         self.git("commit", "--quiet", "--message", message)
         return self.git("rev-parse", "HEAD")
 
+    def lock(self) -> None:
+        """Write npm's lockfile."""
+        words = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(words, cwd=self.root, check=True, capture_output=True)
+
     def git(self, *words: str) -> str:
         """Output of a git command."""
         who = [w for key in ("AUTHOR", "COMMITTER") for w in (f"GIT_{key}_NAME", f"GIT_{key}_EMAIL")]

@@ -1,7 +1,6 @@
 """Builds that only compile get declarations of libraries: an edit inside a function rebuilds its own package alone."""
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
@@ -59,8 +58,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, project_name: str) -> Wo
         f'[services.{s}]\npackage = "services/{s}"\ncommand = "node dist/index.js"\n' for s in ("refers", "plain")
     )
     made.write("bake.toml", f'[project]\nname = "{project_name}"\nplatforms = ["linux/amd64"]\n{services}')
-    lock = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit"]
-    subprocess.run(lock, cwd=made.root, check=True, capture_output=True)
+    made.lock()
     made.git("init", "--quiet", "--initial-branch", "main")
     made.commit("Begin")
     return made

@@ -53,8 +53,7 @@ def shop(tmp_path: Path, project_name: str) -> Workspace:
     workspace.write("bake.toml", f'{config}[services.api]\npackage = "services/api"\ncommand = "node index.js"\n')
     workspace.write("patches/ms+2.1.3.patch", _MS % "one")
     workspace.write("patches/is-number+7.0.0.patch", _IS_NUMBER)
-    words = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(words, cwd=workspace.root, check=True, capture_output=True)
+    workspace.lock()
     workspace.git("init", "--quiet", "--initial-branch", "main")
     return workspace
 

@@ -130,8 +130,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     workspace.root.mkdir()
     for path, text in _files(workspace.project).items():
         workspace.write(path, text)
-    words = ["npm", "install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(words, cwd=workspace.root, check=True, capture_output=True)
+    workspace.lock()
     workspace.git("init", "--quiet", "--initial-branch", "main")
     workspace.commit("Begin")
     for tag, more in (("whole", ""), ("files", '[layers]\ntrace = "files"\n')):
