@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bake import config as cfg
 from bake.config import suggestion
@@ -123,6 +123,7 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
     package = project.workspace.package(path)
     settings, work = project.settings(package), works[path]
     declares = _declares(project, path, work)
+    declared = tuple(n for n in _declared(project, path, needs) if _declares(project, n, works[n]))
     return Stage(
         package=path,
         name=f"build-{stage_name(path)}",
@@ -138,8 +139,8 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         },
         inputs=settings.inputs,
         outputs=settings.outputs,
-        reads=_unbrought(project, project.outside(path).built, needs, settings.inputs),
-        declared=tuple(n for n in _declared(project, path, needs) if _declares(project, n, works[n])),
+        reads=_unbrought(project, _read(project, path, declared), {*needs} - {*declared}, settings.inputs),
+        declared=declared,
         declares=declares,
         configs=compiled.configs if declares and (compiled := project.outside(path).compiled) else (),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
@@ -170,6 +171,15 @@ def _declared(project: Project, path: str, needs: Iterable[str]) -> tuple[str, .
     compiled = project.outside(path).compiled
     on = project.settings(project.workspace.package(path)).declarations
     return tuple(n for n in needs if n not in compiled.whole) if compiled and on else ()
+
+
+def _read(project: Project, path: str, declared: Iterable[str]) -> Iterator[str]:
+    """What a build reads outside its package, but for what declarations stand for."""
+    read = project.outside(path)
+    named = read.compiled.named if read.compiled else frozenset()
+    for place in (*read.built, *sorted(named - {*read.built})):
+        if place in named or not any(place.startswith(f"{one}/") for one in declared):
+            yield place
 
 
 def _unbrought(project: Project, found: Iterable[str], needs: Iterable[str], inputs: Iterable[str]) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ A plain `require()` in TypeScript is none of the compiler's business, nor is a p
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from posixpath import dirname
 from typing import Final
 
-from bake.reads.places import Places, joined, parents
+from bake.reads.places import LOCKS, Places, joined, parents
 from bake.reads.scripts import Compilation
 from bake.reads.texts import relative_paths
 from bake.sources import BUILTINS, SCRIPTS
@@ -27,13 +27,14 @@ _STARTERS: Final = frozenset({"child_process", "cluster", "module", "vm", "worke
 class Reached:
     """What a compilation reads.
 
-    paths: files and folders outside its package, from the root. whole: packages of which more than declarations.
-    declares: folders of the package's own declarations, each with that of the sources, relative to it; () where
-    nobody can do with these. configs: the files that make them.
+    paths: files and folders outside its package, from the root. whole: packages of which more than declarations, and
+    than the places in `named`. declares: folders of the package's own declarations, each with that of the sources,
+    relative to it; () where nobody can do with these. configs: the files that make them.
     """
 
     paths: frozenset[str]
     whole: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     declares: tuple[tuple[str, str], ...] = ()
     configs: tuple[str, ...] = ()
 
@@ -55,22 +56,33 @@ class Compiled:
         compiled, run = [*map(self._project, configs)], [self._program(program, package) for program in programs]
         if None in compiled or None in run:
             return None
-        named = (joined(package, name) for name in relative_paths(" ".join(build.words)))
-        there = {found for name in named if name for found in self._places.there(name)}
-        beside = frozenset(there).union(self._data(package) if programs else (), *filter(None, run))
+        words = {joined(package, name) for name in relative_paths(" ".join(build.words))} - {""}
+        targets = words.union(self._data(package) if programs else (), *filter(None, run))
+        beside = frozenset(found for target in targets for found in self._places.there(target))
         imported = frozenset[str]().union(*filter(None, compiled))
         every = self._configs.with_references(configs)
         # What a configuration referred to compiles is there as declarations, and every .json as it is.
         known = frozenset[str]().union(*(self._inside.get(config, ()) for config in every))
         source = (path for path in imported - known if not path.endswith(".json"))
-        whole = {self._places.owner(path) for path in (*beside, *source)} - {"", package}
+        more = (target for target in targets if not self._stands_alone(target, package, known))
+        whole = {self._places.owner(path) for path in (*more, *source)} - {"", package}
         own = tuple(config for config in every if self._owner(config) == package)
         return Reached(
             paths=beside | imported,
             whole=frozenset(whole),
+            named=frozenset(path for path in beside if self._is_others(path, package, whole)),
             declares=self._declares(package, own),
             configs=tuple(path.removeprefix(f"{package}/") for one in own for path in self._places.inside(one)),
         )
+
+    def _stands_alone(self, target: str, package: str, compiled: frozenset[str]) -> bool:
+        """Whether a place is there in a clone, and neither a package, nor compiled, nor around what is."""
+        found = [path for path in self._places.there(target) if self._places.counts(path, package)]
+        return bool(found) and not any(f"{one}/".startswith(f"{path}/") for path in found for one in compiled)
+
+    def _is_others(self, path: str, package: str, whole: Collection[str]) -> bool:
+        """Whether a place is in another package, of which else declarations do."""
+        return self._places.owner(path) not in {"", package, *whole} and self._places.counts(path, package)
 
     def _owner(self, config: str) -> str:
         return self._places.owner(next(self._places.inside(config), ""))
@@ -193,14 +205,15 @@ class Compiled:
 
     def _data(self, package: str) -> frozenset[str]:
         """What files of a package name that are no code: a program may read them."""
-        code = (*SCRIPTS, ".md", ".mdx", "package.json")
+        code = (*SCRIPTS, *LOCKS, ".md", ".mdx", "package.json")
         files = (path for path in self._places.files(package) if not path.endswith(code) and not _is_config(path))
         return frozenset(target for path in files for target in self._relative(path, package))
 
     def _relative(self, path: str, package: str) -> frozenset[str]:
+        """Where relative paths in a file lead, be it there or not: a build may write it."""
         text = self._places.text(path)
-        targets = {joined(folder, name) for name in text.relative for folder in (dirname(path), package)} | text.joined
-        return frozenset(found for target in targets - {""} for found in self._places.there(target))
+        named = {joined(folder, name) for name in text.relative for folder in (dirname(path), package)} | text.joined
+        return frozenset(named - {""})
 
 
 def places_of(name: str, aliases: Iterable[Aliases], base: str) -> Iterator[str]:

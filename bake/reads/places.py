@@ -13,7 +13,7 @@ _SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"
 _WRITTEN: Final = {".js": (".ts", ".tsx", ".jsx"), ".mjs": (".mts",), ".cjs": (".cts",), ".jsx": (".tsx",)}
 _DECLARED: Final = {".js": (".d.ts",), ".mjs": (".d.mts",), ".cjs": (".d.cts",), ".jsx": (".d.ts",)}
 _NO_SOURCES: Final = frozenset({"node_modules", ".git", ".bake", ".yarn"})
-_LOCKS: Final = frozenset(
+LOCKS: Final = frozenset(
     {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "bake.toml", "bake.lock", ".npmrc"}
 )
 
@@ -120,7 +120,7 @@ class Places:
         name = target.rpartition("/")[2]
         outside = not target.startswith(f"{package}/") or self.owner(target) != package
         real = os.path.realpath(f"{self.root}/{target}")
-        return outside and name not in _LOCKS and real.startswith(f"{self.root}/") and self._holds(target)
+        return outside and name not in LOCKS and real.startswith(f"{self.root}/") and self._holds(target)
 
     def _holds(self, target: str) -> bool:
         """Whether there is something of a clone at a path."""

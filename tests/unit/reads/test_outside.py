@@ -254,6 +254,31 @@ def test_declarations_do_for_what_is_referred_to_and_for_nothing_that_is_read_ot
 
 
 @pytest.mark.parametrize(
+    ("build", "whole", "named"),
+    [
+        ("cp -r ../../packages/lib/schemas dist/", set(), {"packages/lib/schemas"}),
+        ("node copy.js", set(), {"packages/lib/schemas/a.txt"}),
+        # Sources come as their declarations, and what a build writes there is in no clone.
+        ("cp -r ../../packages/lib/src dist/", {"packages/lib"}, set()),
+        ("cp ../../packages/lib/dist/made.json dist/", {"packages/lib"}, set()),
+        ("cp -r ../../packages/lib dist/", {"packages/lib"}, set()),
+    ],
+)
+def test_places_that_a_build_names_in_a_library_come_beside_its_declarations(
+    tmp_path: Path, build: str, whole: set[str], named: set[str]
+) -> None:
+    files = {
+        "apps/api/tsconfig.json": REFERRING,
+        "apps/api/copy.js": "require('fs').cpSync('../../packages/lib/schemas/a.txt', 'dist/a.txt')",
+        "apps/api/package-lock.json": '{"packages": {"../../packages/lib": {}}}',
+        "packages/lib/schemas/a.txt": "",
+    }
+    found = read(tmp_path, TSC | REFERRED | files, build=f"tsc -b && {build}").compiled
+    assert found is not None
+    assert (set(found.whole), set(found.named)) == (whole, named)
+
+
+@pytest.mark.parametrize(
     ("options", "declares"),
     [
         ({"composite": True, "outDir": "dist"}, (("dist", "."),)),
