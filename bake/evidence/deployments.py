@@ -5,7 +5,7 @@ import posixpath
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bake.errors import WorkspaceError
@@ -35,6 +35,12 @@ class Deployed:
     unset: tuple[str, ...] = ()
     """Variables whose values stand elsewhere."""
     node: str = ""
+    schedule: str = ""
+    """When it runs, as cron says it."""
+    once: bool = False
+    """Whether it ends by itself."""
+    static: str = ""
+    """The folder that the platform serves, from the root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +54,8 @@ class Build:
     args: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_deployment(path: str, text: str) -> tuple[Deployed, ...]:
-    """The processes that a platform's file names; () for any other file."""
+def parse_deployment(path: str, text: str, values: str = "") -> tuple[Deployed, ...]:
+    """The processes that a platform's file names; () for any other file. values: of the Helm chart that it is in."""
     name = posixpath.basename(path)
     if name in {"render.yaml", "render.yml"}:
         return tuple(_render(path, text))
@@ -57,7 +63,7 @@ def parse_deployment(path: str, text: str) -> tuple[Deployed, ...]:
         return tuple(_fly(path, text))
     if re.fullmatch(r"railway\.(?:toml|json)", name) or name == "nixpacks.toml":
         return tuple(_railway(path, text))
-    return tuple(_kubernetes(path, text)) if name.endswith((".yaml", ".yml")) else ()
+    return tuple(_kubernetes(path, _rendered(path, text, _yaml(values)))) if name.endswith((".yaml", ".yml")) else ()
 
 
 def _yaml(text: str) -> Mapping[str, Any]:
@@ -92,13 +98,15 @@ def _rooted(place: object) -> str:
 def _render(path: str, text: str) -> Iterator[Deployed]:
     """Source: render.com/docs/blueprint-spec."""
     for service in _tables(_yaml(text).get("services")):
-        if service.get("type") not in ("web", "pserv", "worker", "cron"):
+        runtime = service.get("runtime", service.get("env", "node"))
+        if service.get("type") not in ("web", "pserv", "worker", "cron", "static"):
             continue
-        if service.get("runtime", service.get("env", "node")) not in ("node", "docker"):
+        if runtime not in ("node", "docker", "static"):
             continue
         variables = (v for v in _tables(service.get("envVars")) if "value" in v)
         env = {str(v.get("key")): str(v["value"]) for v in variables}
-        docker = service.get("dockerfilePath") or ("Dockerfile" if service.get("runtime") == "docker" else "")
+        docker = service.get("dockerfilePath") or ("Dockerfile" if runtime == "docker" else "")
+        published = posixpath.join(str(service.get("rootDir") or ""), str(service.get("staticPublishPath") or ""))
         yield Deployed(
             source=f"{path}: {service.get('name', '')}",
             name=str(service.get("name", "")),
@@ -110,6 +118,8 @@ def _render(path: str, text: str) -> Iterator[Deployed]:
             node=env.get("NODE_VERSION", ""),
             env=env,
             unset=tuple(_without_value(service.get("envVars"), "key")),
+            schedule=str(service.get("schedule") or ""),
+            static=_rooted(published) if "static" in (runtime, service.get("type")) else "",
         )
 
 
@@ -132,6 +142,8 @@ def _fly(path: str, text: str) -> Iterator[Deployed]:
         image=str(build.get("image", "")),
         env={str(n): str(v) for n, v in env.items()},
     )
+    if release := table(config, "deploy").get("release_command"):
+        yield replace(first, source=f"{path}: release_command", name="release", line=str(release), once=True)
     processes = table(config, "processes")
     for name, line in processes.items():
         own = name in {"app", "web"} or len(processes) == 1 or name in words(http.get("processes"))
@@ -168,46 +180,59 @@ def _railway(path: str, text: str) -> Iterator[Deployed]:
             folder=posixpath.dirname(path),
             dockerfile=_rooted(docker) if docker else "",
             health=str(deploy.get("healthcheckPath", "")),
+            schedule=str(deploy.get("cronSchedule", "")),
         )
 
 
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"})
-_ONCE = frozenset({"Job", "CronJob"})
+_KINDS = re.compile(rf"^kind:\s*(?:{'|'.join(sorted(_WORKLOADS))})\b", re.M)
 
 
 def _kubernetes(path: str, text: str) -> Iterator[Deployed]:
-    """Containers of the workloads in a manifest. Of a Helm template, lines that are only templates are left out."""
-    if not re.search(r"^kind:\s*(?:Deployment|StatefulSet|DaemonSet|Pod)\b", text, re.M):
+    """Containers of the workloads in a manifest."""
+    if not _KINDS.search(text):
         return
-    plain = re.sub(r"^\s*\{\{.*\}\}\s*$\n?", "", text, flags=re.M)
-    plain = re.sub(r"\{\{[^}]*\}\}", "TEMPLATE", plain)
     try:
-        documents = parse_documents(plain, path)
+        documents = parse_documents(text, path)
     except WorkspaceError:
         return
     for document in documents:
-        if str(document.get("kind")) in _WORKLOADS - _ONCE:
-            pod = table(table(table(document, "spec"), "template"), "spec") or table(document, "spec")
-            name = str(table(document, "metadata").get("name", ""))
-            containers = tuple(_tables(pod.get("containers")))
-            for container in containers:
-                yield _container(path, name, container, alone=len(containers) == 1)
+        if str(document.get("kind")) in _WORKLOADS:
+            yield from _workload(path, document)
+
+
+def _workload(path: str, document: Mapping[str, Any]) -> Iterator[Deployed]:
+    spec = table(document, "spec")
+    inner = table(table(spec, "jobTemplate"), "spec") or spec
+    pod = table(table(inner, "template"), "spec") or inner
+    name = _named(table(document, "metadata").get("name", ""))
+    containers = tuple(_tables(pod.get("containers")))
+    for container in containers:
+        found = _container(path, name, container, alone=len(containers) == 1)
+        yield replace(found, schedule=str(spec.get("schedule") or ""), once=document["kind"] == "Job")
+
+
+def _named(name: object) -> str:
+    """A name without what a template puts around it: a release's, a chart's."""
+    return re.sub(r"^TEMPLATE-|-TEMPLATE$", "", str(name))
 
 
 def _container(path: str, workload: str, container: Mapping[str, Any], *, alone: bool) -> Deployed:
-    name = str(container.get("name", "")) or workload
-    probes = (table(table(container, p), "httpGet") for p in ("livenessProbe", "readinessProbe", "startupProbe"))
-    probe = next((p for p in probes if p.get("path")), {})
-    first = next(_tables(container.get("ports")), {})
+    own = _named(container.get("name", "")) or workload
+    name = workload if workload and "TEMPLATE" not in workload and (alone or "TEMPLATE" in own) else own
+    probes = [table(table(container, p), "httpGet") for p in ("livenessProbe", "readinessProbe", "startupProbe")]
+    asked = [p for p in probes if "TEMPLATE" not in str(p.get("path", "TEMPLATE"))]
+    probe = next(iter(asked), {})
+    ports = {str(p.get("name", "")): _number(p.get("containerPort", "")) for p in _tables(container.get("ports"))}
     words = [*(container.get("command") or ()), *(container.get("args") or ())]
     known = all(isinstance(w, str) and "TEMPLATE" not in w for w in words)
-    health = str(probe.get("path", ""))
+    probed = str(probe.get("port", ""))
     return Deployed(
-        source=f"{path}: {workload if alone and workload and 'TEMPLATE' not in workload else name}",
-        name=workload if alone and workload and "TEMPLATE" not in workload else name,
+        source=f"{path}: {name}",
+        name=name,
         words=tuple(words) if known else (),
-        port=_number(first.get("containerPort", "")) or _number(probe.get("port", "")),
-        health=health if "TEMPLATE" not in health else "",
+        port=ports.get(probed) or _number(probed) or next(iter(ports.values()), None),
+        health=str(probe.get("path", "")),
         image=str(container.get("image", "")),
         env=dict(_valued(container.get("env"))),
         unset=tuple(_without_value(container.get("env"), "name")),
@@ -227,6 +252,51 @@ def _without_value(rows: object, key: str) -> Iterator[str]:
         known = "TEMPLATE" not in str(row.get(key, "TEMPLATE"))
         if known and re.search(r"TEMPLATE|\$\(", str(row.get("value", "TEMPLATE"))):
             yield str(row[key])
+
+
+# --- Helm -----------------------------------------------------------------------------------------------------
+
+_COMMENT = re.compile(r"\{\{-?\s*/\*.*?\*/\s*-?\}\}", re.S)
+_WHOLE = re.compile(r"^(?P<indent>[ \t]*)\{\{-?\s*(?P<inside>[^{}]*?)\s*-?\}\}[ \t]*$\n?", re.M)
+_PART = re.compile(r"\{\{-?\s*([^{}]*?)\s*-?\}\}")
+_VALUE = re.compile(r"(?:^|[\s(])\$?\.Values\.([\w.]+)")
+_DEFAULT = re.compile(r"\bdefault\s+(?:\"([^\"]*)\"|'([^']*)'|(\d+))")
+
+
+def _rendered(path: str, text: str, values: Mapping[str, Any]) -> str:
+    """A Helm template with its chart's own values; what they do not tell is the word TEMPLATE.
+
+    Source: helm.sh/docs/chart_template_guide.
+    """
+    if "{{" not in text:
+        return text
+    chart = posixpath.basename(path.partition("/templates/")[0])
+
+    def whole(found: re.Match[str]) -> str:
+        listed = found["inside"].startswith("toYaml") and (value := _value(found["inside"], values)) is not None
+        return f"{found['indent'] or ' '}{json.dumps(value)}\n" if listed else ""
+
+    def part(found: re.Match[str]) -> str:
+        if found[1] in {".Chart.Name", "$.Chart.Name"}:
+            return chart
+        value = _value(found[1], values)
+        if value is None:
+            return "TEMPLATE"
+        return value if isinstance(value, str) and "toJson" not in found[1] else json.dumps(value)
+
+    return _PART.sub(part, _WHOLE.sub(whole, _COMMENT.sub("", text)))
+
+
+def _value(expression: str, values: Mapping[str, Any]) -> Any:
+    """What an expression is by the chart's values, None when they do not tell."""
+    if named := _VALUE.search(expression):
+        value: Any = values
+        for key in named[1].split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value not in (None, ""):
+            return value
+    default = _DEFAULT.search(expression) if named else None
+    return next(filter(None, default.groups()), None) if default else None
 
 
 # --- docker build ---------------------------------------------------------------------------------------------

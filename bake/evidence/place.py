@@ -59,6 +59,8 @@ class Evidence:
     """Where `port` and `health` stand, when that is another file."""
     init: bool = False
     """Whether an init is process 1."""
+    schedule: str = ""
+    """When it runs, as cron says it; "" for what goes on."""
     proxy: tuple[tuple[str, str], ...] = ()
     """Paths that a file server hands on, and to which URL."""
 

@@ -42,7 +42,7 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
         c for file, text in facts.deployed.items() if is_dockerfile(file) for c in _all_contents(facts, file, text)
     ]
     found += _supervised(facts, images)
-    found += _platforms(facts, images)
+    found += (_deployed(facts, images, d) for d in find_deployed(facts))
     projects = tuple(find_projects(facts))
     found = [_of_project(e, projects) for e in found]
     said = {(e.package, e.start.words) for e in found}
@@ -64,7 +64,8 @@ def _of_project(evidence: Evidence, projects: Iterable[Evidence]) -> Evidence:
 
 def _without_once(evidence: Evidence) -> Evidence:
     """A process; of what ends by itself, only that it was seen."""
-    if not evidence.start.words or not is_once(evidence.name, evidence.start.words):
+    once = evidence.name == "release" or is_once(evidence.name, evidence.start.words)
+    if not evidence.start.words or evidence.schedule or not once:
         return evidence
     reason = f"`{' '.join(evidence.start.words)}` ends by itself; a role with `once = true` runs it"
     return replace(evidence, package=None, start=Start(reason=reason))
@@ -114,6 +115,7 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
         folders=tuple(dict.fromkeys((*one.folders, *other.folders))),
         image=one.image or other.image,
         holds=tuple(dict.fromkeys((*one.holds, *other.holds))),
+        schedule=one.schedule or other.schedule,
         links={**other.links, **one.links},
         unset=tuple(dict.fromkeys((*one.unset, *other.unset))),
         told=told_by(one, other),
@@ -460,25 +462,39 @@ def _repository(facts: WorkspaceFacts) -> Contents:
     return Contents(facts=facts, stages=(stage,), at=0, context="", file="")
 
 
-def _platforms(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[Evidence]:
+def find_deployed(facts: WorkspaceFacts) -> Iterator[Deployed]:
+    """Every process that platforms' files name."""
     for path, text in facts.deployed.items():
         if not is_for_developers(path) and "compose" not in posixpath.basename(path):
-            for deployed in parse_deployment(path, text):
-                yield _deployed(facts, images, deployed)
+            chart, templates, _ = path.partition("/templates/")
+            values = facts.deployed.get(f"{chart}/values.yaml", "") if templates else ""
+            yield from parse_deployment(path, text, values)
+
+
+_SCHEDULED = re.compile(r"@(?:hourly|daily|weekly|monthly|yearly)|[\w*/,-]+(?: [\w*/,-]+){4}")
 
 
 def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deployed) -> Evidence:
     env, unset = plain_settings(deployed.env)
+    timed = _SCHEDULED.fullmatch(schedule := " ".join(deployed.schedule.split()))
     plain = Evidence(
         source=deployed.source,
         name=deployed.name,
-        port=_number(env) or deployed.port,
+        port=None if schedule else _number(env) or deployed.port,
         health=deployed.health,
         image=deployed.image,
         env=env,
         unset=(*unset, *deployed.unset),
+        schedule=schedule if timed else "",
     )
+    if deployed.static:
+        package = facts.owner(deployed.static).path
+        return replace(plain, package=package, static=deployed.static.removeprefix(f"{package}/"), env={}, unset=())
     words = deployed.words or (("sh", "-c", deployed.line) if deployed.line else ())
+    if words and (deployed.once or (schedule and not timed)):
+        how = "ends by itself; a role with `once = true` runs it"
+        line = deployed.line or " ".join(words)
+        return replace(plain, start=Start(reason=f"`{line}` {how if deployed.once else 'runs at times not told here'}"))
     if not words:
         own = next((c for c in images if c.file == deployed.dockerfile), None) if deployed.dockerfile else None
         if own is None:
@@ -486,23 +502,48 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
         return next(iter(place_command(own, plain, own.stage.words, own.stage.workdir)), plain)
     places = [c for c in images if c.file == deployed.dockerfile] if deployed.dockerfile else []
     places += [_repository(facts)] if deployed.line else [*images, _repository(facts)]
-    for contents in places:
-        directory = posixpath.join("/", deployed.folder) if not contents.file else contents.stage.workdir
-        for found in place_command(contents, plain, words, directory):
-            if found.package is not None and found.start.words and _is_likely(facts, found):
-                return found
-    if (package := _meant(facts, deployed)) and not deployed.line:
-        return next(iter(place_command(_repository(facts), plain, words, f"/{package}")), plain)
+    found = [e for c in places for e in _placed_in(facts, c, plain, words, _begins(c, deployed, words))]
+    meant = _meant(facts, deployed)
+    if found:
+        return min(found, key=lambda e: (e.package != meant, not _has_source(facts, e)))
+    if meant and not deployed.line:
+        return next(iter(place_command(_repository(facts), plain, words, f"/{meant}")), plain)
     return replace(plain, start=Start(reason=f"`{' '.join(words)}` is of no package"))
 
 
+def _placed_in(
+    facts: WorkspaceFacts, contents: Contents, plain: Evidence, words: tuple[str, ...], directory: str
+) -> Iterator[Evidence]:
+    for found in place_command(contents, plain, words, directory):
+        if found.package is not None and found.start.words and _is_likely(facts, found):
+            yield found
+
+
+def _begins(contents: Contents, deployed: Deployed, words: tuple[str, ...]) -> str:
+    """Where a platform starts a command; one that names its own folder starts at the root."""
+    if contents.file:
+        return contents.stage.workdir
+    rooted = deployed.folder and any(deployed.folder in (w, w[: len(deployed.folder)]) for w in " ".join(words).split())
+    return "/" if rooted else posixpath.join("/", deployed.folder)
+
+
+def _has_source(facts: WorkspaceFacts, evidence: Evidence) -> bool:
+    """Whether its package has what the file of a command is compiled from."""
+    entry = entry_of(evidence.start.words)[:1]
+    sources = (f.sources for f in facts.packages if f.package.path == evidence.package)
+    return any(entry_of(("node", path))[:1] == entry for paths in sources for path in paths)
+
+
 def _meant(facts: WorkspaceFacts, deployed: Deployed) -> str:
-    """The member that a workload's image or name means, "" for none or several."""
+    """The member that a workload's image or, where that tells nothing, its name means, "" for none or several."""
     image = slug(re.sub(r"[@:][^/]*$", "", deployed.image).rpartition("/")[2])
     project = f"{slug(facts.name)}-"
-    names = {image, image.removeprefix(project), plain_name(deployed.name).removeprefix(project)}
     members = {p.path: slug(posixpath.basename(p.path)) for p in facts.workspace.packages}
-    exact = [path for path, name in members.items() if name in names]
-    begun = [path for path, name in members.items() if any(n.startswith(f"{name}-") for n in names)]
-    found = exact or begun
-    return found[0] if len(found) == 1 else ""
+    for said in filter(None, (image, plain_name(deployed.name))):
+        name = said.removeprefix(project)
+        exact = [path for path, member in members.items() if member in {said, name}]
+        part = [path for path, member in members.items() if name.startswith(f"{member}-")]
+        part = part or [path for path, member in members.items() if name.endswith(f"-{member}")]
+        if len(found := exact or part) == 1:
+            return found[0]
+    return ""

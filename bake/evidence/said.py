@@ -6,12 +6,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bake.evidence.compose import parse_compose
-from bake.evidence.deployments import parse_deployment
 from bake.evidence.dockerfiles import Stage, final_stages, parse_dockerfile
 from bake.evidence.facts import WorkspaceFacts
 from bake.evidence.names import is_beside, is_for_developers, plain_name, slug, within
 from bake.evidence.place import Evidence, in_images
-from bake.evidence.production import find_evidence, is_dockerfile, joined_settings, stated_builds, told_by
+from bake.evidence.production import (
+    find_deployed,
+    find_evidence,
+    is_dockerfile,
+    joined_settings,
+    stated_builds,
+    told_by,
+)
 from bake.shell import called_scripts
 from bake.workspace import Package
 
@@ -127,11 +133,9 @@ def _build_calls(facts: WorkspaceFacts) -> Iterator[BuildCall]:
             for run in stage.runs:
                 at = next((f for f in _homes(facts, run.directory)), facts.workspace.root_package)
                 yield from _calls(facts, run.text, at, file, 3)
-    for path, text in facts.deployed.items():
-        if "compose" not in path and not is_for_developers(path):
-            for deployed in parse_deployment(path, text):
-                at = facts.workspace.find(deployed.folder or ".") or facts.workspace.root_package
-                yield from _calls(facts, deployed.build, at, deployed.source, 3)
+    for deployed in find_deployed(facts):
+        at = facts.workspace.find(deployed.folder or ".") or facts.workspace.root_package
+        yield from _calls(facts, deployed.build, at, deployed.source, 3)
 
 
 def _homes(facts: WorkspaceFacts, directory: str) -> Iterator[Package]:
@@ -167,6 +171,4 @@ def _nodes(facts: WorkspaceFacts, files: Collection[str]) -> Iterator[tuple[str,
             if found := re.search(r"(?:^|/)node:v?(\d[\d.]*)", image):
                 yield found[1], file
                 break
-    for path, text in facts.deployed.items():
-        if "compose" not in path:
-            yield from ((d.node, d.source) for d in parse_deployment(path, text) if d.node)
+    yield from ((d.node, d.source) for d in find_deployed(facts) if d.node)

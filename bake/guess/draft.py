@@ -142,6 +142,8 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
     )
     if process.helps:
         yield _line('command = "--help"', "what it does without arguments")
+    if process.schedule:
+        yield f"schedule = {_text(process.schedule)}"
     if process.port:
         yield _line(f"port = {process.port}", process.port_source)
     if process.env:

@@ -32,6 +32,7 @@ class Process:
     writable: tuple[str, ...] = ()
     source: str
     init: bool = False
+    schedule: str = ""
     directory: str | None = None
     """The folder that production starts it in, where that is not its package's."""
     command: tuple[str, ...] = ()
@@ -60,7 +61,8 @@ def main_process(
     if not start.words or start.static:
         return ()
     is_tool = found.is_tool and not HTTP & {*facts.package.dependencies}
-    port, port_source = (None, "") if is_tool else find_port(facts, everything, start, frontend, source, said)
+    works = is_tool or bool(said and said.schedule)
+    port, port_source = (None, "") if works else find_port(facts, everything, start, frontend, source, said)
     health, health_source, certain = find_health(facts, everything, said) if port else ("", "", False)
     written = tuple(f"/app/{facts.package.file(w)}" for w in (frontend.writable if frontend else ()))
     env = _environment(start.env, said)
@@ -80,6 +82,7 @@ def main_process(
         writable=(*written, *_writable(start.words, said)),
         source=source,
         init=bool(said and said.init),
+        schedule=said.schedule if said else "",
         directory=said.away if said else None,
         command=said.command if said else (),
         before=start.before,
@@ -235,6 +238,7 @@ def _role(found: Found, role: str) -> Process:
         writable=_writable(found.start.words, said),
         source=found.source,
         init=bool(said and said.init),
+        schedule=said.schedule if said else "",
         directory=said.away if said else None,
         command=said.command if said else (),
         before=found.start.before,

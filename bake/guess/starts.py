@@ -31,7 +31,7 @@ class Found:
 
 def main_start(facts: PackageFacts, everything: WorkspaceFacts) -> Found:
     """The package's own process; one whose start has a reason when there is none."""
-    if said := main_evidence(facts.package, everything):
+    if said := main_evidence(facts, everything):
         return Found(start=said.start, source=said.source, evidence=said)
     reasons: list[Start] = []
     for words, found in _candidates(facts, everything):
@@ -45,17 +45,22 @@ def main_start(facts: PackageFacts, everything: WorkspaceFacts) -> Found:
 _MAIN_NAMES = frozenset({"", "app", "api", "web", "server", "main", "backend", "service", "http", "site", "www"})
 
 
-def main_evidence(package: Package, everything: WorkspaceFacts) -> Evidence | None:
+def main_evidence(facts: PackageFacts, everything: WorkspaceFacts) -> Evidence | None:
     """Which of a package's processes in production is its main one, None when none is."""
+    package = facts.package
     rows = [e for e in everything.said.get(package.path, ()) if e.start.words and not e.static]
     if not rows:
         return None
-    own = {*_MAIN_NAMES, slug(posixpath.basename(package.path)), slug(everything.name), slug(package.name)}
+    its = {slug(posixpath.basename(package.path)), slug(package.name)}
+    own = {*_MAIN_NAMES, *its, slug(everything.name)}
     project = f"{slug(everything.name)}-"
-    for each in rows:
-        name = plain_name(each.name)
-        if {name, name.removeprefix(project), within(name.removeprefix(project), package.path)} & own:
-            return each
+    names = {id(e): plain_name(e.name).removeprefix(project) for e in rows}
+    called = [e for e in rows if {plain_name(e.name), names[id(e)], within(names[id(e)], package.path)} & own]
+    sources = {entry_of(("node", path))[:1] for path in facts.sources}
+    # A workload of its name gives its image another command than the Dockerfile does.
+    given = (e for e in called if not e.file and names[id(e)] in its and entry_of(e.start.words)[:1] in sources)
+    if said := next(iter((*given, *called)), None):
+        return said
     script = next((package.scripts[n] for n in _MAIN_SCRIPTS if n in package.scripts), "")
     served = [e for e in rows if e.port or e.health]
     entry = entry_of(start_of(script, package).words) if script else ()

@@ -89,13 +89,18 @@ def parse_programs(path: str, text: str, directory: str) -> tuple[Program, ...]:
     if re.search(r"^\[program:", text, re.M):
         return _supervisord(text, directory)
     if posixpath.basename(path).startswith("Procfile"):
-        found = re.findall(r"^([\w-]+):\s*(.+)$", text, re.M)
-        return tuple(Program(name=n, words=split_words(c), directory=directory) for n, c in found)
+        found = re.findall(r"^([\w-]+):[ \t]*(\S.*)$", text, re.M)
+        return tuple(Program(name=n, words=_line_words(c.strip()), directory=directory) for n, c in found)
     if re.search(r"\.[cm]?[jt]s$|(?:^|/)(?:ecosystem|pm2|processes?)[^/]*\.json$", path):
         return _javascript(text, directory)
     if text.startswith("#!") and re.search(r"^#!.*\b(?:ba|da|a)?sh\b", text):
         return _shell(posixpath.basename(path), text, directory)
     return ()
+
+
+def _line_words(line: str) -> tuple[str, ...]:
+    """A line that a shell reads as words; it stays a shell's where it is more than one command."""
+    return split_words(line) if len(parse_line(line)) == 1 else ("sh", "-c", line)
 
 
 _PAIR = re.compile(r"(\w+)=[\"']?([^,\"'\n]*)[\"']?")

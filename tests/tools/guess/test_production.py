@@ -207,6 +207,8 @@ spec: {template: {spec: {containers: [{name: m, image: "ghcr.io/x/server:1", com
             "/ok",
         ),
         ("fly.toml", 'app = "x"\n[processes]\napp = "npm start -w server"\n[http_service]\ninternal_port = 8080\n', ""),
+        ("apps/server/railway.json", '{"deploy": {"startCommand": "node apps/server/dist/main.js"}}', ""),
+        ("Procfile", "web: cd apps/server && node dist/main.js\r\n", ""),
         ("nixpacks.toml", '[start]\ncmd = "cd apps/server && node dist/main.js"\n', ""),
     ],
 )
@@ -647,3 +649,73 @@ def test_what_is_flattened_or_standalone_starts_in_its_package(tmp_path: Path) -
     }
     found = guessed(tmp_path, packages, **{"apps/server/Dockerfile": flat, "apps/web/Dockerfile": web})
     assert {s.name: s.processes[0].directory for s in found.services} == {"server": None, "web": None}
+
+
+_HELM = """\
+{{- /* the server */ -}}
+{{- if .Values.api.enabled }}
+kind: Deployment
+metadata:
+  name: {{ include "shop.fullname" . }}-server
+spec:
+  template:
+    spec:
+      containers:
+        - name: {{ .Chart.Name }}
+          image: "{{ .Values.api.image }}:{{ .Chart.AppVersion }}"
+          command:
+            {{- toYaml .Values.api.command | nindent 12 }}
+          ports:
+            - {name: metrics, containerPort: 9464}
+            - name: http
+              containerPort: {{ .Values.api.port | default 3001 }}
+          livenessProbe: {httpGet: {path: "{{ .Values.none }}", port: http}}
+          readinessProbe: {httpGet: {path: /ready, port: http}}
+{{- end }}
+"""
+_CRON = """\
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: {spec: {template: {spec: {containers: [{name: x, image: x/jobs, command: [node, dist/nightly.js]}]}}}}
+---
+kind: Job
+metadata: {name: fill}
+spec: {template: {spec: {containers: [{name: x, image: x/jobs, command: [node, dist/fill.js]}]}}}
+"""
+
+
+def test_helm_s_values_schedules_and_static_sites_are_what_platforms_run(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/{}\nCMD node {}\n"
+    render = """\
+services:
+- {type: web, runtime: static, name: site, staticPublishPath: ./apps/web/dist}
+- {type: cron, runtime: node, name: digest, schedule: "@daily", startCommand: node apps/jobs/dist/digest.js}
+"""
+    files = {
+        "apps/server/Dockerfile": docker.format("apps/server", "dist/main.js"),
+        "apps/jobs/Dockerfile": docker.format("apps/jobs", "dist/index.js"),
+        "charts/shop/values.yaml": "api: {image: x/server, command: [node, dist/main.js, --all]}\n",
+        "charts/shop/templates/api.yaml": _HELM,
+        "k8s/cron.yaml": _CRON,
+        "render.yaml": render,
+        "apps/web/index.html": "",
+        "apps/server/src/main.ts": "x",
+        "fly.toml": '[deploy]\nrelease_command = "npm run fill -w jobs"\n',
+    }
+    jobs = {"name": "jobs", "scripts": {"build": "tsc"}}
+    found = guessed(tmp_path, {"apps/server": SERVER, "apps/web": WEB, "apps/jobs": jobs}, **files)
+    assert toml(found)["services"] == {
+        "server": {"package": "apps/server", "command": "node dist/main.js --all", "port": 3001, "health": "/ready"},
+        "web": {"package": "apps/web", "static": "dist"},
+        "jobs": {"package": "apps/jobs", "roles": {
+            "main": {"command": "node dist/index.js"},
+            "nightly": {"command": "node dist/nightly.js", "schedule": "0 3 * * *"},
+            "digest": {"command": "node apps/jobs/dist/digest.js", "directory": ".", "schedule": "@daily"},
+        }},
+    }  # fmt: skip
+    assert [note.partition(" starts")[0] for note in found.notes] == [
+        "k8s/cron.yaml: fill",
+        "fly.toml: release_command",
+    ]
