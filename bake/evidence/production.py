@@ -491,10 +491,6 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
         package = facts.owner(deployed.static).path
         return replace(plain, package=package, static=deployed.static.removeprefix(f"{package}/"), env={}, unset=())
     words = deployed.words or (("sh", "-c", deployed.line) if deployed.line else ())
-    if words and (deployed.once or (schedule and not timed)):
-        how = "ends by itself; a role with `once = true` runs it"
-        line = deployed.line or " ".join(words)
-        return replace(plain, start=Start(reason=f"`{line}` {how if deployed.once else 'runs at times not told here'}"))
     if not words:
         own = next((c for c in images if c.file == deployed.dockerfile), None) if deployed.dockerfile else None
         if own is None:
@@ -504,11 +500,15 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
     places += [_repository(facts)] if deployed.line else [*images, _repository(facts)]
     found = [e for c in places for e in _placed_in(facts, c, plain, words, _begins(c, deployed, words))]
     meant = _meant(facts, deployed)
+    line = f"`{deployed.line or ' '.join(words)}`"
+    if deployed.once or (schedule and not timed):
+        how = "ends by itself; a role with `once = true` runs it" if deployed.once else "runs at times not told here"
+        return replace(plain, image="" if found else plain.image, start=Start(reason=f"{line} {how}"))
     if found:
         return min(found, key=lambda e: (e.package != meant, not _has_source(facts, e)))
     if meant and not deployed.line:
         return next(iter(place_command(_repository(facts), plain, words, f"/{meant}")), plain)
-    return replace(plain, start=Start(reason=f"`{' '.join(words)}` is of no package"))
+    return replace(plain, start=Start(reason=f"{line} is of no package"))
 
 
 def _placed_in(
