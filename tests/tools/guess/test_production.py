@@ -715,7 +715,5 @@ services:
             "digest": {"command": "node apps/jobs/dist/digest.js", "directory": ".", "schedule": "@daily"},
         }},
     }  # fmt: skip
-    assert [note.partition(" starts")[0] for note in found.notes] == [
-        "k8s/cron.yaml: fill",
-        "fly.toml: release_command",
-    ]
+    told = [note.partition(" starts")[0] for note in found.notes]
+    assert told == ["fly.toml: release_command", "k8s/cron.yaml: fill"]
