@@ -10,6 +10,7 @@ from bake.lockfile.bake_lock import (
     stale,
     write_bake_lock,
 )
+from bake.lockfile.graph import with_members
 from bake.lockfile.hoist import hoisted
 from bake.lockfile.lifecycle import LIFECYCLE, ScriptAdvice, advise, has_script, preparing, steps, unheeded
 from bake.lockfile.lockfile import RELOCK, Entry, Lockfile, extra_target, is_counted
@@ -52,5 +53,6 @@ __all__ = [
     "preparing",
     "steps",
     "unheeded",
+    "with_members",
     "write_bake_lock",
 ]

@@ -42,6 +42,18 @@ class Graph:
             return self.members.get(target.removeprefix(LINK))
         return self.nodes.get(target)
 
+    def linked(self) -> frozenset[str]:
+        """Folders that workspace packages link and that are none themselves (pnpm's `link:`)."""
+        targets = (target for member in self.members.values() for target in member.targets.values())
+        folders = {target.removeprefix(LINK) for target in targets if target.startswith(LINK)}
+        return frozenset(folders - self.members.keys())
+
+
+def with_members(graph: Graph, members: Iterable[Entry]) -> Graph:
+    """Return the graph with further packages of the workspace, for which nothing is installed."""
+    added = {entry.path: Node(entry=entry, targets={}) for entry in members}
+    return replace(graph, members={**graph.members, **added})
+
 
 def mark_development(graph: Graph) -> Graph:
     """Return the graph with `dev` set on every package that a production install leaves out.

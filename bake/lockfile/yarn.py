@@ -7,6 +7,7 @@ https://classic.yarnpkg.com/docs/yarn-lock and @yarnpkg/lockfile's parser for cl
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from posixpath import normpath
 from typing import Any
 
 from bake.errors import WorkspaceError
@@ -88,8 +89,28 @@ def _berry(key: str, value: Mapping[str, Any]) -> _Block:
         peer_optional=frozenset(table(value, "peerDependenciesMeta")),
         bins=parse_bins(name, value.get("bin")),
     )
-    member = reference.removeprefix("workspace:") if reference.startswith("workspace:") else None
-    return _Block(keys=tuple(key.split(", ")), node=entry, member="" if member == "." else member)
+    return _Block(keys=tuple(key.split(", ")), node=entry, member=_member_path(reference))
+
+
+def _unescaped(text: str) -> str:
+    plain = re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return plain.decode(errors="replace")
+
+
+_LINKED = re.compile(r"(?:link|portal):(?P<path>[^:]+)::locator=(?P<asker>\S+)")
+
+
+def _member_path(reference: str) -> str | None:
+    """The folder of a workspace package, or of what one links (`link:../x::locator=…%40workspace%3Aapps%2Fapi`)."""
+    linked = _LINKED.fullmatch(reference)
+    _, is_known, base = _unescaped(linked["asker"]).rpartition("@workspace:") if linked else ("", "", "")
+    if linked and is_known:
+        path = normpath(f"{base}/{linked['path']}")
+    elif reference.startswith("workspace:"):
+        path = reference.removeprefix("workspace:")
+    else:
+        return None
+    return "" if path == "." else path
 
 
 def _cut(descriptor: str) -> tuple[str, str, str]:
@@ -186,7 +207,15 @@ class _Reader:
             for block in self.blocks
             if block.member is None
         }
-        return Graph(nodes=nodes, members={path: self._member(path) for path in self.manifests})
+        linked = dict(self._linked())
+        return Graph(nodes=nodes, members={**linked, **{path: self._member(path) for path in self.manifests}})
+
+    def _linked(self) -> Iterator[tuple[str, Node]]:
+        """Yield the folders that `link:` and `portal:` name: yarn links them as it does workspace packages."""
+        for block in self.blocks:
+            if block.member is not None and _cut(block.keys[0])[2].startswith(("link:", "portal:")):
+                entry = replace(block.node, path=block.member)
+                yield block.member, Node(entry=entry, targets=dict(self._targets(entry)))
 
     def _member(self, path: str) -> Node:
         manifest = self.manifests[path]

@@ -17,7 +17,7 @@ from typing import Any
 
 from bake.errors import WorkspaceError
 from bake.files import ANY, Shape, check_shape, is_inside, normal, parse_object, parse_yaml, read_text
-from bake.lockfile import RELOCK, Lockfile, hoisted, parse_bins, parse_lockfile, pnpm, yarn
+from bake.lockfile import RELOCK, Entry, Lockfile, hoisted, parse_bins, parse_lockfile, pnpm, with_members, yarn
 from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
 from bake.workspace.order import find_way
 from bake.workspace.tsconfig import TsConfigs
@@ -239,6 +239,9 @@ def _load_pnpm(root: Path, root_package: Package) -> _Loaded:
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
     built = pnpm.built_packages(settings, root_package.manifest)
     graph = pnpm.parse_pnpm_lock(_required_text(root, pnpm.LOCKFILE), manifests, built)
+    linked = _load_packages(root, (path for path in graph.linked() if is_inside(root, path)))
+    packages = (*packages, *linked)
+    graph = with_members(graph, (Entry(path=p.path, name=p.name, version=p.version) for p in linked))
     tool = load_pnpm(root, root_package.manifest, settings)
     if tool.layout == "walk":
         return packages, hoisted(graph, manager="pnpm", file=pnpm.LOCKFILE), pnpm.LOCKFILE, tool
@@ -254,6 +257,8 @@ def _load_yarn(root: Path, root_package: Package) -> _Loaded:
     tool = load_yarn(root, root_package.manifest, text)
     manifests = {package.path: package.manifest for package in (root_package, *packages)}
     graph = yarn.parse_yarn_lock(text, manifests)
+    linked = (path for path in graph.members.keys() - manifests.keys() if is_inside(root, path))
+    packages = (*packages, *_load_packages(root, linked))
     return packages, hoisted(graph, manager="yarn", file=yarn.LOCKFILE), yarn.LOCKFILE, tool
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bake.errors import WorkspaceError
 from bake.lockfile.npm import make_lockfile
+from bake.plan import closure
 from bake.workspace import Package, Workspace, find_circle, in_order, load_workspace
 from tests.generate import generate
 from tests.plant import plant
@@ -110,6 +111,76 @@ def test_a_directory_that_a_file_dependency_links_is_a_package_too(tmp_path: Pat
     workspace = load(tmp_path, manifests, **{"package-lock.json": {"lockfileVersion": 3, "packages": lock}})
     assert [package.path for package in workspace.packages] == ["apps/web", "vendor/kept"]
     assert workspace.needs("web") == ("vendor/kept",)
+
+
+@pytest.mark.parametrize("manager", ["pnpm", "yarn"])
+def test_a_folder_that_a_dependency_links_is_a_package_too(tmp_path: Path, manager: str) -> None:
+    manifests: Mapping[str, Any] = {
+        "": {"packageManager": "pnpm@10.0.0" if manager == "pnpm" else "yarn@4.9.1", "workspaces": ["apps/*"]},
+        "apps/web": {"name": "web", "dependencies": {"kept": "link:../../vendor/kept"}},
+        "vendor/kept": {"name": "kept", "dependencies": {"ms": "2.1.3"}},
+    }
+    workspace = load(tmp_path, manifests, **_LINKING[manager])
+    assert [package.path for package in workspace.packages] == ["apps/web", "vendor/kept"]
+    assert workspace.needs("web") == ("vendor/kept",)
+    reach = closure(workspace.lock, "apps/web", platforms=("linux/amd64",), libc="glibc")
+    assert (reach.packages, reach.missing) == (("apps/web", "vendor/kept"), ())
+
+
+_LINKING: Mapping[str, Mapping[str, Any]] = {
+    "pnpm": {
+        "pnpm-workspace.yaml": "packages: [apps/*]\n",
+        "pnpm-lock.yaml": """\
+lockfileVersion: '9.0'
+importers:
+  .: {}
+  apps/web:
+    dependencies:
+      kept:
+        specifier: link:../../vendor/kept
+        version: link:../../vendor/kept
+""",
+    },
+    "yarn": {
+        ".yarnrc.yml": "nodeLinker: node-modules\n",
+        "yarn.lock": """\
+__metadata:
+  version: 8
+"kept@link:../../vendor/kept::locator=web%40workspace%3Aapps%2Fweb":
+  version: 0.0.0-use.local
+  resolution: "kept@link:../../vendor/kept::locator=web%40workspace%3Aapps%2Fweb"
+  linkType: soft
+"web@workspace:apps/web":
+  version: 0.0.0-use.local
+  resolution: "web@workspace:apps/web"
+  linkType: soft
+""",
+    },
+}
+
+
+def test_what_a_portal_depends_on_is_what_the_lockfile_has_for_it(tmp_path: Path) -> None:
+    lock = """\
+__metadata:
+  version: 8
+"kept@portal:../../kept::locator=web%40workspace%3Aapps%2Fweb":
+  resolution: "kept@portal:../../kept::locator=web%40workspace%3Aapps%2Fweb"
+  dependencies:
+    ms: "npm:2.1.3"
+"ms@npm:2.1.3":
+  version: 2.1.3
+  resolution: "ms@npm:2.1.3"
+"""
+    manifests: Mapping[str, Any] = {
+        "": {"packageManager": "yarn@4.9.1", "workspaces": ["apps/*"]},
+        "apps/web": {"name": "web", "dependencies": {"kept": "portal:../../kept"}},
+        "kept": {"name": "kept", "dependencies": {"ms": "2.1.3"}},
+    }
+    files = {".yarnrc.yml": "nodeLinker: node-modules\n", "yarn.lock": lock}
+    workspace = load(tmp_path, manifests, **files)
+    reach = closure(workspace.lock, "apps/web", platforms=("linux/amd64",), libc="glibc")
+    assert (reach.packages, reach.missing) == (("apps/web", "kept"), ())
+    assert "node_modules/ms" in reach.entries
 
 
 def test_a_package_is_found_by_path_or_name(tmp_path: Path) -> None:
