@@ -6,9 +6,32 @@ const CANDIDATE = /\brequire\b(?!\s*\(\s*(?:'[^'\n]*'|"[^"\n]*"|`[^`$\n]*`)\s*\)
 const FOLDERS = /\b(?:readdir(?:Sync)?|opendir(?:Sync)?|scandir|glob(?:Sync)?|globby|fast-glob|import\.meta\.glob)\b/;
 const HERE = /\b__dirname\b|\b__filename\b|\bimport\.meta\b/;
 
+const parserOf = (tools) => createRequire(createRequire(join(tools, 'package.json')).resolve('@vercel/nft'))('acorn').parse;
+
+/** (text of a file) -> the same, with a `require` of its own for what is loaded by what createRequire made: nft knows no other name. */
+export function plainLoads(tools) {
+  const parse = parserOf(tools);
+  return (text) => {
+    const program = text.includes('createRequire') && parsed(text, parse);
+    return program ? [text, ...new Set(createdLoads(program))].join('\n;') : text;
+  };
+}
+
+function createdLoads(program) {
+  const created = [...loadersOf(program)].filter(([, follows]) => follows).map(([name]) => name);
+  const loads = [];
+  some(program, (node) => {
+    const { callee, arguments: [first] = [] } = node.type === 'CallExpression' ? node : {};
+    const loader = callee?.type === 'MemberExpression' && callee.property.name === 'resolve' ? callee.object : callee;
+    if (loader && typeof first?.value === 'string' && (isCreated(loader) || created.includes(loader.name))) loads.push(`require(${JSON.stringify(first.value)})`);
+    return false;
+  });
+  return loads;
+}
+
 /** (text of a file) -> {computed: modules by names that are computed, folders: reads folders, here: knows its own place}. */
 export function suspecter(tools) {
-  const { parse } = createRequire(createRequire(join(tools, 'package.json')).resolve('@vercel/nft'))('acorn');
+  const parse = parserOf(tools);
   return (text) => ({
     computed: CANDIDATE.test(text) && computes(text, parse),
     folders: FOLDERS.test(text),

@@ -4,6 +4,7 @@ import nodeModule, { createRequire } from 'node:module';
 import { glob } from './glob.mjs';
 import { ancestors, basename, dirname, isAbsolute, join, leaves, packageName, relative } from './paths.mjs';
 import { walk } from './files.mjs';
+import { plainLoads } from './suspect.mjs';
 
 const SCRIPT = /\.[cm]?[jt]sx?$/;
 const TYPED = /\.[cm]?tsx?$/;
@@ -18,13 +19,15 @@ const ROUNDS = 5; // of entries that only a text in the code names
 export async function traceFiles({ tree, tools, home, entries, starts = [home], links = {}, members = {}, aliases = {}, never, foreign = [] }, { held, doubtful }) {
   const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
   const texts = new Map();
+  const plain = plainLoads(tools);
   const forbidden = glob(never);
   const others = glob(foreign);
   const away = (path) => leaves(path) || forbidden(path) || others(path) || path.split('/').includes('node_modules');
   const options = {
     base: tree,
     ignore: away,
-    readFile: (path) => readSource(path, texts),
+    mixedModules: true, // modules of either kind may have a `require`
+    readFile: (path) => readSource(path, texts, plain),
     resolve: resolver({ tree, home, members, aliases: { ...aliases, ...ownAliases(tree, home) }, resolve }),
   };
   const found = new Map();
@@ -44,13 +47,13 @@ export async function traceFiles({ tree, tools, home, entries, starts = [home], 
   return files.map((each) => located(each, texts, tree)).filter((each) => each.way === 'dependency' || each.line || !doubtful(each.path));
 }
 
-/** The text of a file as nft can parse it: without types, where Node can strip them. */
-export async function readSource(path, texts) {
+/** The text of a file as nft can parse it: without types, where Node can strip them; plain: see plainLoads. */
+export async function readSource(path, texts, plain) {
   try {
     const text = await promises.readFile(path, SCRIPT.test(path) || path.endsWith('.json') ? 'utf8' : undefined);
     if (!SCRIPT.test(path)) return text;
     texts.set(path, text);
-    return TYPED.test(path) && nodeModule.stripTypeScriptTypes ? nodeModule.stripTypeScriptTypes(text, { mode: 'transform' }) : text;
+    return plain(TYPED.test(path) && nodeModule.stripTypeScriptTypes ? nodeModule.stripTypeScriptTypes(text, { mode: 'transform' }) : text);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(error.code)) return null;
     if (texts.has(path)) return texts.get(path); // syntax that cannot be stripped

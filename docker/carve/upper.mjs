@@ -8,7 +8,7 @@ import { readJson } from './errors.mjs';
 import { walk } from './files.mjs';
 import { glob } from './glob.mjs';
 import { join, leaves, packageName, relative, sorted } from './paths.mjs';
-import { suspecter } from './suspect.mjs';
+import { plainLoads, suspecter } from './suspect.mjs';
 import { readSource, resolver } from './trace.mjs';
 import { isNative, limitsOf, lookup } from './walked.mjs';
 
@@ -26,7 +26,7 @@ export const SPECIAL = [
 /** tree, tools, spec -> (image -> {places: place -> true or its files, why: place -> reason, code: files of workspace packages}). */
 export async function needsOf({ tree, tools, spec }) {
   const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
-  const context = { tree: realpathSync(tree), spec, nodeFileTrace, cache: {}, texts: new Map(), suspect: suspecter(tools), packages: new Map(), doubts: new Map() };
+  const context = { tree: realpathSync(tree), spec, nodeFileTrace, cache: {}, texts: new Map(), suspect: suspecter(tools), plain: plainLoads(tools), packages: new Map(), doubts: new Map() };
   context.resolve = resolver({ tree: context.tree, aliases: spec.aliases, resolve, installed: true });
   const images = [];
   for (const [image, start] of Object.entries(spec.images)) images.push([image, await processNeeds(start, context)]);
@@ -50,9 +50,9 @@ async function processNeeds(start, context) {
 }
 
 async function follow(entries, { state, context, cwd }) {
-  const { tree, nodeFileTrace, cache, resolve, texts } = context;
+  const { tree, nodeFileTrace, cache, resolve, texts, plain } = context;
   const { fileList, warnings } = await nodeFileTrace(entries, {
-    base: tree, processCwd: cwd, cache, ignore: leaves, resolve, readFile: (path) => readSource(path, texts),
+    base: tree, processCwd: cwd, cache, ignore: leaves, resolve, mixedModules: true, readFile: (path) => readSource(path, texts, plain),
   });
   for (const path of entries) state.followed.add(relative(tree, path));
   const unread = [...warnings].flatMap(({ message }) => /^Failed to parse (\S+) as (?:script|module)/.exec(message)?.[1] ?? []);

@@ -25,11 +25,17 @@ _SERVICES = {
             console.log(orm.getDialect(), orm.escape("it's"), typeof orm.connectionManager.lib.Pool);
         """,
     },
-    # Transports that run in a thread of their own, formats that are loaded when they are asked for.
+    # Transports that run in a thread of their own, formats that are loaded when they are asked for,
+    # a `require` that a module makes.
     "logs": {
         "src/main.mjs": """
             import pino from 'pino';
             import winston from 'winston';
+            import * as modules from 'node:module';
+            import { createRequire } from 'node:module';
+            const load = createRequire(import.meta.url), other = modules.createRequire(import.meta.url);
+            console.log(load('ms')(1000), createRequire(import.meta.url)('./kind.json').kind);
+            console.log(other('fecha/package.json').name);
             const options = { colorize: false, ignore: 'time,pid,hostname' };
             const log = pino({ transport: { target: 'pino-pretty', options } });
             log.info('pretty');
@@ -39,6 +45,7 @@ _SERVICES = {
               winston.createLogger({ format: lines, transports: [new transports.Console()] }).info('stash');
             });
         """,
+        "src/kind.json": '{"kind": "json"}',
     },
     # Views of an engine that a setting names, in a folder that run time names; a framework with optional parts.
     "web": {
@@ -109,7 +116,7 @@ _SERVICES = {
 }
 _DEPENDENCIES = {
     "sql": {"knex": "3.1.0", "pg": "8.16.3", "pg-hstore": "2.3.4", "sequelize": "6.37.7", "typeorm": "0.3.27"},
-    "logs": {"pino": "9.9.5", "pino-pretty": "13.1.1", "winston": "3.17.0"},
+    "logs": {"ms": "2.1.3", "pino": "9.9.5", "pino-pretty": "13.1.1", "winston": "3.17.0"},
     "web": {
         "ejs": "3.1.10",
         "express": "5.1.0",
