@@ -148,6 +148,9 @@ WRAPPERS: Final[Mapping[str, _Wrapper]] = {
     "chroot": _takes(own=1),
     "gosu": _takes(own=1),
     "su-exec": _takes(own=1),
+    **dict.fromkeys(("s6-setuidgid", "s6-envuidgid", "s6-applyuidgid"), _takes("-u", "-g", "-G", own=1)),
+    "chpst": _takes("-u", "-U", "-e", "-n", "-l", "-m"),
+    "setpriv": _takes("--reuid", "--regid", "--groups"),
     "sudo": _takes("-u", "-g"),
     "xvfb-run": _takes("-s", "-n", "-e", "-f", "-w"),
     # What sets the environment.

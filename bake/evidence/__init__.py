@@ -1,12 +1,13 @@
 """What a repository's files say that production runs: Dockerfiles, compose files, manifests, supervisors."""
 
-from bake.evidence.compose import ComposeService, parse_compose
+from bake.evidence.compose import ComposeService
 from bake.evidence.contents import absent_in, likely_contexts
+from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import Stage, asked_path, heredocs, image_node, parse_dockerfile
 from bake.evidence.facts import PackageFacts, WorkspaceFacts, load_facts
 from bake.evidence.names import is_beside, is_for_developers, is_setting, plain_name, slug, within
 from bake.evidence.place import Evidence, entry_of, operand_at
-from bake.evidence.production import find_evidence, is_dockerfile, stated_builds
+from bake.evidence.production import find_composed, find_evidence, is_dockerfile, stated_builds
 from bake.evidence.said import BuildCall, know_production
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Evidence",
     "PackageFacts",
     "Stage",
+    "SystemPackage",
     "WorkspaceFacts",
     "absent_in",
     "asked_path",
     "entry_of",
+    "find_composed",
     "find_evidence",
     "heredocs",
     "image_node",
@@ -30,7 +33,6 @@ __all__ = [
     "likely_contexts",
     "load_facts",
     "operand_at",
-    "parse_compose",
     "parse_dockerfile",
     "plain_name",
     "slug",

@@ -5,7 +5,7 @@ Source: docs.docker.com/reference/compose-file.
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,16 +44,97 @@ class ComposeService:
     init: bool = False
     text: str = ""
     """The text of a Dockerfile that stands in the compose file itself."""
+    aside: bool = False
+    """Whether its image is another service's, whose port and health check the Dockerfile tells."""
 
 
-def parse_compose(text: str, folder: str = "") -> tuple[ComposeService, ...]:
-    """Services of a compose file in a folder; () when the file is not YAML."""
+def parse_compose(path: str, texts: Mapping[str, str]) -> tuple[ComposeService, ...]:
+    """Services of one of these files, over what they extend and over the base file that it is for."""
+    folder = posixpath.dirname(path)
+    services = _stacked(path, texts)
+    found = tuple(_service(n, _extended(s, path, texts, _DEEPEST), folder) for n, s in services.items())
+    names = frozenset(each.name for each in found)
+    return tuple(replace(s, peers=names, aside=_is_aside(s, found)) for s in found)
+
+
+def _is_aside(service: ComposeService, all_: Sequence[ComposeService]) -> bool:
+    if not service.built or service.port:
+        return False
+    own = service.command is None and service.entrypoint is None
+    same = (s for s in all_ if s.built and (s.dockerfile, s.target) == (service.dockerfile, service.target))
+    return any(s.name != service.name and (s.port or (not own and s.command is None)) for s in same)
+
+
+_DEEPEST = 5
+_OVERLAY = re.compile(r"(?P<base>.*compose)[.-](?:prod(?:uction)?|deploy|release|live|server|cloud)\b[^/]*\.ya?ml")
+
+
+def _stacked(path: str, texts: Mapping[str, str]) -> Mapping[str, Mapping[str, Any]]:
+    """A file's services. One for production that leaves to its base file what is built is laid over that."""
+    own = _services(texts.get(path, ""))
+    base = base_of(path, texts)
+    if not base or all(s.keys() & {"build", "image", "extends"} for s in own.values()):
+        return own
+    below = _services(texts[base])
+    return {n: _laid(below.get(n, {}), own.get(n, {})) for n in (*below, *(n for n in own if n not in below))}
+
+
+def base_of(path: str, texts: Mapping[str, str]) -> str:
+    """The compose file that one for production is laid over, "" for none."""
+    found = _OVERLAY.fullmatch(path)
+    names = (f"{found['base']}.{end}" for end in ("yml", "yaml")) if found else ()
+    return next((name for name in names if name in texts), "")
+
+
+def _services(text: str) -> Mapping[str, Mapping[str, Any]]:
     try:
         services = table(parse_yaml(text, "compose"), "services")
     except WorkspaceError:
-        return ()
-    found = tuple(_service(str(n), _merged(s), folder) for n, s in services.items() if isinstance(s, dict))
-    return tuple(replace(s, peers=frozenset(each.name for each in found)) for s in found)
+        return {}
+    return {str(n): _merged(s) for n, s in services.items() if isinstance(s, dict)}
+
+
+def _extended(service: Mapping[str, Any], path: str, texts: Mapping[str, str], depth: int) -> Mapping[str, Any]:
+    """A service over the one that it extends, whose paths are from that one's file."""
+    given = service.get("extends")
+    named = given if isinstance(given, dict) else {"service": given} if given else {}
+    folder = posixpath.dirname(path)
+    file = posixpath.normpath(posixpath.join(folder, str(named["file"]))) if "file" in named else path
+    below = _services(texts.get(file, "")).get(str(named.get("service", "")))
+    if below is None or not depth:
+        return service
+    below = _extended(below, file, texts, depth - 1)
+    if "build" in below:
+        build = below["build"] if isinstance(below["build"], dict) else {"context": below["build"]}
+        place = posixpath.join("/", posixpath.dirname(file), str(build.get("context") or "."))
+        below = {**below, "build": {**build, "context": posixpath.relpath(place, posixpath.join("/", folder))}}
+    return _laid(below, service)
+
+
+def _laid(below: Mapping[str, Any], above: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One service over another, as compose merges them.
+
+    Source: docs.docker.com/reference/compose-file/merge.
+    """
+    found = dict(below)
+    for key, value in above.items():
+        first = found.get(key)
+        if key in {"environment", "args"}:
+            found[key] = {**_as_table(first), **_as_table(value)}
+        elif isinstance(first, dict) and isinstance(value, dict):
+            found[key] = _laid(first, value)
+        elif key in {"ports", "expose", "volumes"} and isinstance(first, list) and isinstance(value, list):
+            found[key] = [*value, *first]
+        else:
+            found[key] = value
+    return found
+
+
+def _as_table(value: object) -> Mapping[str, Any]:
+    if isinstance(value, dict):
+        return _merged(value)
+    rows = (str(each).partition("=") for each in value) if isinstance(value, list) else ()
+    return {name: given if equals else "" for name, equals, given in rows}
 
 
 def _merged(value: Mapping[str, Any]) -> Mapping[str, Any]:

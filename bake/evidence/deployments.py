@@ -347,7 +347,9 @@ def parse_workflow(path: str, text: str) -> Iterator[Build]:
         for step in _tables(job.get("steps")):
             if "build-push-action" in str(step.get("uses", "")):
                 yield from _pushed(path, table(step, "with"), tuple(_matrix(job)))
-            yield from parse_builds(path, str(step.get("run", "")), str(step.get("working-directory", "")))
+            for row in tuple(_matrix(job)) or ({},):
+                script, place = (_matched(str(step.get(key, "")), row) for key in ("run", "working-directory"))
+                yield from parse_builds(path, script, place)
 
 
 def _matrix(job: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
@@ -366,11 +368,15 @@ def _matrix(job: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:
 _EXPRESSION = re.compile(r"\$\{\{\s*matrix\.([\w.-]+)\s*\}\}")
 
 
+def _matched(text: str, row: Mapping[str, str]) -> str:
+    return _EXPRESSION.sub(lambda m: row.get(m[1], m[0]), text)
+
+
 def _pushed(path: str, given: Mapping[str, Any], rows: tuple[Mapping[str, str], ...]) -> Iterator[Build]:
     for row in rows or ({},):
 
         def filled(key: str, row: Mapping[str, str] = row) -> str:
-            return _EXPRESSION.sub(lambda m: row.get(m[1], m[0]), str(given.get(key) or ""))
+            return _matched(str(given.get(key) or ""), row)
 
         context = filled("context") or "."
         file = filled("file") or posixpath.join(context, "Dockerfile")

@@ -2,10 +2,12 @@
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from bake.evidence.dockerfiles import substitute
 from bake.shell import EXECUTORS, KEYWORDS, MANAGERS, Step, parse_line
 
 
@@ -24,11 +26,18 @@ class Becomes:
     directory: str = ""
     before: tuple[str, ...] = ()
     beside: tuple[tuple[str, ...], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables that the script sets for it."""
 
 
-def read_script(text: str, arguments: Sequence[str] = ()) -> Becomes:
-    """Read a script as it runs with these arguments; a `case` on the first one is followed."""
-    steps = tuple(_levelled(_followed(_plain(text), tuple(arguments))))
+def read_script(text: str, arguments: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Becomes:
+    """Read a script as it runs with these arguments and variables; `case` and `if` on them are followed."""
+    plain = _plain(text)
+    known = {**(env or {}), **({"1": arguments[0]} if arguments else {})}
+    known |= dict(_assigned(plain, known))
+    plain = _decided(_followed(plain, known), known)
+    known |= dict(_assigned(plain, known))
+    steps = tuple(_levelled(plain))
     beside = tuple(s.words for _, s in steps if s.joint == "&" and _is_process(s.words))
     front = [(level, s) for level, s in steps if s.joint != "&"]
     execs = [(level, s) for level, s in front if s.words[0] == "exec" and s.words[1:]]
@@ -56,6 +65,7 @@ def read_script(text: str, arguments: Sequence[str] = ()) -> Becomes:
             if s.words[0] != "exec" and _is_process(s.words) and _program(s.words) != _program(end.words)
         ),
         beside=beside,
+        env=tuple((n, known[n]) for n in _EXPORTED.findall(plain) if n in known and n not in (env or {})),
     )
 
 
@@ -70,21 +80,66 @@ def _plain(text: str) -> str:
     return _HEREDOC.sub(r"\3", _FUNCTION.sub("", re.sub(r"^\s*#[^\n]*$", "", text, flags=re.M)))
 
 
-def _followed(text: str, arguments: tuple[str, ...]) -> str:
-    """The text with the branch of each `case` on the first argument in its place; other ones are left out."""
-    first = {"$1", "${1}", *(f"${name}" for name in re.findall(r"\b(\w+)=[\"']?\$\{?1\b", text))}
+_ASSIGNED = re.compile(r"^(?:export[ \t]+)?(\w+)=(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"';&|]*)(?=[ \t]*(?:$|;|&&))", re.M)
+_EXPORTED = re.compile(r"^export[ \t]+(\w+)=", re.M)
+
+
+def _assigned(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Variables that a script gives values that are told, before anything depends on them."""
+    values = dict(known)
+    for name, value in _ASSIGNED.findall(text):
+        plain = value if value.startswith("'") else substitute(value, values)
+        if "$" not in plain and "`" not in plain:
+            values[name] = plain.strip("\"'")
+            yield name, values[name]
+
+
+def _followed(text: str, known: Mapping[str, str]) -> str:
+    """The text with the branch of each `case` on a known variable in its place; other ones are left out."""
 
     def branch(found: re.Match[str]) -> str:
-        what = found["what"].strip("\"'").replace("{", "").replace("}", "")
-        if what not in {"$1", *first} or not arguments:
-            return ""
-        for each in _BRANCH.finditer(found["branches"]):
+        value = substitute(found["what"].strip("\"'"), known)
+        for each in _BRANCH.finditer(found["branches"]) if "$" not in value else ():
             patterns = (p.strip().strip("\"'") for p in each["patterns"].split("|"))
-            if any(fnmatchcase(arguments[0], p) for p in patterns):
+            if any(fnmatchcase(value, p) for p in patterns):
                 return each["body"]
         return ""
 
     return _CASE.sub(branch, text)
+
+
+_IF = re.compile(
+    r"^(?P<indent>[ \t]*)if[ \t]+(?P<test>[^\n;]+?)[ \t]*(?:;[ \t]*|\n\s*)then\b(?P<body>.*?)^(?P=indent)fi\b",
+    re.M | re.S,
+)
+_ELSE = r"^{}(?:elif[ \t]+([^\n;]+?)[ \t]*(?:;[ \t]*|\n\s*)then|else)\b"
+_TEST = re.compile(r"(?:\[\[?|test)\s+(?P<left>\S+)\s+(?P<sign>==?|!=)\s+(?P<right>\S+?)\s*(?:\]\]?)?")
+
+
+def _decided(text: str, known: Mapping[str, str]) -> str:
+    """The text with the branch that is taken in the place of each `if` that known variables decide."""
+
+    def branch(found: re.Match[str]) -> str:
+        parts = re.split(_ELSE.format(re.escape(found["indent"])), found["body"], flags=re.M)
+        tests = [found["test"], *parts[1::2]]
+        for test, body in zip(tests, parts[0::2], strict=True):
+            holds = True if test is None else _holds(test, known)
+            if holds is None:
+                return found[0]
+            if holds:
+                return _decided(textwrap.dedent(body), known)
+        return ""
+
+    return _IF.sub(branch, text)
+
+
+def _holds(test: str, known: Mapping[str, str]) -> bool | None:
+    """Whether a comparison holds, None when that is not known."""
+    found = _TEST.fullmatch(test.strip())
+    if not found or "$" not in found["left"]:
+        return None
+    left, right = (substitute(found[side].strip("\"'"), known) for side in ("left", "right"))
+    return None if "$" in left + right else (left == right) == (found["sign"] != "!=")
 
 
 def _levelled(text: str) -> Iterator[tuple[int, Step]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bake.config import PLACE
 from bake.evidence.contents import Contents, filled, served_folders
 from bake.evidence.distribution import SystemPackage
-from bake.evidence.dockerfiles import Copied, Stage
+from bake.evidence.dockerfiles import Copied, Stage, substitute
 from bake.evidence.entrypoints import Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
 from bake.shell import SHELLS, parse_call, parse_line, unwrap
@@ -124,7 +124,8 @@ class _Way:
         """One step further: into what a script or a shell's text becomes."""
         steps = tuple(step for step in became.before if not _prepared(step))
         directory = posixpath.normpath(posixpath.join(self.directory, became.directory))
-        return replace(self, words=words, directory=directory, before=(*self.before, *steps))
+        env = (*self.env, *became.env)
+        return replace(self, words=words, directory=directory, before=(*self.before, *steps), env=env)
 
 
 def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...], directory: str) -> Iterator[Evidence]:
@@ -134,6 +135,8 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
     way = _Way(words=words, directory=directory)
     for _ in range(8):
         way = replace(way, words=filled(way.words, contents.stage.env))
+        if parse_call(way.words):  # what the image has decided
+            way = replace(way, words=tuple(substitute(w, contents.stage.env) for w in way.words))
         further = _inside_script(contents, way)
         if further is None and (line := unwrap(way.words).line):
             further = _inside_line(way, line)
@@ -156,7 +159,7 @@ def _inside_line(way: _Way, line: str) -> _Way | None:
     became = read_script(line)
     found = unwrap(way.words)
     further = replace(way.follow(became, became.words), on_shell=True)
-    return replace(further, env=(*way.env, *found.env)) if became.words else None
+    return replace(further, env=(*further.env, *found.env)) if became.words else None
 
 
 def _inside_script(contents: Contents, way: _Way) -> _Way | None:
@@ -164,7 +167,7 @@ def _inside_script(contents: Contents, way: _Way) -> _Way | None:
     text, rest, path = _script(contents, way.words, way.directory)
     if text is None:
         return None
-    became = read_script(text, rest)
+    became = read_script(text, rest, contents.stage.env)
     # One that starts nothing itself can only pass its arguments on.
     words = rest if became.passes or "exec" not in text else became.words
     words = words or became.words
@@ -180,7 +183,7 @@ def _ended(contents: Contents, evidence: Evidence, way: _Way, further: _Way) -> 
     if programs := _several(contents, path, text, way.directory):
         named = ((replace(evidence, name=p.name, port=None, health="", env={}), p) for p in programs)
         return tuple(e for one, p in named for e in place_command(contents, one, p.words, p.directory))
-    became = read_script(text, rest)
+    became = read_script(text, rest, contents.stage.env)
     if not further.words:
         return (_kept(contents, evidence, path, rest),)
     if not became.words and not became.before:

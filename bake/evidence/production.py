@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bake.evidence.compose import ComposeService, parse_compose
-from bake.evidence.contents import Contents, likely_contexts, served_folders
+from bake.evidence.compose import ComposeService, base_of, parse_compose
+from bake.evidence.contents import Contents, likely_contexts
 from bake.evidence.deployments import Build, Deployed, parse_builds, parse_deployment, parse_workflow
 from bake.evidence.dockerfiles import Copied, Stage, asked_path, asked_port, final_stages, heredocs, parse_dockerfile
 from bake.evidence.entrypoints import read_script
@@ -22,7 +22,7 @@ from bake.evidence.names import (
 )
 from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, in_images, is_file_server, lies_of, place_command
 from bake.evidence.projects import find_projects
-from bake.evidence.proxies import find_proxies
+from bake.evidence.proxies import find_proxies, find_served
 from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
 
@@ -37,7 +37,9 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
         f for f in facts.deployed if is_dockerfile(f) and (f in stated or not (is_for_developers(f) or is_beside(f)))
     ]
     for file in sorted(files, key=lambda f: (f not in stated, posixpath.basename(f) != "Dockerfile", f)):
-        found += _of_dockerfile(facts, file, facts.deployed[file], stated.get(file), targets)
+        asked = {(*b.args.items(), b.context): b for b in builds if b.dockerfile == file}
+        for build in asked.values() or (None,):
+            found += _of_dockerfile(facts, file, facts.deployed[file], build, targets)
     images = [
         c for file, text in facts.deployed.items() if is_dockerfile(file) for c in _all_contents(facts, file, text)
     ]
@@ -231,7 +233,14 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         env = {**stage.env, **{n: v for n, v in over.env.items() if n == "PORT"}}
         stage = replace(stage, entrypoint=entrypoint, command=command, env=env)
         stage = replace(stage, workdir=over.directory or stage.workdir)
-    health = (over.health if over else "") or _health(contents)
+        told = replace(stage, env={**env, **over.env})
+        contents = replace(
+            contents, stages=(*contents.stages[: contents.at], told, *contents.stages[contents.at + 1 :])
+        )
+    aside = bool(over and over.aside)
+    health = (over.health if over else "") or ("" if aside else _health(contents))
+    if aside:
+        stage = replace(stage, ports=())
     given, unset = plain_settings(over.env, over.peers) if over else ({}, ())
     plain = Evidence(
         source=source,
@@ -242,20 +251,24 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         unset=tuple(dict.fromkeys((*unset, *(over.unset if over else ()), *withheld_settings(stage.env)))),
         system=stage.system,
         folders=tuple(dict.fromkeys(_kept(contents, over))),
-        entrypoint=bool(stage.entrypoint) and not stage.command and stage.entrypoint[:2] != ("sh", "-c"),
+        entrypoint=over is None and _is_entrypoint(stage),
         image=stage.image,
         file=contents.file,
         holds=tuple(dict.fromkeys(_built(contents))),
         told=_told(contents, over),
         init=bool(over and over.init) or not _INITS.isdisjoint(unwrap(stage.words).wrappers),
     )
-    served = tuple(served_folders(contents))
-    if served and is_file_server(stage):
+    if is_file_server(stage) and (served := find_served(contents)):
         plain = replace(plain, env={}, system=(), proxy=find_proxies(contents))
-        yield from (replace(plain, package=p, static=f) for p, f in dict.fromkeys(served))
+        yield from (replace(plain, package=p, static=f) for p, f in served)
         return
     if not _starts_nothing(stage.words):
         yield from place_command(contents, plain, stage.words, stage.workdir)
+
+
+def _is_entrypoint(stage: Stage) -> bool:
+    """Whether arguments follow an image's command."""
+    return bool(stage.entrypoint) and not stage.command and stage.entrypoint[:2] != ("sh", "-c")
 
 
 _INITS = frozenset({"tini", "tini-static", "dumb-init", "catatonit"})
@@ -324,29 +337,35 @@ def _health(contents: Contents) -> str:
 # --- compose files --------------------------------------------------------------------------------------------
 
 
+def find_composed(facts: WorkspaceFacts) -> Iterator[tuple[str, ComposeService]]:
+    """Every service that compose files of production have, and its file."""
+    texts = {path: text for path, text in facts.deployed.items() if "compose" in posixpath.basename(path)}
+    files = [path for path in texts if not is_for_developers(path)]
+    below = {base_of(path, texts) for path in files}
+    for path in files:
+        for service in parse_compose(path, facts.deployed) if path not in below else ():
+            if not service.profiles or not all(map(is_for_developers, service.profiles)):
+                yield path, service
+
+
 def _composed(facts: WorkspaceFacts) -> Iterator[Evidence]:
-    for path, text in facts.deployed.items():
-        if "compose" in posixpath.basename(path) and not is_for_developers(path):
-            services = parse_compose(text, posixpath.dirname(path))
-            for service in services:
-                if service.profiles and all(map(is_for_developers, service.profiles)):
-                    continue
-                source = f"{path}: {service.name}"
-                if service.built:
-                    yield from _of_service(facts, service, source)
-                elif service.image and not is_others(service.image):
-                    env, unset = plain_settings(service.env, service.peers)
-                    yield Evidence(
-                        source=source,
-                        name=service.name,
-                        port=service.port,
-                        health=service.health,
-                        image=service.image,
-                        env=env,
-                        unset=(*unset, *service.unset),
-                        start=Start(words=service.command or ()),
-                        folders=service.volumes,
-                    )
+    for path, service in find_composed(facts):
+        source = f"{path}: {service.name}"
+        if service.built:
+            yield from _of_service(facts, service, source)
+        elif service.image and not is_others(service.image):
+            env, unset = plain_settings(service.env, service.peers)
+            yield Evidence(
+                source=source,
+                name=service.name,
+                port=service.port,
+                health=service.health,
+                image=service.image,
+                env=env,
+                unset=(*unset, *service.unset),
+                start=Start(words=service.command or ()),
+                folders=service.volumes,
+            )
 
 
 def _of_service(facts: WorkspaceFacts, service: ComposeService, source: str) -> Iterator[Evidence]:
@@ -399,10 +418,20 @@ def _supervised(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[E
     for file, name, text in _supervisor_texts(facts):
         folder = "/" + posixpath.dirname(file) if name.startswith(("Procfile", "ecosystem", "pm2")) else "/"
         for program in _programs(file, name, text, folder):
+            if posixpath.basename(next(iter(unwrap(program.words).words), "")) in {"nginx", "caddy"}:
+                yield from _fronted(images, program, f"{file}: {program.name}")
             found = _anywhere(facts, images, program, f"{file}: {program.name}")
             # A script in a package is that package's, whatever image has a file of such a name.
             if found and (not name.endswith(".sh") or facts.owner(file).path in {"", found.package}):
                 yield found
+
+
+def _fronted(images: Sequence[Contents], program: Program, source: str) -> Iterator[Evidence]:
+    """What a file server beside the processes of an image serves."""
+    for contents in images:
+        for package, folder in find_served(contents):
+            proxy = find_proxies(contents)
+            yield Evidence(source=source, name=program.name, package=package, static=folder, proxy=proxy)
 
 
 def _supervisor_texts(facts: WorkspaceFacts) -> Iterator[tuple[str, str, str]]:
@@ -429,7 +458,8 @@ def _programs(file: str, name: str, text: str, folder: str) -> Iterator[Program]
     program = name if name != "run" else posixpath.basename(posixpath.dirname(file))
     for words in (*became.beside, became.words):
         if words:
-            yield Program(name=program, words=words, directory=posixpath.join("/", became.directory))
+            where = posixpath.join("/", became.directory)
+            yield Program(name=program, words=words, directory=where, env=dict(became.env))
 
 
 def _anywhere(facts: WorkspaceFacts, images: Sequence[Contents], program: Program, source: str) -> Evidence | None:

@@ -1,12 +1,12 @@
-"""What a file server's configuration hands on to other servers: nginx's proxy_pass. Pure.
+"""What a file server's configuration serves, and hands on to other servers: nginx's root and proxy_pass. Pure.
 
-Source: nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass.
+Source: nginx.org/en/docs/http/ngx_http_core_module.html#root, ngx_http_proxy_module.html#proxy_pass.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 
-from bake.evidence.contents import Contents
+from bake.evidence.contents import Contents, served_folders
 from bake.evidence.dockerfiles import substitute
 
 _LOCATION = re.compile(r"\blocation\s+(?:=\s*|\^~\s*)?(/[\w./-]*)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
@@ -15,6 +15,9 @@ _URL = re.compile(r"(https?://)([\w.-]+(?::\d+)?)((?:/[\w./~%+-]*)?)")
 """What `proxy` of bake.toml can say."""
 _UPSTREAM = re.compile(r"\bupstream\s+([\w.-]+)\s*\{[^{}]*?\bserver\s+([\w.:-]+)")
 _COMMENT = re.compile(r"(?m)(?:^|\s)#[^\n]*")
+_ROOT = re.compile(r"\b(?:root|alias)\s+[\"']?(/[^\s;\"']+?)/?[\"']?\s*;")
+_OWN = re.compile(r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::|/|$)")
+"""Other processes of the same container, which are elsewhere once each has its own."""
 _CONFIGURED = re.compile(r"\.conf(?:\.template)?$")
 
 
@@ -22,6 +25,21 @@ def find_proxies(contents: Contents) -> tuple[tuple[str, str], ...]:
     """Paths that the file server of an image hands on, and to which URL; "" where none is told that bake can name."""
     texts = dict.fromkeys((*_copied(contents), *contents.stage.written.values()))
     return tuple(dict(row for text in texts for row in _parse_proxies(text, contents.stage.env)).items())
+
+
+def find_served(contents: Contents) -> tuple[tuple[str, str], ...]:
+    """Where what an image's file server serves is built: the package's path, and the folder in it."""
+    return tuple(dict.fromkeys((*served_folders(contents), *_roots(contents))))
+
+
+def _roots(contents: Contents) -> Iterator[tuple[str, str]]:
+    """Folders that a configuration names and a build of a package makes."""
+    for text in dict.fromkeys((*_copied(contents), *contents.stage.written.values())):
+        for place in _ROOT.findall(_COMMENT.sub("", text)):
+            found = contents.origin(place)
+            package = contents.facts.owner(found) if found else None
+            if found and package and package.path and found != package.path and not contents.exists(found):
+                yield package.path, found.removeprefix(f"{package.path}/")
 
 
 def _copied(contents: Contents) -> Iterator[str]:
@@ -39,4 +57,4 @@ def _parse_proxies(text: str, env: Mapping[str, str]) -> Iterator[tuple[str, str
         for url in _PASS.findall(block):
             found = _URL.fullmatch(substitute(url, env))
             plain = f"{found[1]}{servers.get(found[2], found[2])}{found[3]}" if found else ""
-            yield path, plain if _URL.fullmatch(plain) else ""
+            yield path, plain if _URL.fullmatch(plain) and not _OWN.match(plain) else ""

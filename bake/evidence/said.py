@@ -5,12 +5,12 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bake.evidence.compose import parse_compose
 from bake.evidence.dockerfiles import Stage, final_stages, parse_dockerfile
 from bake.evidence.facts import WorkspaceFacts
 from bake.evidence.names import is_beside, is_for_developers, plain_name, slug, within
 from bake.evidence.place import Evidence, in_images
 from bake.evidence.production import (
+    find_composed,
     find_deployed,
     find_evidence,
     is_dockerfile,
@@ -121,9 +121,7 @@ def _stages(facts: WorkspaceFacts) -> Iterator[tuple[str, tuple[Stage, ...]]]:
 
 def _composed_args(facts: WorkspaceFacts) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Dockerfiles that compose files of production build, each with the arguments it gets."""
-    for path, text in facts.deployed.items():
-        if "compose" in posixpath.basename(path) and not is_for_developers(path):
-            yield from ((s.dockerfile, s.args) for s in parse_compose(text, posixpath.dirname(path)) if s.args)
+    yield from ((service.dockerfile, service.args) for _, service in find_composed(facts) if service.args)
 
 
 def _build_calls(facts: WorkspaceFacts) -> Iterator[BuildCall]:

@@ -12,11 +12,11 @@ from bake.evidence import (
     WorkspaceFacts,
     absent_in,
     asked_path,
+    find_composed,
     is_beside,
     is_dockerfile,
     is_for_developers,
     likely_contexts,
-    parse_compose,
     parse_dockerfile,
     slug,
     stated_builds,
@@ -61,12 +61,9 @@ def find_dockered(facts: WorkspaceFacts, taken: frozenset[str]) -> tuple[Dockere
 
 def _composed(facts: WorkspaceFacts) -> Iterator[DockeredService]:
     """What compose files build; where they run another command than the image's, it is no image of its own."""
-    for file, text in sorted(facts.deployed.items()):
-        if not re.search(r"compose[^/]*\.ya?ml$", file) or is_for_developers(file) or is_beside(file):
-            continue
-        for service in parse_compose(text, posixpath.dirname(file)):
-            if service.built and service.command is None and service.entrypoint is None:
-                yield from _made(facts, service.dockerfile, service.context, f"{file}: {service.name}", service)
+    for file, service in find_composed(facts):
+        if not is_beside(file) and service.built and service.command is None and service.entrypoint is None:
+            yield from _made(facts, service.dockerfile, service.context, f"{file}: {service.name}", service)
 
 
 def _beside_manifests(facts: WorkspaceFacts) -> Iterator[DockeredService]:

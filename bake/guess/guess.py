@@ -22,6 +22,7 @@ from bake.guess.dockered import DockeredService, find_dockered
 from bake.guess.frontends import Frontend, find_built_into
 from bake.guess.judge import Refused, Service, beside_product, judge_package, own_frontend
 from bake.guess.node import find_node
+from bake.guess.processes import unusual_packages
 from bake.guess.served import Served, find_served, without_served
 from bake.lockfile import ScriptAdvice, advise, unheeded
 from bake.plan import closure
@@ -259,5 +260,8 @@ def _notes(facts: WorkspaceFacts) -> Iterator[str]:
     if (whole := all_in_one(facts.texts)) and (names := [*_shared_settings(facts.texts[whole])]):
         yield f"{whole} sets {', '.join(names)} for all its processes; give each the ones that it reads"
     for each in facts.loose:
+        if "several processes" in each.start.reason and (system := unusual_packages(each)):
+            installed = ", ".join(package.name for package in system)
+            yield f"{each.source} installs {installed} for all its processes; those that call them want `system`"
         if "several processes" not in each.start.reason and (not each.image or re.search(r"\bnode:", each.image)):
             yield f"{each.source} starts something that is not used here: {each.start.reason}"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, entry_of, plain_name, slug, within
+from bake.evidence import Evidence, PackageFacts, SystemPackage, WorkspaceFacts, entry_of, plain_name, slug, within
 from bake.guess.candidates import scripted
 from bake.guess.frontends import Frontend
 from bake.guess.ports import HTTP, OPEN_PORT, find_health, find_port
@@ -166,14 +166,18 @@ _USUAL = frozenset(
 """Packages that images have for their builds, their supervisors and health checks, or that processes do without."""
 
 
+def unusual_packages(said: Evidence) -> tuple[SystemPackage, ...]:
+    """What an image has of its distribution that its processes may call."""
+    return tuple(package for package in said.system if package.name not in _USUAL)
+
+
 def _system(said: Evidence | None) -> tuple[str, ...]:
-    found = said.system if said else ()
-    return tuple(package.name for package in found if package.certain and package.name not in _USUAL)
+    return tuple(package.name for package in unusual_packages(said) if package.certain) if said else ()
 
 
 def _notes(said: Evidence) -> Iterator[str]:
     """What production's image has beside the process."""
-    if needed := [p.name for p in said.system if not p.certain and p.name not in _USUAL]:
+    if needed := [p.name for p in unusual_packages(said) if not p.certain]:
         yield (
             f"Production's image has {_listed(needed)} ({said.source}): where the process needs them, add what Debian "
             "calls them to `system`, or give it a base with them, `base = ...`."

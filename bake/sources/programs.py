@@ -125,8 +125,22 @@ def _supervisord(text: str, directory: str) -> tuple[Program, ...]:
     )
 
 
+_JS_PLACE = re.compile(
+    r"\b(?:path\.)?(?:join|resolve)\(\s*(?:__dirname|import\.meta\.dirname|process\.cwd\(\))\s*,"
+    rf"\s*((?:{_JS_STRING}|,|\s)+)\)"
+    r"|`\$\{__dirname\}/([^`$]*)`|(?<![\w.])__dirname\s*\+\s*['\"]/?([^'\"]*)['\"]"
+)
+"""A path beside the file that names it."""
+
+
+def _placed(found: re.Match[str]) -> str:
+    path = posixpath.join(*_texts(found[1])) if found[1] else found[5] or found[6] or "."
+    return f"'./{posixpath.normpath(path)}'"
+
+
 def _javascript(text: str, directory: str) -> tuple[Program, ...]:
     """Object literals with a command (pm2's `script` too), and calls of spawn with literals."""
+    text = _JS_PLACE.sub(_placed, re.sub(r":\s*__dirname(?=\s*[,}\n])", ": '.'", text))
     blocks = _js_objects(text)
     objects = [
         dataclasses.replace(program, env=_js_env(blocks, at))
@@ -174,7 +188,10 @@ def _js_program(block: str, directory: str) -> Program | None:
     words = split_words(command[0]) if len(command) == 1 else command
     args = fields.get("args", ())
     words = (*words, *(split_words(args[0]) if len(args) == 1 else args))
-    words = (*_interpreter(words[0], fields), *words) if "script" in fields and "command" not in fields else words
+    given = fields.get("node_args") or fields.get("interpreter_args") or fields.get("nodeArgs") or ()
+    options = split_words(given[0]) if len(given) == 1 else given
+    runner = _interpreter(words[0], fields) if "script" in fields and "command" not in fields else ()
+    words = (*runner, *(options if runner[:1] == ("node",) else ()), *words)
     cwd = (fields.get("cwd") or fields.get("directory") or (".",))[0]
     return Program(
         name=(fields.get("name") or ("",))[0],

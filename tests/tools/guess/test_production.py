@@ -717,3 +717,102 @@ services:
     }  # fmt: skip
     told = [note.partition(" starts")[0] for note in found.notes]
     assert told == ["fly.toml: release_command", "k8s/cron.yaml: fill"]
+
+
+_COMMON = "services: {base: {build: {context: ../.., dockerfile: apps/jobs/Dockerfile}, environment: {LOG: json}}}\n"
+_ROLES = """\
+#!/bin/bash
+role=${ROLE:-server}
+if [ "$role" = "jobs" ]; then
+  export QUEUE=all
+  exec node apps/jobs/dist/index.js
+elif [[ $role == server ]]
+then
+  exec node apps/server/dist/main.js
+else
+  exit 1
+fi
+"""
+
+
+def test_compose_files_extend_each_other_and_one_image_has_several_roles(tmp_path: Path) -> None:
+    base = """\
+services:
+  server: {build: ., command: npm run dev, environment: [MODE=slow]}
+  jobs: {build: ., environment: {ROLE: jobs}}
+"""
+    over = "services:\n  server: {command: [], environment: {MODE: fast}, ports: ['80:4000']}\n"
+    extra = """\
+services:
+  mail: {extends: {file: ../common.yml, service: base}, command: node dist/mail.js}
+  shell: {extends: mail, profiles: [debug], command: sh}
+"""
+    files = {
+        "Dockerfile": 'FROM node:24\nWORKDIR /app\nCOPY . .\nEXPOSE 4000\nENTRYPOINT ["bash", "docker/roles.sh"]\n',
+        "docker/roles.sh": _ROLES,
+        "apps/jobs/Dockerfile": "FROM node:24\nWORKDIR /app/apps/jobs\nCOPY apps/jobs .\nCMD node dist/index.js\n",
+        "docker-compose.yml": base,
+        "docker-compose.prod.yml": over,
+        "docker/common.yml": _COMMON.replace("../..", ".."),
+        "docker/more/compose.yml": extra,
+    }
+    jobs = {"name": "jobs", "scripts": {"build": "tsc"}}
+    found = guessed(tmp_path, {"apps/server": SERVER, "apps/jobs": jobs}, **files)
+    assert toml(found)["services"] == {
+        "server": {
+            "package": "apps/server",
+            "directory": ".",
+            "command": "node apps/server/dist/main.js",
+            "port": 4000,
+            "env": {"MODE": "fast"},
+        },
+        "jobs": {
+            "package": "apps/jobs",
+            "roles": {
+                "main": {"directory": ".", "command": "node apps/jobs/dist/index.js", "env": {"QUEUE": "all"}},
+                "mail": {"command": "node dist/mail.js", "env": {"LOG": "json"}},
+            },
+        },
+    }
+
+
+def test_what_stands_around_processes_in_one_image_is_seen_through(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24
+RUN apt-get install -y ffmpeg nginx
+WORKDIR /app
+COPY . .
+RUN npm run build -ws
+COPY rootfs /
+EXPOSE 80
+ENTRYPOINT ["/init"]
+"""
+    pm2 = """\
+const path = require('path')
+module.exports = { apps: [
+  { name: 'a', cwd: path.join(__dirname, 'apps/jobs'), script: 'dist/a.js', node_args: '--expose-gc', args: '-q x' },
+  { name: 'b', cwd: `${__dirname}/apps/jobs`, script: './dist/b.js', node_args: ['-r', './c.js'] },
+  { name: 'c', cwd: __dirname + '/apps/jobs', script: 'dist/c.js' },
+] }
+"""
+    run = "rootfs/etc/s6-overlay/s6-rc.d/{}/run"
+    files = {
+        "Dockerfile": docker,
+        run.format("api"): "#!/bin/sh\nexport PORT=8000\ncd /app/apps/server\nexec s6-setuidgid x node dist/main.js\n",
+        run.format("front"): "#!/bin/sh\nexec nginx -g 'daemon off;'\n",
+        "rootfs/etc/nginx/nginx.conf": "root /app/apps/web/dist; location /api/ { proxy_pass http://127.0.0.1:80; }\n",
+        "apps/web/index.html": "",
+        "ecosystem.config.cjs": pm2,
+    }
+    jobs = {"name": "jobs", "scripts": {"build": "tsc"}}
+    found = guessed(tmp_path, {"apps/server": SERVER, "apps/jobs": jobs, "apps/web": WEB}, **files)
+    assert processes(found) == {
+        "server": "node dist/main.js",
+        "jobs-a": "node --expose-gc dist/a.js -q x",
+        "jobs-b": "node -r ./c.js dist/b.js",
+        "jobs-c": "node dist/c.js",
+        "web": "dist",
+    }
+    assert [s.processes[0].port for s in found.services if s.name == "server"] == [8000]
+    assert [s.proxy for s in found.services if s.static] == [(("/api/", ""),)]
+    assert "Dockerfile installs ffmpeg for all its processes; those that call them want `system`" in found.notes

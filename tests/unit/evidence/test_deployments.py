@@ -8,7 +8,7 @@ import pytest
 import tomli_w
 import yaml
 
-from bake.evidence.compose import parse_compose
+from bake.evidence.compose import ComposeService, parse_compose
 from bake.evidence.deployments import parse_deployment, parse_workflow
 
 ODD: tuple[Any, ...] = (
@@ -59,8 +59,14 @@ JOB = {
     "strategy": {"matrix": {"include": [{"a": "b"}], "x": ["y", {"z": 1}]}},
     "steps": [{"uses": "docker/build-push-action@v1", "with": {"context": "x", "build-args": "A=b"}}, {"run": "x"}],
 }
+
+
+def compose(text: str) -> tuple[ComposeService, ...]:
+    return parse_compose("compose.yaml", {"compose.yaml": text})
+
+
 FILES: tuple[tuple[str, Any, Callable[[Any], str], Callable[[str], object]], ...] = (
-    ("compose.yaml", {"services": {"a": COMPOSE}}, yaml.safe_dump, parse_compose),
+    ("compose.yaml", {"services": {"a": COMPOSE}}, yaml.safe_dump, compose),
     (
         "deployment.yaml",
         {"metadata": {"name": "x"}, "spec": {"template": {"spec": {"containers": [CONTAINER]}}}},
@@ -103,5 +109,5 @@ def test_a_value_of_another_kind_is_no_fault(
 
 def test_numbers_and_truths_of_a_compose_file_are_its_own_words() -> None:
     text = "services: {a: {build: ., init: true, environment: {PORT: 4000, DEBUG: false}, ports: [80]}}"
-    (service,) = parse_compose(text)
+    (service,) = compose(text)
     assert (service.init, dict(service.env), service.port) == (True, {"PORT": "4000", "DEBUG": "false"}, 80)
