@@ -18,13 +18,10 @@ from typing import Any
 from bake.errors import WorkspaceError
 from bake.files import ANY, Shape, check_shape, is_inside, normal, parse_object, parse_yaml, read_text
 from bake.lockfile import RELOCK, Entry, Lockfile, hoisted, parse_bins, parse_lockfile, pnpm, with_members, yarn
-from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn, parse_package_manager
+from bake.workspace.choice import LOCKFILES, manager_of
+from bake.workspace.managers import BUILD_ROOT, NPM, Manager, load_pnpm, load_yarn
 from bake.workspace.order import find_way
 from bake.workspace.tsconfig import TsConfigs
-
-LOCKFILES = ("npm-shrinkwrap.json", "package-lock.json")
-"""npm's lockfiles; npm prefers the shrinkwrap where both lie."""
-
 
 ROOT = "."
 """How the root package is written, whose path is ""."""
@@ -183,6 +180,8 @@ class Workspace:
 
 def _where_else(root: Path) -> str:
     """What to do in a folder without package.json: folders below may be workspaces of their own."""
+    if (root / "rush.json").is_file():
+        return "Rush keeps its lockfile elsewhere, which is not supported; name the packages in a pnpm-workspace.yaml"
     below = sorted(file.parent.name for file in root.glob("[!.]*/package.json"))
     if not below:
         return "run bake at the monorepo's root, or correct workspace.root"
@@ -198,7 +197,7 @@ def load_workspace(root: Path) -> Workspace:
     if not (root / "package.json").is_file():
         raise WorkspaceError("workspace", f"no package.json in {root}", _where_else(root))
     root_package = _load_package(root, "")
-    packages, lock, lock_name, tool = _LOADERS[_manager_of(root, root_package.manifest)](root, root_package)
+    packages, lock, lock_name, tool = _LOADERS[manager_of(root, root_package.manifest)](root, root_package)
     _refuse_duplicates(packages, tool.name)
     return Workspace(
         root=root,
@@ -213,16 +212,6 @@ def load_workspace(root: Path) -> Workspace:
 
 
 _Loaded = tuple[tuple[Package, ...], Lockfile, str, Manager]
-
-
-def _manager_of(root: Path, manifest: Mapping[str, Any]) -> str:
-    """Whose lockfile is read: the manager's that package.json names, else the first that is there."""
-    there = [name for name, files in _LOCKFILES.items() if any((root / file).is_file() for file in files)]
-    named = parse_package_manager(manifest)[0]
-    if not there:
-        expected = named if named in _RELOCK else "pnpm" if (root / pnpm.SETTINGS).is_file() else "npm"
-        raise WorkspaceError("workspace", f"no {_LOCKFILES[expected][-1]} in {root}", _RELOCK[expected])
-    return named if named in there else there[0]
 
 
 def _load_npm(root: Path, root_package: Package) -> _Loaded:
@@ -266,17 +255,6 @@ def _refuse_bun(_root: Path, _package: Package) -> _Loaded:
     raise WorkspaceError("bun.lock", "bun workspaces are not supported", f"use npm: {RELOCK}")
 
 
-_LOCKFILES: Mapping[str, tuple[str, ...]] = {
-    "npm": LOCKFILES,
-    "pnpm": (pnpm.LOCKFILE,),
-    "yarn": (yarn.LOCKFILE,),
-    "bun": ("bun.lock", "bun.lockb"),
-}
-_RELOCK: Mapping[str, str] = {
-    "npm": RELOCK,
-    "pnpm": "run `pnpm install --lockfile-only`",
-    "yarn": "run `yarn install`",
-}
 _LOADERS: Mapping[str, Callable[[Path, Package], _Loaded]] = {
     "npm": _load_npm,
     "pnpm": _load_pnpm,

@@ -315,6 +315,37 @@ def test_a_workspace_without_what_is_needed_is_refused_with_a_remedy(tmp_path: P
     assert bun == f"bun.lock: bun workspaces are not supported; use npm: {relock}"
 
 
+def test_workspaces_of_rush_and_of_lerna_alone_are_refused_with_a_way_out(tmp_path: Path) -> None:
+    advice = "Rush keeps its lockfile elsewhere, which is not supported; name the packages in a pnpm-workspace.yaml"
+    assert refused(tmp_path, {"rush.json": {}}) == f"workspace: no package.json in {tmp_path}; {advice}"
+    assert refused(tmp_path, {"package.json": {}, "lerna.json": {"packages": ["packages/*"]}}) == (
+        "lerna.json: names packages, which have no lockfile in common; "
+        'name them as "workspaces" in package.json and run `npm install --package-lock-only`'
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "manager"),
+    [
+        ({"package.json": {}}, "npm"),
+        ({"package.json": {}, "pnpm-workspace.yaml": "packages: [apps/*]\n"}, "pnpm"),
+        ({"package.json": {"devEngines": {"packageManager": {"name": "pnpm"}}}}, "pnpm"),
+        ({"package.json": {"packageManager": "npm@11.0.0", "scripts": {"build": "pnpm -r build"}}}, "npm"),
+        ({"package.json": {"scripts": {"build": "yarn workspaces run build", "lint": "yarn eslint ."}}}, "yarn"),
+        ({"package.json": {}, "Dockerfile": "FROM node\nRUN corepack enable && pnpm install\n"}, "pnpm"),
+    ],
+)
+def test_of_several_lockfiles_the_one_that_the_workspace_works_with_is_read(
+    tmp_path: Path, files: Mapping[str, object], manager: str
+) -> None:
+    locks = {
+        "package-lock.json": LOCK,
+        "pnpm-lock.yaml": "lockfileVersion: '9.0'\nimporters:\n  .: {}\n",
+        "yarn.lock": "# yarn lockfile v1\n",
+    }
+    assert load_workspace(plant(tmp_path, {**locks, **files})).manager == manager
+
+
 def test_the_shrinkwrap_is_preferred_and_named_in_messages(tmp_path: Path) -> None:
     assert refused(
         tmp_path, {"package.json": {}, "package-lock.json": LOCK, "npm-shrinkwrap.json": {"lockfileVersion": 1}}
