@@ -255,7 +255,7 @@ class Service(Role):
     static: RelativePath | None = _doc("Serve this folder of the build output over HTTP (an SPA's `dist`).", None)
     standalone: RelativePath | None = _doc(
         "A folder of the build output that is complete, with node_modules of its own, like Next.js's "
-        "`.next/standalone`: images hold it instead of the package and its dependencies.",
+        "`.next/standalone` or Nuxt's `.output`: images hold it instead of the package and its dependencies.",
         None,
     )
     headers: Mapping[HeaderName, HeaderText] = _doc(

@@ -145,7 +145,7 @@ def _output(
     """What a package leaves; services, images: its own."""
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
-    standalone = next((s.standalone for s in services.values() if s.standalone), "")
+    standalone = next((s.standalone.rstrip("/") for s in services.values() if s.standalone), "")
     entries = _entries(project, images) if project.config.workspace.trace and not standalone else ()
     static = {s.static: n for n, s in services.items() if s.static}
     sources = settings.sources if settings.sources is not None else runs_sources(package, images)

@@ -97,15 +97,16 @@ def package_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
 
 
 def _standalone_spec(plan: Plan, output: Output) -> Mapping[str, Any]:
-    """What docker/carve reads to take a folder that is complete, and what Next.js leaves beside its own.
+    """What docker/carve reads to take a folder that is complete. Next.js's is a tree of the workspace, and lacks files.
 
     Source: nextjs.org/docs/app/api-reference/config/next-config-js/output.
     """
-    folder, name = posixpath.split(output.standalone.rstrip("/"))
+    folder, name = posixpath.split(output.standalone)
     service = next(s.service for s in plan.services if s.own == output.name and s.standalone)
     return {
         "path": output.package,
         "standalone": output.standalone,
+        "tree": name == "standalone",
         "beside": [posixpath.join(folder, "static"), "public"] if name == "standalone" else [],
         "never": list(NEVER),
         "settings": list(output.settings),

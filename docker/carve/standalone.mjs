@@ -12,8 +12,7 @@ export function carveStandalone({ tree, spec: file, platform, libc, dependencies
   const where = spec.path || 'the root package';
   const from = join(tree, spec.path, spec.standalone);
   if (!existsSync(from)) fail(`${where}: its build made no ${spec.standalone}; correct the build, or ${spec.key}`);
-  // Below the folder that was traced lies either the whole workspace or the package alone.
-  const at = spec.path && !existsSync(join(from, spec.path)) ? spec.path : '';
+  const at = placeOfAll(spec, from);
   const job = { wanted: { platform, libc }, where, forbidden: forbidding(spec), out: join(out, 'app'), directories: new Set(['']) };
   const foreign = foreignPackages(from, job);
   const drops = new Set(foreign.keys());
@@ -24,9 +23,16 @@ export function carveStandalone({ tree, spec: file, platform, libc, dependencies
     if (!found.length && !family.some((each) => existsSync(join(from, each)))) fail(complainOf(where, binaries, job.wanted));
     for (const { each, place } of found) take(job, { from: place, to: join(at, each) });
   }
+  if (!spec.tree) take(job, { from: join(tree, spec.path), to: spec.path, only: ['package.json'] }); // says which kind of modules .js files are
   for (const path of spec.beside) take(job, { from: join(tree, spec.path, path), to: join(spec.path, path) });
   stampFolders(out, job.directories);
   giveFolders(spec.writable ?? [], out);
+}
+
+/** Where images have it: at its own place, but Next.js's is a tree of what was traced, the whole workspace or the package alone. */
+function placeOfAll({ path, standalone, tree }, from) {
+  if (!tree) return join(path, standalone);
+  return path && !existsSync(join(from, path)) ? path : '';
 }
 
 /** What holds secrets or history stays out; node_modules are what this is about. */
@@ -71,10 +77,10 @@ function packagesIn(folder) {
   return names.filter((name) => existsSync(join(folder, name, 'package.json')));
 }
 
-function take({ where, wanted, forbidden, out, directories }, { from, to, drops = new Set() }) {
+function take({ where, wanted, forbidden, out, directories }, { from, to, drops = new Set(), only }) {
   if (!existsSync(from)) return;
   const leaves = (path) => drops.has(path) || forbidden(path);
-  const files = new Set(walk(from, (path) => !leaves(path)).filter((path) => !leaves(path)));
+  const files = new Set((only ?? walk(from, (path) => !leaves(path))).filter((path) => !leaves(path)));
   const wrong = [...files].flatMap((path) => binary(from, path)).filter((each) => each.linkable && !fits(each, wanted));
   if (wrong.length) console.log(`warning: ${complainOf(where, wrong, wanted)}`);
   const folders = new Set([...files].flatMap(ancestors));

@@ -16,6 +16,7 @@ def carve(root: Path, platform: str = "linux/arm64", **spec: object) -> str:
     given = {
         "path": "web",
         "standalone": ".next/standalone",
+        "tree": True,
         "beside": [".next/static", "public"],
         "key": "services.web.standalone",
     }
@@ -82,16 +83,17 @@ def test_a_build_that_makes_none_is_told(tmp_path: Path) -> None:
     assert carve(tmp_path) == what
 
 
-def test_a_server_in_a_folder_gets_native_packages_from_where_the_workspace_has_them(tmp_path: Path) -> None:
+def test_a_server_in_a_folder_stays_there_and_gets_native_packages_of_the_workspace(tmp_path: Path) -> None:
     made(tmp_path)
     (tmp_path / "app/web/.output").mkdir()
     (tmp_path / "app/web/.next/standalone/node_modules").rename(tmp_path / "app/web/.output/node_modules")
     (tmp_path / "app/web/.output").rename(tmp_path / "app/web/server")
     (tmp_path / "app/web/.output").mkdir()
     (tmp_path / "app/web/server").rename(tmp_path / "app/web/.output/server")
-    assert carve(tmp_path, standalone=".output", beside=[]) == ""
+    plant(tmp_path, {"app/web/package.json": '{"type": "module"}'})
+    assert carve(tmp_path, standalone=".output", tree=False, beside=[]) == ""
     found = files(tmp_path / "out/app")
-    assert "web/server/node_modules/@img/sharp-linux-arm64/sharp.node" in found
+    assert {"web/package.json", "web/.output/server/node_modules/@img/sharp-linux-arm64/sharp.node"} < {*found}
     assert not [path for path in found if "x64" in path]
 
 

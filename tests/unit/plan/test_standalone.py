@@ -29,6 +29,7 @@ def test_its_image_has_no_layer_but_its_own_and_its_build_is_traced_from_the_roo
     assert json.loads(files["plan/packages/a.json"]) | {"never": []} == {
         "path": "a",
         "standalone": ".next/standalone",
+        "tree": True,
         "beside": [".next/static", "public"],
         "never": [],
         "settings": [],
@@ -39,9 +40,10 @@ def test_its_image_has_no_layer_but_its_own_and_its_build_is_traced_from_the_roo
     assert 'standalone --tree /app --spec /bake/package.json --platform "$TARGETPLATFORM"' in stage
 
 
-def test_another_folder_has_nothing_beside_it_and_no_framework_s_variable(tmp_path: Path) -> None:
-    project, plan = load(tmp_path, CONFIG.replace(".next/standalone", ".output"))
-    assert json.loads(render(project, plan)["plan/packages/a.json"])["beside"] == []
+def test_another_folder_stays_at_its_place_and_has_no_framework_s_variable(tmp_path: Path) -> None:
+    project, plan = load(tmp_path, CONFIG.replace(".next/standalone", ".output/"))
+    spec = json.loads(render(project, plan)["plan/packages/a.json"])
+    assert (spec["standalone"], spec["tree"], spec["beside"]) == (".output", False, [])
     assert {name for s in plan.builds.stages for name in s.args} == set()
 
 
