@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import Any
 
@@ -15,6 +15,7 @@ from bake.workspace import parse_jsonc
 class Frontend:
     """static: the folder of files to serve, or command: the server that the framework builds.
 
+    also: other commands that start that server. env: what it needs to listen for others than itself.
     files: what of the package its server needs, None for the usual. exclude: what of that it does not need.
     writable: folders it writes to.
     """
@@ -23,12 +24,23 @@ class Frontend:
     source: str
     static: str = ""
     command: tuple[str, ...] = ()
+    also: tuple[tuple[str, ...], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
     port: int = 0
     files: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
     standalone: str = ""
     """The folder that it builds a complete server into, and nothing makes that depend on anything."""
+    complete: tuple[str, ...] = ()
+    """What starts that one, where it is another command."""
+
+    def starts_by(self, words: tuple[str, ...]) -> bool:
+        """Whether a command starts its server."""
+        return bool(words) and tuple(w.removeprefix("./") for w in words) in {self.command, *self.also}
+
+
+_Maker = Callable[[PackageFacts, Mapping[str, str]], Frontend | None]
 
 
 def find_frontend(
@@ -72,31 +84,49 @@ def _next(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     if "next build" not in _scripts(facts) and "next start" not in _scripts(facts):
         return None
     text, file = _config(facts, "next")
-    folder = _named(text, "distDir")
+    source, folder = file or _manifest(facts), _named(text, "distDir")
     build = " ".join(facts.package.scripts.get(n, "") for n in ("build", "postbuild"))
     if _named(text, "output") == "export" or "next export" in build:
-        return Frontend(tool="Next.js export", source=file or _manifest(facts), static=folder or "out")
-    # The usual selection drops TypeScript, and next.config.ts with it, which `next start` reads.
+        return Frontend(tool="Next.js export", source=source, static=folder or "out")
     folder = folder or ".next"
-    always = re.search(r"\boutput\s*:\s*['\"]standalone['\"]", text)
+    # The usual selection drops TypeScript, and next.config.ts with it, which `next start` reads.
     shown = ("public/**",) if "public" in facts.names else ()
-    files = (f"{folder}/**", *shown, "next.config.*") if file.endswith("ts") else None
-    return Frontend(
+    server = Frontend(
         tool="Next.js",
-        source=file or _manifest(facts),
+        source=source,
         command=("next", "start"),
         port=3000,
-        files=files,
+        files=(f"{folder}/**", *shown, "next.config.*") if file.endswith("ts") else None,
         # A copy of the server with packages of its own; `next start` takes the image's.
         exclude=(f"{folder}/standalone/**",) if re.search(r"\boutput\s*:[^,}]*['\"]standalone['\"]", text) else (),
         writable=(f"{folder}/cache",),
-        standalone=f"{folder}/standalone" if always else "",
     )
+    complete = re.search(rf"(?:^|[\s/]){re.escape(folder)}/standalone/(?:[\w.-]+/)*server\.js\b", _scripts(facts))
+    always = complete or re.search(r"\boutput\s*:\s*['\"]standalone['\"]", text)
+    return replace(server, **_standalone(facts, f"{folder}/standalone")) if always else server
+
+
+def _standalone(facts: PackageFacts, folder: str) -> dict[str, Any]:
+    servers = dict.fromkeys(("server.js", facts.package.file("server.js")))
+    return {
+        "also": tuple(("node", f"{folder}/{server}") for server in servers),
+        # Docker gives HOSTNAME the container's id, and the server would listen there alone.
+        "env": (("HOSTNAME", "0.0.0.0"),),  # noqa: S104 - a container's own
+        "exclude": (f"{folder}/**",),
+        "standalone": folder,
+        "complete": ("node", "server.js"),
+    }
+
+
+RENDERS = re.compile(r"\bvite build\b.*\s--ssr\b")
+"""What builds pages that a server of one's own renders; Vite's template starts it by the script `preview`."""
 
 
 def _vite(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     text, file = _config(facts, "vite")
     if "vite build" not in _scripts(facts) or re.search(r"\blib\s*:\s*\{", text):
+        return None
+    if RENDERS.search(_scripts(facts)):
         return None
     root = _named(text, "root")
     if "index.html" not in facts.names and not root:
@@ -184,9 +214,13 @@ def _path(value: Any, *keys: str) -> Any:
 
 def _astro(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     text, file = _config(facts, "astro")
+    folder = _named(text, "outDir") or "dist"
     if "@astrojs/node" in facts.package.dependencies:
-        return Frontend(tool="Astro", source=file, command=("node", "dist/server/entry.mjs"), port=4321)
-    return Frontend(tool="Astro", source=file or _manifest(facts), static=_named(text, "outDir") or "dist")
+        if _named(text, "mode") == "middleware":
+            return None  # for a server of one's own
+        env = (("HOST", "0.0.0.0"),)  # noqa: S104 - a container's own; without it the server listens on localhost
+        return Frontend(tool="Astro", source=file, command=("node", f"{folder}/server/entry.mjs"), env=env, port=4321)
+    return Frontend(tool="Astro", source=file or _manifest(facts), static=folder)
 
 
 def _svelte(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
@@ -195,21 +229,63 @@ def _svelte(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     if "@sveltejs/adapter-static" in declared:
         return Frontend(tool="SvelteKit static", source=file, static=_named(text, "pages") or "build")
     if "@sveltejs/adapter-node" in declared:
-        return Frontend(tool="SvelteKit", source=file, command=("node", "build"), port=3000)
+        folder = _named(text, "out") or "build"
+        also = (("node", f"{folder}/index.js"),)
+        return Frontend(
+            tool="SvelteKit", source=file or _manifest(facts), command=("node", folder), also=also, port=3000
+        )
     return None
 
 
-def _nuxt(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend:
+def _nuxt(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     if "generate" in facts.package.scripts.get("build", ""):
         return Frontend(tool="Nuxt", source=_manifest(facts), static=".output/public")
-    return Frontend(tool="Nuxt", source=_manifest(facts), command=("node", ".output/server/index.mjs"), port=3000)
+    return _nitro("Nuxt", facts, "nuxt")
+
+
+def _served_by_nitro(tool: str) -> _Maker:
+    def make(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
+        return _nitro(tool, facts, "app", "vite", "nitro")
+
+    return make
+
+
+_NITRO_SERVERS = frozenset({"", "node-server", "node_server", "node", "node-cluster", "node_cluster"})
+_NITRO_STARTS = (("nuxt", "start"), ("nuxt", "preview"), ("nuxi", "preview"), ("vinxi", "start"))
+
+
+def _nitro(tool: str, facts: PackageFacts, *configs: str) -> Frontend | None:
+    """A complete server of Nitro's, or its files; None where its preset is for somebody else's servers.
+
+    Source: nitro.build/deploy.
+    """
+    texts = [*(_config(facts, stem)[0] for stem in configs), facts.package.scripts.get("build", "")]
+    found = (re.search(r"\bpreset\s*:\s*['\"]([\w-]+)|(?:\bNITRO_PRESET=|\s--preset[= ])([\w-]+)", t) for t in texts)
+    preset = next((m[1] or m[2] for m in found if m), "")
+    if preset in {"static", "github-pages", "github_pages"}:
+        return Frontend(tool=tool, source=_manifest(facts), static=".output/public")
+    if preset not in _NITRO_SERVERS:
+        return None
+    return Frontend(
+        tool=tool,
+        source=_manifest(facts),
+        command=("node", ".output/server/index.mjs"),
+        also=_NITRO_STARTS,
+        port=3000,
+        standalone=".output",
+    )
 
 
 def _router(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     text, file = _config(facts, "react-router")
     if re.search(r"\bssr\s*:\s*false", text):
         return Frontend(tool="React Router", source=file, static="build/client")
-    return None
+    served = {"@react-router/serve": "react-router-serve", "@remix-run/serve": "remix-serve"}
+    server = next((program for name, program in served.items() if name in facts.package.dependencies), "")
+    if not server:
+        return None
+    command = (server, "build/server/index.js")
+    return Frontend(tool="React Router", source=file or _manifest(facts), command=command, port=3000)
 
 
 _PAGES = frozenset({"html-webpack-plugin", "@rspack/plugin-html", "html-bundler-webpack-plugin", "@rsbuild/core"})
@@ -229,9 +305,6 @@ def _bundled(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     return Frontend(tool=tool[0], source=_manifest(facts), static=next((m[1] for m in found if m), "dist"))
 
 
-_Maker = Callable[[PackageFacts, Mapping[str, str]], Frontend | None]
-
-
 def _plain(tool: str, folder: str, script: str) -> _Maker:
     def make(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
         found = script in facts.package.scripts.get("build", "")
@@ -245,6 +318,9 @@ _TOOLS: tuple[tuple[str, _Maker], ...] = (
     ("nuxt", _nuxt),
     ("astro", _astro),
     ("@sveltejs/kit", _svelte),
+    ("vinxi", _served_by_nitro("Vinxi")),
+    ("nitropack", _served_by_nitro("Nitro")),
+    ("nitro", _served_by_nitro("Nitro")),
     ("@react-router/dev", _router),
     ("@remix-run/dev", _router),
     ("@angular/core", _angular),

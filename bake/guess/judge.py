@@ -150,21 +150,26 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
             reason = f"nothing in production starts it; by {main.source} it would be `{' '.join(main.start.words)}`"
             return Refused(path=package.path, reason=reason)
     processes = (*main_process(facts, everything, main, frontend), *extra)
-    standalone = frontend.standalone if frontend and [p.words for p in processes] == [("next", "start")] else ""
-    if standalone:
-        # Docker gives HOSTNAME the container's id, and the server would listen there alone.
-        env = (*processes[0].env, ("HOSTNAME", "0.0.0.0"))  # noqa: S104 - a container's own
-        processes = (replace(processes[0], words=("node", "server.js"), env=env),)
+    alone = frontend if frontend and [frontend.starts_by(p.words) for p in processes] == [True] else None
+    if alone is not None:
+        processes = (_as_its_framework(processes[0], alone),)
     return Service(
         name="",
         package=package.path,
-        standalone=standalone,
-        standalone_source=frontend.source if frontend and standalone else "",
+        standalone=alone.standalone if alone else "",
+        standalone_source=alone.source if alone and alone.standalone else "",
         processes=name_roles(processes, facts),
         unknown=_unknown(facts, processes),
         links=_outermost({p: to for e in everything.said.get(package.path, ()) for p, to in e.links.items()}),
         notes=tuple(unsaid_scripts(facts, everything, main, processes)),
     )
+
+
+def _as_its_framework(process: Process, frontend: Frontend) -> Process:
+    """The server that a framework builds, started as that says, listening for others too."""
+    words = (frontend.complete or frontend.command) if frontend.standalone else process.words
+    missing = (pair for pair in frontend.env if pair[0] not in dict(process.env))
+    return replace(process, words=words, env=(*process.env, *missing))
 
 
 def _outermost(links: Mapping[str, str]) -> Mapping[str, str]:

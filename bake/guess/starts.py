@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, entry_of, operand_at, plain_name, slug, within
+from bake.guess.frontends import RENDERS
 from bake.guess.ports import HTTP
 from bake.guess.usage import ORCHESTRATES, is_published, is_used, may_run
 from bake.sources import Start, start_of
@@ -126,6 +127,8 @@ def _candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
     for name in _MAIN_SCRIPTS:
         if name in package.scripts:
             yield package.scripts[name], Found(source=f"{file}: scripts.{name}")
+    if RENDERS.search("\n".join(package.scripts.values())) and "preview" in package.scripts:
+        yield package.scripts["preview"], Found(source=f"{file}: scripts.preview")
     if not is_published(package) and not _OF_DEVELOPERS.match(package.path):
         yield from _binaries(package, everything)
     yield from _main_file(facts, everything)

@@ -261,6 +261,122 @@ def test_a_next_app_that_always_builds_standalone_is_that(tmp_path: Path) -> Non
     assert "packages" not in toml(found)
 
 
+def test_a_next_app_whose_script_starts_the_standalone_server_is_that(tmp_path: Path) -> None:
+    web = {**NEXT, "scripts": {"build": "next build", "start": "node .next/standalone/apps/web/server.js"}}
+    config = "export default { output: process.env.X ? 'standalone' : undefined }"
+    found = toml(guessed(tmp_path, {"apps/web": web}, **{"apps/web/next.config.mjs": config}))
+    service = {"standalone": ".next/standalone", "command": "node server.js", "env": {"HOSTNAME": "0.0.0.0"}}
+    more = {"package": "apps/web", "port": 3000, "writable": ["/app/apps/web/.next/cache"]}
+    assert found["services"] == {"web": {**service, **more}}
+
+
+_ASTRO = {"astro": "5", "@astrojs/node": "9"}
+_NITRO = {"standalone": ".output", "command": "node .output/server/index.mjs", "port": 3000}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files", "expected"),
+    [
+        ({"scripts": {"build": "nuxt build"}, "dependencies": {"nuxt": "4"}}, {}, _NITRO),
+        ({"scripts": {"build": "nuxt build", "start": "nuxt start"}, "devDependencies": {"nuxt": "4"}}, {}, _NITRO),
+        (
+            {"scripts": {"build": "nuxt build"}, "dependencies": {"nuxt": "4"}},
+            {"nuxt.config.ts": "export default defineNuxtConfig({ nitro: { preset: 'node-cluster' } })"},
+            _NITRO,
+        ),
+        (
+            {"scripts": {"build": "NITRO_PRESET=static nuxt build"}, "dependencies": {"nuxt": "4"}},
+            {},
+            {"static": ".output/public"},
+        ),
+        ({"scripts": {"build": "vinxi build", "start": "vinxi start"}, "dependencies": {"vinxi": "0.5"}}, {}, _NITRO),
+        (
+            {
+                "scripts": {"build": "vite build", "start": "node ./.output/server/index.mjs"},
+                "dependencies": {"nitro": "3", "vite": "7"},
+            },
+            {"index.html": "<html>"},
+            _NITRO,
+        ),
+        (
+            {
+                "scripts": {"build": "vite build"},
+                "devDependencies": {"@sveltejs/kit": "2", "@sveltejs/adapter-node": "5"},
+            },
+            {"svelte.config.js": "export default { kit: { adapter: adapter({ out: 'server' }) } }"},
+            {"command": "node server", "port": 3000},
+        ),
+        (
+            {"scripts": {"build": "astro build", "start": "node ./dist/server/entry.mjs"}, "dependencies": _ASTRO},
+            {"astro.config.mjs": "export default { adapter: node({ mode: 'standalone' }) }"},
+            {"command": "node ./dist/server/entry.mjs", "port": 4321, "env": {"HOST": "0.0.0.0"}},
+        ),
+        (
+            {"scripts": {"build": "astro build", "start": "HOST=:: node server.mjs"}, "dependencies": _ASTRO},
+            {"astro.config.mjs": "adapter({ mode: 'middleware' })", "server.mjs": "app.listen(8000)"},
+            {"command": "node server.mjs", "port": 8000, "env": {"HOST": "::"}},
+        ),
+        (
+            {
+                "scripts": {"build": "react-router build"},
+                "dependencies": {"@react-router/serve": "7"},
+                "devDependencies": {"@react-router/dev": "7"},
+            },
+            {},
+            {"command": "react-router-serve build/server/index.js", "port": 3000},
+        ),
+        (
+            {
+                "scripts": {
+                    "build": "npm run build:client && npm run build:server",
+                    "build:client": "vite build --outDir dist/client",
+                    "build:server": "vite build --outDir dist/server --ssr src/entry-server.js",
+                    "preview": "cross-env NODE_ENV=production node server",
+                },
+                "dependencies": {"express": "5"},
+                "devDependencies": {"vite": "7"},
+            },
+            {"index.html": "<html>", "server.js": "const port = process.env.PORT || 5173"},
+            {"command": "node server", "port": 5173},
+        ),
+    ],
+)  # fmt: skip
+def test_servers_of_frameworks_are_started_as_these_say(
+    tmp_path: Path, manifest: Mapping[str, object], files: Mapping[str, str], expected: Mapping[str, object]
+) -> None:
+    named = {f"apps/web/{path}": text for path, text in files.items()}
+    found = toml(guessed(tmp_path, {"apps/web": {"name": "web", **manifest}}, **named))
+    assert found["services"] == {"web": {"package": "apps/web", **expected}}
+
+
+def test_what_nitro_builds_for_a_platform_is_no_server_of_node_s(tmp_path: Path) -> None:
+    web = {"name": "web", "scripts": {"build": "nuxt build --preset=vercel"}, "dependencies": {"nuxt": "4"}}
+    assert guessed(tmp_path, {"apps/web": web}).services == ()
+
+
+def test_nitro_s_output_is_known_where_a_dockerfile_has_it_elsewhere(tmp_path: Path) -> None:
+    web = {"name": "web", "scripts": {"build": "nuxt build"}, "dependencies": {"nuxt": "4"}}
+    docker = "FROM node:24 AS build\nWORKDIR /src\nCOPY . .\nRUN npm run build -w web\nFROM node:24\nWORKDIR /app\n"
+    docker += "COPY --from=build /src/apps/web/.output ./\nCMD node server/index.mjs\n"
+    found = toml(guessed(tmp_path, {"apps/web": web}, **{"apps/web/Dockerfile": docker}))
+    assert found["services"] == {"web": {"package": "apps/web", **_NITRO}}
+
+
+def test_beside_another_process_the_whole_package_is_kept(tmp_path: Path) -> None:
+    scripts = {"build": "next build", "start": "next start", "worker": "tsx src/worker.ts"}
+    files = {"apps/web/next.config.ts": "export default { output: 'standalone' }", "apps/web/src/worker.ts": ""}
+    found = toml(guessed(tmp_path, {"apps/web": {**NEXT, "scripts": scripts}}, **files))
+    services = found["services"]
+    assert isinstance(services, dict)
+    assert {n: r["command"] for n, r in services["web"]["roles"].items()} == {
+        "api": "next start",
+        "worker": "tsx src/worker.ts",
+    }
+    assert found["packages"] == {
+        "apps/web": {"files": [".next/**", "next.config.*"], "exclude": [".next/standalone/**"]}
+    }
+
+
 def test_a_vite_library_is_no_service(tmp_path: Path) -> None:
     library = {"name": "ui", "scripts": {"build": "vite build", "start": "vite"}, "devDependencies": {"vite": "7"}}
     config = "export default { build: { lib: { entry: 'src/index.ts' } } }"
