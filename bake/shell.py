@@ -280,6 +280,9 @@ def parse_call(words: Sequence[str]) -> Call | None:
         return _execution(name, tuple(words[1:]), ())
     if name in MANAGERS:
         return _managed(name, tuple(words[1:]))
+    if name == "node" and len(words) > 1 and words[1].partition("=")[0] == "--run":
+        given = words[1].partition("=")[2]
+        return _script("node", (given, *words[2:]) if given else tuple(words[2:]), ()) if given or words[2:] else None
     if name in _RUNNERS and len(words) > 1:
         return _RUNNERS[name](tuple(words[1:]))
     return None

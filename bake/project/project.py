@@ -173,7 +173,9 @@ class Project:
         """Imports that the package does not declare, without those that config ignores."""
         package = self.workspace.package(package_path)
         ignored = self.settings(package).ignore
-        found = undeclared(self.workspace, package_path, self.imports(package_path))
+        own = (s for s in self.config.services.values() if self.workspace.find(s.package) == package)
+        paths = (t["NODE_PATH"] for s in own for t in (s.env, *(r.env for r in s.roles.values())) if "NODE_PATH" in t)
+        found = undeclared(self.workspace, package_path, self.imports(package_path), node_path=paths)
         return tuple(u for u in found if not any(fnmatch.fnmatchcase(u.import_.name, name) for name in ignored))
 
     def members(self, package_path: str) -> tuple[str, ...]:

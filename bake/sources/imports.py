@@ -1,7 +1,7 @@
 """Which packages the sources of a workspace package import, and which of them it does not declare."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import scandir
@@ -90,13 +90,18 @@ def imported_packages(workspace: Workspace, imports: Sequence[Import]) -> tuple[
 
 
 def undeclared(
-    workspace: Workspace, package_path: str, imports: Sequence[Import], *, build: bool = False
+    workspace: Workspace,
+    package_path: str,
+    imports: Sequence[Import],
+    *,
+    build: bool = False,
+    node_path: Iterable[str] = (),
 ) -> tuple[Undeclared, ...]:
     """Return the imports that the package's dependencies do not account for, in the order given.
 
     A devDependency counts as undeclared. Left out are types, guarded imports (the code works without them,
     and one may name a whole service), what a bundler's configuration gives another meaning and, but for `build`,
-    the files that only builds load; there, a devDependency is enough.
+    the files that only builds load; there, a devDependency is enough. node_path: values of $NODE_PATH as it runs.
     """
     package = workspace.package(package_path)
     left_out = {"type"} if build else {"type", "build"}
@@ -104,10 +109,12 @@ def undeclared(
     found = ((one, provider(workspace, package.path, one.name)) for one in wanted)
     aliases = _BundlerAliases(workspace.root / package.path, workspace.root)
     loaded = _LoadedAliases(workspace, package)
+    beside = _OnNodePath(workspace, package, node_path)
+    names = (aliases, loaded, beside)
     return tuple(
         Undeclared(import_=one, provider=path, dev=one.name in package.dev_dependencies)
         for one, path in found
-        if path or not (one.name in aliases or one.name in loaded or _has_types_alone(workspace, package, one))
+        if path or not (any(one.name in each for each in names) or _has_types_alone(workspace, package, one))
     )
 
 
@@ -142,6 +149,20 @@ class _LoadedAliases:
             text = Path(directory, file).read_text(encoding="utf-8", errors="replace")
             for call in re.finditer(r"\baddAlias(es)?\s*\(([^;]*)", text):
                 yield from re.findall(r"""['"]([^'"]+)['"]\s*:""" if call[1] else r"""^\s*['"]([^'"]+)['"]""", call[2])
+
+
+class _OnNodePath:
+    """Which names lie in a folder of $NODE_PATH, or are compiled into one. Source: nodejs.org/api/modules.html."""
+
+    def __init__(self, workspace: Workspace, package: Package, given: Iterable[str]) -> None:
+        self._home, self._root = Path(workspace.root, package.path), workspace.root
+        own = re.findall(r"\bNODE_PATH=[\"']?([^\s\"']+)", "\n".join(package.scripts.values()))
+        self._folders = tuple(p for value in (*given, *own) for p in value.split(":") if p)
+
+    def __contains__(self, name: object) -> bool:
+        homes = (Path(self._root, p[5:]) if p.startswith("/app/") else self._home / p for p in self._folders)
+        places = (home / str(name) for home in (*homes, *((self._home / "src",) if self._folders else ())))
+        return any(is_below(self._root, p) and (p.is_dir() or any(p.parent.glob(f"{p.name}.*"))) for p in places)
 
 
 class _BundlerAliases:

@@ -112,6 +112,8 @@ def test_what_is_around_is_named_with_what_it_sets() -> None:
         ("nx build api --prod", Call(tool="nx", verb="run", name="build", packages=("api",))),
         ("nx run-many -t build -p a,b", Call(tool="nx", verb="run", name="build", packages=("a", "b"))),
         ("lerna run build --scope x", Call(tool="lerna", verb="run", name="build", packages=("x",))),
+        ("node --run x -- -p 1", Call(tool="node", verb="run", name="x", arguments=("-p", "1"))),
+        ("node --run=x", Call(tool="node", verb="run", name="x")),
         ("node x.js", None),
     ],
 )

@@ -94,6 +94,18 @@ def test_an_alias_of_module_alias_is_no_package(tmp_path: Path) -> None:
     assert load_project(shop.root / "bake.toml", {}).undeclared("services/api") == ()
 
 
+def test_what_lies_in_a_folder_of_node_path_is_no_package(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    shop.write("services/api/src/main.js", "require('models/user'); require('consts'); require('made'); require('no');")
+    for file in ("lib/models/user.js", "more/consts.cjs", "src/made.ts"):
+        shop.write(f"services/api/{file}", "module.exports = 1")
+    given = 'command = "node dist/server.js"'
+    shop.replace("bake.toml", given, f'{given}\nenv.NODE_PATH = "lib:/app/services/api/more"')
+    shop.commit()
+    project = load_project(shop.root / "bake.toml", {})
+    assert {u.import_.name for u in project.undeclared("services/api")} == {"no"}
+
+
 def test_a_start_by_the_packages_own_command_is_by_its_file(tmp_path: Path) -> None:
     shop = make_git_workspace(tmp_path / "shop")
     manifest = json.loads((shop.root / "services/api/package.json").read_text())
