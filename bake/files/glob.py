@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from posixpath import isdir
 
 from bake.files.inside import is_inside
 
@@ -40,7 +41,7 @@ def _matches(
 
 
 def _is_folder(root: Path, path: str, entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir() and (not entry.is_symlink() or is_inside(root, path))
+    return isdir(entry.path) and (not entry.is_symlink() or is_inside(root, path))
 
 
 def _entries(root: Path, path: str, skip: frozenset[str]) -> Iterator[os.DirEntry[str]]:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from posixpath import islink, splitext
+from posixpath import isdir, islink, splitext
 from typing import Any, Final, Literal, NamedTuple
 
 from bake.files import is_below, read_file, write_file
@@ -70,7 +70,8 @@ def _walk(directory: str, below: str, role: Role, nested: frozenset[str]) -> Ite
         path = below + one.name
         if one.name.startswith("."):
             continue
-        if not one.is_dir() and splitext(one.name)[1] in _SUFFIXES:
+        # An entry's own is_dir() raises for a link to itself.
+        if splitext(one.name)[1] in _SUFFIXES and not isdir(one.path):
             yield from _source(one, path, role)
         elif one.name not in _SKIPPED and f"{directory}/{path}" not in nested and one.is_dir(follow_symlinks=False):
             yield from _walk(directory, f"{path}/", _directory_role(path, one.name, role), nested)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from posixpath import islink, splitext
+from posixpath import isfile, islink, splitext
 from typing import Final
 
 from bake.files import is_below
@@ -89,7 +89,7 @@ def _files(directory: str, nested: frozenset[str]) -> Iterator[str]:
         if one.is_dir(follow_symlinks=False):
             if not (one.name.startswith(".") or one.name in _SKIPPED or one.path in nested):
                 yield from _files(one.path, nested)
-        elif _may_mention(one.name) and one.is_file():
+        elif _may_mention(one.name) and isfile(one.path):  # an entry's own is_file() raises for a link to itself
             yield one.path
 
 

@@ -123,3 +123,13 @@ def test_a_start_by_the_packages_own_command_is_by_its_file(tmp_path: Path) -> N
     shop.write("bake.toml", text.replace(given, "command = ['sh', '-c', 'shop-serve-x; exec shop-serve $PORT']\n"))
     (api,) = (i for i in make_plan(load_project(shop.root / "bake.toml", {}), Request()).images if i.service == "api")
     assert api.command == ("sh", "-c", "shop-serve-x; exec node bin/run.js $PORT")
+
+
+def test_links_to_themselves_are_files_like_others(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for folder in (shop.root, shop.root / "services/api/src"):
+        for name in (".nvmrc", "loop", "loop.ts", "loop.json", "loop.config.js"):
+            (folder / name).symlink_to(name)
+    shop.commit()
+    project = load_project(shop.root / "bake.toml", {})
+    assert [str(one) for one in check(project, make_plan(project, Request())) if "loop" in str(one)] == []
