@@ -451,13 +451,13 @@ def _load_named(configs: TsConfigs, root: Path, package: Package, members: froze
         if file in seen or not isfile(file):
             continue
         seen.add(file)
-        shared = (*configs.bases(file, relative=True), *configs.own_paths(file)) if package.path else ()
-        for target in (*configs.references(file), *shared):
+        further = (*configs.references(file), *(configs.bases(file, relative=True) if package.path else ()))
+        for target in (*further, *(configs.own_paths(file) if package.path else ())):
             member = member_of(relpath(target, root), members) or ""  # what no member holds is the root's
-            if member == package.path:
+            if member != package.path:
+                yield from filter(None, (member,))
+            elif target in further:
                 queue.append(target)
-            elif member:
-                yield member
 
 
 def member_of(path: str, members: frozenset[str]) -> str | None:

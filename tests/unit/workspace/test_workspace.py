@@ -278,6 +278,13 @@ def test_references_are_read_from_tsconfig_files_with_comments(tmp_path: Path) -
     assert workspace.references == {"web": ("lib", "tools", "types"), "types": ("client",)}
 
 
+def test_what_an_alias_leads_to_is_no_tsconfig_file(tmp_path: Path) -> None:
+    aliases = {"compilerOptions": {"paths": {"@http": ["./src/http/index.ts"], "@lib": ["../lib/src/index.ts"]}}}
+    files = {"api/tsconfig.json": aliases, "api/src/http/index.ts": "export const get = 1;"}
+    workspace = load(tmp_path, {"": {"workspaces": ["*"]}, "api": {}, "lib": {}}, **files)
+    assert workspace.references == {"api": ("lib",)}
+
+
 def test_a_build_that_names_its_tsconfig_file_needs_nothing_of_the_others(tmp_path: Path) -> None:
     build = {"scripts": {"build": "tsc --build ./tsconfig.build.json"}}
     workspace = load(
