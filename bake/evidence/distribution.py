@@ -40,6 +40,25 @@ def _plain(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(itertools.dropwhile(lambda word: word in _BEFORE or re.match(r"-|\w+=", word), words))
 
 
+def global_packages(steps: Sequence[Step]) -> Iterator[str]:
+    """npm packages that commands install for everybody: `npm install -g pnpm@9`, `corepack enable yarn`."""
+    for words in (_plain(step.words) for step in steps):
+        named = tuple(w for w in words if not w.startswith("-"))
+        if named[:2] == ("corepack", "enable"):
+            yield from named[2:] or ("pnpm", "yarn")
+        elif named[:3] == ("yarn", "global", "add"):
+            yield from map(_unversioned, named[3:])
+        elif {"-g", "--global"} & {*words} and named[0] in {"npm", "pnpm", "bun"} and named[1:2] in _ADDING:
+            yield from map(_unversioned, named[2:])
+
+
+_ADDING = (("install",), ("i",), ("add",))
+
+
+def _unversioned(name: str) -> str:
+    return re.sub(r"(?<=.)@.*", "", name)
+
+
 def adds_archive(text: str) -> bool:
     """Whether commands add an archive to the distribution's own."""
     return bool(

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
 
-from bake.evidence.distribution import SystemPackage, adds_archive, installed_packages
+from bake.evidence.distribution import SystemPackage, adds_archive, global_packages, installed_packages
 from bake.shell import Step, called_scripts, parse_line, plain_number
 from bake.workspace import HEREDOC, read_instructions
 
@@ -40,7 +41,8 @@ class Stage:
 
     image: the base image outside the file. base: the index of the stage it is built from. words: of ENTRYPOINT and
     CMD; shell: whether a shell reads them. health: the text of its HEALTHCHECK. system: packages of the distribution
-    that the runtime stage installs. folders: made by its commands. written: files made by here-documents.
+    that the runtime stage installs. folders: made by its commands. tools: npm packages that it installs for everybody.
+    written: files made by here-documents.
     """
 
     name: str = ""
@@ -57,6 +59,7 @@ class Stage:
     volumes: tuple[str, ...] = ()
     system: tuple[SystemPackage, ...] = ()
     folders: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
     copied: tuple[Copied, ...] = ()
     runs: tuple[Run, ...] = ()
     written: Mapping[str, str] = field(default_factory=dict)
@@ -266,6 +269,7 @@ class _Reader:
             "runs": (*stage.runs, Run(text=text, directory=stage.workdir)),
             "system": tuple(dict.fromkeys((*stage.system, *system))),
             "folders": tuple(dict.fromkeys((*stage.folders, *_folders(steps, stage.workdir)))),
+            "tools": tuple(dict.fromkeys((*stage.tools, *global_packages(steps)))),
             "copied": (*stage.copied, *_moved(steps, stage.workdir, len(self._stages) - 1)),
         }
 
@@ -303,8 +307,8 @@ def _folders(steps: Sequence[Step], directory: str) -> Iterator[str]:
     """Folders that are made for the process."""
     for step in steps:
         if step.words[0] == "mkdir":
-            for path in step.words[1:]:
-                if not path.startswith("-") and "$" not in path and "*" not in path:
+            for before, path in pairwise(step.words):
+                if not path.startswith("-") and "$" not in path and "*" not in path and before != "-m":
                     yield posixpath.normpath(posixpath.join(directory, path))
 
 

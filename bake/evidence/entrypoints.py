@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bake.evidence.dockerfiles import substitute
-from bake.shell import EXECUTORS, KEYWORDS, MANAGERS, Step, parse_line
+from bake.shell import EXECUTORS, KEYWORDS, MANAGERS, Step, parse_line, unwrap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ _STARTS = frozenset({"node", "tsx", "ts-node", "next", "nuxt", "nest", "pm2-runt
 
 def _is_process(words: Sequence[str]) -> bool:
     """Whether a command does a program's work, rather than preparing the shell."""
-    rest = [w for w in words if not re.match(r"[A-Za-z_]\w*=", w)]
+    rest = unwrap(words).words
     if not rest:
         return False
     name = posixpath.basename(rest[0])

@@ -24,9 +24,11 @@ _SKIPPED = frozenset(
     {
         *("node_modules", "dist", "build", "out", "coverage", "test", "tests", "__tests__", "__mocks__", "e2e"),
         *("test-utils", "testing", "fixtures", "mocks", "__fixtures__"),
-        *("public", "static", "assets", "migrations", "generated", "vendor", "ios", "android", "stories"),
+        *("migrations", "generated", "vendor", "ios", "android", "stories"),
     }
 )
+_SERVED = frozenset({"public", "static", "assets"})
+"""Folders whose scripts are for browsers as they are; TypeScript is compiled first, and may be the server's."""
 _TOLD = (
     *(
         "Dockerfile",
@@ -215,8 +217,9 @@ def _walk(folder: Path, path: str, nested: frozenset[str]) -> Iterator[str]:
             for f in sorted(folders)
             if f not in _SKIPPED and not f.startswith(".") and PurePosixPath(path, here, f).as_posix() not in nested
         ]
+        suffixes = (".ts", ".mts", ".cts") if _SERVED.intersection(here.split("/")) else _SOURCES
         for name in files:
-            if name.endswith(_SOURCES) and not _matches(name, (*_NOT_SOURCES, *_TOLD)):
+            if name.endswith(suffixes) and not _matches(name, (*_NOT_SOURCES, *_TOLD)):
                 yield PurePosixPath(here, name).as_posix()
 
 

@@ -91,17 +91,26 @@ _ELSEWHERE = re.compile(
 )
 """Variables that say where others are and who one is there: another cluster has other ones."""
 _HOST = re.compile(r"\w*(?:HOST|HOSTNAME|ADDRESS)")
+_LOCAL = re.compile(r"(?:file:|sqlite3?:)?(?://)?(?:\.{0,2}/)?(?!/)[\w./-]+\.(?:db|sqlite3?)|:memory:")
+"""A database that is a file of the container itself."""
+_TO_FILL = re.compile(r"(?i)__\w+__|<.+>|\w*(?:change[-_ ]?me|replace[-_ ]?me)\w*|your[-_ ].+|x{3,}|\.{3}")
+"""What an example has where everybody puts a value of one's own."""
 
 
 def is_setting(name: str, value: str) -> bool:
     """Whether a variable of an image is one that its process reads, and its value is known."""
-    known = bool(value) and "$" not in value and bool(_VARIABLE.fullmatch(name))
-    return known and not _OF_TOOLS.fullmatch(name) and not _WITHHELD.fullmatch(name)
+    known = bool(value) and "$" not in value and bool(_VARIABLE.fullmatch(name)) and not _TO_FILL.fullmatch(value)
+    return known and not _OF_TOOLS.fullmatch(name) and (not _WITHHELD.fullmatch(name) or _is_local(name, value))
+
+
+def _is_local(name: str, value: str) -> bool:
+    return bool(re.search(r"DATABASE|DB|SQLITE", name) and _LOCAL.fullmatch(value))
 
 
 def withheld_settings(env: Mapping[str, str]) -> Iterator[str]:
     """Variables of an image that are nothing for bake.toml: secrets, and addresses of databases."""
-    yield from (name for name in env if _WITHHELD.fullmatch(name) and not _OF_TOOLS.fullmatch(name))
+    withheld = ((n, v) for n, v in env.items() if _WITHHELD.fullmatch(n) and not _OF_TOOLS.fullmatch(n))
+    yield from (name for name, value in withheld if not is_setting(name, value))
 
 
 def plain_settings(env: Mapping[str, str], peers: Collection[str] = ()) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -115,6 +124,8 @@ def plain_settings(env: Mapping[str, str], peers: Collection[str] = ()) -> tuple
 
 
 def _is_plain(name: str, value: str, peers: Collection[str]) -> bool:
+    if _is_local(name, value):
+        return True
     host = value.partition(":")[0]
     wild = value in {"0.0.0.0", "::"}  # noqa: S104 - what a file says
     if "://" in value or (host in peers and ":" in value) or value in peers or "localhost" in value or "\n" in value:

@@ -35,6 +35,8 @@ class Evidence:
     env: Mapping[str, str] = field(default_factory=dict)
     system: tuple[SystemPackage, ...] = ()
     folders: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    """npm packages that the image installs for everybody: what the process may call."""
     script: str = ""
     image: str = ""
     away: str | None = None
@@ -90,6 +92,17 @@ def entry_of(words: Sequence[str]) -> tuple[str, ...]:
     if not at:
         return tuple(re.sub(r"\.[cm]?js$", "", w) for w in words)
     return (re.sub(r"(?:/index)?\.[cm]?[jt]sx?$", "", _OUTPUT.sub("", words[at])), *words[at + 1 :])
+
+
+_CHOOSES = re.compile(
+    r"MODE|ROLE|PROCESS|(?:\w+_)?(?:PROCESS|WORKER|SERVICE|APP|RUN|START|SERVER|CONTAINER)_(?:MODE|ROLE|TYPE)"
+)
+_OF_EVERYWHERE = re.compile(r"(?i)(?:prod|dev|test|stag|local)\w*|true|false|\d*")
+
+
+def choices_of(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Settings that choose which of several processes one program is: `PROCESS_MODE=worker`."""
+    return tuple(f"{n}={v}" for n, v in env.items() if _CHOOSES.fullmatch(n) and not _OF_EVERYWHERE.fullmatch(v))
 
 
 _SERVERS = re.compile(r"(?:^|/)(?:nginx|nginx-unprivileged|caddy|httpd|static-web-server|lighttpd)(?::|@|$)")
@@ -305,7 +318,7 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
         return replace(evidence, start=Start(reason=f"`{name}` starts several processes"))
     if name in SERVER_COMMANDS and (folder := _served(contents, words, way.directory)):
         return replace(evidence, package=folder[0], static=folder[1], env={}, system=())
-    package, placed = _placed(contents, words, way.directory)
+    package, placed = _installed(contents, words) or _placed(contents, words, way.directory)
     root = package is not None and not package.path and bool(facts.workspace.packages)
     if root and name in RUNS_FILES and (folder := _served(contents, words[1:], way.directory)) and folder[0]:
         return replace(evidence, package=folder[0], static=folder[1], env={}, system=())
@@ -423,6 +436,15 @@ def _placed(contents: Contents, words: tuple[str, ...], directory: str) -> tuple
     inside = origin.removeprefix(f"{package.path}/") if package.path else origin
     others = [_relative(contents, w, package, directory) for w in words]
     return package, (*others[:at], inside if runs else f"./{inside}", *others[at + 1 :])
+
+
+def _installed(contents: Contents, words: tuple[str, ...]) -> tuple[Package, tuple[str, ...]] | None:
+    """The member whose published package the image installs for its command: `npm i -g @acme/cli`, then `acme-cli`."""
+    for name in contents.stage.tools:
+        package = contents.facts.workspace.find(name)
+        if package and package.name == name and (file := package.bins.get(words[0])):
+            return package, ("node", posixpath.normpath(file), *words[1:])
+    return None
 
 
 def _by_folder(contents: Contents, words: tuple[str, ...], directory: str) -> Package | None:

@@ -20,7 +20,17 @@ from bake.evidence.names import (
     slug,
     withheld_settings,
 )
-from bake.evidence.place import HOMES, RUNS_FILES, Evidence, entry_of, in_images, is_file_server, lies_of, place_command
+from bake.evidence.place import (
+    HOMES,
+    RUNS_FILES,
+    Evidence,
+    choices_of,
+    entry_of,
+    in_images,
+    is_file_server,
+    lies_of,
+    place_command,
+)
 from bake.evidence.projects import find_projects
 from bake.evidence.proxies import find_proxies, find_served
 from bake.shell import parse_call, plain_number, unwrap
@@ -96,25 +106,40 @@ def is_dockerfile(path: str) -> bool:
 
 def _distinct(found: Iterable[Evidence]) -> Iterator[Evidence]:
     """Each process once, with what weaker files add to it."""
+    rows = [*found]
+    chosen = {(key, choice) for each in rows if (key := _key(each)) and (choice := _choices(each))}
     known: dict[tuple[object, ...], Evidence] = {}
-    for each in found:
-        runs = each.package is not None and bool(each.start.words or each.static)
-        entry = entry_of(each.start.words) or each.source
-        key: tuple[object, ...] = (each.package, each.static, entry) if runs else (each.source, each.name)
+    for each in rows:
+        choices = sorted(choice for key, choice in chosen if key == _key(each))
+        # Who does not choose adds to the first of those that do.
+        key = (*_key(each), *(_choices(each) or (choices[0] if choices else ())))
         first = known.get(key)
         known[key] = _joined(first, each) if first else each
     yield from known.values()
 
 
+def _key(evidence: Evidence) -> tuple[object, ...]:
+    if evidence.package is None or not (evidence.start.words or evidence.static):
+        return evidence.source, evidence.name
+    return evidence.package, evidence.static, entry_of(evidence.start.words) or evidence.source
+
+
+def _choices(evidence: Evidence) -> tuple[str, ...]:
+    return choices_of({**evidence.env, **dict(evidence.start.env)})
+
+
 def _joined(one: Evidence, other: Evidence) -> Evidence:
+    env = {**dict(other.start.env), **dict(one.start.env)}
     return replace(
         one,
+        start=replace(one.start, env=tuple(env.items())),
         name=one.name or other.name,
         port=one.port or other.port,
         health=one.health or other.health,
         env=joined_settings(one, other),
         system=tuple(dict.fromkeys((*one.system, *other.system))),
         folders=tuple(dict.fromkeys((*one.folders, *other.folders))),
+        tools=tuple(dict.fromkeys((*one.tools, *other.tools))),
         image=one.image or other.image,
         holds=tuple(dict.fromkeys((*one.holds, *other.holds))),
         schedule=one.schedule or other.schedule,
@@ -132,7 +157,11 @@ def joined_settings(one: Evidence, other: Evidence) -> Mapping[str, str]:
 
 def told_by(one: Evidence, other: Evidence) -> Mapping[str, str]:
     """Where a process's port and health stand, once another file adds what the first one lacks."""
-    added = {"port": other.port and not one.port, "health": other.health and not one.health}
+    added = {
+        "port": other.port and not one.port,
+        "health": other.health and not one.health,
+        "system": other.system and not one.system,
+    }
     return {**one.told, **{key: other.told.get(key, other.source) for key, is_new in added.items() if is_new}}
 
 
@@ -242,15 +271,18 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
     if aside:
         stage = replace(stage, ports=())
     given, unset = plain_settings(over.env, over.peers) if over else ({}, ())
+    own = {n: v for n, v in stage.env.items() if is_setting(n, v)}
+    kept = tuple(dict.fromkeys(_kept(contents, over)))
     plain = Evidence(
         source=source,
         name=name,
         port=_port(stage, over),
         health=health,
-        env={**{n: v for n, v in stage.env.items() if is_setting(n, v)}, **given},
+        env={n: _kept_at(contents, v, kept) for n, v in {**own, **given}.items()},
         unset=tuple(dict.fromkeys((*unset, *(over.unset if over else ()), *withheld_settings(stage.env)))),
         system=stage.system,
-        folders=tuple(dict.fromkeys(_kept(contents, over))),
+        folders=kept,
+        tools=stage.tools,
         entrypoint=over is None and _is_entrypoint(stage),
         image=stage.image,
         file=contents.file,
@@ -262,13 +294,27 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         plain = replace(plain, env={}, system=(), proxy=find_proxies(contents))
         yield from (replace(plain, package=p, static=f) for p, f in served)
         return
-    if not _starts_nothing(stage.words):
+    if stage.words and _has_no_node(stage):
+        yield replace(plain, start=Start(reason=f"the image is {stage.image}, without Node"))
+    elif not _starts_nothing(stage.words):
         yield from place_command(contents, plain, stage.words, stage.workdir)
 
 
 def _is_entrypoint(stage: Stage) -> bool:
     """Whether arguments follow an image's command."""
     return bool(stage.entrypoint) and not stage.command and stage.entrypoint[:2] != ("sh", "-c")
+
+
+_WITHOUT_NODE = re.compile(
+    r"(?:^|/)(?:archlinux|alpine|debian|ubuntu|fedora|rockylinux|almalinux|amazonlinux|python|golang|rust|ruby|php"
+    r"|openjdk|eclipse-temurin|maven|gradle|elixir|busybox)(?::|@|$)"
+)
+
+
+def _has_no_node(stage: Stage) -> bool:
+    """Whether a system's or another language's image stays without Node and what it runs."""
+    made = (*(r.text for r in stage.runs), *(c.source for c in stage.copied), *stage.words, *stage.env.values())
+    return bool(_WITHOUT_NODE.search(stage.image)) and not re.search(r"(?i)node|npm|bun|nvm|volta|fnm", " ".join(made))
 
 
 _INITS = frozenset({"tini", "tini-static", "dumb-init", "catatonit"})
@@ -312,15 +358,32 @@ def _kept(contents: Contents, over: ComposeService | None) -> Iterator[str]:
         yield in_images(lies, folder)
 
 
+def _kept_at(contents: Contents, value: str, kept: Sequence[str]) -> str:
+    """A variable's value; one that names a folder that is kept names it where bake's images have it."""
+    place = in_images(lies_of(contents, contents.stage.workdir), value) if value.startswith("/") else value
+    return place if any(f"{place}/".startswith(f"{folder}/") for folder in kept) else value
+
+
 def _given(contents: Contents) -> Iterator[str]:
     """Folders that the image makes for its process, beside those of the system and of its own code."""
     for folder in contents.stage.folders:
-        if not _SYSTEM_FOLDERS.match(folder) and contents.origin(folder) is None and folder != contents.stage.workdir:
+        if not _SYSTEM_FOLDERS.match(folder) and folder != contents.stage.workdir and not _holds_code(contents, folder):
             yield folder
 
 
+_OF_BUILDS = frozenset({"node_modules", "dist", "build", "out", "lib", ".next", ".output", "public"})
+
+
+def _holds_code(contents: Contents, folder: str) -> bool:
+    """Whether the repository or its build fills a folder; one that is only made is there to be written to."""
+    copied = any(f"{c.place}/".startswith(f"{folder}/") for c in contents.stage.copied)
+    origin = contents.origin(folder)
+    named = posixpath.basename(folder) in _OF_BUILDS
+    return copied or (origin is not None and (named or contents.exists(origin)))
+
+
 _SYSTEM_FOLDERS = re.compile(
-    r"/(?:etc|usr|root|var/cache|var/lib/apt|tmp|bin|pnpm|prod|proc|run)(?:/|$)|/(?:app|opt|home|home/node)?$"
+    r"/(?:etc|usr|root|var/cache|var/lib/apt|tmp|bin|pnpm|prod|proc|run)(?:/|$)|/(?:app|opt)?$|/home(?:/[^/]+)?$"
 )
 
 
@@ -528,7 +591,11 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
         return next(iter(place_command(own, plain, own.stage.words, own.stage.workdir)), plain)
     places = [c for c in images if c.file == deployed.dockerfile] if deployed.dockerfile else []
     places += [_repository(facts)] if deployed.line else [*images, _repository(facts)]
-    found = [e for c in places for e in _placed_in(facts, c, plain, words, _begins(c, deployed, words))]
+    found = [
+        e
+        for c in places
+        for e in _placed_in(facts, c, plain, words, _begins(c, deployed, words), own=deployed.dockerfile == c.file)
+    ]
     meant = _meant(facts, deployed)
     line = f"`{deployed.line or ' '.join(words)}`"
     if deployed.once or (schedule and not timed):
@@ -542,9 +609,12 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
 
 
 def _placed_in(
-    facts: WorkspaceFacts, contents: Contents, plain: Evidence, words: tuple[str, ...], directory: str
+    facts: WorkspaceFacts, contents: Contents, plain: Evidence, words: tuple[str, ...], directory: str, *, own: bool
 ) -> Iterator[Evidence]:
-    for found in place_command(contents, plain, words, directory):
+    # What its image sets holds where a platform starts that, except for the port of another process.
+    known = contents.stage.env.items() if contents.file else ()
+    env = {**{n: v for n, v in known if n != "PORT" and is_setting(n, v)}, **plain.env} if own else plain.env
+    for found in place_command(contents, replace(plain, env=env), words, directory):
         if found.package is not None and found.start.words and _is_likely(facts, found):
             yield found
 

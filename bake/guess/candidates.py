@@ -26,6 +26,7 @@ _NOT_PROCESSES = frozenset(
         *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
         *("lint", "format", "db", "migrate", "seed", "inspect", "type", "types", "typecheck", "check", "clean", "host"),
         *("install", "deploy", "publish", "generate", "env", "staging", "swa", "swc", "hmr", "e2e", "dashboard"),
+        *("gen", "codegen", "schema", "schemas", "openapi"),
         *("kill", "stop", "logs", "down", "emulators", "storybook", "docs", "preview", "stage", "development", "all"),
     }
 )
@@ -40,7 +41,7 @@ def scripted(facts: PackageFacts) -> Iterator[Candidate]:
         kept = [w for w in words if w.lower() not in {"start", "run", "serve", "prod", "production"}]
         started = words[0] == "start" and len(kept) == 1
         lower = {w.lower() for w in kept}
-        known = bool(_PROCESS_WORDS & {*lower, *_plain_words(text)})
+        known = bool(_PROCESS_WORDS & {*lower, *_plain_words(_OPTION.sub(" ", text))})
         certain = bool(_PROCESS_WORDS & lower) or _runs_worker(text)
         if (
             kept
@@ -51,6 +52,10 @@ def scripted(facts: PackageFacts) -> Iterator[Candidate]:
             and (known or started)
         ):
             yield slug("-".join(kept)), text, facts.package.file(f"package.json: scripts.{name}")
+
+
+_OPTION = re.compile(r"(?<=\s)-[\w-]+(?:=\S+|\s+(?!-)\S+)?")
+"""An option with its value, which says how a program works and not what it is."""
 
 
 def _plain_words(text: str) -> list[str]:

@@ -252,13 +252,15 @@ def _shared_settings(text: str) -> Iterator[str]:
 def _notes(facts: WorkspaceFacts) -> Iterator[str]:
     for name, text in unheeded(facts.workspace.root_package.scripts):
         yield f"the root's `{name}` script does not run in images: {text}"
-    for command in unplaced_makers(facts.workspace.root, facts.workspace.everyone, "build"):
+    # What production starts of the root is an image, and the root's build its own.
+    own = "" in facts.said
+    for command in () if own else unplaced_makers(facts.workspace.root, facts.workspace.everyone, "build"):
         yield (
             f"the root's `build` runs `{command}` before packages are built, and images do not: if a package reads "
             "what it makes, let a script of that package run it"
         )
-    if (whole := all_in_one(facts.texts)) and (names := [*_shared_settings(facts.texts[whole])]):
-        yield f"{whole} sets {', '.join(names)} for all its processes; give each the ones that it reads"
+    if (file := all_in_one(facts.texts)) and (names := [*_shared_settings(facts.texts[file])]):
+        yield f"{file} sets {', '.join(names)} for all its processes; give each the ones that it reads"
     for each in facts.loose:
         if "several processes" in each.start.reason and (system := unusual_packages(each)):
             installed = ", ".join(package.name for package in system)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend, find_frontend
-from bake.guess.ports import HTTP
+from bake.guess.ports import HTTP, in_mode
 from bake.guess.processes import Process, further_processes, main_process, name_roles, unsaid_scripts
 from bake.guess.starts import Found, main_start
 from bake.guess.usage import APPS, is_library, is_used
@@ -146,7 +146,7 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
     if everything.said and package.path not in everything.said:
         if _is_needed(package, everything):
             return Refused(path=package.path, reason="")
-        if main.is_guess and not extra and not (main.is_tool and package.path.startswith(APPS)):
+        if main.is_guess and not extra:
             reason = f"nothing in production starts it; by {main.source} it would be `{' '.join(main.start.words)}`"
             return Refused(path=package.path, reason=reason)
     processes = (*main_process(facts, everything, main, frontend), *extra)
@@ -199,4 +199,6 @@ def _why_not(package: Package, start: Start, everything: WorkspaceFacts) -> str:
 def _unknown(facts: PackageFacts, processes: tuple[Process, ...]) -> tuple[str, ...]:
     main = processes[0]
     http = HTTP & {*facts.package.dependencies}
-    return ("port",) if http and main.port is None and not main.entrypoint else ()
+    asks = http and main.port is None and not main.entrypoint
+    # Where a word of the command line chooses what is started, this mode opens no port.
+    return ("port",) if asks and in_mode(facts, Start(words=main.words)) is facts else ()

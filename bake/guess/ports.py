@@ -1,6 +1,8 @@
 """Where a server listens and how one knows that it is well, guessed from commands, settings and sources. Pure."""
 
+import posixpath
 import re
+from dataclasses import replace
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
 from bake.guess.frontends import Frontend
@@ -65,10 +67,11 @@ def find_port(
     if stated := _stated_port(start, source, said):
         return stated
     # Next.js asks no source.
-    found = (None, "") if own and own[1].startswith("Next.js") else _source_port(facts)
+    found = (None, "") if own and own[1].startswith("Next.js") else _source_port(in_mode(facts, start))
     if found[0] is None and frontend is not None and frontend.port and frontend.command:
         return frontend.port, f"{frontend.tool}'s own"
-    return found if found[0] is not None else own or _library_port(facts, everything)
+    found = found if found[0] is not None else own or _library_port(facts, everything)
+    return found if found[0] is not None else _address_port(facts, everything)
 
 
 def _stated_port(start: Start, source: str, said: Evidence | None) -> tuple[int | None, str] | None:
@@ -100,6 +103,49 @@ def _library_port(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[int 
                 found = next((m for pattern in _VARIABLE_PORTS if (m := re.search(pattern, text))), None)
                 if found and int(found[1]) not in _OTHERS_PORTS:
                     return int(found[1]), f"{place.package.path}/{path}"
+    return None, ""
+
+
+_CHOICE = re.compile(
+    r"(?:case\s+['\"`](?P<case>[\w:-]+)['\"`]\s*:|===?\s*['\"`](?P<like>[\w:-]+)['\"`]\s*\)\s*\{?)"
+    r"(?:(?!\bcase\b|\bbreak\b|\belse\b|\}).){0,400}?\b(?:import|require)\(\s*['\"`]\.\/(?P<file>[^'\"`]+)['\"`]",
+    re.S,
+)
+"""A file that is loaded for one word of the command line only."""
+
+
+def in_mode(facts: PackageFacts, start: Start) -> PackageFacts:
+    """The package without the sources of modes in which the command does not start it."""
+    unused: set[str] = set()
+    for path, text in facts.sources.items():
+        for found in _CHOICE.finditer(text) if "process.argv" in text else ():
+            mode = found["case"] or found["like"]
+            usual = re.search(rf"(?:\|\||\?\?)\s*['\"`]{re.escape(mode)}['\"`]", text)
+            if mode not in start.words and not usual:
+                unused.add(_stem(posixpath.join(posixpath.dirname(path), found["file"])))
+    sources = {path: text for path, text in facts.sources.items() if _stem(path) not in unused} if unused else None
+    return replace(facts, sources=sources) if sources is not None else facts
+
+
+def _stem(path: str) -> str:
+    return re.sub(r"\.[cm]?[jt]sx?$", "", posixpath.normpath(path))
+
+
+_OF_ADDRESS = re.compile(r"(\w+)\s*=\s*new URL\(\s*(?:process\.)?env\.(\w+)")
+
+
+def _address_port(facts: PackageFacts, everything: WorkspaceFacts) -> tuple[int | None, str]:
+    """The port of a server that listens where a variable has its own address: `new URL(env.WORKER_URL).port`."""
+    needs = everything.workspace.needs(facts.package.path)
+    places = (facts, *(f for f in everything.packages if f.package.path in needs))
+    texts = [text for text in facts.sources.values() if ".listen(" in text]
+    named = [(n, v) for text in texts for n, v in _OF_ADDRESS.findall(text) if f"{n}.port" in text]
+    for _, variable in named:
+        default = re.compile(rf"\b{variable}\b[^\n]*?https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0):(\d{{2,5}})\b")
+        for place in places:
+            for path, text in place.sources.items():
+                if found := default.search(text):
+                    return int(found[1]), place.package.file(path)
     return None, ""
 
 

@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bake.evidence import Evidence, PackageFacts, SystemPackage, WorkspaceFacts, entry_of, plain_name, slug, within
+from bake.evidence import (
+    Evidence,
+    PackageFacts,
+    SystemPackage,
+    WorkspaceFacts,
+    choices_of,
+    entry_of,
+    plain_name,
+    slug,
+    within,
+)
 from bake.guess.candidates import scripted
 from bake.guess.frontends import Frontend
 from bake.guess.ports import HTTP, OPEN_PORT, find_health, find_port
@@ -88,8 +98,8 @@ def main_process(
         before=start.before,
         dropped=start.dropped,
         system=_system(said),
-        system_source=said.source if said else "",
-        notes=tuple(_notes(said)) if said else (),
+        system_source=said.told.get("system", said.source) if said else "",
+        notes=(*_notes(said), *_called_tools(said, facts)) if said else (),
     )
     return (process,)
 
@@ -190,6 +200,19 @@ def _notes(said: Evidence) -> Iterator[str]:
         yield f"Production starts it by {said.script}, which does more than the command here."
 
 
+def _called_tools(said: Evidence, facts: PackageFacts) -> Iterator[str]:
+    """npm's commands that production's image has and the code starts: no package of the workspace brings them."""
+    for name in said.tools:
+        begun = rf"(?i:spawn|exec|run|cmd|command)\w*(?:\(|\s*=)\s*\[?\s*['\"`]{re.escape(name)}(?=['\"`\s])"
+        called = next((path for path, text in facts.sources.items() if re.search(begun, text)), "")
+        if called:
+            yield (
+                f"{facts.package.file(called)} starts {name}, which production's image has ({said.source}): give it a "
+                f'base of its own, `base = "tools"`, with `[bases.tools]` and `dockerfile = "..."`, a file of two '
+                f"lines: FROM the runtime image above, RUN npm install -g {name}."
+            )
+
+
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
@@ -209,12 +232,12 @@ def name_roles(processes: tuple[Process, ...], facts: PackageFacts) -> tuple[Pro
 
 def further_processes(facts: PackageFacts, everything: WorkspaceFacts, main: Found) -> tuple[Process, ...]:
     """Processes beside the main one: what production starts, and scripts where it does not say what it starts."""
-    found: dict[tuple[str, ...], Process] = {entry_of(main.start.words): _role(main, "")} if main.start.words else {}
+    found = {_identity(main): _role(main, "")} if main.start.words else {}
     first = len(found)
     own = slug(facts.package.path.rpartition("/")[2])
     rows = [*_said(facts, everything), *_scripts(facts, everything, main)]
     for role, each in rows:
-        key = entry_of(each.start.words)
+        key = _identity(each)
         # What is called like the package is its main process, perhaps in the layout of another image.
         if key in found or not role or (main.start.words and role == own):
             continue
@@ -226,6 +249,11 @@ def further_processes(facts: PackageFacts, everything: WorkspaceFacts, main: Fou
         else:
             found[key] = _role(each, name)
     return tuple(found.values())[first:]
+
+
+def _identity(found: Found) -> tuple[str, ...]:
+    """What tells a process from others: what it runs, and the settings by which that chooses its work."""
+    return *entry_of(found.start.words), *choices_of(dict(_environment(found.start.env, found.evidence)))
 
 
 def _role(found: Found, role: str) -> Process:
@@ -248,7 +276,7 @@ def _role(found: Found, role: str) -> Process:
         before=found.start.before,
         dropped=found.start.dropped,
         system=_system(said),
-        system_source=said.source if said else "",
+        system_source=said.told.get("system", said.source) if said else "",
         notes=tuple(_notes(said)) if said else (),
     )
 

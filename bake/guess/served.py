@@ -83,7 +83,11 @@ def _is_written(package: str, inner: str, static: str | None, everything: Worksp
     """Whether a path in a package, with a slash behind it, is of what its build writes."""
     if static is not None:
         return inner.startswith(f"{static}/")
-    return f"{package}/{inner.partition('/')[0]}" not in {*everything.folders, *everything.paths}
+    first = inner.partition("/")[0]  # without one, only the package is named
+    named = f"{package}/{first}"
+    # A file is data of one's own, and `../docs/types` is types.ts.
+    file = re.search(r"\w\.\w+$", first) or any(path.startswith(f"{named}.") for path in everything.paths)
+    return bool(first) and not file and named not in {*everything.folders, *everything.paths}
 
 
 def without_served(judged: Iterable[Service | Refused], served: Served) -> Iterator[Service | Refused]:

@@ -816,3 +816,156 @@ module.exports = { apps: [
     assert [s.processes[0].port for s in found.services if s.name == "server"] == [8000]
     assert [s.proxy for s in found.services if s.static] == [(("/api/", ""),)]
     assert "Dockerfile installs ffmpeg for all its processes; those that call them want `system`" in found.notes
+
+
+def test_a_program_that_a_variable_tells_what_to_be_is_several_processes(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /app
+COPY . .
+RUN pnpm deploy --filter=server --prod /prod
+FROM node:24
+WORKDIR /app
+COPY --from=build /prod ./
+ENV DATABASE_URL=file:./data/db.sqlite STRIPE_KEY=__your_key__
+RUN mkdir -p -m 700 ./data ./inbox && useradd x && mkdir /home/x
+EXPOSE 1221
+CMD ["pnpm", "start:migrated"]
+"""
+    fly = """\
+[build]
+dockerfile = "Dockerfile"
+[processes]
+web = "env PROCESS_MODE=web pnpm --silent start"
+worker = "env PROCESS_MODE=worker pnpm --silent start"
+[http_service]
+processes = ["web"]
+[checks.up]
+path = "/up"
+"""
+    scripts = {"start": "node dist/main.js", "start:migrated": "pnpm migrate && pnpm start"}
+    files = {"apps/server/fly.toml": fly, "apps/server/Dockerfile": docker}
+    (service,) = guessed(tmp_path, {"apps/server": {"name": "server", "scripts": scripts}}, **files).services
+    web, worker = service.processes
+    assert (web.role, web.words, web.port, web.health) == ("api", ("node", "dist/main.js"), 1221, "/up")
+    assert (worker.role, worker.words) == ("worker", ("node", "dist/main.js"))
+    database = {"DATABASE_URL": "file:./data/db.sqlite"}
+    assert dict(web.env) == {**database, "PROCESS_MODE": "web"}
+    assert dict(worker.env) == {**database, "PROCESS_MODE": "worker"}
+    assert web.writable == ("/app/apps/server/data", "/app/apps/server/inbox")
+
+
+def test_a_variable_that_is_the_same_everywhere_makes_no_further_process(tmp_path: Path) -> None:
+    compose = """\
+services:
+  api: {build: {context: ., dockerfile: Dockerfile}, environment: {APP_MODE: production, SHOP_ROLE: x}}
+  again: {build: {context: ., dockerfile: Dockerfile}, environment: {APP_MODE: staging}}
+  mailer: {build: {context: ., dockerfile: Dockerfile}, environment: {SERVICE_ROLE: mailer}}
+"""
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nCMD node apps/server/dist/main.js\n"
+    files = {"Dockerfile": docker, "compose.yaml": compose}
+    found = guessed(tmp_path, {"apps/server": {"name": "server"}}, **files)
+    assert processes(found) == {"server": "node dist/main.js"}
+
+
+def test_the_published_command_that_an_image_installs_is_the_packages_own(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24-alpine
+ARG version=latest
+RUN npm install -g @acme/fakes@$version
+EXPOSE 3000
+ENTRYPOINT ["acme-fakes", "start", "--quiet"]
+"""
+    bump = 'FROM archlinux\nRUN pacman -S git\nCOPY bump /usr/local/bin/\nENTRYPOINT ["/usr/local/bin/bump"]\n'
+    packages: dict[str, Mapping[str, object]] = {
+        "packages/fakes": {"name": "@acme/fakes", "bin": {"acme-fakes": "./bin/run.js"}},
+        "packages/app": {"name": "app", "devDependencies": {"electron": "40"}},
+    }
+    files = {"packages/fakes/docker/Dockerfile": docker, "packages/app/scripts/Dockerfile": bump}
+    found = guessed(tmp_path, packages, **files, **{"packages/app/scripts/bump": "#!/bin/bash\n"})
+    assert processes(found) == {"fakes": "node bin/run.js start --quiet"}
+    assert found.services[0].processes[0].port == 3000
+    assert found.left_out == (("packages/app", "a desktop app"),)
+
+
+def test_a_command_of_npm_that_production_installs_and_code_starts_is_told_of(tmp_path: Path) -> None:
+    docker = "FROM node:24 AS base\nRUN npm i -g pnpm@9 && corepack enable yarn\n"
+    docker += "FROM base\nWORKDIR /app\nCOPY . .\nCMD node apps/server/dist/main.js\n"
+    code = "export const all = ['pnpm', 'yarn']; const out = await runCmd(['pnpm', '--version']);"
+    files = {"Dockerfile": docker, "apps/server/static/js/plugins.ts": code}
+    (service,) = guessed(tmp_path, {"apps/server": {"name": "server"}}, **files).services
+    assert service.processes[0].notes == (
+        "apps/server/static/js/plugins.ts starts pnpm, which production's image has (Dockerfile): give it a base of "
+        'its own, `base = "tools"`, with `[bases.tools]` and `dockerfile = "..."`, a file of two lines: FROM the '
+        "runtime image above, RUN npm install -g pnpm.",
+    )
+
+
+def test_a_port_of_a_mode_that_production_does_not_start_is_none(tmp_path: Path) -> None:
+    choice = """\
+const mode = process.argv[2] || "stdio";
+switch (mode) {
+  case "stdio": await import("./stdio.js"); break;
+  case "sse": await import("./sse.js"); break;
+}
+"""
+    files = {
+        "Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY . .\nCMD node apps/mcp/dist/index.js\n",
+        "apps/mcp/src/index.ts": choice,
+        "apps/mcp/src/sse.ts": "app.listen(process.env.PORT || 3001)",
+    }
+    packages: dict[str, Mapping[str, object]] = {"apps/mcp": {"name": "mcp", "dependencies": {"express": "5"}}}
+    (service,) = guessed(tmp_path, packages, **files).services
+    assert (service.processes[0].port, service.unknown) == (None, ())
+    files["Dockerfile"] = files["Dockerfile"].replace("index.js", "index.js sse")
+    (service,) = guessed(tmp_path, packages, **files).services
+    assert service.processes[0].port == 3001
+
+
+def test_a_server_listens_at_the_port_of_its_own_address(tmp_path: Path) -> None:
+    packages: dict[str, Mapping[str, object]] = {
+        "apps/worker": {
+            "name": "worker",
+            "scripts": {"start": "node dist/index.js"},
+            "dependencies": {"settings": "*"},
+        },
+        "packages/settings": {"name": "settings"},
+    }
+    files = {
+        "apps/worker/src/api.ts": "const at = new URL(env.WORKER_URL);\napp.listen(Number(at.port) || 80)",
+        "packages/settings/src/env.ts": 'WORKER_URL: z.url().default("http://localhost:3060"), OTHER: "http://x:1"',
+    }
+    (service,) = guessed(tmp_path, packages, **files).services
+    process = service.processes[0]
+    assert (process.port, process.port_source) == (3060, "packages/settings/src/env.ts")
+
+
+def test_what_scripts_make_is_neither_a_process_nor_served(tmp_path: Path) -> None:
+    schema = "ts-json-schema-generator --path src/*.ts --type JobsOptions --out ./src/jobs.json"
+    packages: dict[str, Mapping[str, object]] = {
+        "apps/server": {"name": "server", "scripts": {"start": "node dist/main.js", "gen:schema": schema}},
+        "docs": {"name": "docs", "scripts": {"build": "nuxt build"}},
+    }
+    files = {
+        "apps/server/src/main.ts": "import type { T } from '../../../docs/types'; make('../../../docs/status.json')",
+        "docs/types.ts": "export type T = 1",
+    }
+    found = guessed(tmp_path, packages, **files)
+    assert processes(found) == {"server": "node dist/main.js"}
+    assert not any(package.serves for package in found.packages)
+
+
+def test_folders_that_an_image_keeps_are_meant_by_its_variables_too(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /shop\nCOPY . .\nENV STORE=/shop/data/files\nVOLUME /shop/data\n"
+    docker += "CMD node apps/server/dist/main.js\n"
+    (service,) = guessed(tmp_path, {"apps/server": {"name": "server"}}, Dockerfile=docker).services
+    assert dict(service.processes[0].env) == {"STORE": "/app/data/files"}
+
+
+def test_a_variable_that_production_and_next_both_set_stands_once(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /srv\nENV HOSTNAME=0.0.0.0\nCOPY apps/web/.next/standalone ./\n"
+    docker += 'CMD ["node", "apps/web/server.js"]\n'
+    config = 'export default { output: "standalone" }'
+    packages: dict[str, Mapping[str, object]] = {"apps/web": {"name": "web", "dependencies": {"next": "15"}}}
+    files = {"apps/web/Dockerfile": docker, "apps/web/next.config.mjs": config}
+    assert 'env = { HOSTNAME = "0.0.0.0" }' in render_config(guessed(tmp_path, packages, **files))
