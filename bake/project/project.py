@@ -170,12 +170,13 @@ class Project:
         return self.reading.imports.get(package_path, ())
 
     def undeclared(self, package_path: str) -> tuple[Undeclared, ...]:
-        """Imports that the package does not declare, without those that config ignores."""
+        """Imports that the package does not declare, nor config ignores, nor a bundler has put into its output."""
         package = self.workspace.package(package_path)
         ignored = self.settings(package).ignore
         own = (s for s in self.config.services.values() if self.workspace.find(s.package) == package)
         paths = (t["NODE_PATH"] for s in own for t in (s.env, *(r.env for r in s.roles.values())) if "NODE_PATH" in t)
         found = undeclared(self.workspace, package_path, self.imports(package_path), node_path=paths)
+        found = tuple(u for u in found if not (u.dev and package_path in self.reading.bundled))
         return tuple(u for u in found if not any(fnmatch.fnmatchcase(u.import_.name, name) for name in ignored))
 
     def members(self, package_path: str) -> tuple[str, ...]:

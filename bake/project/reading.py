@@ -31,6 +31,7 @@ from bake.sources import (
     Written,
     command_needs,
     kept_empty,
+    load_bundles,
     load_git_call,
     load_imports,
     load_mentions,
@@ -98,7 +99,8 @@ class Reading:
     sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it. tracked:
     those that git tracks though what it ignores, or the usual names of secrets and results, would leave them out.
     commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
-    that installs read beside manifests and settings. git_calls: where builds ask git. versioned: whether git says what
+    that installs read beside manifests and settings. git_calls: where builds ask git. bundled: packages of
+    which the devDependencies are in what their builds write. versioned: whether git says what
     there is.
     """
 
@@ -117,6 +119,7 @@ class Reading:
     tracked: tuple[str, ...]
     vendored: tuple[str, ...]
     git_calls: Mapping[str, str]
+    bundled: frozenset[str]
     versioned: bool
 
 
@@ -181,11 +184,17 @@ def load_reading(
         commands=commands,
         vendored=vendored,
         git_calls={path: load_git_call(root, workspace.package(path), _built_by(config, path)) for path in paths},
+        bundled=frozenset(p for p in paths if _is_bundled(config, workspace, sources, p)),
         sources=sources,
         globs=globs,
         tracked=tracked,
         versioned=versioned,
     )
+
+
+def _is_bundled(config: cfg.Config, workspace: Workspace, sources: tuple[str, ...], path: str) -> bool:
+    package, own = workspace.package(path), own_sources(sources, workspace, path)
+    return load_bundles(workspace.root, package, _built_by(config, path), _entries(config, workspace, path), own)
 
 
 def _named_by_config(config: cfg.Config) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What code imports and names, and what a start command needs."""
 
+from bake.sources.bundled import load_bundles
 from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.kept import LOADERS, NEVER, keeper, left_out, path_matcher, unneeded
@@ -30,6 +31,7 @@ __all__ = [
     "keeper",
     "kept_empty",
     "left_out",
+    "load_bundles",
     "load_git_call",
     "load_imports",
     "load_mentions",
