@@ -34,6 +34,8 @@ class ComposeService:
     directory: str = ""
     port: int | None = None
     health: str = ""
+    check: str = ""
+    """The command of its health check."""
     env: Mapping[str, str] = field(default_factory=dict)
     unset: tuple[str, ...] = ()
     """Variables without a value, and files of variables."""
@@ -165,6 +167,7 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
         directory=str(service.get("working_dir") or ""),
         port=_published(service),
         health=asked_path(_test(service)),
+        check=_test(service),
         env=dict(_pairs(service.get("environment"))),
         unset=tuple(_unset(service)),
         volumes=tuple(_volumes(service.get("volumes"))),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bake.errors import WorkspaceError
+from bake.evidence.dockerfiles import asked_path
 from bake.files import parse_documents, parse_yaml, table, words
 from bake.shell import parse_line, plain_number
 
@@ -25,6 +26,8 @@ class Deployed:
     name: str = ""
     line: str = ""
     words: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    """What follows the image's own entrypoint."""
     build: str = ""
     folder: str = ""
     dockerfile: str = ""
@@ -61,6 +64,12 @@ def parse_deployment(path: str, text: str, values: str = "") -> tuple[Deployed, 
         return tuple(_render(path, text))
     if re.fullmatch(r"fly(?:\.[\w-]+)*\.toml", name):
         return tuple(_fly(path, text))
+    if name in {"heroku.yml", "heroku.yaml"}:
+        return tuple(_heroku(path, text))
+    if name in {"app.yaml", "app.yml"} and path.startswith(".do/"):
+        return tuple(_digitalocean(path, text))
+    if re.fullmatch(r"[\w.-]*task-?def[\w.-]*\.json", name):
+        return tuple(_ecs(path, text))
     if re.fullmatch(r"railway\.(?:toml|json)", name) or name == "nixpacks.toml":
         return tuple(_railway(path, text))
     return tuple(_kubernetes(path, _rendered(path, text, _yaml(values)))) if name.endswith((".yaml", ".yml")) else ()
@@ -184,6 +193,72 @@ def _railway(path: str, text: str) -> Iterator[Deployed]:
         )
 
 
+def _heroku(path: str, text: str) -> Iterator[Deployed]:
+    """Source: devcenter.heroku.com/articles/build-docker-images-heroku-yml."""
+    config = _yaml(text)
+    images = table(table(config, "build"), "docker")
+    run, release = table(config, "run"), table(config, "release")
+    for name, given in {**dict.fromkeys(images), **run, **({"release": release} if release else {})}.items():
+        row = given if isinstance(given, dict) else {"command": given}
+        line = " ".join(words(row.get("command")))
+        docker = str(images.get(str(row.get("image") or name), ""))
+        yield Deployed(
+            source=f"{path}: {name}", name=str(name), line=line, dockerfile=_rooted(docker) if docker else "",
+            once=name == "release",
+        )  # fmt: skip
+
+
+def _digitalocean(path: str, text: str) -> Iterator[Deployed]:
+    """Source: docs.digitalocean.com/products/app-platform/reference/app-spec."""
+    config = _yaml(text)
+    for kind in ("services", "workers", "jobs", "static_sites"):
+        for row in _tables(config.get(kind)):
+            name, docker = str(row.get("name", "")), str(row.get("dockerfile_path") or "")
+            variables = [v for v in _tables(row.get("envs")) if v.get("type") != "SECRET" and "value" in v]
+            yield Deployed(
+                source=f"{path}: {name}",
+                name=name,
+                line=str(row.get("run_command") or ""),
+                build=str(row.get("build_command") or ""),
+                folder=_rooted(row.get("source_dir") or "."),
+                dockerfile=_rooted(docker) if docker else "",
+                port=_number(row.get("http_port", "")) if kind == "services" else None,
+                health=str(table(row, "health_check").get("http_path") or ""),
+                env={str(v.get("key")): str(v["value"]) for v in variables},
+                unset=tuple(str(v.get("key")) for v in _tables(row.get("envs")) if v not in variables),
+                once=kind == "jobs",
+                static=_published(row) if kind == "static_sites" else "",
+            )
+
+
+def _published(row: Mapping[str, Any]) -> str:
+    return _rooted(posixpath.join(str(row.get("source_dir") or "").strip("/"), str(row.get("output_dir") or "dist")))
+
+
+def _ecs(path: str, text: str) -> Iterator[Deployed]:
+    """Source: docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html."""
+    try:
+        config = json.loads(text)
+    except ValueError:
+        return
+    for row in _tables(config.get("containerDefinitions")) if isinstance(config, dict) else ():
+        check = table(row, "healthCheck").get("command")
+        mapped = next(_tables(row.get("portMappings")), {})
+        valued = tuple((str(v.get("name")), str(v.get("value", ""))) for v in _tables(row.get("environment")))
+        given, before = words(row.get("command")), words(row.get("entryPoint"))
+        yield Deployed(
+            source=f"{path}: {row.get('name', '')}",
+            name=str(row.get("name", "")),
+            words=(*before, *given) if before else (),
+            arguments=() if before else given,
+            port=_number(mapped.get("containerPort", "")),
+            health=asked_path(" ".join(words(check))),
+            image=str(row.get("image", "")),
+            env=dict(valued),
+            unset=tuple(str(v.get("name")) for v in _tables(row.get("secrets"))),
+        )
+
+
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"})
 _KINDS = re.compile(rf"^kind:\s*(?:{'|'.join(sorted(_WORKLOADS))})\b", re.M)
 
@@ -224,13 +299,14 @@ def _container(path: str, workload: str, container: Mapping[str, Any], *, alone:
     asked = [p for p in probes if "TEMPLATE" not in str(p.get("path", "TEMPLATE"))]
     probe = next(iter(asked), {})
     ports = {str(p.get("name", "")): _number(p.get("containerPort", "")) for p in _tables(container.get("ports"))}
-    words = [*(container.get("command") or ()), *(container.get("args") or ())]
-    known = all(isinstance(w, str) and "TEMPLATE" not in w for w in words)
+    command, arguments = (container.get(key) or () for key in ("command", "args"))
+    known = all(isinstance(w, str) and "TEMPLATE" not in w for w in (*command, *arguments))
     probed = str(probe.get("port", ""))
     return Deployed(
         source=f"{path}: {name}",
         name=name,
-        words=tuple(words) if known else (),
+        words=(*command, *arguments) if known and command else (),
+        arguments=tuple(arguments) if known and not command else (),
         port=ports.get(probed) or _number(probed) or next(iter(ports.values()), None),
         health=str(probe.get("path", "")),
         image=str(container.get("image", "")),
@@ -307,6 +383,56 @@ def parse_builds(source: str, text: str, folder: str = "") -> Iterator[Build]:
     for line in re.findall(r"docker\s+(?:buildx\s+|image\s+)?build\b(?:[^\n\\]|\\\n?)*", text):
         for step in parse_line(re.sub(r"\\\n", " ", line.replace("\\n", " ").rstrip("\\\"',")))[:1]:
             yield _docker_build(source, step.words, folder)
+
+
+def parse_targets(path: str, text: str) -> Iterator[Build]:
+    """The targets of a file of docker buildx bake. Source: docs.docker.com/build/bake/reference."""
+    targets = _json_targets(text) if path.endswith(".json") else dict(_hcl_targets(text))
+    for name in targets:
+        found = _inherited(name, targets, 5)
+        context, file = (
+            str(found.get(key) or plain) for key, plain in (("context", "."), ("dockerfile", "Dockerfile"))
+        )
+        place = posixpath.normpath(context)
+        args = table(found, "args")
+        if "$" not in place + file and "://" not in place and not name.startswith("_"):
+            yield Build(
+                source=f"{path}: {name}",
+                dockerfile=posixpath.normpath(posixpath.join(place, file)),
+                target=str(found.get("target") or ""),
+                context="" if place == "." else place,
+                args={n: v for n, v in args.items() if isinstance(v, str) and "$" not in v},
+            )
+
+
+def _json_targets(text: str) -> Mapping[str, Mapping[str, Any]]:
+    try:
+        config = json.loads(text)
+    except ValueError:
+        return {}
+    return {n: t for n, t in table(config, "target").items() if isinstance(t, dict)} if isinstance(config, dict) else {}
+
+
+_TARGET = re.compile(r'^target\s+"([^"]+)"\s*\{(.*?)^\}', re.M | re.S)
+_TEXT_KEY = re.compile(r'^\s*"?(\w+)"?\s*[=:]\s*"([^"\n]*)"', re.M)
+
+
+def _hcl_targets(text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, body in _TARGET.findall(re.sub(r"(?m)^\s*(?:#|//).*$", "", text)):
+        args = re.search(r"\bargs\s*=\s*\{(.*?)\}\s*$", body, re.M | re.S)
+        listed = re.search(r"\binherits\s*=\s*\[([^\]]*)\]", body)
+        plain = body.replace(args[0], "") if args else body
+        given = dict(_TEXT_KEY.findall(args[1].replace(",", "\n"))) if args else {}
+        below = re.findall(r'"([^"]+)"', listed[1]) if listed else []
+        yield name, {**dict(_TEXT_KEY.findall(plain)), "args": given, "inherits": below}
+
+
+def _inherited(name: str, targets: Mapping[str, Mapping[str, Any]], depth: int) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    own = targets.get(name, {})
+    for below in words(own.get("inherits")) if depth else ():
+        found |= _inherited(below, targets, depth - 1)
+    return {**found, **own, "args": {**table(found, "args"), **table(own, "args")}}
 
 
 _PLAIN_FLAGS = frozenset({"--push", "--load", "--no-cache", "--pull", "-q", "--quiet", "--rm", "--force-rm"})

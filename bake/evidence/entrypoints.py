@@ -54,9 +54,12 @@ def read_script(text: str, arguments: Sequence[str] = (), env: Mapping[str, str]
     if end is None:
         return Becomes(beside=beside)
     words = end.words[1:] if end.words[0] == "exec" else end.words
+    passes = bool(_ARGUMENTS.fullmatch(words[0]))
+    shifted = sum(s.words[0] == "shift" for level, s in steps[: [s for _, s in steps].index(end)] if not level)
+    words = words if passes else tuple(_given(words, arguments[shifted:]))
     return Becomes(
-        words=() if _ARGUMENTS.fullmatch(words[0]) else words,
-        passes=bool(_ARGUMENTS.fullmatch(words[0])),
+        words=() if passes else words,
+        passes=passes,
         execs=end.words[0] == "exec",
         directory=_directory(s for level, s in front if level == 0 and s is not end),
         before=tuple(
@@ -81,6 +84,14 @@ def _plain(text: str) -> str:
 
 
 _ASSIGNED = re.compile(r"^(?:export[ \t]+)?(\w+)=(\"[^\"\n]*\"|'[^'\n]*'|[^\s\"';&|]*)(?=[ \t]*(?:$|;|&&))", re.M)
+
+
+def _given(words: Sequence[str], arguments: Sequence[str]) -> Iterator[str]:
+    """A command with the script's arguments where it names them."""
+    for word in words:
+        yield from arguments if _ARGUMENTS.fullmatch(word) else (word,)
+
+
 _EXPORTED = re.compile(r"^export[ \t]+(\w+)=", re.M)
 
 

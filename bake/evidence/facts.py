@@ -147,6 +147,8 @@ def load_facts(workspace: Workspace) -> WorkspaceFacts:
 _NEVER_READ = frozenset({"node_modules", ".git", ".bake", ".yarn", ".pnpm-store", ".next", ".turbo", ".nx"})
 _DEPLOYS = re.compile(
     r"/(?:Dockerfile|Containerfile)[^/]*$|[./](?:Dockerfile|Containerfile)$|/(?:[^/]*compose|common|base)[^/]*\.ya?ml$"
+    r"|^/(?:\.gitlab-ci[\w.-]*\.ya?ml|\.circleci/.*|Makefile|Taskfile\.ya?ml|justfile|Jenkinsfile|[^/]*pipelines?\.ya?ml)$"
+    r"|/docker-bake[^/]*\.(?:hcl|json)$|\.mk$|^/(?:heroku\.ya?ml|\.do/app\.ya?ml)$|/[^/]*task-?def[^/]*\.json$"
     r"|/Procfile[^/]*$|/(?:render|fly|railway|nixpacks)[^/]*\.(?:ya?ml|toml|json)$|/(?:nest-cli|project)\.json$"
     r"|/(?:ecosystem|pm2)[^/]*\.(?:[cm]?js|json)$|/supervisor[^/]*\.(?:conf|ini)$|/\.github/workflows/[^/]+\.ya?ml$"
     r"|/(?:k8s|kube\w*|kustomize|manifests?|helm|charts?|deploy\w*|infra\w*|ops|templates|base|overlays?)/.*\.ya?ml$"

@@ -151,7 +151,7 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
         if parse_call(way.words):  # what the image has decided
             way = replace(way, words=tuple(substitute(w, contents.stage.env) for w in way.words))
         further = _inside_script(contents, way)
-        if further is None and (line := unwrap(way.words).line):
+        if further is None and (line := unwrap(way.words).line or _root_script(contents, way)):
             further = _inside_line(way, line)
         if further is None or further.words == way.words:
             break
@@ -165,6 +165,18 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
     found = _owned(contents, evidence, way)
     start = replace(found.start, before=(*way.before, *found.start.before))
     yield replace(found, start=start, script=contents.origin(way.script) or "" if way.script else "")
+
+
+def _root_script(contents: Contents, way: _Way) -> str:
+    """The text of the root's script that a command runs, where that goes into a package by itself."""
+    call, root = parse_call(unwrap(way.words).words), contents.facts.workspace.root_package
+    if call is None or call.verb != "run" or call.packages or call.every or _origin(contents, way.directory) != "":
+        return ""
+    text = root.scripts.get(call.name, "")
+    names = (p.path for p in contents.facts.workspace.packages)
+    inside = any(re.search(rf"(?<![\w@./-])(?:\./)?{re.escape(name)}\b", text) for name in names)
+    plain = inside and not any(parse_call(step.words) for step in parse_line(text))
+    return " ".join((text, *call.arguments)) if plain else ""
 
 
 def _inside_line(way: _Way, line: str) -> _Way | None:

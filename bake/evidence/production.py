@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bake.evidence.compose import ComposeService, base_of, parse_compose
 from bake.evidence.contents import Contents, likely_contexts
-from bake.evidence.deployments import Build, Deployed, parse_builds, parse_deployment, parse_workflow
+from bake.evidence.deployments import Build, Deployed, parse_builds, parse_deployment, parse_targets, parse_workflow
 from bake.evidence.dockerfiles import Copied, Stage, asked_path, asked_port, final_stages, heredocs, parse_dockerfile
 from bake.evidence.entrypoints import read_script
 from bake.evidence.facts import WorkspaceFacts
@@ -174,8 +174,21 @@ def stated_builds(facts: WorkspaceFacts) -> Iterator[Build]:
         for name, text in package.scripts.items():
             yield from parse_builds(f"{package.file('package.json')}: scripts.{name}", text, package.path)
     for path, text in facts.deployed.items():
+        name = posixpath.basename(path)
         if path.startswith(".github/workflows/"):
             yield from parse_workflow(path, text)
+        elif _BAKES.fullmatch(name):
+            yield from parse_targets(path, text)
+        elif _ASKS.search(path):
+            yield from parse_builds(path, text)
+
+
+_BAKES = re.compile(r"docker-bake(?:\.override)?\.(?:hcl|json)")
+_ASKS = re.compile(
+    r"(?:^|/)(?:\.gitlab-ci[\w.-]*\.ya?ml|\.circleci/.*|Makefile|Taskfile\.ya?ml|justfile|Jenkinsfile|[^/]*pipelines?\.ya?ml)$"
+    r"|\.(?:sh|mk)$"
+)
+"""Files of other CI systems and of task runners, and scripts: what they hand to `docker build`."""
 
 
 def _all_contents(facts: WorkspaceFacts, file: str, text: str) -> Iterator[Contents]:
@@ -200,7 +213,8 @@ def _of_dockerfile(
     wanted = {ends.index(t) for f, t in targets if f == file and t in ends}
     for at in sorted({*final_stages(stages), *wanted}):
         stage = stages[at]
-        if at not in wanted and len(stages) - 1 != at and is_for_developers(stage.name):
+        alone = not wanted and len(final_stages(stages)) == 1
+        if at not in wanted and not alone and is_for_developers(stage.name):
             continue
         last = at == len(stages) - 1
         name = stage.name if slug(stage.name) not in _PLAIN_STAGES else ""
@@ -262,7 +276,7 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         env = {**stage.env, **{n: v for n, v in over.env.items() if n == "PORT"}}
         stage = replace(stage, entrypoint=entrypoint, command=command, env=env)
         stage = replace(stage, workdir=over.directory or stage.workdir)
-        told = replace(stage, env={**env, **over.env})
+        told = replace(stage, env={**env, **over.env}, health=over.check or stage.health)
         contents = replace(
             contents, stages=(*contents.stages[: contents.at], told, *contents.stages[contents.at + 1 :])
         )
@@ -329,7 +343,7 @@ def _told(contents: Contents, over: ComposeService | None) -> Mapping[str, str]:
     """Where an image's port and health stand, when that is its Dockerfile."""
     exposed = bool(contents.stage.ports) and not contents.stage.env.get("PORT")
     told = {"port": f"{contents.file}: EXPOSE"} if exposed else {}
-    checked = bool(contents.stage.health) and not (over and over.health)
+    checked = bool(contents.stage.health) and not (over and over.check)
     return {**told, "health": f"{contents.file}: HEALTHCHECK"} if checked else told
 
 
@@ -583,18 +597,21 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
     if deployed.static:
         package = facts.owner(deployed.static).path
         return replace(plain, package=package, static=deployed.static.removeprefix(f"{package}/"), env={}, unset=())
-    words = deployed.words or (("sh", "-c", deployed.line) if deployed.line else ())
+    words = deployed.words or deployed.arguments or (("sh", "-c", deployed.line) if deployed.line else ())
     if not words:
         own = next((c for c in images if c.file == deployed.dockerfile), None) if deployed.dockerfile else None
         if own is None:
             return plain
         return next(iter(place_command(own, plain, own.stage.words, own.stage.workdir)), plain)
     places = [c for c in images if c.file == deployed.dockerfile] if deployed.dockerfile else []
-    places += [_repository(facts)] if deployed.line else [*images, _repository(facts)]
+    places += [] if deployed.line else images
+    behind = bool(deployed.arguments or deployed.dockerfile)
+    calls = [(c, (*(c.stage.entrypoint if behind else ()), *words)) for c in places]
+    calls += [] if deployed.arguments else [(_repository(facts), words)]
     found = [
         e
-        for c in places
-        for e in _placed_in(facts, c, plain, words, _begins(c, deployed, words), own=deployed.dockerfile == c.file)
+        for c, call in calls
+        for e in _placed_in(facts, c, plain, call, _begins(c, deployed, words), own=deployed.dockerfile == c.file)
     ]
     meant = _meant(facts, deployed)
     line = f"`{deployed.line or ' '.join(words)}`"

@@ -97,7 +97,7 @@ def main_process(
         command=said.command if said else (),
         before=start.before,
         dropped=start.dropped,
-        system=_system(said),
+        system=_system(said, facts),
         system_source=said.told.get("system", said.source) if said else "",
         notes=(*_notes(said), *_called_tools(said, facts)) if said else (),
     )
@@ -176,13 +176,20 @@ _USUAL = frozenset(
 """Packages that images have for their builds, their supervisors and health checks, or that processes do without."""
 
 
-def unusual_packages(said: Evidence) -> tuple[SystemPackage, ...]:
-    """What an image has of its distribution that its processes may call."""
-    return tuple(package for package in said.system if package.name not in _USUAL)
+def unusual_packages(said: Evidence, facts: PackageFacts | None = None) -> tuple[SystemPackage, ...]:
+    """What an image has of its distribution that its processes may call; of the usual what their code names."""
+    texts = "\n".join(facts.sources.values()) if facts else ""
+    named = (p.name for p in said.system if re.search(rf"[\"'`]{re.escape(p.name)}(?:[\"'`]|\s+-)", texts))
+    called = frozenset(named) - _AMBIGUOUS
+    return tuple(package for package in said.system if package.name not in _USUAL - called)
 
 
-def _system(said: Evidence | None) -> tuple[str, ...]:
-    return tuple(package.name for package in unusual_packages(said) if package.certain) if said else ()
+_AMBIGUOUS = frozenset({"node", "npm", "yarn", "nodejs", "make", "login", "mount", "sed", "tar", "grep", "hostname"})
+"""Words that code has for other things, or that every image has."""
+
+
+def _system(said: Evidence | None, facts: PackageFacts) -> tuple[str, ...]:
+    return tuple(package.name for package in unusual_packages(said, facts) if package.certain) if said else ()
 
 
 def _notes(said: Evidence) -> Iterator[str]:
@@ -232,7 +239,7 @@ def name_roles(processes: tuple[Process, ...], facts: PackageFacts) -> tuple[Pro
 
 def further_processes(facts: PackageFacts, everything: WorkspaceFacts, main: Found) -> tuple[Process, ...]:
     """Processes beside the main one: what production starts, and scripts where it does not say what it starts."""
-    found = {_identity(main): _role(main, "")} if main.start.words else {}
+    found = {_identity(main): _role(main, "", facts)} if main.start.words else {}
     first = len(found)
     own = slug(facts.package.path.rpartition("/")[2])
     rows = [*_said(facts, everything), *_scripts(facts, everything, main)]
@@ -247,7 +254,7 @@ def further_processes(facts: PackageFacts, everything: WorkspaceFacts, main: Fou
             made = main_process(facts, everything, each, None)
             found[key] = replace(made[0], role=name)
         else:
-            found[key] = _role(each, name)
+            found[key] = _role(each, name, facts)
     return tuple(found.values())[first:]
 
 
@@ -256,7 +263,7 @@ def _identity(found: Found) -> tuple[str, ...]:
     return *entry_of(found.start.words), *choices_of(dict(_environment(found.start.env, found.evidence)))
 
 
-def _role(found: Found, role: str) -> Process:
+def _role(found: Found, role: str, facts: PackageFacts) -> Process:
     said = found.evidence
     return Process(
         role=role,
@@ -275,7 +282,7 @@ def _role(found: Found, role: str) -> Process:
         command=said.command if said else (),
         before=found.start.before,
         dropped=found.start.dropped,
-        system=_system(said),
+        system=_system(said, facts),
         system_source=said.told.get("system", said.source) if said else "",
         notes=tuple(_notes(said)) if said else (),
     )

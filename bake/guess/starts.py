@@ -58,8 +58,14 @@ def main_evidence(facts: PackageFacts, everything: WorkspaceFacts) -> Evidence |
     names = {id(e): plain_name(e.name).removeprefix(project) for e in rows}
     called = [e for e in rows if {plain_name(e.name), names[id(e)], within(names[id(e)], package.path)} & own]
     sources = {entry_of(("node", path))[:1] for path in facts.sources}
-    # A workload of its name gives its image another command than the Dockerfile does.
-    given = (e for e in called if not e.file and names[id(e)] in its and entry_of(e.start.words)[:1] in sources)
+    first = entry_of(called[0].start.words)[:1] if called else ()
+    # A workload of its name gives its image another command than the Dockerfile does, or other arguments.
+    given = (
+        e
+        for e in called
+        for entry in [entry_of(e.start.words)[:1]]
+        if not e.file and ((names[id(e)] in its and entry in sources) or (names[id(e)] and entry == first))
+    )
     if said := next(iter((*given, *called)), None):
         return said
     script = next((package.scripts[n] for n in _MAIN_SCRIPTS if n in package.scripts), "")

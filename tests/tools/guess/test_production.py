@@ -969,3 +969,102 @@ def test_a_variable_that_production_and_next_both_set_stands_once(tmp_path: Path
     packages: dict[str, Mapping[str, object]] = {"apps/web": {"name": "web", "dependencies": {"next": "15"}}}
     files = {"apps/web/Dockerfile": docker, "apps/web/next.config.mjs": config}
     assert 'env = { HOSTNAME = "0.0.0.0" }' in render_config(guessed(tmp_path, packages, **files))
+
+
+_TASK = """\
+{"containerDefinitions": [
+  {"name": "api", "image": "x/shop", "command": ["server", "--all"], "portMappings": [{"containerPort": 4000}],
+   "healthCheck": {"command": ["CMD-SHELL", "curl localhost:4000/up"]}, "environment": [{"name": "LOG", "value": "x"}]},
+  {"name": "jobs", "image": "x/shop", "entryPoint": ["node"], "command": ["apps/jobs/dist/index.js"]}]}
+"""
+_BAKE = """\
+target "_all" {
+  context = "."
+  dockerfile = "ops/Dockerfile"
+}
+target "server" {
+  inherits = ["_all"]
+  args = { APP = "server", FILE = "dist/main.js" }
+}
+target "jobs" {
+  inherits = ["_all"]
+  args = {
+    APP = "jobs" # not the server
+    FILE = "dist/index.js"
+  }
+}
+"""
+_CASE = '#!/bin/sh\ncase "$1" in\n server) shift; exec node apps/server/dist/main.js "$@" ;;\nesac\nexec "$@"\n'
+_TARGETS = (
+    "FROM node:24 AS base\nWORKDIR /app\nCOPY . .\nFROM base AS one\nCMD node apps/server/dist/main.js\n"
+    "FROM base AS two\nCMD node apps/jobs/dist/index.js\nFROM base AS test\nCMD npm test\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "commands", "server"),
+    [
+        (
+            {"heroku.yml": "build: {docker: {web: D1, worker: D2}}\nrun: {web: node dist/main.js --all}\n"
+             "release: {command: [npm run fill]}\n",
+             "D1": "FROM node:24\nWORKDIR /app/apps/server\nCOPY apps/server .\nCMD node dist/main.js\n"},
+            {"server": "node dist/main.js --all", "jobs": "node dist/index.js"},
+            (None, ""),
+        ),
+        (
+            {".do/app.yaml": "services:\n- {name: server, run_command: npm start -w server -- --all, http_port: 4000,\n"
+             "   health_check: {http_path: /up}}\n"
+             "workers: [{name: jobs, source_dir: apps/jobs, run_command: npm start}]\n"
+             "static_sites: [{name: web, source_dir: apps/web, output_dir: dist}]\n"},
+            {"server": "node dist/main.js --all", "jobs": "node dist/index.js", "web": "dist"},
+            (4000, "/up"),
+        ),
+        (
+            {"ops/task-definition.json": _TASK, "entry.sh": _CASE,
+             "Dockerfile": 'FROM node:24\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["./entry.sh"]\nCMD ["server"]\n'},
+            {"server": "node dist/main.js --all", "jobs": "node dist/index.js"},
+            (4000, "/up"),
+        ),
+        (
+            {"docker-bake.hcl": _BAKE, "ops/Dockerfile":
+             "FROM node:24\nARG APP\nARG FILE\nENV FILE=$FILE\nCOPY . /srv\nWORKDIR /srv/apps/$APP\nCMD node $FILE\n"},
+            {"server": "sh -c exec node $FILE", "jobs": "sh -c exec node $FILE"},
+            (None, ""),
+        ),
+        (
+            {".gitlab-ci.yml": "x:\n  script: [docker build --target one -f ops/Dockerfile .]\n",
+             "ops/Dockerfile": _TARGETS},
+            {"server": "node dist/main.js", "jobs": "node dist/index.js"},
+            (None, ""),
+        ),
+        (
+            {"Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY . .\n", "compose.yaml":
+             "services: {server: {build: ., command: npm run main}, jobs: {build: ., command: npm run jobs -- -x}}\n"},
+            {"server": "node dist/main.js --all", "jobs": "node dist/index.js -x"},
+            (None, ""),
+        ),
+    ],
+)  # fmt: skip
+def test_files_of_other_platforms_and_builders_say_what_starts(
+    tmp_path: Path, files: Mapping[str, str], commands: Mapping[str, str], server: tuple[int | None, str]
+) -> None:
+    renamed = {name.replace("D1", "apps/server/Dockerfile"): text for name, text in files.items()}
+    plain = {n: t.replace("D1", "apps/server/Dockerfile").replace("D2", "no/Dockerfile") for n, t in renamed.items()}
+    jobs = {"name": "jobs", "scripts": {"build": "tsc", "start": "node dist/index.js"}}
+    main = {**SERVER, "scripts": {"build": "tsc", "start": "node dist/main.js"}, "dependencies": {}}
+    root = {"scripts": {"main": "node apps/server/dist/main.js --all", "jobs": "cd apps/jobs && node dist/index.js"}}
+    manifests: Mapping[str, Mapping[str, object]] = {"apps/server": main, "apps/jobs": jobs, "apps/web": WEB}
+    more: Mapping[str, object] = {**plain, "apps/web/index.html": "", "top": root}
+    found = guessed(tmp_path, manifests, **more)
+    assert processes(found) == commands
+    (own,) = (s.processes[0] for s in found.services if s.name == "server")
+    assert (own.port, own.health) == server
+    toml(found)
+
+
+def test_what_code_calls_of_the_usual_packages_is_in_its_image(tmp_path: Path) -> None:
+    docker = "FROM node:24\nRUN apt-get install -y python3 make curl git\nWORKDIR /app/apps/server\nCOPY . /app\n"
+    files = {"Dockerfile": f"{docker}CMD node dist/main.js\n", "apps/server/src/main.ts": "spawn('python3', ['x.py'])"}
+    assert toml(guessed(tmp_path, {"apps/server": SERVER}, **files))["services"] == {
+        "server": {"package": "apps/server", "system": ["python3", "git"], "command": "node dist/main.js"}
+    }
