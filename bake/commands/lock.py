@@ -19,7 +19,7 @@ from bake.lockfile import (
     write_bake_lock,
 )
 from bake.plan import named_libc, service_libcs
-from bake.project import Project, base_images, runtime_images
+from bake.project import Project, base_images, minimal_images, runtime_images
 from bake.session import Session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         missing,
         base_images(project),
         fetch=_npm(session).manifests,
-        resolve=_describer(session, runtime_images(project)),
+        resolve=_describer(session, runtime_images(project), minimal_images(project)),
     )
     changed = write_bake_lock(path, lock)
     state = "written" if changed else "is current"
@@ -67,7 +67,9 @@ def missing_packages(project: Project, lock: Lockfile) -> tuple[MissingPlatformP
 def _check(session: Session, project: Project, *, offline: bool) -> int:
     wanted, images = missing_packages(project, project.original.lock), base_images(project)
     current = {} if offline else _current(session, images)
-    findings = stale(load_bake_lock(project.root / FILE_NAME), wanted, images, current=current)
+    findings = stale(
+        load_bake_lock(project.root / FILE_NAME), wanted, images, current=current, minimal=minimal_images(project)
+    )
     for finding in findings:
         session.console.complain(f"bake: error: {finding}")
     if not findings:
@@ -111,9 +113,10 @@ def _resolver(registries: "Sequence[Registry]") -> Callable[[str], LockedImage]:
     return locked
 
 
-def _describer(session: Session, described: Container[str]) -> Callable[[str], LockedImage]:
+def _describer(session: Session, described: Container[str], minimal: Container[str]) -> Callable[[str], LockedImage]:
     """Reference -> what it is locked to, with what it brings for processes where it is one of `described`.
 
+    minimal: those whose variables count too, because nothing else of their settings reaches an image.
     A registry that shows no more than manifests is believed to have usual images.
     """
     from bake.registry import ask_in_turn, read_traits
@@ -131,6 +134,7 @@ def _describer(session: Session, described: Container[str]) -> Callable[[str], L
         except RegistryError as error:
             session.console.warn(f"{reference}: whether it has a shell is not known ({error})")
             return found
-        return dataclasses.replace(found, **dataclasses.asdict(traits))
+        kept = traits if reference in minimal else dataclasses.replace(traits, environment={})
+        return dataclasses.replace(found, **dataclasses.asdict(kept))
 
     return locked

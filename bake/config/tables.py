@@ -152,6 +152,10 @@ class Base:
     system: tuple[SystemPackage, ...] = _doc(
         'Packages of the distribution, like `["git", "ffmpeg"]`, that apt or apk adds to `base.runtime`.', ()
     )
+    minimal: bool = _doc(
+        "Take Node of `base.runtime`, what it needs to run, and nothing else: no shell, no package manager.",
+        default=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +278,9 @@ class Service(Role):
         "Packages of the distribution that its processes need; without a `base` of its own, beside those of "
         "`base.system`.",
         (),
+    )
+    minimal: bool | None = _doc(
+        "Take only Node of its base image: see base.minimal, which is the default without a `base` of its own.", None
     )
     links: Mapping[Place, RelativePath] = _doc(
         "Absolute paths that its code knows -> what they are in the workspace (images have it in /app), e.g. "
@@ -550,6 +557,15 @@ class Config:
         return {name: service for name, service in self.services.items() if service.dockerfile is None}
 
     @property
+    def minimal(self) -> Mapping[str, ImageReference]:
+        """Services whose images hold only Node of their base image -> that image."""
+        return {
+            name: service.base or self.base.runtime
+            for name, service in self.packaged.items()
+            if (not service.base and self.base.minimal if service.minimal is None else service.minimal)
+        }
+
+    @property
     def dockered(self) -> Mapping[str, Service]:
         """The services that have a Dockerfile of their own."""
         return {name: service for name, service in self.services.items() if service.dockerfile is not None}
@@ -610,6 +626,7 @@ def _check(config: Config, complaints: Complaints) -> None:
     _check_names(config, complaints)
     if config.base.build in config.bases:
         complaints.add("base.build", f"`{config.base.build}` of [bases] is for images; name an image to build in")
+    _check_minimal(config, complaints)
     for name, service in config.services.items():
         _check_recipe(f"services.{name}", service, complaints)
         _check_service(f"services.{name}", service, complaints)
@@ -627,6 +644,26 @@ def _check(config: Config, complaints: Complaints) -> None:
     if not config.project.platforms:
         complaints.add("project.platforms", "no platform")
     _check_labels(config, complaints)
+
+
+def _check_minimal(config: Config, complaints: Complaints) -> None:
+    for key, image in {"base.runtime": config.base.runtime, **_own_bases(config)}.items():
+        if image == "minimal" and image not in config.bases:
+            where = key.rpartition(".")[0]
+            complaints.add(key, f"`minimal` is no image; name the one that has Node, and set {where}.minimal = true")
+    for name, image in config.minimal.items():
+        service = config.services[name]
+        key = "base.minimal" if service.minimal is None else f"services.{name}.minimal"
+        if image in config.bases:
+            complaints.add(key, f"`{image}` is a base of your own; leave out there what images need not have")
+        elif not config.base.pin and "@" not in image:
+            complaints.add(key, f"needs base.pin, or a digest in `{image}`: `bake lock` records what the image sets")
+        if service.system or (config.base.system and not service.base):
+            complaints.add(key, f"services.{name} has `system`, packages of the distribution that need all of the base")
+
+
+def _own_bases(config: Config) -> Mapping[str, str]:
+    return {f"services.{name}.base": service.base for name, service in config.packaged.items() if service.base}
 
 
 def _check_labels(config: Config, complaints: Complaints) -> None:
@@ -683,6 +720,7 @@ _OF_PACKAGES = (
     "proxy",
     "system",
     "base",
+    "minimal",
     "libc",
     "directory",
     "command",

@@ -61,6 +61,8 @@ def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[s
         "base base.runtime": service.base,
         "base base.libc": service.libc,
         "config system packages": service.system,
+        f"config services.{image.service}.minimal": bool(service.minimal),
+        **_keyed("base environment", service.minimal.environment if service.minimal else {}),
         **_own_base(plan, service),
         f"config {key}.package": shown(image.package),
         f"config {key}.directory": image.directory or ".",

@@ -4,7 +4,7 @@ npm leaves other platforms' optional packages out of the lockfile it writes (npm
 them and `complete` adds them, so that a strict `npm ci` installs them on every platform.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
@@ -90,7 +90,7 @@ class LockedImage:
     """A base image tag's digest (of the index, where there is one) and the platforms it has.
 
     node: the folder of its `node` where that is not on its PATH. lacks_shell: whether it has no shell. node_version:
-    Node's, "" where the image does not say it.
+    Node's, "" where the image does not say it. environment: what it sets, of images that minimal bases are made from.
     """
 
     digest: Digest
@@ -98,6 +98,7 @@ class LockedImage:
     node: str = ""
     lacks_shell: bool = False
     node_version: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,16 +225,18 @@ def stale(
     images: Iterable[str],
     *,
     current: Mapping[str, str] | None = None,
+    minimal: Container[str] = (),
 ) -> tuple[LockFinding, ...]:
     """What `bake lock` would change: packages and images that are missing, behind or no longer asked for.
 
     current: reference -> digest in the registry now, for `bake lock --check` with network; None skips that.
+    minimal: the images whose environment it has to say.
     """
     wanted = tuple(missing)
     return (
         *_package_findings(lock, wanted),
         *_extra_packages(lock, wanted),
-        *_image_findings(lock, sorted(set(images)), current or {}),
+        *_image_findings(lock, sorted(set(images)), current or {}, minimal),
     )
 
 
@@ -595,7 +598,9 @@ def _brought_along(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str
     yield from ((other.parent, alias) for other in lock.packages if _is_visible(package, other.parent, alias))
 
 
-def _image_findings(lock: BakeLock, images: Sequence[str], current: Mapping[str, str]) -> Iterable[LockFinding]:
+def _image_findings(
+    lock: BakeLock, images: Sequence[str], current: Mapping[str, str], minimal: Container[str]
+) -> Iterable[LockFinding]:
     for reference in images:
         locked = lock.images.get(reference)
         if locked is None:
@@ -603,5 +608,8 @@ def _image_findings(lock: BakeLock, images: Sequence[str], current: Mapping[str,
         elif current.get(reference, locked.digest) != locked.digest:
             what = f"the registry has {current[reference][:19]}…, bake.lock {locked.digest[:19]}…"
             yield LockFinding(kind="behind", where=reference, what=what)
+        elif reference in minimal and not locked.environment:
+            what = "bake.lock does not say what it sets, which a minimal base needs"
+            yield LockFinding(kind="missing", where=reference, what=what)
     for reference in sorted(set(lock.images) - set(images)):
         yield LockFinding(kind="extra", where=reference, what="is in bake.lock and no longer a base image")

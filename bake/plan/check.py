@@ -9,7 +9,7 @@ from typing import Literal
 from bake.config import WorkspaceSettings, suggestion
 from bake.files import normal
 from bake.lockfile import MissingPlatformPackage, has_script, missing_platform_packages, unheeded
-from bake.plan.images import image_needs
+from bake.plan.images import TREE, image_needs
 from bake.plan.plan import Plan
 from bake.plan.services import ServiceStage, starts_by_name
 from bake.project import Project
@@ -383,17 +383,26 @@ def _commands(project: Project, plan: Plan) -> Iterator[Finding]:
 def _shells(plan: Plan) -> Iterator[Finding]:
     """What needs a shell on a base that has none: there it would fail when it starts, or is built."""
     for service in (s for s in plan.services if s.lacks_shell):
-        way = "name a base with a shell for it"
+        base = "a minimal base" if service.minimal else service.base
+        way = "take its whole base, `minimal = false`" if service.minimal else "name a base with a shell for it"
         if service.system:
-            yield _error("shell", service.service, f"`system` needs apt or apk, which {service.base} has not", way)
+            yield _error("shell", service.service, f"`system` needs apt or apk, which {base} has not", way)
         for image in (i for i in plan.images if i.service == service.service and not i.static):
             words = (*image.entrypoint, *image.command)
             if posixpath.basename(words[0]) in SHELLS or words[0].endswith(".sh"):
-                what = f"its command `{' '.join(words)}` needs a shell, which {service.base} has not"
+                what = f"its command `{' '.join(words)}` needs a shell, which {base} has not"
                 yield _error("shell", image.target, what, f"start the process itself, `node FILE`, or {way}")
-            elif starts_by_name(words):
-                what = f"its command `{words[0]}` is a script for /usr/bin/env, which {service.base} has not"
+            elif starts_by_name(words) and not service.starts_scripts:
+                what = f"its command `{words[0]}` is a script for /usr/bin/env, which {base} has not"
                 yield _error("shell", image.target, what, f"start its file, `node node_modules/…`, or {way}")
+            elif service.minimal and words[0].startswith("/") and not _is_held(words[0]):
+                what = f"its command starts {words[0]}, and {base} has no program but Node"
+                yield _error("shell", image.target, what, f"start the process itself, `node FILE`, or {way}")
+
+
+def _is_held(program: str) -> bool:
+    """Whether a program is Node or lies in the workspace."""
+    return posixpath.basename(program) == "node" or program.startswith(f"{TREE}/")
 
 
 def _engines(project: Project, plan: Plan) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from bake.plan.outputs import Group, Output, package_outputs
 from bake.plan.request import Request
 from bake.plan.services import (
     BuiltBase,
+    MinimalBase,
     ServiceStage,
     added_dependencies,
     built_bases,
@@ -130,6 +131,11 @@ class Plan:
         """The layer classes that images hold whole."""
         whole = {s.service for s in self.services if not s.traced}
         return tuple(layer for layer in self.layers.classes if whole.intersection(layer.services))
+
+    @property
+    def minimal(self) -> tuple[MinimalBase, ...]:
+        """The minimal bases that images stand on, each once."""
+        return tuple({s.minimal.name: s.minimal for s in self.services if s.minimal}.values())
 
     def base_of(self, service: ServiceStage) -> BuiltBase | None:
         """The base of the workspace's own that a service's images are made from."""

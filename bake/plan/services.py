@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from bake import config as cfg
+from bake.errors import ConfigError
 from bake.files import normal
 from bake.plan.closure import Closure, closure
 from bake.plan.images import Image, image_needs
@@ -18,6 +19,17 @@ from bake.plan.request import Request
 from bake.plan.stages import stage_name
 from bake.project import Project, argument_value, own_base
 from bake.workspace import Dockerfile
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MinimalBase:
+    """Node of an image, what it needs to run, and nothing else. environment: what the image sets."""
+
+    name: str
+    image: str
+    environment: Mapping[str, str]
+    path: str
+    """Where its `node` is looked for."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +43,8 @@ class ServiceStage:
     folders: tuple[str, ...]
     """The folders that a process of it starts in."""
     base: str
+    minimal: MinimalBase | None
+    """What its images have of the base, where they do not have all."""
     system: tuple[tuple[str, ...], ...]
     """Packages of the distribution, a group per layer: what services share first."""
     libc: str
@@ -38,6 +52,8 @@ class ServiceStage:
     """The folder of the base's `node`, where that is not on its PATH."""
     lacks_shell: bool
     layers: tuple[str, ...]
+    native: tuple[str, ...]
+    """Those of its layers whose packages may have code for one platform."""
     groups: tuple[str, ...]
     own: str
     static: bool
@@ -53,6 +69,16 @@ class ServiceStage:
     closure: Closure
     links: Mapping[str, str]
     """Absolute places -> what they lead to in the workspace."""
+
+    @property
+    def libraries(self) -> bool:
+        """Whether it may hold code that needs more of its base than Node does, on a minimal one."""
+        return self.minimal is not None and bool(self.native or self.standalone or self.starts_scripts)
+
+    @property
+    def starts_scripts(self) -> bool:
+        """Whether its images get the `env` that starts packages' commands, which in Alpine is a shell's own."""
+        return self.minimal is not None and self.path and self.libc != "musl"
 
 
 def added_dependencies(project: Project, images: Iterable[Image]) -> Mapping[str, tuple[str, ...]]:
@@ -241,6 +267,7 @@ def service_stages(
     for name, service in project.config.packaged.items():
         own, base = stage_name(project.service_path(name)), service.base or project.config.base.runtime
         locked = None if base in project.bases else project.locked(base)
+        minimal = minimal_base(project, base) if name in project.config.minimal else None
         alone = service.standalone is not None
         reached = set() if alone else {stage_name(p) for p in closures[name].packages} - {own}
         mine = [i for i in images if i.service == name]
@@ -251,11 +278,13 @@ def service_stages(
                 directory=Counter(i.directory for i in mine).most_common(1)[0][0],
                 folders=tuple(dict.fromkeys(i.directory for i in mine)),
                 base=project.pinned(base),
+                minimal=minimal,
                 system=_system(project.config, service),
                 libc=libc[name],
                 node=locked.node if locked else "",
-                lacks_shell=locked is not None and locked.lacks_shell,
+                lacks_shell=minimal is not None or (locked is not None and locked.lacks_shell),
                 layers=tuple(stacks.get(name, ())),
+                native=tuple(layer.id for layer in layers if layer.native and name in layer.services),
                 groups=tuple(group for group, outputs in members.items() if outputs <= reached),
                 own=own,
                 static=service.static is not None,
@@ -271,6 +300,17 @@ def service_stages(
             )
         )
     return tuple(result)
+
+
+def minimal_base(project: Project, image: str) -> MinimalBase:
+    """What is made of an image. Raises ConfigError where bake.lock does not say what the image sets."""
+    locked = project.locked(image)
+    if locked is None or not locked.environment:
+        what = f"a minimal base needs what bake.lock does not say of {image}: the variables that it sets"
+        raise ConfigError(project.file.name, what, "run `bake lock`")
+    path = ":".join(filter(None, (locked.environment.get("PATH", ""), locked.node)))
+    name = f"minimal-{stage_name(image)}"
+    return MinimalBase(name=name, image=project.pinned(image), environment=locked.environment, path=path)
 
 
 def _system(config: cfg.Config, service: cfg.Service) -> tuple[tuple[str, ...], ...]:

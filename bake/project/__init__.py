@@ -8,6 +8,7 @@ from bake.project.project import (
     base_images,
     load_project,
     load_tsconfigs,
+    minimal_images,
     own_base,
     runtime_images,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "load_project",
     "load_tsconfigs",
     "make_listing",
+    "minimal_images",
     "own_base",
     "runtime_images",
 ]

@@ -421,10 +421,16 @@ def runtime_images(project: Project) -> frozenset[str]:
     return frozenset(str(parse_reference(name)) for name in named)
 
 
+def minimal_images(project: Project) -> frozenset[str]:
+    """Canonical references of the images that minimal bases are made from."""
+    return frozenset(str(parse_reference(name)) for name in project.config.minimal.values())
+
+
 def base_images(project: Project) -> tuple[str, ...]:
-    """Canonical references of the base images that bake.lock pins."""
+    """Canonical references of the base images that bake.lock pins, or says something of."""
     base, services = project.config.base, project.config.services.values()
     named = [base.build, base.runtime, *(s.base for s in services if s.base)]
     parents = [parent for name in named if name in project.bases for parent in project.bases[name].parents]
     unpinned = (parse_reference(n) for n in (*named, *parents) if n not in project.bases and "@" not in n)
-    return tuple(sorted({str(r) for r in unpinned})) if base.pin else ()
+    pinned = {str(r) for r in unpinned} if base.pin else set()
+    return tuple(sorted(pinned | minimal_images(project)))

@@ -6,7 +6,7 @@ import json
 import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bake.config import Reference
@@ -21,12 +21,14 @@ _SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 class BaseTraits:
     """node: the folder of its `node` where that is not on its PATH, else "". lacks_shell: whether it has no shell.
 
-    node_version: Node's, as its settings say it; "" where they do not.
+    node_version: Node's, as its settings say it; "" where they do not. environment: all variables that they set, PATH
+    among them.
     """
 
     node: str = ""
     lacks_shell: bool = False
     node_version: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
@@ -36,14 +38,20 @@ def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
         manifest = registry.manifest(replace(reference, digest=str(listed[0]["digest"]))).content
     config = json.loads(registry.blob(reference, str(manifest["config"]["digest"])))
     blobs = (registry.blob(reference, str(layer["digest"])) for layer in manifest.get("layers") or ())
-    return replace(told_traits(config) or held_traits(config, blobs), node_version=told_version(config))
+    traits, given = told_traits(config) or held_traits(config, blobs), told_environment(config)
+    return replace(traits, node_version=told_version(config), environment={"PATH": _USUAL_PATH, **given})
 
 
 def told_version(config: Mapping[str, Any]) -> str:
     """Node's version in NODE_VERSION, which Node's own images set (nodejs/docker-node); "" without one."""
-    given = dict(str(one).split("=", 1) for one in (config.get("config") or {}).get("Env") or () if "=" in str(one))
-    version = given.get("NODE_VERSION", "")
+    version = told_environment(config).get("NODE_VERSION", "")
     return version if is_version(version) else ""
+
+
+def told_environment(config: Mapping[str, Any]) -> Mapping[str, str]:
+    """The variables that an image sets."""
+    given = (config.get("config") or {}).get("Env") or ()
+    return dict(str(one).split("=", 1) for one in given if "=" in str(one))
 
 
 def told_traits(config: Mapping[str, Any]) -> BaseTraits | None:
@@ -76,9 +84,7 @@ def _files(blob: bytes) -> Iterator[str]:
 
 
 def _path(config: Mapping[str, Any]) -> tuple[str, ...]:
-    given = [str(one) for one in (config.get("config") or {}).get("Env") or ()]
-    value = next((one[5:] for one in given if one.startswith("PATH=")), _USUAL_PATH)
-    return tuple(value.split(":"))
+    return tuple(told_environment(config).get("PATH", _USUAL_PATH).split(":"))
 
 
 def _node_folder(config: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters |= {
         "word": _word,
         "json": _json_words,
+        "table": _json_table,
         "path": _copy_words,
         "env": _env_value,
         "sh": shlex.quote,
@@ -127,6 +128,10 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _json_words(words: Sequence[str]) -> str:
     return json.dumps(list(words), ensure_ascii=False)
+
+
+def _json_table(table: Mapping[str, str]) -> str:
+    return json.dumps(dict(table), ensure_ascii=False)
 
 
 def _copy_words(paths: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-// What platform a native binary is for.
+// What platform a native binary is for, and what it is linked with.
 import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from './paths.mjs';
 
@@ -7,7 +7,7 @@ const ELF = 0x7f454c46;
 const MACHINES = { 3: '386', 8: 'mips', 20: 'ppc', 21: 'ppc64', 22: 's390x', 40: 'arm', 62: 'amd64', 183: 'arm64', 243: 'riscv64', 258: 'loong64' };
 const SYSTEMS = { 2: 'netbsd', 6: 'solaris', 9: 'freebsd', 12: 'openbsd' }; // EI_OSABI; 0 and 3 are Linux
 const SEGMENT = { load: 1, dynamic: 2, interpreter: 3, note: 4 };
-const TAG = { needed: 1, strings: 5 };
+const TAG = { needed: 1, strings: 5, path: 15, runPath: 29 };
 const MOST_READ = 1 << 20; // bytes of one segment or name table; real ones are far smaller
 
 /** [] or what the file is for: {path, system, arch, libc, linkable}. linkable: an ELF file, that Linux would try to load. */
@@ -33,6 +33,22 @@ function systemOf(magic, path) {
   return ['cffaedfe', 'cefaedfe', 'cafebabe'].includes(magic.toString('hex')) ? 'darwin' : '';
 }
 
+/** What the loader does for an ELF file: {arch, interpreter, needed, paths}; null for other files, and for what is linked with nothing. */
+export function linked(directory, path) {
+  const file = openSync(join(directory, path), 'r');
+  try {
+    const header = read(file, 0, 64);
+    const elf = header.length > 4 && header.readUInt32BE() === ELF ? openElf(header) : null;
+    const segments = elf?.segments((offset, length) => read(file, offset, length)) ?? [];
+    if (!segments.some(({ type }) => type === SEGMENT.dynamic)) return null;
+    const interpreter = segments.find(({ type }) => type === SEGMENT.interpreter)?.bytes().toString('latin1').split('\0')[0] ?? '';
+    const paths = [TAG.path, TAG.runPath].flatMap((tag) => told(tag, elf, segments)).flatMap((each) => each.split(':')).filter(Boolean);
+    return { arch: elf.arch, interpreter, needed: told(TAG.needed, elf, segments), paths };
+  } finally {
+    closeSync(file);
+  }
+}
+
 export function fits(found, { platform, libc }) {
   const [system, arch] = platform.split('/');
   return found.system === system && found.arch === arch && (!found.libc || !libc || found.libc === libc);
@@ -54,7 +70,7 @@ function readElf(file) {
   const segments = elf.segments((offset, length) => read(file, offset, length));
   const text = (kind) => segments.filter(({ type }) => type === kind).map((each) => each.bytes().toString('latin1')).join('\0');
   const system = SYSTEMS[elf.abi] ?? /(Android|NetBSD|OpenBSD|FreeBSD)\0/.exec(text(SEGMENT.note))?.[1].toLowerCase() ?? 'linux';
-  return [{ system, arch: elf.arch, libc: libcOf([text(SEGMENT.interpreter), ...needed(elf, segments)]) }];
+  return [{ system, arch: elf.arch, libc: libcOf([text(SEGMENT.interpreter), ...told(TAG.needed, elf, segments)]) }];
 }
 
 /** A static binary names neither an interpreter nor a libc and runs on any. */
@@ -88,8 +104,8 @@ function segmentOf(row, { wide, word, address, readAt }) {
   return { type: word(row, 0), offset, base, size, bytes: () => readAt(offset, size), readAt };
 }
 
-/** The names of the libraries that the dynamic section asks for. */
-function needed({ wide, address }, segments) {
+/** The texts that the dynamic section has for a tag, such as the names of the libraries that it asks for. */
+function told(wanted, { wide, address }, segments) {
   const width = wide ? 8 : 4;
   const dynamic = segments.find(({ type }) => type === SEGMENT.dynamic);
   const rows = split(dynamic?.bytes() ?? Buffer.alloc(0), 2 * width, 2 * width).map((row) => [address(row, 0), address(row, width)]);
@@ -97,7 +113,7 @@ function needed({ wide, address }, segments) {
   const home = segments.find(({ type, base, size }) => type === SEGMENT.load && strings >= base && strings < base + size);
   if (!home) return [];
   const names = home.readAt(home.offset + strings - home.base, home.base + home.size - strings).toString('latin1');
-  return rows.filter(([tag]) => tag === TAG.needed).map(([, at]) => names.slice(at, names.indexOf('\0', at)));
+  return rows.filter(([tag]) => tag === wanted).map(([, at]) => names.slice(at, names.indexOf('\0', at)));
 }
 
 function split(bytes, step, least) {

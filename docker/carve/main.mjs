@@ -5,6 +5,8 @@
 //   node main.mjs trace   --tree /app --spec /plan/traces/SERVICE.json --outs /bake/outs --tracer /tracer --out /traced
 //   node main.mjs pick    --tree /app --spec /plan/traces/SERVICE.json --needs FILE --platform linux/arm64 --libc glibc --out /layers
 //   node main.mjs standalone --tree /app --spec /plan/packages/NAME.json --platform linux/arm64 --libc glibc --dependencies /deps --out /out
+//   node main.mjs minimal --base /base --path /usr/local/bin:/usr/bin --environment JSON --out /out
+//   node main.mjs libraries --base /base --minimal /minimal --image /image --out /out [--program usr/bin/env]
 //   node main.mjs builds  --tree /app --plan /plan/builds.json --out /builds
 //
 // Same tree, same bytes: modes are 0755 or 0644, every time is 2000-01-01, so equal layers have equal digests in every image.
@@ -14,6 +16,7 @@ import { carveBuilds } from './builds.mjs';
 import { CarveError, fail } from './errors.mjs';
 import { carveLayers } from './layers.mjs';
 import { carvePackage } from './package.mjs';
+import { carveLibraries, carveMinimal } from './minimal.mjs';
 import { pickFiles, traceService } from './traced.mjs';
 import { carveStandalone } from './standalone.mjs';
 
@@ -23,6 +26,8 @@ const COMMANDS = {
   trace: { run: traceService, options: ['tree', 'spec', 'outs', 'tracer', 'out'] },
   pick: { run: pickFiles, options: ['tree', 'spec', 'needs', 'platform', 'libc', 'out'] },
   standalone: { run: carveStandalone, options: ['tree', 'spec', 'platform', 'libc', 'dependencies', 'out'] },
+  minimal: { run: carveMinimal, options: ['base', 'path', 'environment', 'out'] },
+  libraries: { run: carveLibraries, options: ['base', 'minimal', 'image', 'out'], optional: ['program'] },
   builds: { run: carveBuilds, options: ['tree', 'plan', 'out'] },
 };
 
