@@ -84,6 +84,8 @@ def stage_title(plan: Plan, stage: str) -> str:
         **{f"out-{name}": f"{package}: its files in images" for name, package in outputs.items()},
         **{f"declared-{name}": f"{package}: its declarations" for name, package in packages.items()},
         **{g.name: ", ".join(outputs[name] for name in g.outputs) for g in plan.layers.groups},
+        **{f"files-{base.name}": f"{base.image.partition('@')[0]}: Node and what it needs" for base in plan.minimal},
+        **{f"libraries-{s.service}": f"{s.service}: libraries of the base image" for s in plan.services},
         **{f"service-{s.service}": f"layers of {s.service}" for s in plan.services},
         **{i.stage: f"image {i.target}" for i in plan.images},
     }

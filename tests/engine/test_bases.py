@@ -1,7 +1,9 @@
 """Base images: packages of the distribution that bake adds to them."""
 
+import io
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -173,6 +175,74 @@ def test_processes_run_on_a_base_without_a_shell_and_with_node_elsewhere(
         assert subprocess.run(words, capture_output=True, check=False).returncode == 0
     finally:
         subprocess.run(["docker", "rm", "--force", box], capture_output=True, check=False)
+
+
+PROBE = """\
+const {lookup} = require('node:dns/promises');
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const month = new Intl.DateTimeFormat('ru', {month: 'long', timeZone: 'UTC'}).format(new Date(0));
+const {icu, openssl} = process.versions;
+(async () => {
+  const {address} = await lookup('localhost', {family: 4});
+  const {status} = await fetch('https://registry.npmjs.org/-/ping');
+  const made = require('node:os').userInfo().username;
+  console.log(JSON.stringify({icu: !!icu, openssl: !!openssl, month, zone, address, status, made, arch: process.arch}));
+})();
+"""
+
+
+def test_a_minimal_base_is_node_and_what_it_needs_on_every_platform(tiny_workspace: Workspace, tiny_base: str) -> None:
+    config = (tiny_workspace.root / "bake.toml").read_text()
+    config = config.replace('["linux/amd64"]', '["linux/amd64", "linux/arm64"]')
+    config = config.replace(f'runtime = "{tiny_base}"', "minimal = true")
+    config = config.replace("port = 3000", 'port = 3000\nhealth = "/"\nhealthcheck = true') + "once = true\n"
+    tiny_workspace.write("bake.toml", config)
+    tiny_workspace.write("services/api/index.js", SERVER)
+    tiny_workspace.write("services/worker/index.js", PROBE)
+    assert tiny_workspace.bake("list").stderr.endswith("the variables that it sets; run `bake lock`\n")
+    assert tiny_workspace.bake("lock").returncode == 0
+    tiny_workspace.commit("Leave out what processes do not need")
+    built = tiny_workspace.bake("all", "--push", "-q")
+    assert (built.returncode, built.stderr) == (0, "")
+
+    tried = tiny_workspace.bake("smoke", "--pushed", "--format", "json", "-q")
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    verified = tiny_workspace.bake("verify", "--pushed", "--no-monolith")
+    assert verified.returncode == 0, verified.stderr
+    for arch, word in (("amd64", "x64"), ("arm64", "arm64")):
+        image = f"{REGISTRY}/bake-test/{tiny_workspace.project}-worker:main"
+        asked = ["docker", "run", "--rm", "--read-only", "--platform", f"linux/{arch}", "-e", "TZ=Asia/Tokyo"]
+        done = subprocess.run([*asked, image], capture_output=True, text=True, check=False)
+        assert json.loads(done.stdout or done.stderr) == {
+            "icu": True,
+            "openssl": True,
+            "month": "январь",
+            "zone": "Asia/Tokyo",
+            "address": "127.0.0.1",
+            "status": 200,
+            "made": "node",
+            "arch": word,
+        }
+        held = _held(image, arch)
+        assert [p for p, mode in held.items() if mode & 0o6000] == []
+        files = [p for p in held if not p.endswith("/") and "/" in p and not p.startswith(("app/", "etc/", "dev/"))]
+        assert [p for p in files if held[p] & 0o111 and ".so" not in p] == ["usr/local/bin/node"]
+        assert held["tmp/"] == 0o1777
+
+    sizes = json.loads(tiny_workspace.bake("size", "--pushed", "--format", "json").stdout)
+    assert {i["base"]["stored"] < 55_000_000 for i in sizes["images"]} == {True}
+
+
+def _held(image: str, arch: str) -> dict[str, int]:
+    """Path -> mode of an image's files and folders; those of folders end in a slash."""
+    made = ["docker", "create", "--platform", f"linux/{arch}", image]
+    box = subprocess.run(made, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        exported = subprocess.run(["docker", "export", box], capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(exported)) as tar:
+            return {f"{m.name}/" if m.isdir() else m.name: m.mode for m in tar if not m.issym()}
+    finally:
+        subprocess.run(["docker", "rm", box], capture_output=True, check=False)
 
 
 BUILD = """\

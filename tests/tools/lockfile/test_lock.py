@@ -1,6 +1,7 @@
 """bake.lock: its text, where missing packages go, and that npm takes the completed lockfile."""
 
 import copy
+import dataclasses
 import json
 import os
 import random
@@ -677,6 +678,16 @@ def test_a_stale_lock_is_reported(
 ) -> None:
     (found,) = stale(lock, missing, images)
     assert (found.kind, str(found)) == (kind, message)
+
+
+def test_an_image_that_a_minimal_base_is_made_from_is_locked_with_its_variables() -> None:
+    (found,) = stale(WHOLE, [WANTED], [IMAGE], minimal={IMAGE})
+    what = "bake.lock does not say what it sets, which a minimal base needs"
+    assert str(found) == f"{IMAGE}: {what}; run `bake lock` and commit bake.lock"
+    told = LockedImage(digest=DIGEST, environment={"PATH": "/bin", "A-B": 'it\'s "x"\n'})
+    lock = parse_bake_lock(render_bake_lock(dataclasses.replace(WHOLE, images={IMAGE: told})))
+    assert lock.images == {IMAGE: told}
+    assert stale(lock, [WANTED], [IMAGE], minimal={IMAGE}) == ()
 
 
 def test_a_digest_that_moved_is_reported_when_the_registry_was_asked() -> None:

@@ -740,7 +740,7 @@ def test_globs_mean_what_npm_and_git_users_expect(pattern: str, yes: Iterable[st
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "usage: main.mjs layers|package|trace|pick|standalone|builds --tree DIR … --out DIR"),
+        ([], "usage: main.mjs layers|package|trace|pick|standalone|minimal|libraries|builds --tree DIR … --out DIR"),
         (["package", "--tree", "x"], "missing --spec, --out"),
         (
             ["package", "--tree", "x", "--spec", "/nowhere.json", "--out", "y"],

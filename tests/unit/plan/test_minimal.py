@@ -49,6 +49,7 @@ def test_images_stand_on_what_is_taken_out_of_their_base_and_keep_its_variables(
     assert [line for line in stage.splitlines() if line and not line.startswith("#")] == [
         f"FROM {PINNED} AS whole-{name}",
         f"FROM --platform=$BUILDPLATFORM node:24 AS files-{name}",
+        "ARG TARGETPLATFORM",
         "RUN --mount=type=bind,from=tools,source=carve,target=/bake/carve \\",
         f"    --mount=type=bind,from=whole-{name},target=/bake/base \\",
         "    node /bake/carve/main.mjs minimal --base /bake/base --path /usr/bin:/bin:/nodejs/bin "
