@@ -144,8 +144,7 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
         yield _line('command = "--help"', "what it does without arguments")
     if process.schedule:
         yield f"schedule = {_text(process.schedule)}"
-    if process.port:
-        yield _line(f"port = {process.port}", process.port_source)
+    yield from _port(process)
     if process.env:
         yield "env = { " + ", ".join(f"{k} = {_text(v)}" for k, v in process.env) + " }"
     if process.health:
@@ -156,6 +155,13 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
     if process.writable:
         yield f"writable = {_list(process.writable)}"
     yield from (f"# {note}" for note in process.notes)
+
+
+def _port(process: Process) -> Iterator[str]:
+    if process.port and process.helps:
+        yield f"# port = {process.port}  # {process.port_source}; once `command` gives it arguments"
+    elif process.port:
+        yield _line(f"port = {process.port}", process.port_source)
 
 
 def _command(words: tuple[str, ...]) -> str:

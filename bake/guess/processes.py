@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from posixpath import normpath
 
 from bake.evidence import (
     Evidence,
@@ -78,12 +79,13 @@ def main_process(
     env = _environment(start.env, said)
     if port and OPEN_PORT.search(" ".join(start.words)) and "PORT" not in dict(env):
         env = (*env, ("PORT", str(port)))
+    takes = bool(said and said.entrypoint) and (not port or _is_command(facts, start.words))
     process = Process(
         role="",
         words=start.words,
         env=env,
-        entrypoint=found.is_tool or bool(said and said.entrypoint and not port),
-        helps=is_tool and bool(_PARSERS & {*facts.package.dependencies}),
+        entrypoint=found.is_tool or takes,
+        helps=(is_tool or (takes and bool(port))) and bool(_PARSERS & {*facts.package.dependencies}),
         port=port,
         port_source=port_source,
         health=health,
@@ -102,6 +104,11 @@ def main_process(
         notes=(*_notes(said), *_called_tools(said, facts)) if said else (),
     )
     return (process,)
+
+
+def _is_command(facts: PackageFacts, words: Sequence[str]) -> bool:
+    """Whether a process is the package's own command line tool, which an image without CMD has its arguments for."""
+    return words[0] == "node" and len(words) > 1 and normpath(words[1]) in {*map(normpath, facts.package.bins.values())}
 
 
 def own_sources(facts: PackageFacts, said: Evidence | None) -> PackageFacts:

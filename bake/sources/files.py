@@ -34,7 +34,7 @@ _TEST_DIRECTORIES: Final = frozenset(
     {"__e2e__", "__fixtures__", "__mocks__", "__tests__", "cypress", "e2e", "fixtures", "stories", "test", "tests"}
 )
 _TEST_FILE: Final = re.compile(
-    r"\.(?:(?!latest\.)\w*test|spec|e2e|stories|story|bench|cy|test-d)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$"
+    r"\.(?:(?!latest\.)\w*test|spec|e2e|stories|story|bench|cy|test-\w+)\.\w+$|\.d\.(?:\w+\.)?[mc]?ts$"
 )
 # Only at the package's top: src/scripts is as good a place for a process as any.
 _BUILD_DIRECTORIES: Final = frozenset({"bench", "benchmarks", "scripts", "tools"})

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from weakref import WeakKeyDictionary
 
 from bake.files import is_below
+from bake.sources.bundles import bundled_sources
 from bake.sources.files import Scans, load_sources
 from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.sources.scan import Found, package_name, scan
@@ -334,6 +335,7 @@ class _Tree:
         head, _, inside = path.partition("/")
         if head in {"build", "dist", "lib", "out"} and inside:
             yield f"src/{inside}"
+        yield from bundled_sources(self.package.scripts.values(), path)
 
     def _own(self, absolute: str) -> str:
         """Return a path relative to the package, "" for one outside."""

@@ -1068,3 +1068,24 @@ def test_what_code_calls_of_the_usual_packages_is_in_its_image(tmp_path: Path) -
     assert toml(guessed(tmp_path, {"apps/server": SERVER}, **files))["services"] == {
         "server": {"package": "apps/server", "system": ["python3", "git"], "command": "node dist/main.js"}
     }
+
+
+def test_a_tool_that_an_image_starts_without_arguments_takes_them(tmp_path: Path) -> None:
+    docker = (
+        'FROM node:24\nWORKDIR /app/apps/mock\nCOPY apps/mock .\nEXPOSE 4010\nENTRYPOINT ["node", "dist/index.js"]\n'
+    )
+    tool = {"name": "tool", "bin": {"tool": "./dist/index.js"}, "dependencies": {"yargs": "17", "fastify": "5"}}
+    packages: dict[str, Mapping[str, object]] = {
+        "apps/tool": tool,
+        "apps/server": {"name": "server", "dependencies": {"fastify": "5"}},
+    }
+    files = {f"{path}/Dockerfile": docker.replace("apps/mock", path) for path in packages}
+    found = guessed(tmp_path, packages, **files)
+    lines = render_config(found)
+    assert "[services.tool]" in lines
+    assert (
+        'entrypoint = "node dist/index.js"  # apps/tool/Dockerfile\n'
+        'command = "--help"  # what it does without arguments\n'
+        "# port = 4010  # apps/tool/Dockerfile: EXPOSE; once `command` gives it arguments\n"
+    ) in lines
+    assert 'command = "node dist/index.js"  # apps/server/Dockerfile\nport = 4010' in lines
