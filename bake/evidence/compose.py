@@ -75,15 +75,17 @@ def _stacked(path: str, texts: Mapping[str, str]) -> Mapping[str, Mapping[str, A
     """A file's services. One for production that leaves to its base file what is built is laid over that."""
     own = _services(texts.get(path, ""))
     base = base_of(path, texts)
-    if not base or all(s.keys() & {"build", "image", "extends"} for s in own.values()):
+    if not base:
         return own
     below = _services(texts[base])
     return {n: _laid(below.get(n, {}), own.get(n, {})) for n in (*below, *(n for n in own if n not in below))}
 
 
 def base_of(path: str, texts: Mapping[str, str]) -> str:
-    """The compose file that one for production is laid over, "" for none."""
+    """The compose file that one for production is laid over, "" for one that is complete by itself."""
     found = _OVERLAY.fullmatch(path)
+    if found and all(s.keys() & {"build", "image", "extends"} for s in _services(texts[path]).values()):
+        return ""
     names = (f"{found['base']}.{end}" for end in ("yml", "yaml")) if found else ()
     return next((name for name in names if name in texts), "")
 

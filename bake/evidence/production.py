@@ -369,7 +369,8 @@ def _kept(contents: Contents, over: ComposeService | None) -> Iterator[str]:
     """Folders that the process writes to; of the repository's, where bake's images have them."""
     lies = lies_of(contents, contents.stage.workdir)
     for folder in (*contents.stage.volumes, *(over.volumes if over else ()), *_given(contents)):
-        yield in_images(lies, folder)
+        if "node_modules" not in folder.split("/"):
+            yield in_images(lies, folder.rstrip("/") or "/")
 
 
 def _kept_at(contents: Contents, value: str, kept: Sequence[str]) -> str:

@@ -177,6 +177,7 @@ _USUAL = frozenset(
             "caddy",
             "shadow",
         ),
+        *("cmake", "autoconf", "automake", "libtool", "python-is-python3", "python3-venv"),
         *("build-essential", "libstdc++", "linux-headers", "lsb-release", "apt-transport-https", "bind-tools"),
     }
 )
@@ -184,15 +185,15 @@ _USUAL = frozenset(
 
 
 def unusual_packages(said: Evidence, facts: PackageFacts | None = None) -> tuple[SystemPackage, ...]:
-    """What an image has of its distribution that its processes may call; of the usual what their code names."""
+    """What an image has of its distribution that its processes may call; of the usual what their code starts."""
     texts = "\n".join(facts.sources.values()) if facts else ""
-    named = (p.name for p in said.system if re.search(rf"[\"'`]{re.escape(p.name)}(?:[\"'`]|\s+-)", texts))
-    called = frozenset(named) - _AMBIGUOUS
-    return tuple(package for package in said.system if package.name not in _USUAL - called)
+    started = frozenset(n for n in _CALLED if re.search(_STARTED.format(re.escape(n)), texts))
+    return tuple(package for package in said.system if package.name not in _USUAL - started)
 
 
-_AMBIGUOUS = frozenset({"node", "npm", "yarn", "nodejs", "make", "login", "mount", "sed", "tar", "grep", "hostname"})
-"""Words that code has for other things, or that every image has."""
+_CALLED = frozenset({"python3", "curl", "wget", "jq", "unzip", "gcc", "g++", "make"})
+"""Usual packages that are called as their command is, and that no image has by itself."""
+_STARTED = r"(?:spawn|exec|run|fork|\$)\w*[\s(]*[\[\"'`]+\s*{0}(?![\w-])|\bpython\w*\b[^\n;]*[\"'`]{0}[\"'`]"
 
 
 def _system(said: Evidence | None, facts: PackageFacts) -> tuple[str, ...]:
