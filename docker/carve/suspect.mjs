@@ -1,12 +1,15 @@
 // What a trace cannot follow in a file: code that loads modules or reads folders by names that only run time knows.
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fail } from './errors.mjs';
 import { join } from './paths.mjs';
 
 const CANDIDATE = /\brequire\b(?!\s*\(\s*(?:'[^'\n]*'|"[^"\n]*"|`[^`$\n]*`)\s*\))|\bimport\s*\((?!\s*(?:'[^'\n]*'|"[^"\n]*"|`[^`$\n]*`)\s*\))|createRequire|\bWorker\b|quire"/;
 const FOLDERS = /\b(?:readdir(?:Sync)?|opendir(?:Sync)?|scandir|glob(?:Sync)?|globby|fast-glob|import\.meta\.glob)\b/;
 const HERE = /\b__dirname\b|\b__filename\b|\bimport\.meta\b/;
 
-const parserOf = (tools) => createRequire(createRequire(join(tools, 'package.json')).resolve('@vercel/nft'))('acorn').parse;
+const partsOf = (tools) => createRequire(createRequire(join(tools, 'package.json')).resolve('@vercel/nft'));
+const parserOf = (tools) => partsOf(tools)('acorn').parse;
 
 /** (text of a file) -> the same, with a `require` of its own for what is loaded by what createRequire made: nft knows no other name. */
 export function plainLoads(tools) {
@@ -37,6 +40,17 @@ export function suspecter(tools) {
     folders: FOLDERS.test(text),
     here: HERE.test(text),
   });
+}
+
+/** Packages that the tracer has code of its own for, as that code names them. Of semver and typescript it adds all. */
+export function specialPackages(tools) {
+  const file = partsOf(tools).resolve('@vercel/nft/out/utils/special-cases.js');
+  const names = new Set();
+  some(parsed(readFileSync(file, 'utf8'), parserOf(tools)), ({ type, id, init }) => {
+    if (type === 'VariableDeclarator' && id.name === 'specialCases') for (const { key } of init.properties) names.add(key.name ?? key.value);
+  });
+  if (!names.has('sharp')) fail(`${file}: names no packages as it used to`);
+  return new Set([...names].filter((name) => name !== 'semver' && name !== 'typescript'));
 }
 
 function computes(text, parse) {

@@ -8,7 +8,7 @@ import { readJson } from './errors.mjs';
 import { walk } from './files.mjs';
 import { glob } from './glob.mjs';
 import { join, leaves, packageName, relative, sorted } from './paths.mjs';
-import { plainLoads, suspecter } from './suspect.mjs';
+import { plainLoads, specialPackages, suspecter } from './suspect.mjs';
 import { readSource, resolver } from './trace.mjs';
 import { isNative, limitsOf, lookup } from './walked.mjs';
 
@@ -16,17 +16,10 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 const RUNS = /\.[cm]?js$/;
 const ROUNDS = 40; // each follows what the one before found; a dozen is much
 
-/** Packages that nft has code for (its utils/special-cases.js). Of semver and typescript it adds all. */
-export const SPECIAL = [
-  '@ffmpeg-installer/ffmpeg', '@generated/photon', '@serialport/bindings-cpp', 'argon2', 'bull', 'camaro', 'esbuild', 'ffmpeg-static',
-  'geo-tz', 'geoip-lite', 'google-gax', 'oracledb', 'phantomjs-prebuilt', 'pixelmatch', 'playwright-core', 'remarkable',
-  'sharp', 'shiki', 'socket.io', 'uglify-es', 'uglify-js',
-];
-
 /** tree, tools, spec -> (image -> {places: place -> true or its files, why: place -> reason, code: files of workspace packages}). */
 export async function needsOf({ tree, tools, spec }) {
   const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
-  const context = { tree: realpathSync(tree), spec, nodeFileTrace, cache: {}, texts: new Map(), suspect: suspecter(tools), plain: plainLoads(tools), packages: new Map(), doubts: new Map() };
+  const context = { tree: realpathSync(tree), spec, nodeFileTrace, cache: {}, texts: new Map(), suspect: suspecter(tools), special: specialPackages(tools), plain: plainLoads(tools), packages: new Map(), doubts: new Map() };
   context.resolve = resolver({ tree: context.tree, aliases: spec.aliases, resolve, installed: true });
   const images = [];
   for (const [image, start] of Object.entries(spec.images)) images.push([image, await processNeeds(start, context)]);
@@ -105,7 +98,7 @@ function aboutPackage(owner, context) {
   const { place } = owner;
   const file = join(context.tree, folderOf(owner), 'package.json');
   const manifest = existsSync(file) && lstatSync(file).isFile() ? readJson(file) : {};
-  const whole = !place ? '' : SPECIAL.includes(manifest.name) ? 'the tracer knows it as special'
+  const whole = !place ? '' : context.special.has(manifest.name) ? 'the tracer knows it as special'
     : isNative(context.tree, place, manifest, limitsOf(manifest)) ? 'it has native code' : '';
   return context.packages.set(key, { manifest, whole }).get(key);
 }

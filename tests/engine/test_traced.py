@@ -102,6 +102,24 @@ _SERVICES = {
         """,
         "src/late/one.js": "exports.late = 'late';",
     },
+    # A binary that comes for one platform, protocols that are loaded at their first use.
+    "media": {
+        "src/main.js": """
+            const sharp = require('sharp'), jwt = require('jsonwebtoken');
+            const puppeteer = require('puppeteer-core');
+            const told = (error) => console.log(error.message);
+            (async () => {
+              const image = sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } });
+              console.log((await image.png().toBuffer()).subarray(1, 4).toString(), sharp.versions.sharp);
+              const token = jwt.sign({ a: 1, iat: 1 }, 'secret', { algorithm: 'HS256' });
+              console.log(token, jwt.verify(token, 'secret').a);
+              await puppeteer.launch({ executablePath: '/nowhere' }).catch(told);
+              const browser = { browserWSEndpoint: 'ws://127.0.0.1:9/', protocol: 'webDriverBiDi' };
+              await puppeteer.connect(browser).catch(told);
+              process.exit();
+            })();
+        """,
+    },
     # A file that no trace finds.
     "lost": {
         "src/main.js": """
@@ -125,6 +143,7 @@ _DEPENDENCIES = {
         "rxjs": "7.8.2",
         **dict.fromkeys(("@nestjs/common", "@nestjs/core", "@nestjs/platform-express"), "11.1.6"),
     },
+    "media": {"jsonwebtoken": "9.0.2", "puppeteer-core": "24.22.0", "sharp": "0.34.4"},
     "lost": {"ejs": "3.1.10"},
     "data": {"@aws-sdk/client-s3": "3.896.0", "bullmq": "1.91.1", "moment": "2.30.1"},
 }
