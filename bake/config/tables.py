@@ -136,6 +136,10 @@ class WorkspaceSettings:
         "Follow the code of each process and add the files it reads to its image. Needs @vercel/nft from npm.",
         default=True,
     )
+    maps: bool = _doc(
+        "Images hold the source maps that builds of the workspace's packages write. Third parties': `layers.trim`.",
+        default=True,
+    )
     script: str = _doc("The npm script that builds a package.", "build")
     environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
     ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())

@@ -19,6 +19,7 @@ def shared_settings(project: Project, plan: Plan) -> Mapping[str, str]:
         "config project.platforms": plan.platforms,
         "config workspace.build": "whole" if plan.builds.whole else "split",
         "config workspace.isolate": project.config.workspace.isolate,
+        "config workspace.maps": project.config.workspace.maps,
         "config install.build-scripts": plan.install.build_scripts,
         "config layers.trim": plan.layers.trim,
         "config layers.most": project.config.layers.most,
@@ -71,6 +72,9 @@ def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[s
         f"config {key}.port": image.port or "",
         f"config {key}.user": image.user,
         f"config {key}.static": image.static,
+        f"config services.{image.service}.standalone": next(
+            o.standalone for o in plan.outputs if o.name == service.own
+        ),
         f"config services.{image.service}.trace": "files" if service.traced else "packages",
         f"config services.{image.service}.keep": service.keep if service.traced else (),
         f"config {key}.healthcheck": image.health if image.healthcheck else "",

@@ -36,6 +36,8 @@ class Output:
     """Paths from the workspace's root that belong to it."""
     imported: bool
     """Whether other packages import it, so that its `main` has to be there."""
+    maps: bool = True
+    """Whether images have its source maps."""
     built: bool = True
     """Whether a build may write files of it."""
     unneeded: tuple[str, ...] = ()
@@ -165,6 +167,7 @@ def _output(
         sources=sources,
         extra=(*stage.outputs, *(project.tsconfigs if configured else ())),
         imported=imported,
+        maps=project.config.workspace.maps,
         built=bool(stage.script),
         unneeded=unneeded(files, files=listed, sources=configured),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),

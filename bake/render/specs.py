@@ -111,8 +111,13 @@ def _standalone_spec(plan: Plan, output: Output) -> Mapping[str, Any]:
         "never": list(NEVER),
         "settings": list(output.settings),
         "key": f"services.{service}.standalone",
+        **_maps(output),
         **({"writable": [list(pair) for pair in output.writable]} if output.writable else {}),
     }
+
+
+def _maps(output: Output) -> Mapping[str, bool]:
+    return {} if output.maps else {"maps": False}
 
 
 def _files(output: Output) -> Mapping[str, Any]:
@@ -126,6 +131,7 @@ def _files(output: Output) -> Mapping[str, Any]:
         "exclude": list(output.exclude),
         "others": list(output.others),
         "extra": list(output.extra),
+        **_maps(output),
     }
 
 

@@ -4,6 +4,7 @@ import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
 import { carveDirectory, makeParents, stampFolders, walk } from './files.mjs';
 import { glob } from './glob.mjs';
+import { isSourceMap } from './maps.mjs';
 import { ancestors, basename, dirname, join, leaves, normalize } from './paths.mjs';
 import { tellTraced, traceFiles } from './trace.mjs';
 import { giveFolders } from './writable.mjs';
@@ -28,7 +29,7 @@ export async function carvePackage({ tree, spec: specFile, out, tracer }) {
 }
 
 function extraParts(tree, spec) {
-  const place = { where: spec.path || 'the root package', key: `packages."${spec.path || '.'}".outputs`, never: spec.never };
+  const place = { where: spec.path || 'the root package', key: `packages."${spec.path || '.'}".outputs`, never: spec.never, maps: spec.maps };
   return (spec.extra ?? []).map((path) => extraFiles(tree, path, place));
 }
 
@@ -45,7 +46,7 @@ async function tracedParts(tree, spec, { tracer, parts }) {
   const unwanted = (path) => excluded.some(({ folder, matches }) => path.startsWith(folder) && matches(path.slice(folder.length)));
   const found = await traceFiles(
     { ...settings, tree, tools: tracer, home: spec.path, entries: entries.map((file) => join(spec.path, file)), never: spec.never },
-    { held: (path) => images.has(path) || unwanted(path), doubtful: (path) => left.has(path) || typed(path) },
+    { held: (path) => images.has(path) || unwanted(path) || leavesMap(spec, join(tree, path)), doubtful: (path) => left.has(path) || typed(path) },
   );
   for (const line of tellTraced(found)) console.log(line);
   const led = linkedFiles(tree, [...holding, ...found.map(({ path }) => path)], glob(spec.never));
@@ -63,28 +64,32 @@ function linkedFiles(tree, paths, forbidden) {
 }
 
 /** A file or folder elsewhere in the tree that belongs to the package: what its build writes there, a shared tsconfig. */
-function extraFiles(tree, path, { where, key, never }) {
+function extraFiles(tree, path, { where, key, never, maps }) {
   const [name, folder] = [normalize(path).replace(/\/$/, ''), dirname(normalize(path).replace(/\/$/, ''))];
   if (leaves(name)) fail(`${where}: ${path}: not a path inside the tree`);
   const kind = lstatSync(join(tree, name), { throwIfNoEntry: false });
   if (!kind) fail(`${where}: ${path} is not there after the build; correct ${key}`);
   if (!kind.isDirectory()) return { path: folder, files: new Set([basename(name)]) };
   const forbidden = glob(never);
-  return { path: name, files: new Set(walk(join(tree, name), (each) => !forbidden(each)).filter((each) => !forbidden(each))) };
+  const files = walk(join(tree, name), (each) => !forbidden(each)).filter((each) => !forbidden(each));
+  return { path: name, files: new Set(files.filter((each) => !leavesMap({ maps }, join(tree, name, each)))) };
 }
 
 /**
  * What the image has of a package's folder. The rules by name come with the plan: `never` whatever `files` says, `leaves` for
  * what no process can load, and `unneeded`, the sources that only development needs. What a build wrote has no such names.
  */
-function packageFiles(from, { files, never, leaves: left, unneeded = [], settings = [], exclude = [], others = [] }) {
+function packageFiles(from, { files, never, leaves: left, unneeded = [], settings = [], exclude = [], others = [], maps }) {
   const [listed, leftOut, excluded] = [glob(files ?? ['**']), glob(left), glob(exclude)];
   const [banned, allowed] = [glob(never), new Set(settings)]; // settings: .env files that git tracks
   const [named, other] = [new Set(unneeded), new Set(others)]; // others: other packages' folders
   const forbidden = (path) => banned(path) && !allowed.has(path);
   const keeps = (path) => path === 'package.json' || (listed(path) && !excluded(path) && !leftOut(path) && !named.has(path));
-  return walk(from, (path) => !forbidden(path) && !other.has(path)).filter((path) => !forbidden(path) && keeps(path));
+  const found = walk(from, (path) => !forbidden(path) && !other.has(path)).filter((path) => !forbidden(path) && keeps(path));
+  return found.filter((path) => !leavesMap({ maps }, join(from, path)));
 }
+
+const leavesMap = ({ maps = true }, file) => !maps && isSourceMap(file);
 
 function checkFiles(files, manifest, { from, spec, where, key }) {
   const others = files.filter((path) => path !== 'package.json');

@@ -4,6 +4,7 @@ import { binary, complainOf, fits } from './binaries.mjs';
 import { fail, readJson } from './errors.mjs';
 import { carveDirectory, makeParents, stampFolders, walk } from './files.mjs';
 import { glob } from './glob.mjs';
+import { isSourceMap } from './maps.mjs';
 import { ancestors, join } from './paths.mjs';
 import { giveFolders } from './writable.mjs';
 
@@ -13,7 +14,7 @@ export function carveStandalone({ tree, spec: file, platform, libc, dependencies
   const from = join(tree, spec.path, spec.standalone);
   if (!existsSync(from)) fail(`${where}: its build made no ${spec.standalone}; correct the build, or ${spec.key}`);
   const at = placeOfAll(spec, from);
-  const job = { wanted: { platform, libc }, where, forbidden: forbidding(spec), out: join(out, 'app'), directories: new Set(['']) };
+  const job = { wanted: { platform, libc }, where, maps: spec.maps ?? true, forbidden: forbidding(spec), out: join(out, 'app'), directories: new Set(['']) };
   const foreign = foreignPackages(from, job);
   const drops = new Set(foreign.keys());
   take(job, { from, to: at, drops });
@@ -77,10 +78,11 @@ function packagesIn(folder) {
   return names.filter((name) => existsSync(join(folder, name, 'package.json')));
 }
 
-function take({ where, wanted, forbidden, out, directories }, { from, to, drops = new Set(), only }) {
+function take({ where, wanted, forbidden, maps, out, directories }, { from, to, drops = new Set(), only }) {
   if (!existsSync(from)) return;
   const leaves = (path) => drops.has(path) || forbidden(path);
-  const files = new Set((only ?? walk(from, (path) => !leaves(path))).filter((path) => !leaves(path)));
+  const kept = (only ?? walk(from, (path) => !leaves(path))).filter((path) => !leaves(path));
+  const files = new Set(maps ? kept : kept.filter((path) => !isSourceMap(join(from, path))));
   const wrong = [...files].flatMap((path) => binary(from, path)).filter((each) => each.linkable && !fits(each, wanted));
   if (wrong.length) console.log(`warning: ${complainOf(where, wrong, wanted)}`);
   const folders = new Set([...files].flatMap(ancestors));

@@ -574,6 +574,16 @@ def test_listed_files_are_taken_exactly(tmp_path: Path) -> None:
     )
 
 
+def test_source_maps_stay_out_on_request_and_other_files_called_so_do_not(tmp_path: Path) -> None:
+    text = json.dumps({"version": 3, "sources": ["a.ts"], "mappings": "AAAA"})
+    maps = {"dist/server.js.map": text, "dist/levels/one.map": '{"version": 3}', "dist/x.map": "no JSON"}
+    plant(tmp_path / "app/generated", {"a.js": "", "a.js.map": text})
+    added = ("dist/levels/one.map", "dist/x.map")
+    left = sorted({*RUN_TIME, *added} - {"dist/server.js.map"})
+    assert package(tmp_path, tree={**SERVICE, **maps}, maps=False, extra=["generated"]) == tuple(left)
+    assert files(tmp_path / "out/app/generated") == ("a.js",)
+
+
 def test_secrets_and_installed_packages_never_come_even_when_listed(tmp_path: Path) -> None:
     taken = package(tmp_path, files=["**"])
     assert set(SERVICE) - set(taken) == {".env", ".env.production", ".npmrc", "node_modules/x/index.js"}

@@ -77,6 +77,13 @@ def test_traced_from_the_package_alone_it_lies_where_the_package_does(tmp_path: 
     assert "web/node_modules/@img/sharp-linux-arm64/sharp.node" in files(tmp_path / "out/app")
 
 
+def test_source_maps_stay_out_on_request(tmp_path: Path) -> None:
+    made(tmp_path)
+    plant(tmp_path / "app/web", {".next/static/a.js.map": '{"version": 3, "mappings": ""}', "public/b.map": "data"})
+    carve(tmp_path, maps=False)
+    assert [p for p in files(tmp_path / "out/app") if p.endswith(".map")] == ["web/public/b.map"]
+
+
 def test_a_build_that_makes_none_is_told(tmp_path: Path) -> None:
     plant(tmp_path, {"app/web/package.json": "{}"})
     what = "carve: web: its build made no .next/standalone; correct the build, or services.web.standalone\n"

@@ -47,6 +47,12 @@ def test_another_folder_stays_at_its_place_and_has_no_framework_s_variable(tmp_p
     assert {name for s in plan.builds.stages for name in s.args} == set()
 
 
+def test_without_source_maps_every_package_is_told_so(tmp_path: Path) -> None:
+    project, plan = load(tmp_path, f"[workspace]\nmaps = false\n{CONFIG}")
+    specs = [json.loads(t) for p, t in render(project, plan).items() if p.startswith("plan/packages/")]
+    assert [s["maps"] for s in specs] == [False, False]
+
+
 def test_files_to_serve_are_no_server(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, '[services.a]\npackage = "a"\nstatic = "x"\nstandalone = "y"\n')
