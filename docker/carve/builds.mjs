@@ -52,8 +52,8 @@ function lockOf(text, paths) {
 }
 
 /**
- * What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's, {path, made} for what a script made
- * beside packages (.prisma). Files beside packages (.package-lock.json, .modules.yaml) tell of the whole installation: no build
+ * What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's (copied: the workspace package that
+ * it is for), {path, made} for what a script made beside packages (.prisma). Files beside packages (.package-lock.json, .modules.yaml) tell of the whole installation: no build
  * reads them, and every update changes them.
  */
 function* itemsIn(tree, folder) {
@@ -75,8 +75,19 @@ function* storeItems(tree, store) {
   for (const each of list(join(tree, store))) {
     const path = join(store, each.name);
     if (each.name === 'node_modules') yield* itemsIn(tree, path);
-    else if (each.isDirectory()) yield { path, store: true };
+    else if (each.isDirectory()) yield { path, store: true, copied: memberIn(tree, join(path, 'node_modules')) };
   }
+}
+
+/** The workspace package that a directory of the store has in the place of a copy: a link by its absolute path. */
+function memberIn(tree, folder) {
+  for (const each of list(join(tree, folder))) {
+    const path = join(folder, each.name);
+    const link = each.isSymbolicLink() ? readlinkSync(join(tree, path)) : '';
+    const found = each.name.startsWith('@') ? memberIn(tree, path) : link.startsWith('/') && relative(tree, link);
+    if (found) return found;
+  }
+  return '';
 }
 
 /** item -> the stages that need it. */
@@ -93,8 +104,9 @@ function stageUsers(tree, items, { members, stages }) {
     for (const path of reachable(['', ...packages], [...types, ...extra], steps)) units.get(unitOf(path))?.add(stage);
   }
   const having = (member) => new Set(Object.keys(stages).filter((stage) => stages[stage].packages.includes(member)));
-  return ({ path, link, made }) => {
+  return ({ path, link, made, copied }) => {
     if (made) return new Set(Object.keys(stages));
+    if (copied) return having(copied);
     const home = path.slice(0, path.indexOf('node_modules')).replace(/\/$/, '');
     if (home) return link ? having(home) : units.get(path);
     const target = link ? unitOf(link) : path;

@@ -159,6 +159,16 @@ def test_packages_of_pnpms_store_come_with_the_links_beside_them(tmp_path: Path)
     }
 
 
+def test_what_pnpm_has_in_the_place_of_a_copy_comes_with_the_workspace_package_itself(tmp_path: Path) -> None:
+    copy = "node_modules/.pnpm/lib@file+packages+lib_x@1/node_modules/lib"
+    plant(
+        tmp_path / "app",
+        {"": {}, "packages/lib": {}, "services/a": {"dependencies": {"lib": "1"}}, "services/b": {}},
+        {copy: f"{tmp_path}/app/packages/lib", "services/a/node_modules/lib": f"../../../{copy}"},
+    )
+    assert carve(tmp_path) == {"a": [copy, "services/a/node_modules/lib"], "b": []}
+
+
 def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: Path) -> None:
     seen = []
     for version in ("1.0.0", "2.0.0"):
