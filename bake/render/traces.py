@@ -41,6 +41,7 @@ def _start(project: Project, image: Image) -> Mapping[str, Any]:
         "entries": [*needs.files, *needs.beside],
         "packages": list(needs.packages),
         "loads": list(needs.loads),
+        **({"conditions": list(needs.conditions)} if needs.conditions else {}),
         **({"opaque": True} if needs.opaque else {}),
     }
 

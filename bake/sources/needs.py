@@ -30,8 +30,9 @@ class Needs:
     packages: names of the dependencies that it needs. unknown: binaries that neither a base image nor the
     lockfile has. tools: package managers that have to be in the image. files: scripts of the package itself.
     beside: scripts outside of it, relative to it too.
-    loads: what is loaded before them, as modules name it (`dotenv/config`). opaque: whether it starts something whose
-    code cannot be followed.
+    loads: what is loaded before them, as modules name it (`dotenv/config`).
+    conditions: what `exports` and `imports` are read with beside Node's.
+    opaque: whether it starts something whose code cannot be followed.
     """
 
     packages: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Needs:
     files: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     loads: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     opaque: bool = False
 
 
@@ -67,6 +69,7 @@ def command_needs(
         files=tuple(dict.fromkeys(reader.files)),
         beside=tuple(dict.fromkeys(reader.beside)),
         loads=tuple(dict.fromkeys(reader.loads)),
+        conditions=tuple(dict.fromkeys(reader.conditions)),
         opaque=reader.opaque or not (reader.files or reader.beside),
     )
 
@@ -88,19 +91,22 @@ _RUNNERS: Final = frozenset(
 )
 _RUNNER_VERBS: Final = frozenset({"inspect", "start", "watch"})
 _NODE_PRELOADS: Final = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader"})
+_NODE_CONDITIONS: Final = frozenset({"-C", "--conditions"})
 _NODE_TEXTS: Final = frozenset({"-e", "--eval", "-p", "--print"})
 # Options of node, or of what runs like it (--exec is nodemon's), that take a value.
-_NODE_VALUES: Final = _NODE_PRELOADS | {
-    "-C",
-    "--conditions",
-    "--env-file",
-    "--env-file-if-exists",
-    "--exec",
-    "-P",
-    "--project",
-    "--run",
-    "--tsconfig",
-}
+_NODE_VALUES: Final = (
+    _NODE_PRELOADS
+    | _NODE_CONDITIONS
+    | {
+        "--env-file",
+        "--env-file-if-exists",
+        "--exec",
+        "-P",
+        "--project",
+        "--run",
+        "--tsconfig",
+    }
+)
 # In every base image: the shell's own words and coreutils.
 _PRESENT_WORDS = """
 . : [ awk basename break cat cd chmod chown continue cp cut date dirname echo env eval exit export false
@@ -128,6 +134,7 @@ class _Reader:
         self.start = "."
         """The folder that files are relative to, seen from the package's."""
         self.loads: list[str] = []
+        self.conditions: list[str] = []
         self.opaque = False
         self.depth = 0
         self.elsewhere = False
@@ -194,6 +201,8 @@ class _Reader:
     def _node_option(self, option: str, value: str) -> None:
         if option in _NODE_PRELOADS:
             self._preload(value)
+        elif option in _NODE_CONDITIONS:
+            self.conditions.append(value)
         elif option == "--run":
             self._script(value)
         elif option == "--exec":
@@ -242,6 +251,7 @@ class _Reader:
         other = _Reader(self.workspace, found)
         other.packages, other.unknown, other.tools = self.packages, self.unknown, self.tools
         other.files, other.beside, other.loads, other.depth = self.files, self.beside, self.loads, self.depth
+        other.conditions = self.conditions
         own = {self.package.name, self.package.path, "."}
         other.elsewhere = self.elsewhere or name_or_path.removeprefix("./") not in own
         return other

@@ -37,15 +37,15 @@ async function processNeeds(start, context) {
   for (let round = 0; state.queue.size && round < ROUNDS; round += 1) {
     const next = [...state.queue].map((path) => join(tree, path));
     state.queue = new Set();
-    await follow(next, { state, context, cwd: join(tree, start.directory) });
+    await follow(next, { state, context, cwd: join(tree, start.directory), conditions: ['node', 'node-addons', ...start.conditions ?? []] });
   }
   return told(state, context);
 }
 
-async function follow(entries, { state, context, cwd }) {
+async function follow(entries, { state, context, cwd, conditions }) {
   const { tree, nodeFileTrace, cache, resolve, texts, plain } = context;
   const { fileList, warnings } = await nodeFileTrace(entries, {
-    base: tree, processCwd: cwd, cache, ignore: leaves, resolve, mixedModules: true, readFile: (path) => readSource(path, texts, plain),
+    base: tree, processCwd: cwd, conditions, cache, ignore: leaves, resolve, mixedModules: true, readFile: (path) => readSource(path, texts, plain),
   });
   for (const path of entries) state.followed.add(relative(tree, path));
   const unread = [...warnings].flatMap(({ message }) => /^Failed to parse (\S+) as (?:script|module)/.exec(message)?.[1] ?? []);

@@ -195,3 +195,12 @@ def test_commands_that_a_pnpm_lockfile_does_not_name_are_those_of_packages_calle
     (tmp_path / "pnpm-lock.yaml").write_text(json.dumps({**lock, "snapshots": {key: {} for key in held}}))
     found = command_needs(load_workspace(tmp_path), "a", command.split())
     assert (found.packages, found.unknown) == (packages, unknown)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["node --conditions=production -C x dist/main.js", "env NODE_OPTIONS='-C production -C x' node dist/main.js"],
+)
+def test_conditions_of_exports_are_told(workspace: Workspace, command: str) -> None:
+    needs = command_needs(workspace, "services/a", tuple(shlex.split(command)))
+    assert (needs.conditions, needs.files) == (("production", "x"), ("dist/main.js",))
