@@ -145,6 +145,11 @@ WRAPPERS: Final[Mapping[str, _Wrapper]] = {
     "ionice": _takes("-c", "-n", "-p"),
     "stdbuf": _takes("-i", "-o", "-e"),
     "timeout": _takes("-k", "-s", "--signal", "--kill-after", own=1),
+    **dict.fromkeys(("wait-for-it", "wait-for-it.sh", "wait-for", "wait-for.sh"), _Wrapper(dashes=True)),
+    "dockerize": _takes(
+        *("-wait", "-timeout", "-wait-retry-interval", "-wait-http-header", "-template", "-stdout", "-stderr"),
+        *("-env", "-poll-interval"),
+    ),
     "chroot": _takes(own=1),
     "gosu": _takes(own=1),
     "su-exec": _takes(own=1),

@@ -12,7 +12,7 @@ from typing import Any
 from bake.errors import WorkspaceError
 from bake.evidence.dockerfiles import asked_path, substitute
 from bake.files import parse_yaml, table
-from bake.shell import plain_number, split_words
+from bake.shell import parse_line, plain_number, split_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def parse_compose(path: str, texts: Mapping[str, str]) -> tuple[ComposeService, 
     services = _stacked(path, texts)
     found = tuple(_service(n, _extended(s, path, texts, _DEEPEST), folder) for n, s in services.items())
     names = frozenset(each.name for each in found)
-    return tuple(replace(s, peers=names, aside=_is_aside(s, found)) for s in found)
+    return tuple(replace(s, peers=names - {s.name}, aside=_is_aside(s, found)) for s in found)
 
 
 def _is_aside(service: ComposeService, all_: Sequence[ComposeService]) -> bool:
@@ -213,7 +213,7 @@ def _command(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list):
         return tuple(str(word).replace("$$", "$") for word in value)
     text = str(value).replace("$$", "$")
-    return split_words(text) if not re.search(r"&&|\|\||[;|]", text) else ("sh", "-c", text)
+    return split_words(text) if len(parse_line(text)) == 1 else ("sh", "-c", text)
 
 
 def _published(service: Mapping[str, Any]) -> int | None:

@@ -51,7 +51,7 @@ def read_script(text: str, arguments: Sequence[str] = (), env: Mapping[str, str]
     else:
         # Branches that differ in options only start the same program; the last one is what runs without settings.
         end = branches[-1] if len({_program(s.words) for s in branches}) == 1 else None
-    if end is None:
+    if end is None or any(end.text in loop for loop in _LOOP.findall(plain)):
         return Becomes(beside=beside)
     words = end.words[1:] if end.words[0] == "exec" else end.words
     passes = bool(_ARGUMENTS.fullmatch(words[0]))
@@ -72,6 +72,8 @@ def read_script(text: str, arguments: Sequence[str] = (), env: Mapping[str, str]
     )
 
 
+_LOOP = re.compile(r"\b(?:while|until|for)\b.*?\bdo\b.*?\bdone\b", re.S)
+"""What a shell does again and again: nothing that the script becomes."""
 _ARGUMENTS = re.compile(r"\$@|\$\{@\}|\$\*|\$\{1\+\$@\}")
 _FUNCTION = re.compile(r"^([ \t]*)(?:function\s+)?[\w-]+\s*\(\)\s*\{.*?^\1\}[ \t]*$", re.M | re.S)
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n.*?^\s*\2[ \t]*$", re.M | re.S)

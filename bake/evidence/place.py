@@ -194,7 +194,9 @@ def _inside_script(contents: Contents, way: _Way) -> _Way | None:
         return None
     became = read_script(text, rest, contents.stage.env)
     # One that starts nothing itself can only pass its arguments on.
-    words = rest if became.passes or "exec" not in text else became.words
+    waits = "--" in rest and not rest[0].startswith(("-", "/", "./")) and bool(re.search(r":\d+$", rest[0]))
+    passed = rest[rest.index("--") + 1 :] if waits else rest  # `wait-for-it db:5432 -t 30 -- node x.js`
+    words = passed if became.passes or "exec" not in text else became.words
     words = words or became.words
     does_more = bool(became.before) or not became.passes or "export " in text
     return replace(way.follow(became, words), script=path if does_more else way.script)
@@ -211,7 +213,7 @@ def _ended(contents: Contents, evidence: Evidence, way: _Way, further: _Way) -> 
     became = read_script(text, rest, contents.stage.env)
     if not further.words:
         return (_kept(contents, evidence, path, rest),)
-    if not became.words and not became.before:
+    if not became.words and not became.before and further.words == rest:
         return _prefixed(contents, evidence, path, further)
     return None
 

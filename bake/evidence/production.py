@@ -57,9 +57,18 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
     found += (_deployed(facts, images, d) for d in find_deployed(facts))
     projects = tuple(find_projects(facts))
     found = [_of_project(e, projects) for e in found]
+    found = [e for e in found if not _is_unused(e, found)]
     said = {(e.package, e.start.words) for e in found}
     found += (p for p in projects if (p.package, p.start.words) not in said)
     return tuple(_distinct(_without_once(e) for e in found))
+
+
+def _is_unused(evidence: Evidence, found: Sequence[Evidence]) -> bool:
+    """Whether a Dockerfile's own command is one that everything that starts its image gives arguments."""
+    own, entry = evidence.file and evidence.source.partition(":")[0] == evidence.file, entry_of(evidence.start.words)
+    started = (e for e in found if e.file == evidence.file and e.source.partition(":")[0] != e.file)
+    entries = [entry_of(e.start.words) for e in started if e.package == evidence.package] if own and entry else []
+    return entry not in entries and any(e[: len(entry)] == entry for e in entries)
 
 
 def _of_project(evidence: Evidence, projects: Iterable[Evidence]) -> Evidence:
@@ -130,9 +139,13 @@ def _choices(evidence: Evidence) -> tuple[str, ...]:
 
 def _joined(one: Evidence, other: Evidence) -> Evidence:
     env = {**dict(other.start.env), **dict(one.start.env)}
+    # A workload starts the image's own program with more options than the image does.
+    more = bool(one.file) and other.source.partition(":")[0] != other.file and other.away == one.away
+    more = more and {*one.start.words} < {*other.start.words} and other.start.words[:1] == one.start.words[:1]
     return replace(
         one,
-        start=replace(one.start, env=tuple(env.items())),
+        start=replace(one.start, words=(other if more else one).start.words, env=tuple(env.items())),
+        command=(other if more else one).command,
         name=one.name or other.name,
         port=one.port or other.port,
         health=one.health or other.health,

@@ -24,7 +24,10 @@ _CONFIGURED = re.compile(r"\.conf(?:\.template)?$")
 def find_proxies(contents: Contents) -> tuple[tuple[str, str], ...]:
     """Paths that the file server of an image hands on, and to which URL; "" where none is told that bake can name."""
     texts = dict.fromkeys((*_copied(contents), *contents.stage.written.values()))
-    return tuple(dict(row for text in texts for row in _parse_proxies(text, contents.stage.env)).items())
+    rows = (
+        row for text in texts for parse in (_parse_proxies, _parse_caddy) for row in parse(text, contents.stage.env)
+    )
+    return tuple(dict(rows).items())
 
 
 def find_served(contents: Contents) -> tuple[tuple[str, str], ...]:
@@ -48,6 +51,21 @@ def _copied(contents: Contents) -> Iterator[str]:
         for path, text in contents.facts.deployed.items() if origin else ():
             if path == origin or (path.startswith(f"{origin}/") and _CONFIGURED.search(path)):
                 yield text
+
+
+_CADDY_BLOCK = re.compile(
+    r"^\s*handle(?P<strips>_path)?\s+(?P<path>/\S*)\s*\{[^{}]*?\breverse_proxy\s+(?P<to>[^\s{]+)", re.M
+)
+_CADDY_LINE = re.compile(r"^\s*reverse_proxy\s+(?P<path>/\S*)\s+(?P<to>[^\s{]+)", re.M)
+
+
+def _parse_caddy(text: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Source: caddyserver.com/docs/caddyfile/directives/reverse_proxy."""
+    plain = re.sub(r"\{\$(\w+)(?::([^{}]*))?\}", lambda m: env.get(m[1], m[2] or "$"), _COMMENT.sub("", text))
+    for found in (*_CADDY_BLOCK.finditer(plain), *_CADDY_LINE.finditer(plain)):
+        path, to = found["path"].rstrip("*"), found["to"]
+        url = f"{to if '://' in to else f'http://{to}'}{'/' if found.groupdict().get('strips') else ''}"
+        yield path, url if _URL.fullmatch(url) and not _OWN.match(url) else ""
 
 
 def _parse_proxies(text: str, env: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -35,8 +35,12 @@ def main_start(facts: PackageFacts, everything: WorkspaceFacts) -> Found:
     if said := main_evidence(facts, everything):
         return Found(start=said.start, source=said.source, evidence=said)
     reasons: list[Start] = []
+    known = [entry_of(e.start.words) for e in everything.said.get(facts.package.path, ())]
     for words, found in _candidates(facts, everything):
         start = start_here(words, facts, everything)
+        entry = entry_of(start.words)
+        if entry and entry not in known and any(each[: len(entry)] == entry for each in known):
+            continue  # production starts it with arguments alone
         if start.words:
             return replace(found, start=start)
         reasons.append(start)

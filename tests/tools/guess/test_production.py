@@ -769,7 +769,11 @@ services:
         "jobs": {
             "package": "apps/jobs",
             "roles": {
-                "main": {"directory": ".", "command": "node apps/jobs/dist/index.js", "env": {"QUEUE": "all"}},
+                "main": {
+                    "directory": ".",
+                    "command": "node apps/jobs/dist/index.js",
+                    "env": {"ROLE": "jobs", "QUEUE": "all"},
+                },
                 "mail": {"command": "node dist/mail.js", "env": {"LOG": "json"}},
             },
         },
@@ -1089,3 +1093,49 @@ def test_a_tool_that_an_image_starts_without_arguments_takes_them(tmp_path: Path
         "# port = 4010  # apps/tool/Dockerfile: EXPOSE; once `command` gives it arguments\n"
     ) in lines
     assert 'command = "node dist/index.js"  # apps/server/Dockerfile\nport = 4010' in lines
+
+
+_WORKS = "    build: {context: ., dockerfile: apps/jobs/Dockerfile}\n"
+
+
+def test_what_only_waits_or_repeats_is_no_process_and_one_image_has_several_by_arguments(tmp_path: Path) -> None:
+    compose = f"""\
+services:
+  server:
+    build: .
+    command: dockerize -wait tcp://db:1 -timeout 9s node apps/server/dist/main.js
+  again:
+    build: .
+    entrypoint: /bin/sh
+    command: -c 'while true; do node apps/server/dist/again.js; sleep 9; done'
+  mail:
+{_WORKS}    command: sh -c "sleep 9 && node dist/index.js mail"
+    environment: {{QUEUE: mail}}
+  export:
+{_WORKS}    command: ./wait.sh db:1 -t 9 -- node dist/index.js export
+"""
+    caddy = ":80 {\nhandle_path /v1/* {\n reverse_proxy server:80\n}\nreverse_proxy /api/* {$API:http://server:81}\n}\n"
+    web = "FROM node AS build\nWORKDIR /app\nCOPY . .\nRUN npm run build -w web\n"
+    files = {
+        "compose.yaml": compose,
+        "Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY . .\n",
+        "apps/jobs/Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY apps/jobs .\nCMD node dist/index.js\n",
+        "apps/jobs/wait.sh": '#!/bin/sh\nuntil nc -z $1; do sleep 1; done\nexec "$@"\n',
+        "apps/web/Dockerfile": f"{web}FROM caddy\nCOPY Caddyfile /etc/caddy/\nCOPY --from=0 /app/apps/web/dist /srv\n",
+        "apps/web/index.html": "",
+        "Caddyfile": caddy,
+    }
+    jobs = {"name": "jobs", "scripts": {"build": "tsc", "start": "node dist/index.js"}}
+    found = guessed(tmp_path, {"apps/server": SERVER, "apps/jobs": jobs, "apps/web": WEB}, **files)
+    assert processes(found) == {
+        "server": "node dist/main.js",
+        "jobs-mail": "node dist/index.js mail",
+        "jobs-export": "node dist/index.js export",
+        "web": "dist",
+    }
+    (mail,) = (p for s in found.services for p in s.processes if p.role == "mail")
+    assert dict(mail.env) == {"QUEUE": "mail"}
+    assert [s.proxy for s in found.services if s.static] == [
+        (("/v1/", "http://server:80/"), ("/api/", "http://server:81"))
+    ]
+    assert [note.partition(" starts")[0] for note in found.notes] == ["compose.yaml: again"]
