@@ -29,12 +29,14 @@ class Graph:
     """Every package by the lockfile's own key, and the workspace's packages by path (the root as "").
 
     injected: keys of copies of workspace packages (pnpm's `dependenciesMeta.injected`) -> package path. What
-    asks for a copy has the package itself as its target.
+    asks for a copy has the package itself as its target. apart: package path -> name -> the versions that its copies
+    find under a name, where the package itself finds another one.
     """
 
     nodes: Mapping[str, Node]
     members: Mapping[str, Node]
     injected: Mapping[str, str] = field(default_factory=dict)
+    apart: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def at(self, target: str) -> Node | None:
         """Return what a target names; None for a folder that is no workspace package."""
@@ -62,14 +64,11 @@ def mark_development(graph: Graph) -> Graph:
     into production by a package that could do without it.
     """
     kept = _production_keys(graph, [t for m in graph.members.values() for t in _production(m)])
-    return Graph(
-        nodes={
-            key: node if key in kept else replace(node, entry=replace(node.entry, dev=True))
-            for key, node in graph.nodes.items()
-        },
-        members=graph.members,
-        injected=graph.injected,
-    )
+    nodes = {
+        key: node if key in kept else replace(node, entry=replace(node.entry, dev=True))
+        for key, node in graph.nodes.items()
+    }
+    return replace(graph, nodes=nodes)
 
 
 def _production_keys(graph: Graph, starts: Iterable[str]) -> set[str]:

@@ -24,6 +24,7 @@ def hoisted(graph: Graph, *, manager: str, file: str) -> Lockfile:
         raw={"packages": {}},
         manager=manager,
         file=file,
+        apart=graph.apart,
     )
 
 

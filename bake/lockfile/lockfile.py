@@ -93,7 +93,8 @@ class Edge:
 class Lockfile:
     """A parsed lockfile. `entries` by entry path; `packages` (the root as "", members) by package path.
 
-    raw: what `make_production` changes, of npm's lockfiles only. manager, file: whose lockfile, and its name.
+    raw: what `make_production` changes, of npm's lockfiles only. manager, file: whose lockfile, and its name. apart:
+    package path -> name -> the versions that pnpm's copies of a package find, where it finds another one itself.
     """
 
     entries: Mapping[str, Entry]
@@ -101,6 +102,7 @@ class Lockfile:
     raw: Mapping[str, Any]
     manager: str = "npm"
     file: str = "package-lock.json"
+    apart: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def resolve(self, from_path: str, name: str) -> str | None:
         """Return the entry path that `require(name)` finds from an entry path or a package path, or None."""

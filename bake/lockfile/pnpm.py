@@ -82,7 +82,21 @@ def _uninjected(nodes: Mapping[str, Node], members: Mapping[str, Node], packages
         nodes={key: turned(node) for key, node in nodes.items() if key not in injected},
         members={path: turned(member) for path, member in members.items()},
         injected=injected,
+        apart=_apart(nodes, members, injected),
     )
+
+
+def _apart(
+    nodes: Mapping[str, Node], members: Mapping[str, Node], injected: Mapping[str, str]
+) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """What copies of workspace packages find under a name in other versions than the packages do: their peers."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for key, path in injected.items():
+        for name, target in nodes[key].targets.items():
+            own = members[path].targets.get(name, target)
+            if target != own and target in nodes and target not in injected:
+                found.setdefault(path, {}).setdefault(name, set()).add(nodes[target].entry.version)
+    return {path: {name: tuple(sorted(v)) for name, v in sorted(names.items())} for path, names in found.items()}
 
 
 def relinking(graph: Graph, *, major: int, root: str) -> str:
@@ -255,6 +269,7 @@ def isolated(graph: Graph, *, major: int, public: Sequence[str] = ()) -> Lockfil
         raw={"packages": {}},
         manager="pnpm",
         file=LOCKFILE,
+        apart=graph.apart,
     )
 
 

@@ -54,6 +54,7 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_manifests(project),
         *_gaps(plan),
         *_platforms(project, plan),
+        *_copies(project, plan),
         *_imports(project, plan),
         *_scripts(project, plan),
         *_own_scripts(project, plan),
@@ -243,6 +244,20 @@ def _platforms(project: Project, plan: Plan) -> Iterator[Finding]:
     for gap in needed:
         what = f"{gap.name} {gap.version} for {gap.platform} is not in the lockfile (npm/cli#4828)"
         yield _error("platform", gap.parent, what, "run `bake lock`", services=_users(plan, gap.parent))
+
+
+def _copies(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Workspace packages that pnpm injects with several versions of a peer: images have each package once."""
+    lock = project.workspace.lock
+    for path, names in lock.apart.items():
+        services = tuple(s.service for s in plan.services if path in s.closure.packages)
+        for name, versions in names.items() if services else ():
+            place = lock.resolve(path, name)
+            own = f"finds {lock.entries[place].version}" if place else "finds none"
+            what = f"pnpm injects it with {name} {' and '.join(versions)}; images have it once, where it {own}"
+            remedy = f"let all use one version of {name}, by an override"
+            where = f"{path}/package.json"
+            yield Finding(level="warning", rule="lock", where=where, what=what, remedy=remedy, services=services)
 
 
 def _imports(project: Project, plan: Plan) -> Iterator[Finding]:

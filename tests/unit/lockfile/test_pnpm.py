@@ -1,7 +1,9 @@
 """pnpm's lockfile, its layout and its settings."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -350,6 +352,33 @@ snapshots:
     assert relinking(found, major=10, root="/app") == (
         f" && rm -rf {place}/lib && mkdir -p {place} && ln -s /app/lib {place}/lib"
     )
+
+
+def test_versions_of_a_peer_that_copies_find_and_the_package_does_not_are_told() -> None:
+    text = """\
+lockfileVersion: '9.0'
+importers:
+  .: {}
+  a:
+    dependencies:
+      lib: {specifier: workspace:*, version: file:lib(y@1.0.0)}
+      y: {specifier: 1.0.0, version: 1.0.0}
+  lib:
+    devDependencies:
+      y: {specifier: 2.0.0, version: 2.0.0}
+packages:
+  lib@file:lib: {resolution: {directory: lib, type: directory}}
+  y@1.0.0: {}
+  y@2.0.0: {}
+snapshots:
+  lib@file:lib(y@1.0.0): {dependencies: {y: 1.0.0}}
+  y@1.0.0: {}
+  y@2.0.0: {}
+"""
+    manifests: Mapping[str, Mapping[str, Any]] = {"": {}, "a": {"name": "a"}, "lib": {"name": "lib"}}
+    assert isolated(parse_pnpm_lock(text, manifests), major=10).apart == {"lib": {"y": ("1.0.0",)}}
+    same = text.replace("specifier: 2.0.0, version: 2.0.0", "specifier: 1.0.0, version: 1.0.0")
+    assert isolated(parse_pnpm_lock(same, manifests), major=10).apart == {}
 
 
 def test_a_link_to_the_folder_that_a_package_publishes_is_one_to_the_package() -> None:
