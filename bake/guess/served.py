@@ -12,6 +12,7 @@ Served = Mapping[str, Mapping[str, str]]
 """Path of a package that runs -> the frontends whose built files it serves, with the file that says so."""
 
 _BETWEEN = re.compile(r"['\"`]\s*,\s*['\"`]")
+_LOADED = re.compile(r"(?:\brequire(?:\.resolve)?\s*\(|\bfrom\b|\bimport\b\s*\(?)\s*(['\"`])[^'\"`\n]*\1")
 _OUTWARD = re.compile(r"(?:\.\./+)+((?:[\w@.-]+/+)*[\w@.-]+)")
 
 
@@ -67,16 +68,22 @@ def _named(
 ) -> Iterator[tuple[str, str]]:
     """What the sources name as `"../../client/dist"` or `"..", "..", "client", "dist"`.
 
-    A frontend's folder, or a folder of another package that is built which no clone has: its build writes that.
+    A frontend's folder, or a folder of another package that is built which no clone has: its build writes that. Modules
+    that the sources load of the latter are imports like others.
     """
     for file, text in facts.sources.items():
-        joined = _BETWEEN.sub("/", text) if ".." in text else ""
-        paths = {posixpath.normpath(m[1]) for m in _OUTWARD.finditer(joined)}
+        every = _outward(text) if ".." in text else frozenset()
+        files = _outward(_LOADED.sub("", text)) if every else every
         for package in built | folders.keys():
+            paths = every if package in folders else files
             names = {f"{package}/", f"{posixpath.basename(package)}/"}
             inner = {f"{path}/".removeprefix(n) for path in paths for n in names if path.startswith(n)}
             if any(_is_written(package, each, folders.get(package), everything) for each in inner):
                 yield package, facts.package.file(file)
+
+
+def _outward(text: str) -> frozenset[str]:
+    return frozenset(posixpath.normpath(found[1]) for found in _OUTWARD.finditer(_BETWEEN.sub("/", text)))
 
 
 def _is_written(package: str, inner: str, static: str | None, everything: WorkspaceFacts) -> bool:

@@ -959,6 +959,16 @@ def test_what_scripts_make_is_neither_a_process_nor_served(tmp_path: Path) -> No
     assert not any(package.serves for package in found.packages)
 
 
+def test_modules_of_another_package_are_imported_and_not_served(tmp_path: Path) -> None:
+    packages: dict[str, Mapping[str, object]] = {
+        "api": {"name": "api", "scripts": {"build": "tsc", "start": "node dist/index.js"}},
+        "shared": {"name": "shared", "main": "dist/index.js", "scripts": {"build": "tsc"}},
+    }
+    source = "const shared = require('../../shared/dist/index.js');\nimport { x } from \"../../shared/dist/x.js\";\n"
+    found = guessed(tmp_path, packages, **{"api/src/index.ts": source})
+    assert (found.libraries, [p.serves for p in found.packages if p.serves]) == (("shared",), [])
+
+
 def test_folders_that_an_image_keeps_are_meant_by_its_variables_too(tmp_path: Path) -> None:
     docker = "FROM node:24\nWORKDIR /shop\nCOPY . .\nENV STORE=/shop/data/files\nVOLUME /shop/data\n"
     docker += "CMD node apps/server/dist/main.js\n"
