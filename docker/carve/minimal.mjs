@@ -2,7 +2,7 @@
 // `libraries` takes what native packages need beside that.
 import { lchownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import { linked } from './binaries.mjs';
+import { binary, linked } from './binaries.mjs';
 import { fail } from './errors.mjs';
 import { stamp, walk, writeStamped } from './files.mjs';
 import { takeRecords } from './installed.mjs';
@@ -33,8 +33,10 @@ export function carveMinimal({ base, path, environment, out }) {
   const job = { base, out, taken: new Set(), folders: libraryFolders(base) };
   const node = path.split(':').map((folder) => join(folder, 'node')).find((file) => isFile(base, file));
   if (!node) fail(`the base image has no node in ${path}, of which a minimal one could be made`);
+  const { path: program } = resolve(base, node);
+  if (!binary(base, program).length) fail(`${program} of the base image is a script, which a minimal base could not start`);
   mkdirSync(out, { recursive: true });
-  const { arch, interpreter } = linked(base, resolve(base, node).path) ?? {};
+  const { arch, interpreter = '' } = linked(base, program) ?? {};
   takeLinked(job, [node]);
   for (const name of LIBRARIES) takeLinked(job, [findLibrary(job, name, { arch })].filter(Boolean));
   takeVariables(job, JSON.parse(environment), arch);

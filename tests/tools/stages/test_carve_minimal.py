@@ -172,6 +172,9 @@ def test_a_base_without_node_or_without_a_library_of_it_is_an_error(tmp_path: Pa
     (base / LIBRARIES / "libm.so.6").unlink()
     said = minimal(tmp_path)
     assert said == f"carve: {LIBRARIES}/libstdc++.so.6.0.30 of the base image needs libm.so.6, which that has not\n"
+    (base / "usr/local/bin/node").write_text('#!/bin/sh\nexec /opt/node "$@"\n')
+    said = minimal(tmp_path)
+    assert said == "carve: usr/local/bin/node of the base image is a script, which a minimal base could not start\n"
 
 
 def libraries(root: Path, *words: str) -> tuple[str, str]:
