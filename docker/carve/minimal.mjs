@@ -18,7 +18,10 @@ const BUNDLES = [
   'etc/ssl/certs/ca-certificates.crt', 'etc/pki/tls/certs/ca-bundle.crt', 'etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
   'etc/ssl/ca-bundle.pem', 'etc/ssl/cert.pem',
 ];
-const FILES = ['etc/ld.so.cache', 'etc/nsswitch.conf', 'etc/localtime', 'etc/timezone', 'etc/os-release', 'etc/passwd', 'etc/group'];
+const FILES = [
+  'etc/ld.so.cache', 'etc/nsswitch.conf', 'etc/localtime', 'etc/timezone', 'etc/passwd', 'etc/group',
+  'etc/os-release', 'etc/debian_version', 'etc/alpine-release', 'etc/redhat-release', // what scanners know a distribution by
+];
 // What a Node that is linked with the distribution's libraries reads: its settings of OpenSSL, ICU's data, modules of Node's own.
 const DATA = [
   [/^libcrypto\./, ['etc/ssl/openssl.cnf', 'etc/pki/tls/openssl.cnf', 'etc/crypto-policies/back-ends']],
