@@ -1,16 +1,14 @@
 """Which packages the sources of a workspace package import, and which of them it does not declare."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from os import scandir
 from pathlib import Path
 from posixpath import dirname, isfile, normpath, splitext
 from typing import Any, Final, Literal
 from weakref import WeakKeyDictionary
 
-from bake.files import is_below
+from bake.sources.aliases import Aliases
 from bake.sources.bundles import bundled_sources
 from bake.sources.files import Scans, load_sources
 from bake.sources.needs import Needs, command_binaries, command_needs
@@ -108,14 +106,11 @@ def undeclared(
     left_out = {"type"} if build else {"type", "build"}
     wanted = (one for one in imports if one.kind not in left_out and not one.guarded and not _is_declared(package, one))
     found = ((one, provider(workspace, package.path, one.name)) for one in wanted)
-    aliases = _BundlerAliases(workspace.root / package.path, workspace.root)
-    loaded = _LoadedAliases(workspace, package)
-    beside = _OnNodePath(workspace, package, node_path)
-    names = (aliases, loaded, beside)
+    aliases = Aliases(workspace, package, node_path)
     return tuple(
         Undeclared(import_=one, provider=path, dev=one.name in package.dev_dependencies)
         for one, path in found
-        if path or not (any(one.name in each for each in names) or _has_types_alone(workspace, package, one))
+        if path or not (one.name in aliases or _has_types_alone(workspace, package, one))
     )
 
 
@@ -125,63 +120,6 @@ def _has_types_alone(workspace: Workspace, package: Package, import_: Import) ->
     return import_.file.endswith((".ts", ".tsx", ".mts", ".cts")) and bool(
         provider(workspace, package.path, f"@types/{plain}")
     )
-
-
-class _LoadedAliases:
-    """Which names module-alias takes for paths, as package.json or code tells it. Source: its readme."""
-
-    def __init__(self, workspace: Workspace, package: Package) -> None:
-        self._workspace, self._package = workspace, package
-
-    def __contains__(self, name: object) -> bool:
-        return any(name == alias or str(name).startswith(f"{alias.rstrip('/')}/") for alias in self._names)
-
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        table = self._package.manifest.get("_moduleAliases")
-        return frozenset(table if isinstance(table, dict) else ()) | frozenset(self._in_code())
-
-    def _in_code(self) -> Iterator[str]:
-        if "module-alias" not in self._package.dependencies:
-            return
-        directory = normpath(f"{self._workspace.root}/{self._package.path}")
-        nested = frozenset(f"{self._workspace.root}/{path}" for path in self._workspace.inside(self._package.path))
-        for file in load_sources(directory, nested, str(self._workspace.root)):
-            text = Path(directory, file).read_text(encoding="utf-8", errors="replace")
-            for call in re.finditer(r"\baddAlias(es)?\s*\(([^;]*)", text):
-                yield from re.findall(r"""['"]([^'"]+)['"]\s*:""" if call[1] else r"""^\s*['"]([^'"]+)['"]""", call[2])
-
-
-class _OnNodePath:
-    """Which names lie in a folder of $NODE_PATH, or are compiled into one. Source: nodejs.org/api/modules.html."""
-
-    def __init__(self, workspace: Workspace, package: Package, given: Iterable[str]) -> None:
-        self._home, self._root = Path(workspace.root, package.path), workspace.root
-        own = re.findall(r"\bNODE_PATH=[\"']?([^\s\"']+)", "\n".join(package.scripts.values()))
-        self._folders = tuple(p for value in (*given, *own) for p in value.split(":") if p)
-
-    def __contains__(self, name: object) -> bool:
-        homes = (Path(self._root, p[5:]) if p.startswith("/app/") else self._home / p for p in self._folders)
-        places = (home / str(name) for home in (*homes, *((self._home / "src",) if self._folders else ())))
-        return any(is_below(self._root, p) and (p.is_dir() or any(p.parent.glob(f"{p.name}.*"))) for p in places)
-
-
-class _BundlerAliases:
-    """Which names a package's bundler is told to take for something else, such as Vite by `resolve.alias`."""
-
-    def __init__(self, directory: Path, root: Path) -> None:
-        self._directory, self._root = directory, root
-
-    def __contains__(self, name: object) -> bool:
-        # As a key, or behind `find:`; below the name ("next/link") or exactly ("react$", /^react/) too.
-        pattern = rf"""(?:\bfind:\s*)?["'/]\^?{re.escape(str(name))}(?:[/$\\][^"'\n]*)?["'/]\s*[:,]"""
-        return any(re.search(pattern, text) for text in self._texts)
-
-    @cached_property
-    def _texts(self) -> tuple[str, ...]:
-        files = (f for f in sorted(self._directory.glob("*.config.*")) if f.is_file() and is_below(self._root, f))
-        texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
-        return tuple(text[text.index("alias") :] for text in texts if "alias" in text)
 
 
 _NEXT_MARKERS = frozenset({"server-only", "client-only"})

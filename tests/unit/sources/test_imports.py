@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -604,6 +605,7 @@ def test_what_nextjs_answers_itself_is_declared_where_nextjs_is(write: Write) ->
         ("resolve: { alias: { odd$: './x.ts' } }", ["odd", "other"]),
         ("resolve: { alias: { 'odd$': './x.ts' } }", ["other"]),
         ("resolve: { alias: [{ find: /^odd/, replacement: './x.ts' }, { find: 'other', replacement: '' }] }", []),
+        ("resolve: { alias: { odd: './x.ts', 'other$': './y.ts' } }", []),
         ("optimizeDeps: { include: ['odd', 'other'] }", ["odd", "other"]),
     ],
 )
@@ -616,6 +618,36 @@ def test_what_a_bundler_takes_for_something_else_needs_no_provider(write: Write,
     )
     found = undeclared(workspace, "services/a", load_imports(workspace, "services/a"))
     assert [one.import_.name for one in found] == left
+
+
+_RESOLVER = '{"plugins": [["module-resolver", {"alias": {"@odd": "./src/odd"}, "root": ["./src"]}]]}'
+_WEBPACK = "resolve: { alias: { '@odd': x }, modules: [resolve(__dirname, 'src'), 'node_modules'] }"
+_ADDED = "require('app-module-path').addPath(__dirname + '/../src'); m.addAlias('@odd', 'src')"
+
+
+@pytest.mark.parametrize(
+    ("files", "manifest"),
+    [
+        ({"services/a/.babelrc": _RESOLVER}, {}),
+        ({"babel.config.js": "module.exports = { alias: { '@odd': '.' }, root: ['./src'] }"}, {}),
+        ({}, {"babel": json.loads(_RESOLVER)}),
+        ({"services/a/rollup.config.mjs": "alias({ entries: { other: './src/other', '@odd': './src/odd' } })"}, {}),
+        ({"services/a/webpack.common.js": _WEBPACK}, {}),
+        ({}, {"scripts": {"build": "esbuild src/x.js --bundle --alias:@odd=./src/odd --alias:other=./src/other"}}),
+        ({"services/a/src/y.js": _ADDED}, {"dependencies": {"app-module-path": "2", "module-alias": "2"}}),
+    ],
+)
+def test_what_compilers_and_loaders_find_by_other_names_needs_no_provider(
+    write: Write, files: Mapping[str, str], manifest: Mapping[str, Any]
+) -> None:
+    sources = {
+        "services/a/src/x.js": "require('@odd/a.js'); require('other/b'); require('no')",
+        "services/a/src/other/b.js": "",
+    }
+    workspace = write({**sources, **files, "services/a": manifest})
+    found = undeclared(workspace, "services/a", load_imports(workspace, "services/a"))
+    missing = {one.import_.name for one in found}
+    assert missing - {"app-module-path"} == {"no"}
 
 
 TSLIB = {"node_modules/tslib": {"version": "2.8.1"}}
