@@ -46,6 +46,8 @@ class ComposeService:
     init: bool = False
     text: str = ""
     """The text of a Dockerfile that stands in the compose file itself."""
+    develops: bool = False
+    """Whether it runs the sources of this machine, by a shell's text or by what its image is told to."""
     aside: bool = False
     """Whether its image is another service's, whose port and health check the Dockerfile tells."""
 
@@ -156,15 +158,17 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
     build = build if isinstance(build, dict) else {"context": build} if build else {}
     context = posixpath.normpath(posixpath.join(folder, _filled(build.get("context") or ".")))
     file = posixpath.normpath(posixpath.join(context, _filled(build.get("dockerfile") or "Dockerfile")))
+    command = _command(service.get("command"))
     return ComposeService(
         name=name,
+        develops=_mounts(service.get("volumes"), context, folder) and (not command or command[:2] == ("sh", "-c")),
         image=_filled(service.get("image") or ""),
         built=bool(build),
         context="" if context == "." else context,
         dockerfile=file,
         target=_filled(build.get("target") or ""),
         args=dict(_pairs(build.get("args"))),
-        command=_command(service.get("command")),
+        command=command,
         entrypoint=_command(service.get("entrypoint")),
         directory=str(service.get("working_dir") or ""),
         port=_published(service),
@@ -228,6 +232,15 @@ def _published(service: Mapping[str, Any]) -> int | None:
 def _test(service: Mapping[str, Any]) -> str:
     test = table(service, "healthcheck").get("test", "")
     return " ".join(map(str, test)) if isinstance(test, list) else str(test)
+
+
+def _mounts(value: object, context: str, folder: str) -> bool:
+    """Whether a folder that an image is built in is mounted into it."""
+    for each in value if isinstance(value, list) else ():
+        source = each.get("source", "") if isinstance(each, dict) else _filled(each).partition(":")[0]
+        if str(source).startswith(".") and posixpath.normpath(posixpath.join(folder, str(source))) == context:
+            return True
+    return False
 
 
 def _volumes(value: object) -> Iterator[str]:

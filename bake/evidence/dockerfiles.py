@@ -356,5 +356,5 @@ def asked_path(check: str) -> str:
 
 def asked_port(check: str) -> int | None:
     """The port that a health check's command asks."""
-    found = _PORT.search(check)
+    found = _PORT.search(check) or re.search(r"\bPORT\b['\"\]]*\s*(?:\|\||\?\?|:-)\s*['\"]?(\d{2,5})\b", check)
     return int(found[1]) if found else None

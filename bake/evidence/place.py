@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from bake.config import PLACE
 from bake.evidence.contents import Contents, filled, served_folders
@@ -159,12 +160,42 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
             yield from ended
             return
         way = further
+    if together := _concurrent(way):
+        yield from (
+            e for one, words in _shared(evidence, together) for e in place_command(contents, one, words, way.directory)
+        )
+        return
     if run := _runner(contents, way.words, way.directory):
         yield from _started(contents, evidence, run)
         return
     found = _owned(contents, evidence, way)
     start = replace(found.start, before=(*way.before, *found.start.before))
     yield replace(found, start=start, script=contents.origin(way.script) or "" if way.script else "")
+
+
+def _concurrent(way: _Way) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The commands that `concurrently` starts beside each other, by the names that it gives them."""
+    words = unwrap(way.words).words
+    if not words or posixpath.basename(words[0]) != "concurrently":
+        return ()
+    at = next((n for n, word in enumerate(words) if word in {"-n", "--names"}), 0)
+    lines = [w for n, w in enumerate(words[1:], 1) if " " in w and not (at and n == at + 1)]
+    names = words[at + 1].split(",") if at and at + 1 < len(words) else []
+    return tuple((name, ("sh", "-c", line)) for name, line in zip_longest(names[: len(lines)], lines, fillvalue=""))
+
+
+def _shared(
+    evidence: Evidence, programs: Sequence[tuple[str, tuple[str, ...]]]
+) -> Iterator[tuple[Evidence, tuple[str, ...]]]:
+    """What an image says, for each of its programs: its port is of the one that is no worker by its name."""
+    servers = [name for name, _ in programs if name and not _WORKS.search(name)]
+    for name, words in programs:
+        own = [name] == servers
+        one = replace(evidence, name=name or evidence.name)
+        yield one if own else replace(one, port=None, health="", env={}), words
+
+
+_WORKS = re.compile(r"worker|queue|cron|schedul|job|consum")
 
 
 def _root_script(contents: Contents, way: _Way) -> str:

@@ -375,7 +375,7 @@ def _port(stage: Stage, over: ComposeService | None) -> int | None:
     # What the process itself is told to take, before what a proxy in front of it has.
     if known or (asked and asked in stage.ports):
         return known or asked
-    return next(iter(stage.ports), None) or (over.port if over else None)
+    return next(iter(stage.ports), None) or (over.port if over else None) or asked
 
 
 def _kept(contents: Contents, over: ComposeService | None) -> Iterator[str]:
@@ -406,7 +406,7 @@ def _holds_code(contents: Contents, folder: str) -> bool:
     """Whether the repository or its build fills a folder; one that is only made is there to be written to."""
     copied = any(f"{c.place}/".startswith(f"{folder}/") for c in contents.stage.copied)
     origin = contents.origin(folder)
-    named = posixpath.basename(folder) in _OF_BUILDS
+    named = posixpath.basename(folder) in _OF_BUILDS or "/.next/" in folder
     return copied or (origin is not None and (named or contents.exists(origin)))
 
 
@@ -442,6 +442,8 @@ def find_composed(facts: WorkspaceFacts) -> Iterator[tuple[str, ComposeService]]
 def _composed(facts: WorkspaceFacts) -> Iterator[Evidence]:
     for path, service in find_composed(facts):
         source = f"{path}: {service.name}"
+        if service.develops:
+            continue
         if service.built:
             yield from _of_service(facts, service, source)
         elif service.image and not is_others(service.image):
@@ -557,7 +559,9 @@ def _anywhere(facts: WorkspaceFacts, images: Sequence[Contents], program: Progra
     """A program of a file that does not say in which image it runs: the first image in which a package has it."""
     env, unset = plain_settings(program.env)
     evidence = Evidence(source=source, name=plain_name(program.name), port=_number(env), env=env, unset=unset)
-    for contents in (*images, _repository(facts)):
+    own = _repository(facts)
+    # Whoever reads a Procfile has the repository, and no image of it.
+    for contents in (own, *images) if posixpath.basename(source).startswith("Procfile") else (*images, own):
         directory = program.directory if program.directory != "/" else contents.stage.workdir
         for found in place_command(contents, evidence, _marked(program.words, contents, directory), directory):
             if found.package is not None and (found.start.words or found.static) and _is_likely(facts, found):

@@ -146,7 +146,8 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
     if everything.said and package.path not in everything.said:
         if _is_needed(package, everything):
             return Refused(path=package.path, reason="")
-        if main.is_guess and not extra:
+        whole = not package.path and bool(everything.workspace.packages)  # its scripts are for developers, most often
+        if (main.is_guess and not extra) or whole:
             reason = f"nothing in production starts it; by {main.source} it would be `{' '.join(main.start.words)}`"
             return Refused(path=package.path, reason=reason)
     processes = (*main_process(facts, everything, main, frontend), *extra)

@@ -91,7 +91,7 @@ def main_process(
         health=health,
         health_source=health_source,
         health_certain=certain,
-        writable=(*written, *_writable(start.words, said)),
+        writable=tuple(dict.fromkeys((*written, *_writable(start.words, said)))),
         source=source,
         init=bool(said and said.init),
         schedule=said.schedule if said else "",

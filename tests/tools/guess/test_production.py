@@ -1149,3 +1149,74 @@ services:
         (("/v1/", "http://server:80/"), ("/api/", "http://server:81"))
     ]
     assert [note.partition(" starts")[0] for note in found.notes] == ["compose.yaml: again"]
+
+
+def test_a_service_with_the_workspace_mounted_is_for_development(tmp_path: Path) -> None:
+    compose = """\
+services:
+  server:
+    build: {context: ., dockerfile: Dockerfile.work}
+    command: sh -c "./setup.sh && yarn && yarn start"
+    environment: {LEVEL: debug}
+    volumes: [".:/work", "modules:/work/node_modules"]
+"""
+    docker = (
+        "FROM node:24\nARG TARGET=server\nWORKDIR /app\nCOPY . .\nENV TARGET=$TARGET\nENTRYPOINT yarn $TARGET start\n"
+    )
+    server = {"name": "@shop/server", "scripts": {"start": "node dist/index.js"}}
+    worker = {"name": "@shop/worker", "scripts": {"start": "node dist/jobs.js"}}
+    scripts = {
+        "start": "node scripts/start.js",
+        "server": "yarn workspace @shop/server",
+        "worker": "yarn workspace @shop/worker",
+    }
+    files: dict[str, object] = {
+        "docker-compose.yml": compose,
+        "Dockerfile.work": "FROM node:24\nCMD sleep infinity\n",
+        "Dockerfile": docker,
+        "Procfile": "web: yarn server start\nworker: yarn worker start\n",
+        "top": {"scripts": scripts},
+        "scripts/start.js": "",
+    }
+    helpers = {"name": "helpers", "scripts": {"start": "docker-compose up"}}
+    found = guessed(tmp_path, {"server": server, "worker": worker, "docker": helpers}, **files)
+    assert processes(found) == {"server": "node dist/index.js", "worker": "node dist/jobs.js"}
+    (process,) = found.services[0].processes
+    assert (process.writable, dict(process.env)) == ((), {"TARGET": "server"})
+
+
+def test_what_concurrently_starts_is_several_processes(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24
+WORKDIR /data
+COPY . .
+RUN mkdir -p apps/web/.next/cache
+EXPOSE 3000
+HEALTHCHECK CMD curl -f http://127.0.0.1:3000/up
+CMD prisma migrate deploy && exec concurrently -k -n web,worker \\
+  "cd /data/apps/web && exec next start" "cd /data/apps/worker && exec tsx worker.ts"
+"""
+    packages: dict[str, Mapping[str, object]] = {
+        "apps/web": {"name": "web", "dependencies": {"next": "15"}},
+        "apps/worker": {"name": "worker", "scripts": {"start": "tsx index.ts"}, "dependencies": {"tsx": "4"}},
+    }
+    files: dict[str, object] = {"Dockerfile": docker, "apps/worker/worker.ts": "", "apps/worker/index.ts": ""}
+    files["lock"] = {"node_modules/next": {"version": "15.0.0", "bin": {"next": "dist/bin/next"}}}
+    found = guessed(tmp_path, packages, **files)
+    assert processes(found) == {"web": "next start", "worker": "tsx worker.ts"}
+    web, worker = (service.processes[0] for service in found.services)
+    assert (web.port, web.health, worker.port, worker.writable) == (3000, "/up", None, ("/tmp",))
+
+
+def test_a_health_check_tells_the_port_that_its_image_leaves_open(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24
+ARG PORT
+WORKDIR /app
+COPY . .
+EXPOSE ${PORT}
+HEALTHCHECK CMD node -e "require('http').get('http://localhost:'+(process.env.PORT||8000)+'/up', end)"
+CMD ["node", "apps/server/dist/main.js"]
+"""
+    (service,) = guessed(tmp_path, {"apps/server": {"name": "server"}}, Dockerfile=docker).services
+    assert (service.processes[0].port, service.processes[0].health) == (8000, "/up")

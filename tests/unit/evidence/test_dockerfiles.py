@@ -165,8 +165,8 @@ def test_variables_are_put_in_as_docker_does(text: str, value: str) -> None:
     ("check", "path", "port"),
     [
         ("CMD curl --fail http://localhost:4000/healthz || exit 1", "/healthz", 4000),
-        ("node -e \"get('http://127.0.0.1:'+(process.env.PORT||8000)+'/healthz',f)\"", "/healthz", None),
-        ('wget --spider "http://127.0.0.1:${PORT:-3000}/api/health" || exit 1', "/api/health", None),
+        ("node -e \"get('http://127.0.0.1:'+(process.env.PORT||8000)+'/healthz',f)\"", "/healthz", 8000),
+        ('wget --spider "http://127.0.0.1:${PORT:-3000}/api/health" || exit 1', "/api/health", 3000),
         ("CMD curl -f http://localhost:8080/ || exit 1", "/", 8080),
         ("node -e \"fetch('http://localhost:3000/').then(f)\"", "/", 3000),
         ("CMD curl -f http://localhost:8080 || exit 1", "", 8080),
