@@ -168,6 +168,10 @@ def _levelled(text: str) -> Iterator[tuple[int, Step]]:
             yield level, Step(text=text, words=words, joint=step.joint, expands=step.expands)
 
 
+TOGETHER = frozenset({"concurrently", "run-p", "npm-run-all", "npm-run-all2"})
+"""Commands that start several processes beside each other."""
+TIMERS = frozenset({"supercronic", "crond", "cron"})
+"""Commands that start others at the times of a table."""
 _STARTS = frozenset({"node", "tsx", "ts-node", "next", "nuxt", "nest", "pm2-runtime", "supervisord", "prisma", "exec"})
 
 
@@ -177,6 +181,8 @@ def _is_process(words: Sequence[str]) -> bool:
     if not rest:
         return False
     name = posixpath.basename(rest[0])
+    if name in TOGETHER | TIMERS:
+        return True
     own = rest[0].startswith(("./", "/app/")) or name.endswith((".sh", ".js", ".mjs"))
     return name in _STARTS or name in MANAGERS or name in EXECUTORS or own or bool(_ARGUMENTS.fullmatch(rest[0]))
 

@@ -39,7 +39,7 @@ _TOLD = (
         "supervisord*.conf",
         "ecosystem.config.*",
     ),
-    *("pm2.config.*", "docker-compose*.y*ml", "compose*.y*ml", ".env.example", ".env.sample", "index.html"),
+    *("pm2.config.*", "docker-compose*.y*ml", "compose*.y*ml", ".env*", "index.html"),
     *(
         "*.prisma",
         "angular.json",
@@ -146,13 +146,13 @@ def load_facts(workspace: Workspace) -> WorkspaceFacts:
 
 _NEVER_READ = frozenset({"node_modules", ".git", ".bake", ".yarn", ".pnpm-store", ".next", ".turbo", ".nx"})
 _DEPLOYS = re.compile(
-    r"/(?:Dockerfile|Containerfile)[^/]*$|[./](?:Dockerfile|Containerfile)$|/(?:[^/]*compose|common|base)[^/]*\.ya?ml$"
+    r"/(?:Dockerfile|Containerfile)[^/]*$|[./](?:Dockerfile|Containerfile)$|/(?:[^/]*(?:compose|stack|swarm)|common|base)[^/]*\.ya?ml$"
     r"|^/(?:\.gitlab-ci[\w.-]*\.ya?ml|\.circleci/.*|Makefile|Taskfile\.ya?ml|justfile|Jenkinsfile|[^/]*pipelines?\.ya?ml)$"
     r"|/docker-bake[^/]*\.(?:hcl|json)$|\.mk$|^/(?:heroku\.ya?ml|\.do/app\.ya?ml)$|/[^/]*task-?def[^/]*\.json$"
     r"|/Procfile[^/]*$|/(?:render|fly|railway|nixpacks)[^/]*\.(?:ya?ml|toml|json)$|/(?:nest-cli|project)\.json$"
     r"|/(?:ecosystem|pm2)[^/]*\.(?:[cm]?js|json)$|/supervisor[^/]*\.(?:conf|ini)$|/\.github/workflows/[^/]+\.ya?ml$"
     r"|/(?:k8s|kube\w*|kustomize|manifests?|helm|charts?|deploy\w*|infra\w*|ops|templates|base|overlays?)/.*\.ya?ml$"
-    r"|/(?:s6-rc\.d|services\.d|sv)/[^/]+/run$|/supervisor\w*/[^/]+\.(?:conf|sh)$|\.sh$|\.conf(?:\.template)?$|/Caddyfile[^/]*$"
+    r"|/(?:s6-rc\.d|services\.d|sv)/[^/]+/run$|/supervisor\w*/[^/]+\.(?:conf|sh)$|\.sh$|\.conf(?:\.template)?$|/Caddyfile[^/]*$|/[^/]*crontab[^/]*$|\.cron$"
     r"|^/[^/]+\.[cm]?js$|/(?:docker|deploy|scripts|bin)/[^/]+\.[cm]?js$|/[^/]*(?:entry|start|run|health|super)[^/]*\.[cm]?js$"
 )
 """Files that say how processes are built and started in production, and the scripts that such files start."""

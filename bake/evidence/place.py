@@ -4,13 +4,14 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from itertools import zip_longest
 
 from bake.config import PLACE
 from bake.evidence.contents import Contents, filled, served_folders
 from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import Copied, Stage, substitute
-from bake.evidence.entrypoints import Becomes, read_script
+from bake.evidence.entrypoints import TIMERS, TOGETHER, Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
 from bake.shell import SHELLS, parse_call, parse_line, unwrap
 from bake.sources import Program, Start, command_needs, parse_programs, start_of, with_defaults
@@ -160,10 +161,13 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
             yield from ended
             return
         way = further
-    if together := _concurrent(way):
+    if together := _concurrent(way, contents.facts.workspace.root_package.scripts):
         yield from (
             e for one, words in _shared(evidence, together) for e in place_command(contents, one, words, way.directory)
         )
+        return
+    if timed := tuple(_timed(contents, evidence, way)):
+        yield from (e for one, line in timed for e in place_command(contents, one, ("sh", "-c", line), way.directory))
         return
     if run := _runner(contents, way.words, way.directory):
         yield from _started(contents, evidence, run)
@@ -173,15 +177,51 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
     yield replace(found, start=start, script=contents.origin(way.script) or "" if way.script else "")
 
 
-def _concurrent(way: _Way) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The commands that `concurrently` starts beside each other, by the names that it gives them."""
+_TIMED = re.compile(
+    r"^[ \t]*(@(?:hourly|daily|weekly|monthly|yearly)|[\d*/,-]+(?:[ \t]+[\w*/,-]+){4})[ \t]+"
+    r"(?:(?:root|nobody|www-data|node(?=[ \t]+(?:node|npm|sh|bash|cd)\b))[ \t]+)?(\S.*)$",
+    re.M,
+)
+_TABLES = re.compile(r"^/etc/cron(?:tab|tabs|\.d)?(?:/|$)|^/var/spool/cron(?:/|$)")
+
+
+def _timed(contents: Contents, evidence: Evidence, way: _Way) -> Iterator[tuple[Evidence, str]]:
+    """What cron starts in an image, each with its times. Source: man 5 crontab."""
     words = unwrap(way.words).words
+    if not words or posixpath.basename(words[0]) not in TIMERS:
+        return
+    places = [posixpath.join(way.directory, w) for w in words[1:] if not w.startswith("-")]
+    places += [c.place for c in contents.stage.copied if _TABLES.search(c.place)]
+    texts = (text for place in dict.fromkeys(places) if (text := _text_at(contents, posixpath.normpath(place))))
+    for schedule, line in (row for text in texts for row in _TIMED.findall(text)):
+        named = next(iter(re.findall(r"([\w-]+)(?:\.[cm]?[jt]s)?(?=\s*(?:$|>|\d>|\|))", line)), "cron")
+        one = replace(evidence, name=named, port=None, health="", schedule=" ".join(schedule.split()))
+        yield one, line
+
+
+def _concurrent(way: _Way, scripts: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The commands that `concurrently` or `run-p` starts beside each other, by the names that it gives them.
+
+    Source: the readmes of concurrently and npm-run-all.
+    """
+    words = unwrap(way.words).words
+    if words and posixpath.basename(words[0]) in TOGETHER - {"concurrently"}:
+        asked = [w for w in words[1:] if not w.startswith("-")]
+        return tuple((name, ("npm", "run", name)) for each in asked for name in _matching(each, scripts))
     if not words or posixpath.basename(words[0]) != "concurrently":
         return ()
     at = next((n for n, word in enumerate(words) if word in {"-n", "--names"}), 0)
-    lines = [w for n, w in enumerate(words[1:], 1) if " " in w and not (at and n == at + 1)]
+    given = [w for n, w in enumerate(words[1:], 1) if not (at and n == at + 1)]
+    calls = [(w, re.fullmatch(r"(?:npm|pnpm|yarn|node):(\S+)", w)) for w in given]
+    rows = [_matching(found[1], scripts) if found else [w] if " " in w else [] for w, found in calls]
+    lines = [f"npm run {line}" if line in scripts else line for row in rows for line in row]
     names = words[at + 1].split(",") if at and at + 1 < len(words) else []
     return tuple((name, ("sh", "-c", line)) for name, line in zip_longest(names[: len(lines)], lines, fillvalue=""))
+
+
+def _matching(pattern: str, scripts: Mapping[str, str]) -> Sequence[str]:
+    """The scripts that a pattern names: `start:*` is all that begin so."""
+    return [name for name in scripts if fnmatchcase(name, pattern)]
 
 
 def _shared(
@@ -206,7 +246,9 @@ def _root_script(contents: Contents, way: _Way) -> str:
     text = root.scripts.get(call.name, "")
     names = (p.path for p in contents.facts.workspace.packages)
     inside = any(re.search(rf"(?<![\w@./-])(?:\./)?{re.escape(name)}\b", text) for name in names)
-    plain = inside and not any(parse_call(step.words) for step in parse_line(text))
+    steps = parse_line(text)
+    together = any(posixpath.basename(step.words[0]) in TOGETHER for step in steps[-1:])
+    plain = together or (inside and not any(parse_call(step.words) for step in steps))
     return " ".join((text, *call.arguments)) if plain else ""
 
 

@@ -41,7 +41,10 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
     """All that files say, the strongest first: compose files, Dockerfiles, supervisors, platforms."""
     builds = tuple(stated_builds(facts))
     stated = {b.dockerfile: b for b in reversed(builds)}
-    found = [*_composed(facts)]
+    images = [
+        c for file, text in facts.deployed.items() if is_dockerfile(file) for c in _all_contents(facts, file, text)
+    ]
+    found = [*_composed(facts, images)]
     targets = {(b.dockerfile, b.target) for b in builds}
     files = [
         f for f in facts.deployed if is_dockerfile(f) and (f in stated or not (is_for_developers(f) or is_beside(f)))
@@ -50,9 +53,6 @@ def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
         asked = {(*b.args.items(), b.context): b for b in builds if b.dockerfile == file}
         for build in asked.values() or (None,):
             found += _of_dockerfile(facts, file, facts.deployed[file], build, targets)
-    images = [
-        c for file, text in facts.deployed.items() if is_dockerfile(file) for c in _all_contents(facts, file, text)
-    ]
     found += _supervised(facts, images)
     found += (_deployed(facts, images, d) for d in find_deployed(facts))
     projects = tuple(find_projects(facts))
@@ -428,9 +428,14 @@ def _health(contents: Contents) -> str:
 # --- compose files --------------------------------------------------------------------------------------------
 
 
+def is_compose(path: str) -> bool:
+    """Whether a file is one of compose, or of a swarm's stack, by its name."""
+    return bool(re.search(r"compose|(?:^|[-._])(?:stack|swarm)(?=[-._])", posixpath.basename(path)))
+
+
 def find_composed(facts: WorkspaceFacts) -> Iterator[tuple[str, ComposeService]]:
     """Every service that compose files of production have, and its file."""
-    texts = {path: text for path, text in facts.deployed.items() if "compose" in posixpath.basename(path)}
+    texts = {path: text for path, text in facts.deployed.items() if is_compose(path)}
     files = [path for path in texts if not is_for_developers(path)]
     below = {base_of(path, texts) for path in files}
     for path in files:
@@ -439,7 +444,7 @@ def find_composed(facts: WorkspaceFacts) -> Iterator[tuple[str, ComposeService]]
                 yield path, service
 
 
-def _composed(facts: WorkspaceFacts) -> Iterator[Evidence]:
+def _composed(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[Evidence]:
     for path, service in find_composed(facts):
         source = f"{path}: {service.name}"
         if service.develops:
@@ -447,18 +452,26 @@ def _composed(facts: WorkspaceFacts) -> Iterator[Evidence]:
         if service.built:
             yield from _of_service(facts, service, source)
         elif service.image and not is_others(service.image):
-            env, unset = plain_settings(service.env, service.peers)
-            yield Evidence(
-                source=source,
-                name=service.name,
-                port=service.port,
-                health=service.health,
-                image=service.image,
-                env=env,
-                unset=(*unset, *service.unset),
-                start=Start(words=service.command or ()),
-                folders=service.volumes,
-            )
+            yield _of_others_image(facts, images, service, source)
+
+
+def _of_others_image(
+    facts: WorkspaceFacts, images: Sequence[Contents], service: ComposeService, source: str
+) -> Evidence:
+    """A service whose image is built elsewhere, perhaps with a command of its own."""
+    env, unset = plain_settings(service.env, service.peers)
+    given, told = service.command or (), (*unset, *service.unset)
+    deployed = Deployed(
+        source=source,
+        name=service.name,
+        words=(*service.entrypoint, *given) if service.entrypoint else (),
+        arguments=() if service.entrypoint else given,
+        port=service.port,
+        health=service.health,
+        image=service.image,
+        env=env,
+    )
+    return replace(_deployed(facts, images, deployed), folders=service.volumes, unset=told)
 
 
 def _of_service(facts: WorkspaceFacts, service: ComposeService, source: str) -> Iterator[Evidence]:
@@ -590,7 +603,7 @@ def _repository(facts: WorkspaceFacts) -> Contents:
 def find_deployed(facts: WorkspaceFacts) -> Iterator[Deployed]:
     """Every process that platforms' files name."""
     for path, text in facts.deployed.items():
-        if not is_for_developers(path) and "compose" not in posixpath.basename(path):
+        if not is_for_developers(path) and not is_compose(path):
             chart, templates, _ = path.partition("/templates/")
             values = facts.deployed.get(f"{chart}/values.yaml", "") if templates else ""
             yield from parse_deployment(path, text, values)

@@ -64,7 +64,7 @@ def find_port(
     """The port and the file that tells it. source: of the start. said: what production says of it."""
     line = " ".join(start.words)
     own = next(((port, f"{tool}'s own") for pattern, port, tool in _OWN_PORTS if re.search(pattern, line)), None)
-    if stated := _stated_port(start, source, said):
+    if stated := _stated_port(start, source, said) or _file_port(facts, everything, line):
         return stated
     # Next.js asks no source.
     found = (None, "") if own and own[1].startswith("Next.js") else _source_port(in_mode(facts, start))
@@ -85,6 +85,19 @@ def _stated_port(start: Start, source: str, said: Evidence | None) -> tuple[int 
     return None
 
 
+def _file_port(facts: PackageFacts, everything: WorkspaceFacts, line: str) -> tuple[int, str] | None:
+    """The port that a file of variables sets which git tracks and the process is told to read."""
+    names = re.findall(r"--env-file(?:-if-exists)?[=\s](?:\./)?(\S+)", line)
+    names += [".env"] if "dotenv" in facts.package.dependencies else []
+    for name in names:
+        file = facts.package.file(name)
+        found = _ENV_PORT.search(facts.texts.get(name, "")) if file in everything.paths else None
+        if found:
+            return int(found[1]), file
+    return None
+
+
+_ENV_PORT = re.compile(r"^(?:export\s+)?PORT=[\"']?(\d{2,5})\b", re.M)
 _OWN_PORTS = (
     (r"(?:^|exec |\.sh )next start", 3000, "Next.js"),
     (r"^fastify ", 3000, "fastify-cli"),
@@ -157,7 +170,7 @@ def _source_port(facts: PackageFacts) -> tuple[int | None, str]:
             if number := next((n for n in numbers if n not in _OTHERS_PORTS), None):
                 return number, facts.package.file(path)
     for name in (".env.example", ".env.sample"):
-        if found := re.search(r"^PORT=[\"']?(\d{2,5})", facts.texts.get(name, ""), re.M):
+        if found := _ENV_PORT.search(facts.texts.get(name, "")):
             return int(found[1]), facts.package.file(name)
     return None, ""
 

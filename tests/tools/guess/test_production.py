@@ -1220,3 +1220,52 @@ CMD ["node", "apps/server/dist/main.js"]
 """
     (service,) = guessed(tmp_path, {"apps/server": {"name": "server"}}, Dockerfile=docker).services
     assert (service.processes[0].port, service.processes[0].health) == (8000, "/up")
+
+
+@pytest.mark.parametrize(
+    ("files", "commands", "rest"),
+    [
+        (
+            {"Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY . .\nCMD npm run all\n"},
+            {"server": "node dist/main.js", "jobs": "node dist/index.js -x"},
+            (None, "", ""),
+        ),
+        (
+            {"Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY . .\nCMD npm run both\n"},
+            {"server": "node dist/main.js", "jobs": "node dist/index.js -x"},
+            (None, "", ""),
+        ),
+        (
+            {"Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY . .\nCOPY ops/crontab /etc/cron.d/app\nCMD cron -f\n",
+             "ops/crontab": "# each night\n0 3 * * * root node /app/apps/server/dist/night.js >> /x.log 2>&1\n"},
+            {"server-api": "node dist/main.js", "server-night": "node dist/night.js", "jobs": "node dist/index.js"},
+            (4100, "", "0 3 * * *"),
+        ),
+        (
+            {"ops/stack.yml": "services: {server: {image: x/server, command: node dist/main.js -a, ports: ['80:9']}}\n",
+             "apps/server/Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY apps/server .\nCMD node dist/main.js\n"},
+            {"server": "node dist/main.js -a", "jobs": "node dist/index.js"},
+            (9, "", ""),
+        ),
+        ({}, {"server": "node --env-file=.env.x dist/main.js", "jobs": "node dist/index.js"}, (4100, "", "")),
+    ],
+)  # fmt: skip
+def test_processes_beside_each_other_at_times_and_with_files_of_variables(
+    tmp_path: Path, files: Mapping[str, str], commands: Mapping[str, str], rest: tuple[int | None, str, str]
+) -> None:
+    start = "node dist/main.js" if files else "node --env-file=.env.x dist/main.js"
+    server = {
+        "name": "server",
+        "scripts": {"start": start},
+        "dependencies": {"dotenv": "1"} if "ops/crontab" in files else {},
+    }
+    jobs = {"name": "jobs", "scripts": {"start": "node dist/index.js"}}
+    root = {"all": 'concurrently -k "npm:start:*"', "start:server": "npm start -w server"}
+    root |= {"start:jobs": "npm start -w jobs -- -x", "both": "run-p start:*"}
+    variables = {"apps/server/.env": "PORT=4100\n", "apps/server/.env.x": "A=1\nPORT='4100'\n"}
+    more: Mapping[str, object] = {**files, **variables, "top": {"scripts": root}}
+    manifests: Mapping[str, Mapping[str, object]] = {"apps/server": server, "apps/jobs": jobs}
+    found = guessed(tmp_path, manifests, **more)
+    assert processes(found) == commands
+    own = [p for s in found.services if s.name == "server" for p in s.processes]
+    assert (own[0].port, own[0].health, own[-1].schedule) == rest
