@@ -30,6 +30,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **({f"tools/trace/{n}": template_text(f"docker/trace/{n}") for n in _TRACER} if plan.traces else {}),
         **({"tools/patch.mjs": template_text("docker/patch.mjs")} if plan.install.patches else {}),
         **({} if plan.install.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
+        **({"tools/unpack.mjs": template_text("docker/unpack.mjs")} if plan.builds.isolated else {}),
         **({"tools/declare.mjs": template_text("docker/declare.mjs")} if _declares(plan) else {}),
         **({"tools/system.sh": template_text("docker/system.sh")} if any(s.system for s in plan.services) else {}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),

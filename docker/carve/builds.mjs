@@ -1,11 +1,10 @@
-// `builds` puts into /builds/base and /builds/STAGE what the build of a package can reach.
-import {
-  copyFileSync, existsSync, linkSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, symlinkSync,
-  utimesSync, writeFileSync,
-} from 'node:fs';
+// `builds` puts into /builds/base and /builds/STAGE what the build of a package can reach, as packs.
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { readJson } from './errors.mjs';
 import { list } from './files.mjs';
-import { dirname, join, leaves, relative } from './paths.mjs';
+import { entriesOf, writePack, writePacks } from './packs.mjs';
+import { basename, dirname, join, leaves, relative } from './paths.mjs';
 import { lookup } from './walked.mjs';
 
 const BASE = 'base'; // no stage: these are build-…
@@ -13,9 +12,7 @@ const BASE = 'base'; // no stage: these are build-…
 /**
  * Gives each stage the part of node_modules that it reaches, so that its files change with its own dependencies only: OUT/base
  * has what the root's own dependencies and types reach, which are every build's, and OUT/STAGE what the stage reaches beside
- * that. BuildKit reads every file of a folder that it copies: of what all builds share, it reads one copy for all.
- * The first folder gets copies, the others hard links to these, so that files take their place once. A link to a file of
- * the tree, which a lower layer has, would make overlayfs copy that up: four times as slow as a copy.
+ * that. A package is one pack, named by the digest of its path, and a hard link to it in all stages but the first.
  */
 export function carveBuilds({ tree, plan: planFile, out }) {
   const { packages, stages, lockfile } = readJson(planFile);
@@ -24,20 +21,33 @@ export function carveBuilds({ tree, plan: planFile, out }) {
   const usersOf = stageUsers(tree, items, { members, stages: { [BASE]: { packages: [], extra: [] }, ...stages } });
   const uses = items.map((item) => ({ item, users: usersOf(item) }));
   const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
-  const copies = new Map();
+  const packs = new Map();
   for (const name of [BASE, ...Object.keys(stages)]) {
-    const to = join(out, name);
-    mkdirSync(to, { recursive: true });
     const mine = uses.filter(({ users }) => users.has(name));
-    for (const { item } of mine.filter(({ users }) => name === BASE || !users.has(BASE))) {
-      placeItem(item, copies.get(item) ?? tree, to, copies.has(item) ? linkFile : copyFile);
-      copies.set(item, copies.get(item) ?? to);
-    }
-    if (lock && name !== BASE) {
-      const places = new Set(['', ...stages[name].packages, ...mine.map(({ item }) => item.path)]);
-      writeFileSync(join(to, lockfile), lockOf(lock, places));
-    }
+    const own = mine.filter(({ users }) => name === BASE || !users.has(BASE)).map(({ item }) => item);
+    const places = new Set(['', ...(stages[name]?.packages ?? []), ...mine.map(({ item }) => item.path)]);
+    placeItems(tree, own, { to: join(out, name), packs, files: lock && name !== BASE ? { [lockfile]: lockOf(lock, places) } : {} });
   }
+}
+
+/** Puts packs of items into a folder, and one of all links and of files with the given text. */
+function placeItems(tree, items, { to, packs, files }) {
+  mkdirSync(to, { recursive: true });
+  for (const item of items.filter(({ link }) => !link)) {
+    const there = packs.get(item);
+    if (there) there.forEach((pack) => linkFile(pack, join(to, basename(pack))));
+    else packs.set(item, packItem(tree, item, to));
+  }
+  const links = items.filter(({ link }) => link).map(({ path }) => [path, readlinkSync(join(tree, path))]);
+  const texts = Object.entries(files).map(([path, text]) => [path, 0o644, Buffer.byteLength(text)]);
+  writePack(join(to, 'links'), [...links, ...texts], (path) => Buffer.from(files[path]));
+}
+
+/** Packages inside a package are items of their own. */
+function packItem(tree, { path, store, made }, to) {
+  const inside = join(path, 'node_modules');
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 32);
+  return writePacks(join(to, name), entriesOf(tree, path, (place) => store || made || place !== inside), tree);
 }
 
 /**
@@ -143,36 +153,12 @@ function buildSteps(tree, members) {
   return (path, names) => (names ? found(path, names) : known.get(path) ?? known.set(path, look(path)).get(path));
 }
 
-/** Puts an item of the tree at `from` below `to`; `place` puts each of its files there. */
-function placeItem({ path, link, store, made }, from, to, place) {
-  mkdirSync(join(to, dirname(path)), { recursive: true });
-  if (link) symlinkSync(readlinkSync(join(from, path)), join(to, path));
-  else placeTree(join(from, path), join(to, path), place, (below) => store || made || below !== 'node_modules');
-}
-
-function placeTree(from, to, place, enters, below = '') {
-  mkdirSync(join(to, below), { recursive: true });
-  for (const each of readdirSync(join(from, below), { withFileTypes: true })) {
-    const path = join(below, each.name);
-    if (each.isSymbolicLink()) symlinkSync(readlinkSync(join(from, path)), join(to, path));
-    else if (each.isFile()) place(join(from, path), join(to, path));
-    else if (each.isDirectory() && enters(path)) placeTree(from, to, place, enters, path);
-  }
-}
-
-/** A copy with mode and time: `tsc -b` builds again what is older than the package.json files that it looked at. */
-function copyFile(from, to) {
-  copyFileSync(from, to);
-  const { atime, mtime } = lstatSync(from);
-  utimesSync(to, atime, mtime);
-}
-
 /** A copy where a link cannot be: file systems limit how many a file may have. */
 function linkFile(from, to) {
   try {
     linkSync(from, to);
   } catch (error) {
     if (!['EMLINK', 'EPERM', 'EXDEV'].includes(error.code)) throw error;
-    copyFile(from, to);
+    copyFileSync(from, to);
   }
 }

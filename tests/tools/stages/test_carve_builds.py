@@ -1,7 +1,6 @@
 """docker/carve builds: what each build gets of an installed tree."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from tests.tools.stages.test_carve_walk import SCRIPT, plant
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 
+UNPACK = SCRIPT.parents[1] / "unpack.mjs"
 PACKAGES = ["", "packages/lib", "services/a", "services/b"]
 STAGES = {
     "a": {"packages": ["packages/lib", "services/a"], "extra": []},
@@ -25,14 +25,19 @@ def carve(folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "
     """Stage -> the packages, links and files in its node_modules folders: those that all share, and its own."""
     plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages}
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "builds"}
-    words = [str(w) for pair in places.items() for w in pair]
-    done = subprocess.run(["node", str(SCRIPT), "builds", *words], capture_output=True, text=True, check=False)
-    assert done.stderr == ""
+    places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "packs"}
+    run_node(SCRIPT, "builds", *(w for pair in places.items() for w in pair))
+    for name in ("base", *stages):
+        run_node(UNPACK, folder / "packs" / name, folder / "builds" / name)
     shared = listing(folder / "builds" / "base")
     own = {name: listing(folder / "builds" / name) for name in stages}
     assert not any({*shared} & {*found} for found in own.values())
     return {name: sorted((*shared, *found)) for name, found in own.items()}
+
+
+def run_node(script: Path, *words: str | Path) -> None:
+    done = subprocess.run(["node", str(script), *map(str, words)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
 def listing(stage: Path) -> list[str]:
@@ -219,22 +224,67 @@ def test_of_lockfiles_that_name_no_places_the_head_is_there(tmp_path: Path, name
     assert (tmp_path / "builds/a" / name).read_text() == head
 
 
-def test_a_workspace_without_packages_of_others_has_folders_to_copy(tmp_path: Path) -> None:
+def test_a_workspace_without_packages_of_others_has_folders_to_mount(tmp_path: Path) -> None:
     plant(tmp_path / "app", {"": {}, "packages/lib": {}, "services/a": {}, "services/b": {}})
     assert carve(tmp_path) == {"a": [], "b": []}
-    assert [p.name for p in sorted((tmp_path / "builds").iterdir())] == ["a", "b", "base"]
+    assert [p.name for p in sorted((tmp_path / "packs").iterdir())] == ["a", "b", "base"]
 
 
-def test_builds_share_one_copy_of_each_file_with_its_mode_and_time(tmp_path: Path) -> None:
+def test_builds_share_one_pack_of_each_package(tmp_path: Path) -> None:
     needs = {"dependencies": {"all": "1"}}
     plant(tmp_path / "app", {"services/a": needs, "services/b": needs, "node_modules/all": {}})
-    file = tmp_path / "app" / "node_modules" / "all" / "package.json"
-    file.chmod(0o755)
-    os.utime(file, (499162500, 499162500))  # npm's time for all files of a package
     carve(tmp_path)
-    first, second = (tmp_path / "builds" / s / "node_modules/all/package.json" for s in ("a", "b"))
-    assert first.stat().st_ino == second.stat().st_ino != file.stat().st_ino
-    assert (first.stat().st_mode & 0o777, first.stat().st_mtime) == (0o755, 499162500)
+    first, second = ({p.name: p.stat().st_ino for p in (tmp_path / "packs" / s).iterdir()} for s in ("a", "b"))
+    assert len(first) == 2
+    assert first.pop("links") != second.pop("links")
+    assert first == second
+
+
+def test_a_package_is_unpacked_as_it_was_installed_but_for_its_times(tmp_path: Path) -> None:
+    plant(tmp_path / "app", {"services/a": {"dependencies": {"x": "1"}}, "node_modules/x": {}})
+    package = tmp_path / "app/node_modules/x"
+    for mode in (0o644, 0o755, 0o600, 0o666, 0o4755):
+        (package / f"{mode:o}").write_bytes(bytes(range(256)))
+        (package / f"{mode:o}").chmod(mode)
+    (package / "Ünï code").write_text("")
+    (package / "empty/inside").mkdir(parents=True)
+    (package / "link").symlink_to("Ünï code")
+    (package / "dangling").symlink_to("../nowhere")
+    carve(tmp_path, {"a": STAGES["a"]})
+    unpacked = tmp_path / "builds/a/node_modules/x"
+    assert state(unpacked) == state(package)
+    assert {p.stat().st_mtime for p in unpacked.rglob("*") if p.is_file()} == {946684800}
+
+
+def state(folder: Path) -> dict[str, object]:
+    """Path -> where a link leads, or the mode and bytes of a file; None for folders."""
+    return {
+        path.relative_to(folder).as_posix(): str(path.readlink())
+        if path.is_symlink()
+        else (path.stat().st_mode, path.read_bytes())
+        if path.is_file()
+        else None
+        for path in folder.rglob("*")
+    }
+
+
+def test_a_package_of_many_bytes_is_several_packs(tmp_path: Path) -> None:
+    package = tmp_path / "app/node_modules/x"
+    package.mkdir(parents=True)
+    for name, size in (("a", 6), ("b", 4), ("c", 1), ("d", 12)):
+        (package / name).write_text(name * size)
+    script = f"""
+        import {{ entriesOf, writePacks }} from '{SCRIPT.parent / "packs.mjs"}';
+        writePacks('packs', entriesOf('app', 'node_modules/x'), 'app', 10);
+    """
+    subprocess.run(["node", "--input-type=module", "-e", script], cwd=tmp_path, check=True)
+    (tmp_path / "packs").mkdir()
+    for pack in tmp_path.glob("packs.*"):
+        pack.rename(tmp_path / "packs" / pack.name)
+    run_node(UNPACK, tmp_path / "packs", tmp_path / "again")
+    held = [[p for p, *_ in json.loads(f.read_text().splitlines()[0])] for f in sorted((tmp_path / "packs").iterdir())]
+    assert held == [[f"node_modules/x/{name}" for name in names] for names in ("ab", "c", "d")]
+    assert state(tmp_path / "again/node_modules/x") == state(package)
 
 
 def test_a_command_of_a_workspace_package_comes_with_that_package(tmp_path: Path) -> None:

@@ -46,7 +46,6 @@ def stage(text: str, name: str) -> list[str]:
 
 def test_the_root_is_built_after_the_members_that_it_needs_and_from_its_own_files(shop: GitWorkspace) -> None:
     assert stage(dockerfile(shop.root), "build-root-e3b0") == [
-        "COPY --from=build-dependencies /builds/build-root-e3b0/ /app",
         'COPY --from=build-packages-lib ["/app/packages/lib/", "/app/packages/lib/"]',
         'COPY --from=build-packages-tool ["/app/packages/tool/", "/app/packages/tool/"]',
         'COPY ["/[p]ackage.json", "/[t]sconfig.json", "/app/"]',

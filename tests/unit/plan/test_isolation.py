@@ -89,12 +89,15 @@ def test_builds_share_the_whole_install_where_nothing_is_kept_apart(tmp_path: Pa
     assert "build-dependencies" not in files["Dockerfile"]
 
 
-def test_a_build_copies_its_dependencies_onto_those_that_all_builds_share(tmp_path: Path) -> None:
-    dockerfile = rendered(tmp_path)["Dockerfile"]
-    assert "COPY --from=build-dependencies /builds/base/ /app\n" in stage(dockerfile, "shared-dependencies")
+def test_a_build_unpacks_its_dependencies_beside_those_that_all_builds_share(tmp_path: Path) -> None:
+    files = rendered(tmp_path)
+    dockerfile = files["Dockerfile"]
+    assert files["tools/unpack.mjs"] == Path("docker/unpack.mjs").read_text(encoding="utf-8")
+    mount = "RUN --network=none --mount=type=bind,from=build-dependencies,source=/builds/{},target=/bake/packs "
+    assert stage(dockerfile, "shared-dependencies").startswith(mount.format("base"))
     for name in ("build-services-api", "build-services-web"):
         assert f"\nFROM shared-dependencies AS {name}\n" in dockerfile
-        assert stage(dockerfile, name).startswith(f"COPY --from=build-dependencies /builds/{name}/ /app\n")
+        assert stage(dockerfile, name).startswith(mount.format(name))
 
 
 def stage(dockerfile: str, name: str) -> str:
@@ -114,7 +117,7 @@ def stage(dockerfile: str, name: str) -> str:
 def test_images_of_the_builds_own_platform_need_no_second_install(tmp_path: Path, setting: str, shares: bool) -> None:
     text = rendered(tmp_path, f"{CONFIG}\n{setting}\n")["Dockerfile"]
     assert ('[ "$TARGETPLATFORM" = "$BUILDPLATFORM" ] && exit;' in stage(text, "dependencies")) == shares
-    assert ("tree=/bake/installed" in stage(text, "layers")) == shares
+    assert ("\nFROM install AS layers\n" in text) == shares
 
 
 @pytest.mark.parametrize("manager", ["pnpm", "berry", "classic"])
