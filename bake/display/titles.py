@@ -6,7 +6,7 @@ from bake.engine import Step
 from bake.plan import Plan
 
 _PREPARING = re.compile(
-    r"^RUN (?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
+    r"^RUN (?:--network=none )?(?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
 )
 """What stands before a step's own command: choices by platform, variables."""
 
@@ -30,6 +30,9 @@ _OWN = ("RUN node /bake/", "RUN mkdir -p /out/")
 
 _COPY = re.compile(r"(?:LINK )?COPY (?:--(?!from=)\S+ )*(?:--from=(?P<stage>\S+) )?")
 
+_OF_BUILDS = ("modules", "declared", "out")
+"""How names of stages begin that are about the build of one package."""
+
 _ONCE = frozenset({"manager", "install", "build-dependencies", "shared-dependencies", "static-server", "homes"})
 """Stages of the build platform, whatever platforms images are for."""
 
@@ -43,7 +46,7 @@ def step_title(plan: Plan, step: Step) -> str:
 
 def _is_of_builds(plan: Plan, step: Step) -> bool:
     """Whether the step runs once, whatever platforms images are for."""
-    return any(step.stage in (s.name, f"out-{s.name}", f"declared-{s.name}") for s in plan.builds.stages)
+    return any(step.stage in (s.name, *(f"{of}-{s.name}" for of in _OF_BUILDS)) for s in plan.builds.stages)
 
 
 def _title(plan: Plan, step: Step) -> str:
@@ -82,6 +85,7 @@ def stage_title(plan: Plan, stage: str) -> str:
         **_KNOWN,
         **packages,
         **{f"out-{name}": f"{package}: its files in images" for name, package in outputs.items()},
+        **{f"modules-{name}": f"{package}: its dependencies" for name, package in packages.items()},
         **{f"declared-{name}": f"{package}: its declarations" for name, package in packages.items()},
         **{g.name: ", ".join(outputs[name] for name in g.outputs) for g in plan.layers.groups},
         **{f"files-{base.name}": f"{base.image.partition('@')[0]}: Node and what it needs" for base in plan.minimal},

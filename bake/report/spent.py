@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bake.engine import Progress, Step, union
 from bake.plan import Plan
 
-_INSTALLS = re.compile(r"(install|build-dependencies|shared-dependencies|dependencies|scripts)(-|$)")
+_INSTALLS = re.compile(r"(install|build-dependencies|shared-dependencies|dependencies|scripts|modules)(-|$)")
 """Stages in which packages from the registry are installed."""
 
 _LEAST = 0.5

@@ -34,6 +34,8 @@ def test_a_build_is_called_by_its_package_and_script(example_plan: Plan, what: s
     assert step_title(example_plan, step(stage, what, platform)) == title
     (output,) = (o.name for o in example_plan.outputs if o.package == "packages/shared")
     assert step_title(example_plan, step(f"out-{output}", what)) == "packages/shared: its files in images"
+    unpacked = step(f"modules-{stage}", "RUN --network=none node /bake/unpack.mjs /bake/packs /app")
+    assert step_title(example_plan, unpacked) == "packages/shared: its dependencies"
     declared = step(f"declared-{stage}", "RUN node /bake/declare.mjs --tree /app --package packages/shared")
     assert step_title(example_plan, declared) == "packages/shared: its declarations"
     builds = example_plan.builds

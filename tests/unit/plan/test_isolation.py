@@ -96,8 +96,9 @@ def test_a_build_unpacks_its_dependencies_beside_those_that_all_builds_share(tmp
     mount = "RUN --network=none --mount=type=bind,from=build-dependencies,source=/builds/{},target=/bake/packs "
     assert stage(dockerfile, "shared-dependencies").startswith(mount.format("base"))
     for name in ("build-services-api", "build-services-web"):
-        assert f"\nFROM shared-dependencies AS {name}\n" in dockerfile
-        assert stage(dockerfile, name).startswith(mount.format(name))
+        assert f"\nFROM shared-dependencies AS modules-{name}\n" in dockerfile
+        assert stage(dockerfile, f"modules-{name}").startswith(mount.format(name))
+        assert f"\nFROM modules-{name} AS {name}\n" in dockerfile
 
 
 def stage(dockerfile: str, name: str) -> str:
