@@ -6,7 +6,8 @@ from bake.engine import Step
 from bake.plan import Plan
 
 _PREPARING = re.compile(
-    r"^RUN (?:--network=none )?(?:\[ .*? \] && exit; )?(?:case .*? esac; )?(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
+    r"^RUN (?:--network=none )?(?:\[ .*? \] && exit; )?(?:case .*? esac; )?"
+    r"(?:tree=\S+; \[ .*? \] && \S+; )?(?:\w+=\S* )*"
 )
 """What stands before a step's own command: choices by platform, variables."""
 
