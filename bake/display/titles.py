@@ -29,6 +29,12 @@ _KNOWN = {
 _OWN = ("RUN node /bake/", "RUN mkdir -p /out/")
 """How commands of bake's own begin: what they are about says more."""
 
+_INSTALLS = frozenset({"install", "dependencies", "tracer"})
+"""Stages whose steps are one command of a package manager, with many options."""
+
+_OPTIONS = re.compile(r" (?:-|\|\||&&).*")
+"""The options of a command, and what follows it."""
+
 _COPY = re.compile(r"(?:LINK )?COPY (?:--(?!from=)\S+ )*(?:--from=(?P<stage>\S+) )?")
 
 _OF_BUILDS = ("modules", "declared", "out")
@@ -67,6 +73,8 @@ def _title(plan: Plan, step: Step) -> str:
         return f"{_KNOWN[step.stage]}: patches"
     if command.startswith(_OWN):
         return stage_title(plan, step.stage)
+    if _known(step.stage)[0] in _INSTALLS:
+        command = re.sub(r"^RUN node \S+", f"RUN {plan.install.manager.name}", _OPTIONS.sub("", command))
     return f"{stage_title(plan, step.stage)}: {command.removeprefix('RUN ') if step.runs else _copied(plan, command)}"
 
 
@@ -94,7 +102,16 @@ def stage_title(plan: Plan, stage: str) -> str:
         **{f"service-{s.service}": f"layers of {s.service}" for s in plan.services},
         **{i.stage: f"image {i.target}" for i in plan.images},
     }
-    return named.get(stage, stage)
+    known, libc = _known(stage)
+    return named.get(stage) or (f"{_KNOWN[known]} ({libc})" if known else stage)
+
+
+def _known(stage: str) -> tuple[str, str]:
+    """A stage that every plan has, and the C library that it is for where images have several; "" for others."""
+    if stage in _KNOWN:
+        return stage, ""
+    known, _, libc = stage.rpartition("-")
+    return (known, libc) if known in _KNOWN else ("", "")
 
 
 def _package(path: str) -> str:

@@ -47,7 +47,10 @@ def test_a_build_is_called_by_its_package_and_script(example_plan: Plan, what: s
 @pytest.mark.parametrize(
     ("stage", "what", "platform", "title"),
     [
-        ("install", "RUN npm ci --ignore-scripts", "linux/amd64", "workspace: npm ci --ignore-scripts"),
+        ("install", "RUN CI=true npm ci --ignore-scripts", "linux/amd64", "workspace: npm ci"),
+        ("install", "RUN node '/app/.yarn/yarn-4.cjs' install --immutable", "linux/amd64", "workspace: npm install"),
+        ("tracer", "RUN npm ci --omit=optional || { echo 'x' >&2; exit 1; }", "", "tracer of files: npm ci"),
+        ("dependencies-musl", "RUN npm ci --omit=dev", "", "production dependencies (musl): npm ci"),
         ("layers", "RUN node /bake/x", "linux/amd64->arm64", "layers of dependencies (arm64)"),
         ("dependencies", "RUN npm ci", "linux/amd64", "production dependencies: npm ci (amd64)"),
         ("homes", "RUN mkdir -p /out/api/app && chown x", "linux/amd64", "folders that processes write to"),
