@@ -54,17 +54,17 @@ def closure(
         raise WorkspaceError(package_path, f"is not in {lock.file}", remedy)
     step, foreign = _steps(lock, platforms, libc), foreign_entries(lock, platforms, libc)
     adjusted = extra.keys() | exclude.keys()
-    via: dict[str, str] = {}
-    seen, queue = {package_path}, [package_path]
+    via, queue = {package_path: ""}, [package_path]
     for path in queue:  # grows while it is walked
         targets = step[path]
         if path in adjusted:
             targets = tuple(t for t in _adjust(lock, path, step, extra, exclude) if t not in foreign)
         for target in targets:
-            if target not in seen:
-                seen.add(target)
+            if target not in via:
                 via[target] = path
                 queue.append(target)
+    seen = frozenset(via)
+    del via[package_path]
     return Closure(
         entries=tuple(sorted(seen & lock.entries.keys())),
         packages=tuple(sorted(seen & lock.packages.keys())),

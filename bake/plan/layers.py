@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 from types import MappingProxyType
 
 from bake.lockfile import Lockfile
@@ -71,7 +71,7 @@ def _groups(closures: Mapping[str, Closure], lock: Lockfile, libc: Mapping[str, 
     for path, mask in chain.from_iterable(mine.items() for mine in masks.values()):
         by_mask.setdefault((mask, lock.entries[path].native), set()).add(path)
     return {
-        (tuple(s for i, s in enumerate(services) if mask >> i & 1), native): paths
+        (tuple(compress(services, map(int, reversed(f"{mask:b}")))), native): paths
         for (mask, native), paths in by_mask.items()
     }
 

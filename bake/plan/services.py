@@ -264,13 +264,16 @@ def service_stages(
         for name in layer.services:
             stacks.setdefault(name, []).append(layer.id)
     members = {group.name: frozenset(group.outputs) for group in groups}
+    images_of: dict[str, list[Image]] = {}
+    for image in images:
+        images_of.setdefault(image.service, []).append(image)
     for name, service in project.config.packaged.items():
         own, base = stage_name(project.service_path(name)), service.base or project.config.base.runtime
         locked = None if base in project.bases else project.locked(base)
         minimal = minimal_base(project, base) if name in project.config.minimal else None
         alone = service.standalone is not None
         reached = set() if alone else {stage_name(p) for p in closures[name].packages} - {own}
-        mine = [i for i in images if i.service == name]
+        mine = images_of[name]
         result.append(
             ServiceStage(
                 service=name,

@@ -4,6 +4,7 @@ What builds one is its script, what runs before it, and what other packages have
 """
 
 import dataclasses
+import functools
 import hashlib
 import posixpath
 import re
@@ -68,6 +69,7 @@ class Work:
     needs: tuple[str, ...] = ()
 
 
+@functools.cache
 def stage_name(path: str) -> str:
     """A package path as the name of a stage: lower-case letters, digits and dashes."""
     slug = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "root"
@@ -94,9 +96,10 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     services = [project.service_path(s) for s in project.config.packaged]
     order = in_order(sorted({*services, *(p for c in closures.values() for p in c.packages)}), needs)
     reach = {p: in_order((p,), needs)[:-1] for p in order}
+    declares = {p: _declares(project, p, work[p]) for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
     if project.config.workspace.build == "whole":
-        return tuple(_stage(project, request, p, reach[p], work) for p in order)
+        return tuple(_stage(project, request, p, reach[p], work, declares) for p in order)
     building = frozenset(path for path, one in work.items() if one.script)
     if circle := find_circle(building & {*order}, needs):
         what = f"packages need each other to build: {' -> '.join(circle)}"
@@ -104,7 +107,7 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
     # Each after what it needs, which reaches less than it.
     places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
-    return _handing_on(tuple(_stage(project, request, p, own[p], work) for p in places))
+    return _handing_on(tuple(_stage(project, request, p, own[p], work, declares) for p in places))
 
 
 def _handing_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -119,11 +122,17 @@ def _written(project: Project, path: str, reach: Mapping[str, tuple[str, ...]]) 
     return tuple(n for n in writers if path not in reach[n])
 
 
-def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...], works: Mapping[str, Work]) -> Stage:
+def _stage(
+    project: Project,
+    request: Request,
+    path: str,
+    needs: tuple[str, ...],
+    works: Mapping[str, Work],
+    declares: Mapping[str, tuple[tuple[str, str], ...]],
+) -> Stage:
     package = project.workspace.package(path)
     settings, work = project.settings(package), works[path]
-    declares = _declares(project, path, work)
-    declared = tuple(n for n in _declared(project, path, needs) if _declares(project, n, works[n]))
+    declared = tuple(n for n in _declared(project, path, needs) if declares[n])
     return Stage(
         package=path,
         name=f"build-{stage_name(path)}",
@@ -141,8 +150,8 @@ def _stage(project: Project, request: Request, path: str, needs: tuple[str, ...]
         outputs=settings.outputs,
         reads=_unbrought(project, _read(project, path, declared), {*needs} - {*declared}, settings.inputs),
         declared=declared,
-        declares=declares,
-        configs=compiled.configs if declares and (compiled := project.outside(path).compiled) else (),
+        declares=declares[path],
+        configs=compiled.configs if declares[path] and (compiled := project.outside(path).compiled) else (),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
     )
@@ -153,8 +162,9 @@ def _traced_from(project: Project, path: str) -> Mapping[str, str]:
 
     Source: github.com/vercel/next.js, packages/next/src/server/config-shared.ts.
     """
-    mine = (s for s in project.config.packaged.values() if project.workspace.package(s.package).path == path)
-    made = any(posixpath.basename((s.standalone or "").rstrip("/")) == "standalone" for s in mine)
+    complete = (s for s in project.config.packaged.values() if s.standalone)
+    mine = (s.standalone for s in complete if project.workspace.package(s.package).path == path)
+    made = any(posixpath.basename((folder or "").rstrip("/")) == "standalone" for folder in mine)
     return {"NEXT_PRIVATE_OUTPUT_TRACE_ROOT": BUILD_ROOT} if made else {}
 
 

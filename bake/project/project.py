@@ -206,9 +206,20 @@ class Project:
         said = self.reading.named.get(package.path, Named())
         found = {n for n in said.taken if package.declares(n) or root.declares(n)}
         found |= said.quoted & root.dependencies.keys()
-        found |= said.chosen & {member.name for member in self.workspace.packages} - {package.name}
+        found |= said.chosen & self._members - {package.name}
         known = (n for n in found if n not in package.dependencies)
         return frozenset(n for n in known if self.workspace.lock.resolve(package.path, n) is not None)
+
+    @functools.cached_property
+    def _members(self) -> frozenset[str]:
+        """Names of the workspace's packages."""
+        return frozenset(member.name for member in self.workspace.packages)
+
+    @functools.cached_property
+    def _settings(self) -> Mapping[str, cfg.PackageSettings]:
+        """Package path -> its [packages] table, of all packages."""
+        packages = (*self.workspace.packages, self.workspace.root_package)
+        return {package.path: package_settings(self.config, package) for package in packages}
 
     @functools.cached_property
     def _installed(self) -> tuple[frozenset[str], Mapping[str, str]]:
@@ -246,7 +257,7 @@ class Project:
 
     def settings(self, package: Package) -> cfg.PackageSettings:
         """The [packages] table of a package, by path or name; the defaults when it has none."""
-        return package_settings(self.config, package)
+        return self._settings[package.path]
 
     def locked(self, image: str) -> LockedImage | None:
         """What bake.lock records of an image."""

@@ -12,9 +12,11 @@ from bake.config import FILE_NAME, Config, Health
 from bake.errors import BakeError, ConfigError
 from bake.plan import TREE, Image, Plan, ServiceStage, Stage, home
 from bake.project import Project
+from bake.render.json_text import to_json
 from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
 
+_WILDCARD = re.compile(r"([\[*?])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _HEALTHCHECK = "fetch({url}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
@@ -102,7 +104,7 @@ def _ca(plan: Plan) -> str:
 
 def _one_line(value: Any, config: Config) -> Any:
     """Text for a Dockerfile line: a line break in it would start another instruction."""
-    if isinstance(value, str) and _CONTROL.search(value.replace(" \\\n    ", "")):
+    if isinstance(value, str) and _CONTROL.search(value) and _CONTROL.search(value.replace(" \\\n    ", "")):
         texts = _texts(config)
         key = next((k for k, text in texts if _CONTROL.search(text) and _env_value(text).strip('"') in value), "")
         what, remedy = f"cannot hold {value!r}", "remove the control characters"
@@ -127,7 +129,7 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _json_words(words: Sequence[str]) -> str:
-    return json.dumps(list(words), ensure_ascii=False)
+    return to_json(list(words))
 
 
 def _json_table(table: Mapping[str, str]) -> str:
@@ -137,7 +139,7 @@ def _json_table(table: Mapping[str, str]) -> str:
 def _copy_words(paths: Sequence[str]) -> str:
     """COPY's words as JSON; `$` and wildcards lose their meaning. Source: Dockerfile reference, COPY."""
     *sources, target = paths
-    return json.dumps([*map(_pattern, sources), _plain(target)], ensure_ascii=False)
+    return to_json([*map(_pattern, sources), _plain(target)])
 
 
 def _copies(paths: Iterable[str], files: Collection[str]) -> Iterator[tuple[str, ...]]:
@@ -160,7 +162,7 @@ def _word(text: str) -> str:
 
 
 def _pattern(path: str) -> str:
-    return re.sub(r"([\[*?])", r"[\1]", _plain(path))
+    return _WILDCARD.sub(r"[\1]", _plain(path)) if _WILDCARD.search(path) else _plain(path)
 
 
 def _source_words(part: Part) -> str:
@@ -168,7 +170,7 @@ def _source_words(part: Part) -> str:
     if not part.listed:
         return _copy_words([*(f"/{path}/".replace("//", "/") for path in part.paths), f"{home(part.folder)}/"])
     sources = [re.sub(r"[^\W_](?=[^/]*$)", r"[\g<0>]", _pattern(path), count=1) for path in part.paths]
-    return json.dumps([*(f"/{s}" for s in sources), f"{_plain(home(part.folder))}/"], ensure_ascii=False)
+    return to_json([*(f"/{s}" for s in sources), f"{_plain(home(part.folder))}/"])
 
 
 def _env_value(value: str) -> str:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
+to_json = json.JSONEncoder(ensure_ascii=False).encode
+"""JSON in one line. `json.dumps` with an option makes an encoder of its own for every value."""
 
 
 def json_text(value: Any) -> str:
@@ -15,8 +16,8 @@ def json_text(value: Any) -> str:
 def _lines(value: Any, indent: str) -> str:
     inner = indent + "  "
     if isinstance(value, Mapping) and value and len(indent) < 4:
-        items = [f"{_to_json(k)}: {_lines(v, inner)}" for k, v in value.items()]
+        items = [f"{to_json(k)}: {_lines(v, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(inner + item for item in items) + f"\n{indent}}}"
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return "[\n" + ",\n".join(inner + _lines(item, inner) for item in value) + f"\n{indent}]"
-    return _to_json(value)
+    return to_json(value)
