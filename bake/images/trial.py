@@ -486,7 +486,7 @@ def _judge_stop(trial: Trial, seen: Observed) -> list[TrialFinding]:
     stop = seen.configured.stop
     if seen.stopped is None:
         what = f"still ran {trial.grace:g} s after {stop}"
-        remedy = "handle SIGTERM in the program: as PID 1 it has no default handler"
+        remedy = "handle SIGTERM in the program, or set `init = true`: as PID 1 it has no default handler"
         return [TrialFinding(check="stop", what=what, remedy=remedy)]
     if seen.late.exit_code not in (0, 143):
         what = f"ended with code {seen.late.exit_code} on {stop}"

@@ -51,7 +51,7 @@ def test_an_image_that_runs_as_root_is_caught(results: Mapping[str, Mapping[str,
 
 
 def test_a_process_that_ignores_sigterm_is_caught(results: Mapping[str, Mapping[str, Any]]) -> None:
-    remedy = "handle SIGTERM in the program: as PID 1 it has no default handler"
+    remedy = "handle SIGTERM in the program, or set `init = true`: as PID 1 it has no default handler"
     assert findings(results["box-deaf"]) == [("stop", "still ran 5 s after SIGTERM", remedy)]
 
 

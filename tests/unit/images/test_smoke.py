@@ -156,7 +156,7 @@ def test_any_other_code_on_the_signal_is_wrong(code: int) -> None:
 
 
 def test_a_process_that_outlives_its_grace_period_is_wrong() -> None:
-    remedy = "handle SIGTERM in the program: as PID 1 it has no default handler"
+    remedy = "handle SIGTERM in the program, or set `init = true`: as PID 1 it has no default handler"
     assert said(tried(stops=None)) == [f"stop: still ran 10 s after SIGTERM; {remedy}"]
 
 
