@@ -9,7 +9,7 @@ from bake.guess.frontends import Frontend, find_frontend
 from bake.guess.ports import HTTP, in_mode
 from bake.guess.processes import Process, further_processes, main_process, name_roles, unsaid_scripts
 from bake.guess.starts import Found, main_start
-from bake.guess.usage import APPS, is_library, is_used
+from bake.guess.usage import APPS, is_library, is_published, is_used
 from bake.sources import Start, platform_of
 from bake.workspace import Package
 
@@ -98,11 +98,13 @@ def judge_package(facts: PackageFacts, everything: WorkspaceFacts) -> Service | 
 
 
 def _may_be_served(package: Package, everything: WorkspaceFacts) -> bool:
-    """Whether a frontend may be in the image of a process of production, by what that holds or names."""
-    texts = (t for f in everything.packages if f.package.path in everything.said for t in f.sources.values())
+    """Whether a frontend may be in the image of a process of production, by what that holds, needs or names."""
+    servers = [f for f in everything.packages if f.package.path in everything.said]
+    texts = (t for f in servers for t in f.sources.values())
     name = package.path.rpartition("/")[2]
     held = any(h.startswith(f"{package.path}/") for rows in everything.said.values() for e in rows for h in e.holds)
-    return held or any(name in text and ".." in text and "static" in text.lower() for text in texts)
+    needed = any(package.name in f.package.dependencies for f in servers)
+    return held or needed or any(name in text and ".." in text and "static" in text.lower() for text in texts)
 
 
 def _static(package: Package, frontend: Frontend | None, served: Evidence) -> Service:
@@ -147,7 +149,7 @@ def _running(facts: PackageFacts, everything: WorkspaceFacts, frontend: Frontend
         if _is_needed(package, everything):
             return Refused(path=package.path, reason="")
         whole = not package.path and bool(everything.workspace.packages)  # its scripts are for developers, most often
-        if (main.is_guess and not extra) or whole:
+        if ((main.is_guess or is_published(package)) and not extra) or whole:
             reason = f"nothing in production starts it; by {main.source} it would be `{' '.join(main.start.words)}`"
             return Refused(path=package.path, reason=reason)
     processes = (*main_process(facts, everything, main, frontend), *extra)

@@ -28,6 +28,7 @@ def find_served(everything: WorkspaceFacts, services: Iterable[Service]) -> Serv
             **dict(_held(f, everything, folders)),
             **dict(_named(f, folders, built - _declared(f, everything), everything)),
             **dict(_built_into(f, everything)),
+            **dict(_depended(f, folders, everything)),
         }
         for f in everything.packages
         if f.package.path in running
@@ -50,6 +51,13 @@ def _built_into(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
         folder, source = find_built_into(each)
         if folder and folder != facts.package.path and everything.owner(f"{folder}/x").path == facts.package.path:
             yield each.package.path, source
+
+
+def _depended(facts: PackageFacts, folders: Mapping[str, str], everything: WorkspaceFacts) -> Iterator[tuple[str, str]]:
+    """Frontends that a server's package depends on in production: what else would it do with them."""
+    for package in everything.workspace.packages:
+        if package.path in folders and package.name in facts.package.dependencies:
+            yield package.path, facts.package.file("package.json")
 
 
 def _built(everything: WorkspaceFacts, running: Collection[str]) -> frozenset[str]:

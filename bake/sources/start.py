@@ -91,13 +91,16 @@ def _of_line(text: str, package: Package, around: _Around, depth: int) -> Start:
     before, last = steps[:cut], steps[cut]
     if _is_program(steps, steps[cut:]):
         return Start(reason=f"`{text.strip()}` is a shell's program")
-    start = _of(last.words, package, around, depth)
+    folder = _folder(before)
+    other = _called(package.file(folder), around.packages) if folder else None
+    start = _of(last.words, other or package, around, depth)
     if start.words and not start.static and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
         line = " ".join(w if "$" in w else shlex.quote(w) for w in start.words)
         start = replace(start, words=("sh", "-c", f"exec {line}"))
     first = tuple(step.text for step in before if not _prepares(step))
     start = replace(start, before=(*first, *start.before))
-    folder = _folder(before)
+    if other:
+        return replace(start, package=start.package if start.package is not None else other.path)
     return _inside(folder, start) if folder and start.words and not start.static else start
 
 

@@ -1,0 +1,45 @@
+"""Which packages production starts, of those that could: small workspaces in the shapes of public ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.tools.guess.test_init import guessed
+from tests.tools.guess.test_production import processes
+
+WEB: Mapping[str, object] = {
+    "name": "@shop/web",
+    "scripts": {"build": "vite build"},
+    "devDependencies": {"vite": "7"},
+    "private": True,
+}
+CORE: Mapping[str, object] = {
+    "name": "core",
+    "main": "build/index.js",
+    "private": True,
+    "scripts": {"start": "NODE_ENV=production node ."},
+    "dependencies": {"koa": "3", "@shop/web": "*"},
+}
+TOOL: Mapping[str, object] = {
+    "name": "@shop/tool",
+    "main": "lib/index.js",
+    "bin": {"shop-tool": "bin/index.js"},
+    "publishConfig": {"access": "public"},
+    "scripts": {"start": "node ."},
+}
+
+
+def test_a_root_script_that_goes_into_a_package_starts_that_package(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /etc/shop\nCOPY . .\nEXPOSE 3001\nENTRYPOINT ["npm", "run"]\nCMD ["start"]\n'
+    files: dict[str, object] = {
+        "Dockerfile": docker,
+        "top": {"scripts": {"start": "cd packages/core && npm start"}},
+        "packages/web/index.html": "<html>",
+    }
+    packages = {"packages/core": CORE, "packages/web": WEB, "packages/tool": TOOL}
+    found = guessed(tmp_path, packages, **files)
+    assert processes(found) == {"core": "node build/index.js"}
+    assert [(p.path, p.serves) for p in found.packages if p.serves] == [("packages/core", ("packages/web",))]
+    reason = (
+        "nothing in production starts it; by packages/tool/package.json: scripts.start it would be `node lib/index.js`"
+    )
+    assert ("packages/tool", reason) in found.left_out
