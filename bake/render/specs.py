@@ -1,7 +1,7 @@
 """What docker/carve reads: layers.json, builds.json and a file per package."""
 
 import posixpath
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from bake.lockfile import Entry, Lockfile
@@ -32,7 +32,8 @@ def build_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
         for stage in plan.builds.stages
         if stage.script and (packages := (*stage.needs, stage.package))
     }
-    return {"lockfile": staged_lock(project), "packages": _everyone(project), "stages": stages}
+    extended = _extended(project.workspace.lock, project.workspace.lock.entries)
+    return {"lockfile": staged_lock(project), "packages": _everyone(project), **extended, "stages": stages}
 
 
 def staged_lock(project: Project) -> str:
@@ -52,7 +53,18 @@ def _walk(project: Project, plan: Plan) -> Mapping[str, Any]:
         "services": {s.service: s.package for s in plan.services if not s.static},
         "extra": plan.layers.extra,
         "exclude": plan.layers.exclude,
+        **_extended(project.workspace.lock, {e for s in plan.services for e in s.closure.entries}),
     }
+
+
+def _extended(lock: Lockfile, paths: Iterable[str]) -> Mapping[str, Any]:
+    """What packages depend on by the lockfile, by name and version.
+
+    Settings of pnpm and yarn (packageExtensions), hooks and yarn itself add to what their package.json says.
+    """
+    entries = () if lock.manager == "npm" else (lock.entries[path] for path in paths)
+    found = {f"{e.name}@{e.version}": sorted(e.dependencies) for e in entries if e.dependencies and not e.link}
+    return {"extended": dict(sorted(found.items()))} if found else {}
 
 
 def _entry(lock: Lockfile, entry: Entry) -> str | Mapping[str, Any]:

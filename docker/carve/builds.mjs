@@ -5,7 +5,7 @@ import { readJson } from './errors.mjs';
 import { list } from './files.mjs';
 import { entriesOf, writePack, writePacks } from './packs.mjs';
 import { basename, dirname, join, leaves, relative } from './paths.mjs';
-import { lookup } from './walked.mjs';
+import { givenTo, lookup } from './walked.mjs';
 
 const BASE = 'base'; // no stage: these are build-…
 
@@ -15,10 +15,10 @@ const BASE = 'base'; // no stage: these are build-…
  * that. A package is one pack, named by the digest of its path, and a hard link to it in all stages but the first.
  */
 export function carveBuilds({ tree, plan: planFile, out }) {
-  const { packages, stages, lockfile } = readJson(planFile);
+  const { packages, stages, lockfile, extended } = readJson(planFile);
   const members = new Set(packages);
   const items = packages.flatMap((path) => [...itemsIn(tree, join(path, 'node_modules'))]);
-  const usersOf = stageUsers(tree, items, { members, stages: { [BASE]: { packages: [], extra: [] }, ...stages } });
+  const usersOf = stageUsers(tree, items, { members, extended, stages: { [BASE]: { packages: [], extra: [] }, ...stages } });
   const uses = items.map((item) => ({ item, users: usersOf(item) }));
   const lock = lockfile && readFileSync(join(tree, lockfile), 'utf8');
   const packs = new Map();
@@ -101,14 +101,14 @@ function memberIn(tree, folder) {
 }
 
 /** item -> the stages that need it. */
-function stageUsers(tree, items, { members, stages }) {
+function stageUsers(tree, items, { members, extended, stages }) {
   const units = new Map(items.filter(({ link, made }) => !link && !made).map(({ path }) => [path, new Set()]));
   const links = new Map(items.filter(({ link }) => link).map(({ path, link }) => [path, link]));
   const unitOf = (path) => {
     if (path === '.' || units.has(path) || members.has(path)) return path;
     return unitOf(links.get(path) ?? dirname(path)); // a command of a workspace package lies behind the link to it
   };
-  const steps = buildSteps(tree, members);
+  const steps = buildSteps(tree, members, extended);
   const types = list(join(tree, 'node_modules/@types')).map(({ name }) => `@types/${name}`); // TypeScript reads all of them
   for (const [stage, { packages, extra }] of Object.entries(stages)) {
     for (const path of reachable(['', ...packages], [...types, ...extra], steps)) units.get(unitOf(path))?.add(stage);
@@ -137,7 +137,7 @@ function reachable(starts, extra, steps) {
 }
 
 /** path of a package -> the packages that it finds under the names of its dependencies, or under other names. */
-function buildSteps(tree, members) {
+function buildSteps(tree, members, extended = {}) {
   const known = new Map();
   const root = realpathSync(tree);
   const realOf = (place) => relative(root, realpathSync(join(root, place)));
@@ -148,7 +148,7 @@ function buildSteps(tree, members) {
     const manifest = existsSync(file) ? readJson(file) : {};
     const tables = [manifest.dependencies, manifest.optionalDependencies, manifest.peerDependencies];
     if (members.has(path)) tables.push(manifest.devDependencies);
-    return found(path, tables.flatMap((table) => Object.keys(table ?? {})));
+    return found(path, [...tables.flatMap((table) => Object.keys(table ?? {})), ...givenTo(manifest, extended)]);
   };
   return (path, names) => (names ? found(path, names) : known.get(path) ?? known.set(path, look(path)).get(path));
 }

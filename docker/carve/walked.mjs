@@ -61,17 +61,21 @@ function reach(starts, steps) {
 }
 
 /** path of a package -> what Node finds for its dependencies: [{entry, next, peer}]; read once. */
-function looker(tree, { packages, extra = {}, exclude = {} }, wanted) {
+function looker(tree, { packages, extra = {}, exclude = {}, extended = {} }, wanted) {
   const members = new Set(packages);
   const known = new Map();
   const added = (table, path) => (members.has(path) && table[path]) || [];
   const look = (path) => {
     const manifest = readJson(join(tree, path, 'package.json'));
     const names = namesOf(manifest, added(extra, path), added(exclude, path));
+    for (const name of givenTo(manifest, extended)) names.set(name, names.get(name) ?? 'given');
     return [...names].flatMap(([name, kind]) => find(tree, { path, name, kind, members }, wanted));
   };
   return (path) => known.get(path) ?? known.set(path, look(path)).get(path);
 }
+
+/** What a package depends on by the lockfile alone: settings and hooks of package managers may add to its package.json. */
+export const givenTo = ({ name, version }, extended) => extended[`${name}@${version}`] ?? [];
 
 /** name -> 'needed', 'optional', 'peer' or 'optional peer', as npm weighs them. */
 function namesOf({ dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta = {} }, extra, exclude) {

@@ -21,9 +21,11 @@ STAGES = {
 }
 
 
-def carve(folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "") -> dict[str, list[str]]:
+def carve(
+    folder: Path, stages: Mapping[str, Any] = STAGES, *, lockfile: str = "", **more: object
+) -> dict[str, list[str]]:
     """Stage -> the packages, links and files in its node_modules folders: those that all share, and its own."""
-    plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages}
+    plan = {"lockfile": lockfile, "packages": PACKAGES, "stages": stages, **more}
     (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     places = {"--tree": folder / "app", "--plan": folder / "plan.json", "--out": folder / "packs"}
     run_node(SCRIPT, "builds", *(w for pair in places.items() for w in pair))
@@ -115,6 +117,14 @@ def test_a_build_gets_what_it_mentions_and_every_build_all_types(tmp_path: Path)
     stages = {**STAGES, "a": {**STAGES["a"], "extra": ["plugin", "absent"]}}
     types = ["node_modules/@types/node", "node_modules/undici-types"]
     assert carve(tmp_path, stages) == {"a": sorted(["node_modules/plugin", *types]), "b": types}
+
+
+def test_a_build_gets_what_the_lockfile_adds_to_a_package(tmp_path: Path) -> None:
+    packages = {f"node_modules/{name}": {"name": name, "version": "1.0.0"} for name in ("x", "added", "other")}
+    plant(tmp_path / "app", {"": {}, "services/a": {"devDependencies": {"x": "1"}}, **packages})
+    stages = {"a": {"packages": ["services/a"], "extra": []}}
+    found = carve(tmp_path, stages, extended={"x@1.0.0": ["added"], "other@1.0.0": ["x"]})
+    assert found == {"a": ["node_modules/added", "node_modules/x"]}
 
 
 def test_no_build_gets_records_of_the_whole_install_and_each_what_scripts_made_beside_packages(tmp_path: Path) -> None:

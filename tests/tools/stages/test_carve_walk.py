@@ -66,6 +66,21 @@ def test_each_entry_lands_in_the_layer_of_exactly_its_services(tmp_path: Path) -
     }
 
 
+def test_what_the_lockfile_adds_to_a_package_comes_with_it(tmp_path: Path) -> None:
+    plant(
+        tmp_path / "app",
+        {
+            **{path: {} for path in ("", "packages/lib", "services/b")},
+            "services/a": {"dependencies": {"x": "1"}},
+            **{f"node_modules/{name}": {"name": name, "version": "1.0.0"} for name in ("x", "added", "other")},
+        },
+    )
+    found = walked(
+        tmp_path, services={"a": "services/a"}, extended={"x@1.0.0": ["added", "gone"], "x@2.0.0": ["other"]}
+    )
+    assert found == {"a": ["node_modules/added", "node_modules/x"]}
+
+
 def test_peers_count_where_something_else_brings_them_and_platforms_where_they_fit(tmp_path: Path) -> None:
     optional = {"peerDependenciesMeta": {"color": {"optional": True}, "dev": {"optional": True}}}
     plant(
