@@ -24,6 +24,9 @@ _CHECKS: Final = frozenset(
 )
 """Tasks that make nothing that a build reads, and want tools and services that a build has not."""
 
+_ROOT_TASK: Final = "//#"
+"""What turbo puts before a script of the root; packages have none of that name."""
+
 Needs = Mapping[str, tuple[str, ...]]
 """Task -> what runs first: `codegen` of the same package, `^build` of those it needs, `lib#build` of one."""
 
@@ -102,7 +105,7 @@ def _read_json(file: Path) -> Mapping[str, Any]:
 
 def _turbo_needs(about: Any) -> tuple[str, ...]:
     named = words(about.get("dependsOn")) if isinstance(about, dict) else ()
-    return tuple(_without_checks(name.replace("//#", "") for name in named if not name.startswith("$")))
+    return tuple(_without_checks(name for name in named if not name.startswith(("$", _ROOT_TASK))))
 
 
 def _without_checks(names: Iterable[str]) -> Iterator[str]:
@@ -202,11 +205,21 @@ def unplaced_makers(root: Path, packages: Sequence[Package], script: str) -> tup
 
 def _writing(root: Path, package: Package, script: str) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """Yield commands that may make sources, each with the files that it names, and texts: scripts have to write."""
-    for command in _makers(package, script):
+    asked = (step.text for task in _root_tasks(root, script) for step in _steps_around(package, task))
+    for command in dict.fromkeys((*_makers(package, script), *asked)):
         files = tuple(_named_files(root, command))
         texts = (command, *(_script_text(root / file) for file in files))
         if not any(file.endswith(_SCRIPTS) for file in files) or any(map(_WRITES.search, texts)):
             yield command, files, texts
+
+
+def _root_tasks(root: Path, script: str) -> Iterator[str]:
+    """Yield the scripts of the root that turbo.json has run before packages are built: `dependsOn: ["//#codegen"]`."""
+    turbo = _read_json(root / "turbo.json")
+    for task, about in {**table(turbo, "pipeline"), **table(turbo, "tasks")}.items():
+        if task.rpartition("#")[2] == script and isinstance(about, dict):
+            roots = (name for name in words(about.get("dependsOn")) if name.startswith(_ROOT_TASK))
+            yield from _without_checks(name.removeprefix(_ROOT_TASK) for name in roots)
 
 
 def _makers(root: Package, script: str) -> Iterator[str]:

@@ -160,6 +160,10 @@ def test_what_the_root_makes_before_it_builds_packages_is_run_for_those_that_it_
     made = load(tmp_path, files, scripts).made
     assert made == {"packages/lib": ("node scripts/gen.mjs",), "apps/api": ("npx graphql-codegen",)}
     assert load(tmp_path, {}, {"build": "turbo run build", "codegen": scripts["codegen"]}).made == {}
+    turbo = {"tasks": {"build": {"dependsOn": ["^build", "//#codegen", "//#lint"]}, "//#codegen": {}}}
+    asked = {**scripts, "build": "turbo run build", "lint": "node scripts/gen.mjs --check"}
+    tasks = load(tmp_path, {"turbo.json": json.dumps(turbo)}, asked)
+    assert (tasks.made, tasks.shared["build"]) == (made, ("^build",))
 
 
 @pytest.mark.parametrize("odd", [3, True, "x", {"a": 1}, [3, None, {"target": 3}], None])
