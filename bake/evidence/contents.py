@@ -29,6 +29,10 @@ class Contents:
         """Where a file or folder of the image lies in the repository, from its root; None when that is not told."""
         return next(self._origins(posixpath.normpath(path), self.at, 12), None)
 
+    def is_copied(self, path: str) -> bool:
+        """Whether a file or folder of the image has been copied, or lies in what has: not told by its neighbours."""
+        return next(self._sources(posixpath.normpath(path), self.at, 12), None) is not None
+
     def text(self, path: str) -> str | None:
         """The text of a script in the image, when the repository or the Dockerfile itself has it."""
         if path in self.stage.written:

@@ -463,6 +463,13 @@ def _away(contents: Contents, package: Package, start: Start, way: _Way) -> str 
     begun = _origin(contents, way.directory) if package.path and start.words and start.package is None else None
     if begun is None or begun == package.path:
         return None
+    if (
+        begun
+        and not contents.facts.owner(f"{begun}/x").path
+        and contents.file
+        and not contents.is_copied(way.directory)
+    ):
+        return None  # a folder of packages, by the names of those in it alone
     told = contents.file or not any(w.startswith("/") for w in way.words)
     there = begun in contents.facts.folders or way.directory.endswith(f"/{begun}")
     moved = "cd " in " ".join(start.words[2:3]) and start.words[:2] == ("sh", "-c")

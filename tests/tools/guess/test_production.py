@@ -528,6 +528,11 @@ _SRV = "COPY . /srv\nWORKDIR /srv"
         (f"{_SRV}\nCMD npm run begin -w server", None, "node dist/main.js"),
         (f"{_SRV}\nCMD cd apps/server && node dist/main.js", None, "node dist/main.js"),
         ("COPY apps/server/dist /srv/dist\nWORKDIR /srv\nCMD node dist/main.js", None, "node dist/main.js"),
+        (
+            "WORKDIR /a\nCOPY apps/server/dist server/\nCOPY apps/server/package.json server/\nCMD node server/main.js",
+            None,
+            "node dist/main.js",
+        ),
     ],
 )
 def test_a_process_starts_in_the_folder_that_production_starts_it_in(
