@@ -38,6 +38,8 @@ class Deployed:
     unset: tuple[str, ...] = ()
     """Variables whose values stand elsewhere."""
     node: str = ""
+    configs: tuple[str, ...] = ()
+    """ConfigMaps that its variables come from."""
     schedule: str = ""
     """When it runs, as cron says it."""
     once: bool = False
@@ -312,7 +314,33 @@ def _container(path: str, workload: str, container: Mapping[str, Any], *, alone:
         image=str(container.get("image", "")),
         env=dict(_valued(container.get("env"))),
         unset=tuple(_without_value(container.get("env"), "name")),
+        configs=tuple(_configs_of(container)),
     )
+
+
+def _configs_of(container: Mapping[str, Any]) -> Iterator[str]:
+    for row in _tables(container.get("envFrom")):
+        if name := table(row, "configMapRef").get("name"):
+            yield _named(name)
+
+
+def parse_configs(path: str, text: str, values: str = "") -> Mapping[str, Mapping[str, str]]:
+    """Variables of the ConfigMaps that a manifest, or a kustomization's `literals`, makes; by name."""
+    if not re.search(r"^kind:\s*ConfigMap\b|^configMapGenerator:", text, re.M):
+        return {}
+    try:
+        documents = parse_documents(_rendered(path, text, _yaml(values)), path)
+    except WorkspaceError:
+        return {}
+    found: dict[str, Mapping[str, str]] = {}
+    for document in documents:
+        if document.get("kind") == "ConfigMap":
+            data = {str(n): str(v) for n, v in table(document, "data").items() if "TEMPLATE" not in str(v)}
+            found[_named(table(document, "metadata").get("name", ""))] = data
+        for row in _tables(document.get("configMapGenerator")):
+            pairs = (each.partition("=") for each in words(row.get("literals")))
+            found[str(row.get("name", ""))] = {name: value for name, _, value in pairs}
+    return found
 
 
 def _valued(rows: object) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 from bake.evidence.compose import ComposeService, base_of, parse_compose
 from bake.evidence.contents import Contents, likely_contexts
-from bake.evidence.deployments import Build, Deployed, parse_builds, parse_deployment, parse_targets, parse_workflow
+from bake.evidence.deployments import (
+    Build,
+    Deployed,
+    parse_builds,
+    parse_configs,
+    parse_deployment,
+    parse_targets,
+    parse_workflow,
+)
 from bake.evidence.dockerfiles import Copied, Stage, asked_path, asked_port, final_stages, heredocs, parse_dockerfile
 from bake.evidence.entrypoints import read_script
 from bake.evidence.facts import WorkspaceFacts
@@ -601,12 +609,25 @@ def _repository(facts: WorkspaceFacts) -> Contents:
 
 
 def find_deployed(facts: WorkspaceFacts) -> Iterator[Deployed]:
-    """Every process that platforms' files name."""
-    for path, text in facts.deployed.items():
-        if not is_for_developers(path) and not is_compose(path):
-            chart, templates, _ = path.partition("/templates/")
-            values = facts.deployed.get(f"{chart}/values.yaml", "") if templates else ""
-            yield from parse_deployment(path, text, values)
+    """Every process that platforms' files name, with the port that a ConfigMap of the repository sets for it."""
+    files = [path for path in facts.deployed if not is_for_developers(path) and not is_compose(path)]
+    configs: dict[str, Mapping[str, str]] = {}
+    seen: set[str] = set()
+    for path in (p for p in files if p.endswith((".yaml", ".yml"))):
+        configs |= parse_configs(path, facts.deployed[path], _values_of(facts, path))
+    for path in files:
+        for deployed in parse_deployment(path, facts.deployed[path], _values_of(facts, path)):
+            port = {n: v for name in deployed.configs for n, v in configs.get(name, {}).items() if n == "PORT"}
+            # One that many share is told of at the first of them.
+            told = tuple(f"those of the ConfigMap {name}" for name in deployed.configs if name not in seen)
+            seen.update(deployed.configs)
+            yield replace(deployed, env={**port, **deployed.env}, unset=(*deployed.unset, *told))
+
+
+def _values_of(facts: WorkspaceFacts, path: str) -> str:
+    """The values of the Helm chart that a file is a template of."""
+    chart, templates, _ = path.partition("/templates/")
+    return facts.deployed.get(f"{chart}/values.yaml", "") if templates else ""
 
 
 _SCHEDULED = re.compile(r"@(?:hourly|daily|weekly|monthly|yearly)|[\w*/,-]+(?: [\w*/,-]+){4}")

@@ -1274,3 +1274,35 @@ def test_processes_beside_each_other_at_times_and_with_files_of_variables(
     assert processes(found) == commands
     own = [p for s in found.services if s.name == "server" for p in s.processes]
     assert (own[0].port, own[0].health, own[-1].schedule) == rest
+
+
+def test_the_port_of_a_config_map_is_that_of_its_process_and_the_rest_is_told(tmp_path: Path) -> None:
+    manifest = """\
+kind: Deployment
+metadata: {name: server}
+spec:
+  template:
+    spec:
+      containers:
+      - image: x/server
+        command: [node, dist/main.js]
+        envFrom: [{configMapRef: {name: own}}, {configMapRef: {name: made}}, {secretRef: {name: s}}]
+        env: [{name: B, value: "2"}]
+---
+kind: ConfigMap
+metadata: {name: own}
+data: {PORT: "8080", B: "1", DATABASE_URL: "postgres://x"}
+"""
+    made = "configMapGenerator:\n- {name: made, literals: [C=3]}\n- {name: other, literals: [D=4]}\n"
+    found = guessed(tmp_path, {"apps/server": SERVER}, **{"k8s/a.yaml": manifest, "k8s/kustomization.yaml": made})
+    assert toml(found)["services"] == {
+        "server": {
+            "package": "apps/server",
+            "command": "node dist/main.js",
+            "port": 8080,
+            "env": {"PORT": "8080", "B": "2"},
+        }
+    }
+    assert found.services[0].processes[0].notes == (
+        "Production sets those of the ConfigMap own, those of the ConfigMap made: they are for where it runs.",
+    )
