@@ -53,12 +53,19 @@ export async function readSource(path, texts, plain) {
     const text = await promises.readFile(path, SCRIPT.test(path) || path.endsWith('.json') ? 'utf8' : undefined);
     if (!SCRIPT.test(path)) return text;
     texts.set(path, text);
-    return plain(TYPED.test(path) && nodeModule.stripTypeScriptTypes ? nodeModule.stripTypeScriptTypes(text, { mode: 'transform' }) : text);
+    return placed(plain(TYPED.test(path) && nodeModule.stripTypeScriptTypes ? nodeModule.stripTypeScriptTypes(text, { mode: 'transform' }) : text));
   } catch (error) {
     if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(error.code)) return null;
     if (texts.has(path)) return texts.get(path); // syntax that cannot be stripped
     throw error;
   }
+}
+
+/** nft knows where a module lies by `__dirname` alone. */
+function placed(text) {
+  if (!text.includes('import.meta.')) return text;
+  const undeclared = text.replace(/\b(?:const|let|var)\s+__(dir|file)name\s*=\s*import\.meta\.\1name\b/g, 'void 0');
+  return undeclared.replace(/\bimport\.meta\.(dir|file)name\b/g, '__$1name');
 }
 
 /** Packages of the workspace and aliases are followed; installed packages come as layers, or are followed too: `installed`. */

@@ -26,16 +26,20 @@ _SERVICES = {
         """,
     },
     # Transports that run in a thread of their own, formats that are loaded when they are asked for,
-    # a `require` that a module makes.
+    # a `require` that a module makes, files beside it by a name that run time gives.
     "logs": {
         "src/main.mjs": """
             import pino from 'pino';
             import winston from 'winston';
+            import { readFileSync } from 'node:fs';
             import * as modules from 'node:module';
+            import { join } from 'node:path';
             import { createRequire } from 'node:module';
             const load = createRequire(import.meta.url), other = modules.createRequire(import.meta.url);
             console.log(load('ms')(1000), createRequire(import.meta.url)('./kind.json').kind);
             console.log(other('fecha/package.json').name);
+            const kind = `${process.env.KIND ?? 'a'}.txt`;
+            console.log(readFileSync(join(import.meta.dirname, 'kinds', kind), 'utf8').trim());
             const options = { colorize: false, ignore: 'time,pid,hostname' };
             const log = pino({ transport: { target: 'pino-pretty', options } });
             log.info('pretty');
@@ -46,6 +50,7 @@ _SERVICES = {
             });
         """,
         "src/kind.json": '{"kind": "json"}',
+        "src/kinds/a.txt": "a kind",
     },
     # Views of an engine that a setting names, in a folder that run time names; a framework with optional parts.
     "web": {
