@@ -13,7 +13,9 @@ _NAMES: Shape = {ANY: str}
 _PLATFORMS: Shape = ([str], str)
 _ENTRY: Shape = {
     **dict.fromkeys(("name", "version", "resolved", "integrity"), str),
-    **dict.fromkeys(("link", "dev", "optional", "devOptional", "peer", "inBundle", "hasInstallScript"), bool),
+    **dict.fromkeys(
+        ("link", "dev", "optional", "devOptional", "peer", "extraneous", "inBundle", "hasInstallScript"), bool
+    ),
     **dict.fromkeys(("os", "cpu", "libc"), _PLATFORMS),
     **dict.fromkeys(("dependencies", "optionalDependencies", "peerDependencies", "devDependencies"), _NAMES),
     "peerDependenciesMeta": {ANY: {"optional": bool}},
@@ -43,7 +45,8 @@ def make_lockfile(raw: Mapping[str, Any]) -> Lockfile:
     packages: Mapping[str, Mapping[str, Any]] = raw["packages"]
     every = {path: _parsed_entry(path, value) for path, value in packages.items()}
     return Lockfile(
-        entries={path: entry for path, entry in every.items() if is_entry_path(path)},
+        # npm writes down what it found and nothing needs, and installs none of it.
+        entries={p: entry for p, entry in every.items() if is_entry_path(p) and not packages[p].get("extraneous")},
         packages={path: entry for path, entry in every.items() if not is_entry_path(path)},
         raw=raw,
     )
