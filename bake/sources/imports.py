@@ -124,13 +124,16 @@ def _has_types_alone(workspace: Workspace, package: Package, import_: Import) ->
 
 _NEXT_MARKERS = frozenset({"server-only", "client-only"})
 """Next.js answers these itself. Source: vercel/next.js, crates/next-core and build/webpack-config, aliases."""
+_BUILD_TOOLS = frozenset({"@react-router/dev", "@remix-run/dev"})
+"""Only builds run what imports these: app/routes.ts. Source: reactrouter.com/start/framework/routing."""
 
 
 def _is_declared(package: Package, import_: Import) -> bool:
     name = import_.name
     if name in _NEXT_MARKERS and "next" in package.dependencies:
         return True
-    return name in package.dependencies or (import_.kind == "build" and name in package.dev_dependencies)
+    builds = import_.kind == "build" or name in _BUILD_TOOLS
+    return name in package.dependencies or (builds and name in package.dev_dependencies)
 
 
 def provider(workspace: Workspace, package_path: str, name: str) -> str:

@@ -89,6 +89,8 @@ _RUNNERS: Final = frozenset(
         "vite-node",
     }
 )
+_SERVERS: Final = frozenset({"react-router-serve", "remix-serve"})
+"""They load the file that they are given, and serve the folder `client` that it names."""
 _RUNNER_VERBS: Final = frozenset({"inspect", "start", "watch"})
 _NODE_PRELOADS: Final = frozenset({"-r", "--require", "--import", "--loader", "--experimental-loader"})
 _NODE_CONDITIONS: Final = frozenset({"-C", "--conditions"})
@@ -281,6 +283,8 @@ class _Reader:
             self.unknown.add(name)
         if name in _RUNNERS:
             self._node(rest)
+        elif name in _SERVERS and rest:
+            self._main(rest[0])
 
     def _provider(self, binary: str) -> str:
         """Return the name of the dependency whose binary the package sees: the nearest, the declared."""

@@ -195,6 +195,7 @@ def test_commands_that_a_pnpm_lockfile_does_not_name_are_those_of_packages_calle
     (tmp_path / "pnpm-lock.yaml").write_text(json.dumps({**lock, "snapshots": {key: {} for key in held}}))
     found = command_needs(load_workspace(tmp_path), "a", command.split())
     assert (found.packages, found.unknown) == (packages, unknown)
+    assert found.files == (("build/index.js",) if "build/index.js" in command else ())
 
 
 @pytest.mark.parametrize(

@@ -598,6 +598,12 @@ def test_what_nextjs_answers_itself_is_declared_where_nextjs_is(write: Write) ->
     assert (found("services/a"), found("services/b")) == ([], ["server-only"])
 
 
+def test_what_names_the_routes_is_for_builds(write: Write) -> None:
+    text = 'import { index } from "@react-router/dev/routes";'
+    workspace = write({"services/a/app/routes.ts": text, "services/a": {"devDependencies": {"@react-router/dev": "7"}}})
+    assert undeclared(workspace, "services/a", load_imports(workspace, "services/a")) == ()
+
+
 @pytest.mark.parametrize(
     ("config", "left"),
     [
