@@ -12,7 +12,7 @@ import { plainLoads, specialPackages, suspecter } from './suspect.mjs';
 import { readSource, resolver } from './trace.mjs';
 import { isNative, limitsOf, lookup } from './walked.mjs';
 
-const SCRIPT = /\.[cm]?[jt]sx?$/;
+const SCRIPT = /(?<!\.d)\.[cm]?[jt]sx?$/; // no declarations: nothing runs those
 const RUNS = /\.[cm]?js$/;
 const ROUNDS = 40; // each follows what the one before found; a dozen is much
 
@@ -29,7 +29,7 @@ export async function needsOf({ tree, tools, spec }) {
 async function processNeeds(start, context) {
   if (start.opaque) return { everything: true, places: {}, why: {}, code: new Set() };
   const { tree, spec } = context;
-  const state = { files: new Set(), whole: new Map(), seen: new Set(), queue: new Set(), followed: new Set(), marks: new Map() };
+  const state = { directory: start.directory, files: new Set(), whole: new Map(), seen: new Set(), queue: new Set(), followed: new Set(), marks: new Map() };
   for (const file of start.entries) addEntry(entryFile(tree, join(spec.home, file)), state);
   for (const name of start.packages) addPackage(name, spec.home, { state, context });
   for (const name of start.loads) addNamed(name, spec.home, { state, context });
@@ -69,7 +69,18 @@ function look(path, { state, context, broken }) {
   marks.here ||= doubts.here;
   if (doubts.computed) keepWhole(owner, `${path} ${broken.has(path) ? 'cannot be parsed' : 'loads modules by computed names'}`, { state, context });
   if (marks.folders && (marks.here || !owner.place)) keepWhole(owner, `${path} reads folders`, { state, context });
-  if (!owner.place) addTexts(path, text, owner, { state, context });
+  if (owner.place) return;
+  addTexts(path, text, owner, { state, context });
+  addFolders(text, owner, { state, context });
+}
+
+/** Folders that code names from where its process starts, as in `sirv('./dist/client')`: it serves browsers the code in them. */
+function addFolders(text, { home }, { state, context: { tree } }) {
+  for (const [, name] of text.matchAll(/['"`]((?:\.\/)?[\w@.-]+(?:\/[\w@.-]+)+)\/?['"`]/g)) {
+    const folder = join(state.directory, name);
+    if (!folder.startsWith(home && `${home}/`) || folder === home || !lstatSync(join(tree, folder), { throwIfNoEntry: false })?.isDirectory()) continue;
+    for (const path of walk(join(tree, folder), (each) => each !== 'node_modules')) state.files.add(join(folder, path));
+  }
 }
 
 function marksOf(owner, { marks }) {

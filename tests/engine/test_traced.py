@@ -62,13 +62,14 @@ _SERVICES = {
             const app = express();
             app.set('view engine', 'ejs');
             app.set('views', path.join(process.cwd(), process.env.VIEWS ?? 'templates'));
-            app.use(express.static('public'));
+            app.use(express.static('public'), express.static('./src/browser'));
             class Root {}
             Module({})(Root);
             app.get('/', (_, response) => response.render('hello', { name: 'views' }));
             const server = app.listen(0, async () => {
               const at = `http://127.0.0.1:${server.address().port}`;
               console.log((await (await fetch(at)).text()).trim(), (await (await fetch(`${at}/app.js`)).text()).trim());
+              console.log(await (await fetch(`${at}/page.js`)).text());
               const schema = buildSchema('type Query { a: Int }');
               console.log(graphqlSync({ schema, source: '{ a }', rootValue: { a: 4 } }).data.a);
               const nest = await NestFactory.create(Root, { logger: false });
@@ -78,6 +79,7 @@ _SERVICES = {
         """,
         "templates/hello.ejs": "<b><%= name %></b>\n",
         "public/app.js": "/* of the browser */\n",
+        "src/browser/page.js": "/* beside the server's code */",
     },
     # Files that are no code, settings that are loaded by their name, clients that load parts at the first call.
     "data": {
