@@ -89,7 +89,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.agents and not arguments.dry_run:
         _write_agents(session, workspace.root)
     if fresh and not status and not arguments.dry_run:
-        session.console.say("next: `bake doctor` looks at this machine, `bake all` builds")
+        build = "bake all --allow npmrc" if found.npmrc else "bake all"
+        session.console.say(f"next: `bake doctor` looks at this machine, `{build}` builds")
     return status
 
 

@@ -1,9 +1,11 @@
 """How packages are built where their `build` script does not tell, guessed for `bake init`. Pure."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
 from bake.evidence import PackageFacts, WorkspaceFacts
+from bake.files import normal
 from bake.guess.usage import ORCHESTRATES
 from bake.lockfile import preparing, unheeded
 from bake.shell import called_scripts
@@ -81,6 +83,17 @@ def generated_files(facts: PackageFacts, workspace: Workspace) -> tuple[str, ...
     """
     client = workspace.lock.resolve(facts.package.path, "@prisma/client") if _prisma(facts) else None
     return (f"{client.removesuffix('@prisma/client')}.prisma",) if client else ()
+
+
+def started_elsewhere(package: Package, everything: WorkspaceFacts, runs: Sequence[str]) -> tuple[str, ...]:
+    """Folders outside a package that a process starts a file of and no clone has: its build writes there.
+
+    runs: words of the commands that its processes start with, from the package's folder.
+    """
+    files = (normal(word, folder=package.path) for word in runs if word.startswith("../"))
+    folders = dict.fromkeys(posixpath.dirname(file) for file in files if file and file not in everything.paths)
+    unknown = (f for f in folders if f not in {"", *everything.folders} and "node_modules" not in f.split("/"))
+    return tuple(folder for folder in unknown if not everything.owner(folder).path)
 
 
 def _runs(package: Package, name: str, wanted: str, depth: int = 0) -> bool:

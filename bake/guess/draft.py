@@ -229,7 +229,7 @@ def _dockered(service: DockeredService) -> tuple[str, ...]:
 def _secrets(guess: Guess) -> tuple[str, ...]:
     if not guess.npmrc:
         return ()
-    return ("# .npmrc names a private registry. Builds get its credentials from yours, never in a layer:",
+    return ("# .npmrc asks for a login. Builds get it from yours, never in a layer, once `--allow npmrc` has let them:",
             "[secrets.npmrc]", 'file = "~/.npmrc"', "required = false")  # fmt: skip
 
 

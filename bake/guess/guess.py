@@ -16,7 +16,7 @@ from bake.evidence import (
     slug,
 )
 from bake.files import parse_npmrc, wants_login
-from bake.guess.builds import build_script, generated_files, install_notes
+from bake.guess.builds import build_script, generated_files, install_notes, started_elsewhere
 from bake.guess.candidates import all_in_one
 from bake.guess.dockered import DockeredService, find_dockered
 from bake.guess.frontends import Frontend, find_built_into
@@ -204,7 +204,11 @@ def _package(
         files=_files(frontend, mine) if frontend else None,
         exclude=frontend.exclude if frontend and mine and not (mine.static or mine.standalone) else (),
         inputs=everything.outside.get(package.path, ()),
-        outputs=(*generated_files(facts, everything.workspace), *_into_others(facts, is_served=is_served)),
+        outputs=(
+            *generated_files(facts, everything.workspace),
+            *_into_others(facts, is_served=is_served),
+            *(started_elsewhere(package, everything, runs) if mine else ()),
+        ),
         serves=tuple(served.get(package.path, ())),
         args=args,
         args_source=args_source,

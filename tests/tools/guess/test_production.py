@@ -618,6 +618,18 @@ def test_a_frontend_that_is_built_into_its_servers_folder_is_in_its_image(tmp_pa
     assert '[packages."apps/web"]\noutputs = ["apps/server/public"]  # its build writes there\n' in lines
 
 
+def test_a_build_for_a_process_that_starts_elsewhere_writes_there(tmp_path: Path) -> None:
+    def outputs(folder: Path, start: str) -> tuple[str, ...]:
+        server = {"name": "server", "scripts": {"build": "tsc", "start": start}}
+        found = guessed(folder, {"apps/server": server}, **{"tools/run.js": "x", "apps/server/src/main.ts": "x"})
+        return found.packages[0].outputs if found.packages else ()
+
+    assert outputs(tmp_path / "a", "node ../../dist/apps/server/main.js") == ("dist/apps/server",)
+    assert outputs(tmp_path / "b", "node ../../tools/run.js") == ()
+    assert outputs(tmp_path / "c", "node ../../node_modules/x/cli.js") == ()
+    assert outputs(tmp_path / "d", "node dist/main.js") == ()
+
+
 def test_folders_of_the_repository_that_production_keeps_are_where_images_have_them(tmp_path: Path) -> None:
     docker = (
         "FROM node:24\nWORKDIR /opt/shop\nCOPY . .\nVOLUME /opt/shop/var /data\nRUN apt-get install -y tar gzip git\n"
