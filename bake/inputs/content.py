@@ -18,7 +18,7 @@ from typing import Any, Literal
 from bake.files import normal
 from bake.inputs.settings import image_settings, package_settings, recipe_settings, shared_settings
 from bake.inputs.tree import Present, Tree
-from bake.plan import Closure, Dockered, Image, Monolith, Plan, ServiceStage, closure
+from bake.plan import Closure, Dockered, Image, Loads, Monolith, Plan, ServiceStage, closure
 from bake.project import Project
 from bake.render import render, staged_lock
 from bake.workspace import parse_dockerignore, read_dockerignore
@@ -95,7 +95,7 @@ class _Reader:
         self._of_path = functools.cache(self._load_path)
         self._of_entries = functools.cache(self._identified)
         self._of_builds = functools.cache(self._installed)
-        self._of_build = functools.cache(lambda package: development(project, plan, package).entries)
+        self._of_build = functools.cache(lambda *package: development(project, plan, *package).entries)
 
     def inputs(self, image: Image) -> Inputs:
         """What one image is made of."""
@@ -104,7 +104,7 @@ class _Reader:
         compiled = [s for s in plan.builds.stages if plan.builds.whole or s.name in reached]
         service = self._services[image.service]
         mine = [layer for layer in self._layers_of(service)["layers"] if layer["id"] in service.layers]
-        built = self._of_builds(tuple(s.package for s in compiled if s.script))
+        built = self._of_builds(tuple((s.package, s.loads) for s in compiled if s.script))
         digests = {
             **self._sources(reached),
             **self._patches(service, built),
@@ -217,8 +217,8 @@ class _Reader:
         tables = [name for name in self._files if name == _LAYERS or name.startswith("plan/traces/")]
         return {_place(entry): entry for name in tables for entry in _entries(self._table(name)["layers"])}
 
-    def _installed(self, built: tuple[str, ...]) -> frozenset[str]:
-        """Lock entries that the builds of these packages can use.
+    def _installed(self, built: tuple[tuple[str, Loads], ...]) -> frozenset[str]:
+        """Lock entries that the builds of these packages can use, with what they load of others' dependencies.
 
         Their own, dev ones too, the root's and all types; every one where builds get the whole installation.
         """
@@ -227,7 +227,9 @@ class _Reader:
             return frozenset()
         if not self._plan.builds.isolated:
             return frozenset(lock.entries)
-        return self._types.union(*map(self._of_build, ("", *built)))
+        starts = ("", *(package for package, _ in built))
+        loaded = (self._of_build(*each) for _, loads in built for each in loads)
+        return self._types.union(*map(self._of_build, starts), *loaded)
 
     @functools.cached_property
     def _types(self) -> frozenset[str]:
@@ -259,15 +261,20 @@ class _Reader:
         }
 
 
-def development(project: Project, plan: Plan, path: str) -> Closure:
-    """What a build of a package can reach in the lockfile."""
+def development(project: Project, plan: Plan, path: str, names: tuple[str, ...] | None = None) -> Closure:
+    """What a build of a package can reach in the lockfile; by some names only, where a build takes files of it."""
     workspace = project.workspace
     if path not in workspace.lock.packages:
         return Closure(entries=(), packages=(), via={})
-    names = {*workspace.package(path).dev_dependencies, *project.build_names(path), *plan.layers.extra.get(path, ())}
-    there = tuple(n for n in sorted(names) if workspace.lock.resolve(path, n))
+    package, exclude = workspace.package(path), dict[str, tuple[str, ...]]()
+    if names is None:
+        wanted = {*package.dev_dependencies, *project.build_names(path), *plan.layers.extra.get(path, ())}
+    else:
+        wanted, exclude = {*names}, {path: tuple({*package.dependencies} - {*names})}
+    there = tuple(n for n in sorted(wanted) if workspace.lock.resolve(path, n))
     extra = {**plan.layers.extra, path: there}
-    return closure(workspace.lock, path, platforms=plan.platforms, libc=plan.builds.libc, extra=extra)
+    platforms, libc = plan.platforms, plan.builds.libc
+    return closure(workspace.lock, path, platforms=platforms, libc=libc, extra=extra, exclude=exclude)
 
 
 def _entries(layers: Iterable[Mapping[str, Any]]) -> Iterator[Any]:

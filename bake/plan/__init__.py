@@ -11,7 +11,7 @@ from bake.plan.outputs import Output
 from bake.plan.plan import Plan, make_plan, select
 from bake.plan.request import Request
 from bake.plan.services import BuiltBase, ServiceStage, emulated_work, named_libc, service_libcs
-from bake.plan.stages import Stage
+from bake.plan.stages import Loads, Stage
 
 __all__ = [
     "BuiltBase",
@@ -31,6 +31,7 @@ __all__ = [
     "ServiceImage",
     "Recipe",
     "Request",
+    "Loads",
     "ServiceStage",
     "Stage",
     "TREE",

@@ -9,6 +9,7 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from bake import config as cfg
 from bake.config import suggestion
@@ -18,6 +19,9 @@ from bake.plan.closure import Closure
 from bake.plan.request import Request
 from bake.project import Project, argument_value
 from bake.workspace import BUILD_ROOT, Package, Part, find_circle, in_order, shown
+
+Loads: TypeAlias = tuple[tuple[str, tuple[str, ...] | None], ...]
+"""Packages of which a build reads some files, with the dependencies that these load; None for all of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,8 @@ class Stage:
     outputs: tuple[str, ...]
     reads: tuple[str, ...] = ()
     """What its files name outside its folder, beside `inputs` and what every stage has."""
+    loads: Loads = ()
+    """Beside `needs`."""
     declared: tuple[str, ...] = ()
     """Those of `needs` of which it gets the declarations only."""
     declares: tuple[tuple[str, str], ...] = ()
@@ -78,14 +84,21 @@ def stage_name(path: str) -> str:
 
 
 def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
-    """Direct build needs per package path: declared, referenced, imported without a declaration, configured."""
+    """Direct build needs per package path: declared, referenced, imported without a declaration, configured.
+
+    A bundler reads no reference, and of what an alias leads to the files alone that it reaches.
+    """
     workspace = project.workspace
     needs: dict[str, tuple[str, ...]] = {}
     for package in project.packages:
         settings = project.settings(package)
         named = {found.path for n in settings.needs if (found := workspace.find(n))}
-        members = {workspace.package(m).path for m in project.members(package.path)}
-        needs[package.path] = tuple(sorted({*workspace.needs(package.path), *named, *members} - {package.path}))
+        bundled = project.outside(package.path).bundled
+        if bundled is None:
+            direct = {*workspace.needs(package.path), *project.members(package.path)}
+        else:
+            direct = {*workspace.dependencies(package.path), *bundled.needs}
+        needs[package.path] = tuple(sorted({*direct, *named} - {package.path}))
     return needs
 
 
@@ -149,12 +162,18 @@ def _stage(
         inputs=settings.inputs,
         outputs=settings.outputs,
         reads=_unbrought(project, _read(project, path, declared), {*needs} - {*declared}, settings.inputs),
+        loads=_loads(project, path, needs),
         declared=declared,
         declares=declares[path],
         configs=compiled.configs if declares[path] and (compiled := project.outside(path).compiled) else (),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
     )
+
+
+def _loads(project: Project, path: str, needs: Iterable[str]) -> Loads:
+    bundled = project.outside(path).bundled
+    return tuple((p, names) for p, names in bundled.loads.items() if p not in needs) if bundled else ()
 
 
 def _traced_from(project: Project, path: str) -> Mapping[str, str]:

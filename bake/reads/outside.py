@@ -13,9 +13,10 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Final
 
+from bake.reads.bundled import Bundled, Bundlers
 from bake.reads.compiled import Compiled, Reached, places_of
 from bake.reads.places import Places, joined, parents
-from bake.reads.scripts import Compilation, reached_scripts
+from bake.reads.scripts import Bundling, Compilation, reached_scripts
 from bake.reads.texts import relative_paths
 from bake.sources import LOADERS
 from bake.workspace import Package, TsConfigs
@@ -33,13 +34,14 @@ _TESTS: Final = re.compile(r"[.](?:test|spec)[.][^/.]+$|(?:^|/)__tests__/")
 class Read:
     """Files and folders outside a package, relative to the root, sorted.
 
-    built: what its build reads. run: what only its processes may read. compiled: what is known of its build where that
-    only compiles, None for others.
+    built: what its build reads. run: what only its processes may read. compiled, bundled: what is known of its build
+    where that only compiles, or only bundles; None for others.
     """
 
     built: tuple[str, ...] = ()
     run: tuple[str, ...] = ()
     compiled: Reached | None = None
+    bundled: Bundled | None = None
 
 
 class Outside:
@@ -54,11 +56,12 @@ class Outside:
         self._places = Places(root, (package.path for package in named), sent)
         self._configs = TsConfigs(str(root), {p.name: normpath(f"{root}/{p.path}") for p in named})
         self._compiled = Compiled(self._places, self._configs)
+        self._bundlers = Bundlers(self._places, self._configs, named)
 
     def load(
         self,
         package: str,
-        build: Compilation | None = None,
+        build: Compilation | Bundling | None = None,
         *,
         scripts: Collection[str] = (),
         makers: Iterable[str] = (),
@@ -72,16 +75,30 @@ class Outside:
         if not package:
             return Read()  # all of the root's folder is its own, but for packages, which it needs as such
         reached = reached_scripts(self._manifests[package].scripts, scripts)
-        compiled = self._compiled.load(package, build) if build and not self._has_links(package) else None
+        if build and self._has_links(package):
+            build = None
+        compiled = self._compiled.load(package, build) if isinstance(build, Compilation) else None
+        bundled = self._bundled(package, build, reached) if isinstance(build, Bundling) else None
         follow = functools.partial(self._followed, package, scripts=reached)
-        if compiled is None:
-            built, run = follow([package, *makers], self._aliased(package)), follow(named, lambda _: ())
-        else:
-            built = frozenset(path for path in compiled.paths if self._places.counts(path, package))
+        run = follow(named, lambda _: ())
+        if compiled is not None:
             loads = not LOADERS.isdisjoint(self._manifests[package].dependencies)
             run = follow([package, *named], self._aliased(package) if loads else lambda _: ())
+        if compiled is not None or bundled is not None:
+            paths = (known.paths for known in (compiled, bundled) if known is not None)
+            built = frozenset(path for each in paths for path in each if self._places.counts(path, package))
+        else:
+            built = follow([package, *makers], self._aliased(package))
         late = _outermost(path for path in run if not _is_below(path, built))
-        return Read(built=_outermost(built), run=late, compiled=compiled)
+        return Read(built=_outermost(built), run=late, compiled=compiled, bundled=bundled)
+
+    def _bundled(self, package: str, build: Bundling, scripts: Collection[str]) -> Bundled | None:
+        own = (path for path in self._places.files(package) if _is_read_by_builds(path, package))
+        walk = self._bundlers.begin(package, build, own)
+        if walk is None:
+            return None
+        begun = self._followed(package, [package], lambda _: (), scripts=scripts, passes=walk.passes)
+        return walk.result(begun)
 
     def _has_links(self, package: str) -> bool:
         return any(Path(self._places.root, path).is_symlink() for path in self._places.files(package))
@@ -93,8 +110,12 @@ class Outside:
         aliases: Callable[[str], tuple[str, ...]],
         *,
         scripts: Collection[str],
+        passes: Callable[[str, str], bool] = lambda *_: False,
     ) -> frozenset[str]:
-        """Places outside a package, and what files there and in it name."""
+        """Places outside a package, and what files there and in it name.
+
+        passes: whether nothing is meant by the name of a place in a file.
+        """
         queue = list(places)
         found = dict.fromkeys(place for place in queue if self._places.counts(place, package))
         names = functools.cache(aliases)
@@ -103,7 +124,7 @@ class Outside:
             start = queue.pop()
             for path in self._places.files(start):
                 for target in self._named(path, package, names, scripts):
-                    if target in judged:
+                    if target in judged or passes(path, target):
                         continue
                     judged.add(target)
                     if self._places.counts(target, package) and not _is_below(target, found):

@@ -113,6 +113,10 @@ class Places:
         """Return the innermost package that a path is in, "" for the root."""
         return path if path in self.members else next((above for above in parents(path) if above in self.members), "")
 
+    def holds_members(self, path: str) -> bool:
+        """Whether packages are below a folder, as below `packages`."""
+        return path in self._above
+
     def counts(self, target: str, package: str) -> bool:
         """Whether a path is outside the package, and neither all of another nor a folder of packages."""
         if target in self._above or target in self.members:

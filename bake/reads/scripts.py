@@ -1,12 +1,13 @@
-"""What the scripts run that build a package: only the TypeScript compiler, or what may read anything. Pure."""
+"""What the scripts run that build a package: only a compiler or a bundler, or what may read anything. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from posixpath import basename
 from typing import Final
 
-from bake.shell import KEYWORDS, Step, parse_call, parse_line, unwrap
+from bake.shell import KEYWORDS, Call, Step, parse_call, parse_line, unwrap
 
 _DEEPEST: Final = 8
 """Scripts that call scripts: further down is a cycle."""
@@ -22,6 +23,15 @@ _PLAIN: Final = frozenset(
 )
 """Commands that read nothing but what their words name, and results."""
 _RUNTIMES: Final = frozenset({"node", "tsx"})
+_BUNDLERS: Final = {
+    "vite": frozenset({"-c", "--config", "-m", "--mode", "-l", "--logLevel", "--outDir", "--base", "--target"}),
+    "next": frozenset[str](),
+    "esbuild": frozenset[str](),
+    "tsup": frozenset({"--format", "--out-dir", "-d", "--target", "--platform"}),
+}
+"""Bundlers, with their options that take another word."""
+_LEADING: Final = re.compile(r"--(?:alias|tsconfig|inject|dts|plugins?|root|prefix|resolve|config)\b|-r$")
+"""Options that lead somewhere, or have more read than imports reach."""
 _READING: Final = frozenset({"--baseurl", "--paths", "--rootdirs", "--typeroots", "--types", "--plugins"})
 """Options of tsc that lead somewhere."""
 _PROJECT: Final = frozenset({"-p", "--project"})
@@ -41,8 +51,16 @@ class Compilation:
     words: tuple[str, ...] = ()
 
 
-def parse_build(scripts: Mapping[str, str], names: Iterable[str], line: str = "") -> Compilation | None:
-    """Return what scripts and a command line run, None when that may read anything or is no compilation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundling:
+    """A build that only bundles. tools: the bundlers. settings: files of theirs that a command names."""
+
+    tools: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+
+
+def parse_build(scripts: Mapping[str, str], names: Iterable[str], line: str = "") -> Compilation | Bundling | None:
+    """Return what scripts and a command line run, None when that may read anything, or compiles and bundles."""
     reader = _Reader(scripts)
     try:
         for name in names:
@@ -50,6 +68,8 @@ def parse_build(scripts: Mapping[str, str], names: Iterable[str], line: str = ""
         reader.line(line, 0)
     except _UnknownError:
         return None
+    if reader.tools:
+        return None if reader.configs else reader.bundling()
     return reader.result() if reader.configs else None
 
 
@@ -72,7 +92,12 @@ class _Reader:
     configs: dict[str, None] = field(default_factory=dict)
     programs: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
+    tools: dict[str, None] = field(default_factory=dict)
+    settings: dict[str, None] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+
+    def bundling(self) -> Bundling:
+        return Bundling(tools=tuple(self.tools), settings=tuple(self.settings))
 
     def result(self) -> Compilation:
         return Compilation(configs=tuple(self.configs), programs=tuple(self.programs), words=tuple(self.words))
@@ -104,26 +129,31 @@ class _Reader:
         name, rest = words[0].removeprefix("./"), words[1:]
         call = parse_call(words)
         if call is not None:
-            whole = bool(call.packages or call.every or call.line or call.brought)
-            if call.name in self.scripts and call.verb == "run" and not whole:
-                if call.arguments:
-                    self._unknown()
-                self.script(call.name, depth + 1)
-            elif call.name and (call.verb == "exec" or call.maybe) and not whole and depth <= _DEEPEST:
-                self._command((call.name, *call.arguments), depth + 1)
-            else:
-                self._unknown()
+            self._call(call, depth)
         elif name in _ALL_OF:
             self._every(rest, depth)
         elif name in _COMPILERS or (name == "node" and rest[:1] and rest[0].removeprefix("./") in _COMPILERS):
             self._compiler(rest if name in _COMPILERS else rest[1:])
         elif name == "shx" and rest:
             self._command(rest, depth)
+        elif name in _BUNDLERS:
+            self._bundler(name, rest)
         elif basename(name) in _PLAIN:
             self.words.update(dict.fromkeys(rest))
         elif name in _RUNTIMES and rest and not rest[0].startswith("-"):
             self.programs[rest[0]] = None
             self.words.update(dict.fromkeys(rest[1:]))
+        else:
+            self._unknown()
+
+    def _call(self, call: Call, depth: int) -> None:
+        whole = bool(call.packages or call.every or call.line or call.brought)
+        if call.name in self.scripts and call.verb == "run" and not whole:
+            if call.arguments:
+                self._unknown()
+            self.script(call.name, depth + 1)
+        elif call.name and (call.verb == "exec" or call.maybe) and not whole and depth <= _DEEPEST:
+            self._command((call.name, *call.arguments), depth + 1)
         else:
             self._unknown()
 
@@ -135,6 +165,22 @@ class _Reader:
                 self._unknown()
             for name in names:
                 self.script(name, depth + 1)
+
+    def _bundler(self, name: str, words: Sequence[str]) -> None:
+        plain, at = list[str](), 0
+        while at < len(words):
+            word = words[at]
+            takes = word in _BUNDLERS[name]
+            if name == "vite" and word in {"-c", "--config"}:
+                self.settings.update(dict.fromkeys(words[at + 1 : at + 2]))
+            elif _LEADING.match(word):
+                self._unknown()
+            elif not word.startswith("-"):
+                plain.append(word)
+            at += 1 + takes
+        if name in {"vite", "next"} and plain != ["build"]:
+            self._unknown()  # what it serves, or a root elsewhere
+        self.tools[name] = None
 
     def _compiler(self, words: Sequence[str]) -> None:
         options = {word.lower() for word in words if word.startswith("-")}

@@ -28,7 +28,11 @@ def build_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
     """What docker/carve reads to give each build its dependencies; its own names are those that nothing declares."""
     names = {s.package: project.build_names(s.package) for s in plan.builds.stages}
     stages = {
-        stage.name: {"packages": list(packages), "extra": sorted(frozenset().union(*(names[p] for p in packages)))}
+        stage.name: {
+            "packages": list(packages),
+            "extra": sorted(frozenset().union(*(names[p] for p in packages))),
+            **({"beside": dict(stage.loads)} if stage.loads else {}),
+        }
         for stage in plan.builds.stages
         if stage.script and (packages := (*stage.needs, stage.package))
     }

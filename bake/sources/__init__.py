@@ -7,12 +7,13 @@ from bake.sources.kept import LOADERS, NEVER, keeper, left_out, path_matcher, un
 from bake.sources.mentions import Named, load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.sources.programs import Program, identity, parse_programs
-from bake.sources.scan import BUILTINS, SCRIPTS, package_name
+from bake.sources.scan import BUILTINS, COMPONENTS, SCRIPTS, package_name, scan
 from bake.sources.start import Start, platform_of, start_of, with_defaults
 from bake.sources.writes import Written, kept_empty, load_written
 
 __all__ = [
     "BUILTINS",
+    "COMPONENTS",
     "Import",
     "LOADERS",
     "NEVER",
@@ -38,6 +39,7 @@ __all__ = [
     "load_named",
     "load_written",
     "package_name",
+    "scan",
     "parse_programs",
     "platform_of",
     "script_words",

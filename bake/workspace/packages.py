@@ -151,6 +151,12 @@ class Workspace:
         """
         return self.all_needs[self.package(path).path]
 
+    def dependencies(self, path: str) -> tuple[str, ...]:
+        """Return those of its needs that its manifest names, sorted."""
+        package = self.package(path)
+        named = self._members(package, {**package.dependencies, **package.dev_dependencies})
+        return tuple(need for need in self.needs(path) if need in named)
+
     @cached_property
     def all_needs(self) -> Mapping[str, tuple[str, ...]]:
         """What each package needs, by path."""

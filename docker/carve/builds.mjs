@@ -110,24 +110,30 @@ function stageUsers(tree, items, { members, extended, stages }) {
   };
   const steps = buildSteps(tree, members, extended);
   const types = list(join(tree, 'node_modules/@types')).map(({ name }) => `@types/${name}`); // TypeScript reads all of them
-  for (const [stage, { packages, extra }] of Object.entries(stages)) {
-    for (const path of reachable(['', ...packages], [...types, ...extra], steps)) units.get(unitOf(path))?.add(stage);
+  for (const [stage, { packages, extra, beside = {} }] of Object.entries(stages)) {
+    // Of other packages it reads some files, and needs what these load: by name, or (null) all that their package has.
+    const loaded = Object.entries(beside).flatMap(([path, names]) => steps(path, names ?? undefined));
+    for (const path of reachable(['', ...packages], [...types, ...extra], steps, loaded)) units.get(unitOf(path))?.add(stage);
   }
   const having = (member) => new Set(Object.keys(stages).filter((stage) => stages[stage].packages.includes(member)));
+  const loading = (home, name) => new Set(Object.keys(stages).filter((stage) => {
+    const { packages, beside = {} } = stages[stage];
+    return packages.includes(home) || (home in beside && (beside[home] ?? [name]).includes(name));
+  }));
   return ({ path, link, made, copied }) => {
     if (made) return new Set(Object.keys(stages));
     if (copied) return having(copied);
     const home = path.slice(0, path.indexOf('node_modules')).replace(/\/$/, '');
-    if (home) return link ? having(home) : units.get(path);
+    if (home) return link ? loading(home, path.slice(`${home}/node_modules/`.length)) : units.get(path);
     const target = link ? unitOf(link) : path;
     return members.has(target) ? having(target) : units.get(target) ?? new Set();
   };
 }
 
 /** Every installed package that the steps lead to from some packages; workspace packages on the way are not followed. */
-function reachable(starts, extra, steps) {
+function reachable(starts, extra, steps, loaded) {
   const seen = new Set();
-  const queue = starts.flatMap((path) => [...steps(path), ...steps(path, extra)]);
+  const queue = [...loaded, ...starts.flatMap((path) => [...steps(path), ...steps(path, extra)])];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);

@@ -184,6 +184,30 @@ def test_what_pnpm_has_in_the_place_of_a_copy_comes_with_the_workspace_package_i
     assert carve(tmp_path) == {"a": [copy, "services/a/node_modules/lib"], "b": []}
 
 
+def test_of_packages_of_which_a_build_reads_some_files_it_gets_what_these_load(tmp_path: Path) -> None:
+    store = "node_modules/.pnpm"
+    packages = {
+        "": {},
+        "packages/lib": {"dependencies": {"x": "1", "z": "1"}},
+        "services/a": {},
+        f"{store}/x@1/node_modules/x": {},
+        f"{store}/z@1/node_modules/z": {},
+        "node_modules/hoisted": {"dependencies": {"more": "1"}},
+        "node_modules/more": {},
+    }
+    links = {f"packages/lib/node_modules/{n}": f"../../../{store}/{n}@1/node_modules/{n}" for n in ("x", "z")}
+    plant(tmp_path / "app", packages, links)
+    stage: Mapping[str, Any] = {"packages": ["services/a"], "extra": []}
+    some = {**stage, "beside": {"packages/lib": ["gone", "hoisted", "x"]}}
+    every = {**stage, "beside": {"packages/lib": None}}
+    x, z = ([f"{store}/{n}@1/node_modules/{n}", f"packages/lib/node_modules/{n}"] for n in ("x", "z"))
+    assert carve(tmp_path, {"some": some, "every": every, "none": stage}) == {
+        "some": sorted(["node_modules/hoisted", "node_modules/more", *x]),
+        "every": sorted([*x, *z]),
+        "none": [],
+    }
+
+
 def test_another_version_for_one_build_changes_nothing_for_the_other(tmp_path: Path) -> None:
     seen = []
     for version in ("1.0.0", "2.0.0"):

@@ -134,3 +134,28 @@ def test_a_build_for_one_more_platform_installs_and_compiles_nothing_again(tmp_p
     assert differing <= {
         name for name in both if name.startswith(("plan/packages/", "plan/layers.json"))
     }  # carved anew
+
+
+def test_a_bundlers_build_gets_the_files_that_aliases_reach_and_waits_for_no_reference(tmp_path: Path) -> None:
+    alias = "import { resolve } from 'path'; export default { resolve: { alias: { '@shop/web': resolve(%s) } } }"
+    files = {
+        "services/api/package.json": json.dumps({"name": "@shop/api", "scripts": {"build": "vite build"}}),
+        "services/api/vite.config.ts": alias % "__dirname, '../web/src'",
+        "services/api/tsconfig.json": '{"references": [{"path": "../web"}]}',
+        "services/api/src/main.ts": "import '@shop/web/a'",
+        "services/web/src/a.ts": "import 'ms'",
+        "services/web/src/b.ts": "import 'ms'",
+    }
+    found = rendered(tmp_path, **files)
+    assert json.loads(found["plan/builds.json"])["stages"]["build-services-api"] == {
+        "packages": ["services/api"],
+        "extra": [],
+        "beside": {"services/web": ["@babel/runtime", "@swc/helpers", "ms", "tslib"]},
+    }
+    api = found["Dockerfile"].split(" AS build-services-api")[1].split("FROM ")[0]
+    assert '"/services/web/src/a.ts"' in api
+    assert "build-services-web" not in api
+    # What cannot be followed needs all of the package, as it is when it is built.
+    found = rendered(tmp_path, **{**files, "services/api/vite.config.ts": alias % "find()"})
+    api = found["Dockerfile"].split(" AS build-services-api")[1].split("FROM ")[0]
+    assert "COPY --from=build-services-web" in api
