@@ -55,6 +55,8 @@ class Stage:
     """Folders of its own declarations and of their sources, where others get these; () where all of it is handed on."""
     configs: tuple[str, ...] = ()
     """The configurations of the compiler that make them."""
+    compiler: str = ""
+    """The version of TypeScript that builds find there."""
     beside: tuple[str, ...] = ()
     """What only its processes may read there."""
     commands: tuple[str, ...] = ()
@@ -166,6 +168,7 @@ def _stage(
         declared=declared,
         declares=declares[path],
         configs=compiled.configs if declares[path] and (compiled := project.outside(path).compiled) else (),
+        compiler=_compiler(project, path),
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
     )
@@ -198,8 +201,24 @@ def _declares(project: Project, path: str, work: Work) -> tuple[tuple[str, str],
 def _declared(project: Project, path: str, needs: Iterable[str]) -> tuple[str, ...]:
     """The needs of a package of which its build reads declarations only."""
     compiled = project.outside(path).compiled
-    on = project.settings(project.workspace.package(path)).declarations
-    return tuple(n for n in needs if n not in compiled.whole) if compiled and on else ()
+    if compiled is None or not project.settings(project.workspace.package(path)).declarations:
+        return ()
+    version = _compiler(project, path)
+    return tuple(n for n in needs if n not in compiled.whole and _reads_alike(project, n, version, compiled.again))
+
+
+def _reads_alike(project: Project, need: str, version: str, again: bool) -> bool:
+    """Whether a compiler takes what that of a need noted. Before 5.6, what it compiles again is checked again."""
+    known = re.match(r"(\d+)\.(\d+)\.", version)
+    new = known is not None and (int(known[1]), int(known[2])) >= (5, 6)
+    return known is not None and _compiler(project, need) == version and (new or not again)
+
+
+def _compiler(project: Project, path: str) -> str:
+    """The version of TypeScript that the scripts of a package find, "" for none."""
+    lock = project.workspace.lock
+    found = lock.resolve(path, "typescript") or lock.resolve("", "typescript")
+    return lock.entries[found].version if found else ""
 
 
 def _read(project: Project, path: str, declared: Iterable[str]) -> Iterator[str]:

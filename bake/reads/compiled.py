@@ -29,7 +29,8 @@ class Reached:
 
     paths: files and folders outside its package, from the root. whole: packages of which more than declarations, and
     than the places in `named`. declares: folders of the package's own declarations, each with that of the sources,
-    relative to it; () where nobody can do with these. configs: the files that make them.
+    relative to it; () where nobody can do with these. configs: the files that make them. again: sources of what its
+    configurations refer to are compiled again.
     """
 
     paths: frozenset[str]
@@ -37,6 +38,7 @@ class Reached:
     named: frozenset[str] = frozenset()
     declares: tuple[tuple[str, str], ...] = ()
     configs: tuple[str, ...] = ()
+    again: bool = False
 
 
 class Compiled:
@@ -72,6 +74,7 @@ class Compiled:
             whole=frozenset(whole),
             named=frozenset(path for path in beside if self._is_others(path, package, whole)),
             declares=self._declares(package, own),
+            again=build.again,
             configs=tuple(path.removeprefix(f"{package}/") for one in own for path in self._places.inside(one)),
         )
 

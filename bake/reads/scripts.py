@@ -43,12 +43,13 @@ class Compilation:
     """A build of which is known what it reads.
 
     configs: places that hold a tsconfig.json, or such files. programs: scripts for Node. words: what other commands
-    name. All are relative to the package.
+    name. All are relative to the package. again: it compiles what its configurations refer to whatever is there.
     """
 
     configs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ class _Reader:
     configs: dict[str, None] = field(default_factory=dict)
     programs: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
+    again: bool = False
     tools: dict[str, None] = field(default_factory=dict)
     settings: dict[str, None] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -100,7 +102,8 @@ class _Reader:
         return Bundling(tools=tuple(self.tools), settings=tuple(self.settings))
 
     def result(self) -> Compilation:
-        return Compilation(configs=tuple(self.configs), programs=tuple(self.programs), words=tuple(self.words))
+        configs, programs, words = tuple(self.configs), tuple(self.programs), tuple(self.words)
+        return Compilation(configs=configs, programs=programs, words=words, again=self.again)
 
     def script(self, name: str, depth: int) -> None:
         """Read a script with what npm runs around it."""
@@ -187,6 +190,7 @@ class _Reader:
         plain = tuple(_plain_words(words))
         if options & _READING or any(word.startswith("@") for word in words):
             self._unknown()
+        self.again |= bool(options & {"--clean", "--force", "-f"})
         if options & _BUILD:
             self.configs.update(dict.fromkeys(plain or (".",)))
         elif options & _PROJECT:
