@@ -8,7 +8,7 @@ from bake.build.phases import overgrown
 from bake.config import parse_size, size
 from bake.engine import Built, cache_usage, read_cache_usage, total
 from bake.errors import EngineError, ReleaseError
-from bake.inputs import Inputs, add, first_step, load_record, write_record
+from bake.inputs import Inputs, add, first_step, keep_undeclared, load_record, write_record
 from bake.plan import Cache, Plan
 from bake.project import Project
 from bake.publish import FILE_NAME, Release, load_release
@@ -28,6 +28,7 @@ def write_record_of(project: Project, plan: Plan, inputs: Mapping[str, Inputs], 
     steps = {target: first_step(built.progress, target) for target in plan.targets}
     with suppress(OSError):
         write_record(project.folder, add(load_record(project.folder), inputs, plan.platforms, steps))
+        keep_undeclared(project.folder, built.progress)
 
 
 def keep_account(project: Project, account: Account) -> None:

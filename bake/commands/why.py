@@ -11,10 +11,24 @@ from bake.commands.arguments import selected
 from bake.display import step_title
 from bake.engine import Step
 from bake.errors import EngineError
-from bake.inputs import FirstStep, LastBuild, Presence, Reason, before_last, load_reasons, load_record, presence, way
+from bake.inputs import (
+    FirstStep,
+    Handed,
+    LastBuild,
+    Presence,
+    Reason,
+    before_last,
+    handed,
+    load_reasons,
+    load_record,
+    load_undeclared,
+    presence,
+    way,
+)
 from bake.plan import TREE, Name, Plan
 from bake.session import Session
 from bake.table import show
+from bake.workspace import shown
 
 if TYPE_CHECKING:
     from bake.engine import Containers
@@ -37,20 +51,31 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     record = {} if arguments.since else load_record(session.project.folder)
     same = {t: record[t] for t in plan.targets if t in record and not reasons.get(t)}
     because = before_last(session.project, plan, {t: last for t, last in same.items() if last.before or last.step})
-    answers = [_answer(t, reasons.get(t, ()), record.get(t), because.get(t, ())) for t in plan.targets]
+    undeclared = load_undeclared(session.project.folder)
+    given = {i.target: handed(plan, i, undeclared) for i in plan.images if i.target in record}
+    answers = [
+        dataclasses.replace(
+            _answer(t, reasons.get(t, ()), record.get(t), because.get(t, ())), libraries=given.get(t, ())
+        )
+        for t in plan.targets
+    ]
     show(arguments.format, answers, "\n\n".join(_text(plan, a, arguments.since) for a in answers))
     return 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Why an image changes. step: of its last build, what ran first; because: why, where nothing changed since."""
+    """Why an image changes. step: of its last build, what ran first; because: why, where nothing changed since.
+
+    libraries: what the builds that it is made of got of others.
+    """
 
     image: str
     reasons: tuple[Reason, ...]
     built: bool = False
     step: FirstStep | None = None
     because: tuple[Reason, ...] = ()
+    libraries: tuple[Handed, ...] = ()
 
 
 def _answer(target: str, reasons: tuple[Reason, ...], last: LastBuild | None, because: tuple[Reason, ...]) -> Answer:
@@ -66,7 +91,14 @@ def _text(plan: Plan, answer: Answer, since: str | None) -> str:
         lines += [f"  its last build first ran {_titled(plan, answer.step)}", *map(_line, answer.because)]
     elif answer.built:
         lines += ["  its last build took every step from the cache", *map(_line, answer.because)]
-    return "\n".join(lines)
+    return "\n".join((*lines, *map(_library_line, answer.libraries)))
+
+
+def _library_line(given: Handed) -> str:
+    """What a build got of the libraries that it needs."""
+    needs = ", ".join(map(shown, given.needs))
+    what = f"all of {needs}: {given.why}" if given.why else f"the declarations of {needs}"
+    return f"  {shown(given.package)} was built with {what}"
 
 
 def _titled(plan: Plan, first: FirstStep) -> str:

@@ -1,6 +1,7 @@
 """What an image is made of, as {what: digest}: its content tag, what a change affects, and why."""
 
 from bake.inputs.content import Inputs, digest, load_contents, load_inputs
+from bake.inputs.handed import Handed, handed, keep_undeclared, load_undeclared
 from bake.inputs.past import earlier_project
 from bake.inputs.places import absence, in_clone, kept_from_builds
 from bake.inputs.presence import Presence, presence
@@ -12,6 +13,7 @@ from bake.inputs.tree import Present
 
 __all__ = [
     "FirstStep",
+    "Handed",
     "Inputs",
     "LastBuild",
     "Presence",
@@ -26,13 +28,16 @@ __all__ = [
     "earlier_project",
     "first",
     "first_step",
+    "handed",
     "in_clone",
+    "keep_undeclared",
     "kept_from_builds",
     "load_build_reasons",
     "load_contents",
     "load_inputs",
     "load_reasons",
     "load_record",
+    "load_undeclared",
     "presence",
     "seen_by_builds",
     "since_revision",

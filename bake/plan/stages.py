@@ -18,6 +18,7 @@ from bake.lockfile import preparing
 from bake.plan.closure import Closure
 from bake.plan.request import Request
 from bake.project import Project, argument_value
+from bake.reads import Reached
 from bake.workspace import BUILD_ROOT, Package, Part, find_circle, in_order, shown
 
 Loads: TypeAlias = tuple[tuple[str, tuple[str, ...] | None], ...]
@@ -51,6 +52,8 @@ class Stage:
     """Beside `needs`."""
     declared: tuple[str, ...] = ()
     """Those of `needs` of which it gets the declarations only."""
+    wholly: tuple[tuple[str, str], ...] = ()
+    """Others of them that are built, with why it gets all of them."""
     declares: tuple[tuple[str, str], ...] = ()
     """Folders of its own declarations and of their sources, where others get these; () where all of it is handed on."""
     configs: tuple[str, ...] = ()
@@ -111,10 +114,10 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     services = [project.service_path(s) for s in project.config.packaged]
     order = in_order(sorted({*services, *(p for c in closures.values() for p in c.packages)}), needs)
     reach = {p: in_order((p,), needs)[:-1] for p in order}
-    declares = {p: _declares(project, p, work[p]) for p in order}
+    known = {p: _library(project, p, work[p]) for p in order}
     # One stage for all has no order between packages that need each other: their scripts run as they come.
     if project.config.workspace.build == "whole":
-        return tuple(_stage(project, request, p, reach[p], work, declares) for p in order)
+        return tuple(_stage(project, request, p, reach[p], work, known) for p in order)
     building = frozenset(path for path, one in work.items() if one.script)
     if circle := find_circle(building & {*order}, needs):
         what = f"packages need each other to build: {' -> '.join(circle)}"
@@ -122,7 +125,7 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
     # Each after what it needs, which reaches less than it.
     places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
-    return _handing_on(tuple(_stage(project, request, p, own[p], work, declares) for p in places))
+    return _handing_on(tuple(_stage(project, request, p, own[p], work, known) for p in places))
 
 
 def _handing_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -143,11 +146,14 @@ def _stage(
     path: str,
     needs: tuple[str, ...],
     works: Mapping[str, Work],
-    declares: Mapping[str, tuple[tuple[str, str], ...]],
+    known: Mapping[str, "_Library"],
 ) -> Stage:
     package = project.workspace.package(path)
     settings, work = project.settings(package), works[path]
-    declared = tuple(n for n in _declared(project, path, needs) if declares[n])
+    compiled = project.outside(path).compiled
+    built = [n for n in needs if work.script and works[n].script and project.config.workspace.build == "split"]
+    why = {n: _why_whole(compiled, n, known[path], known[n]) for n in built}
+    declared = tuple(n for n, reason in why.items() if not reason)
     return Stage(
         package=path,
         name=f"build-{stage_name(path)}",
@@ -166,9 +172,10 @@ def _stage(
         reads=_unbrought(project, _read(project, path, declared), {*needs} - {*declared}, settings.inputs),
         loads=_loads(project, path, needs),
         declared=declared,
-        declares=declares[path],
-        configs=compiled.configs if declares[path] and (compiled := project.outside(path).compiled) else (),
-        compiler=_compiler(project, path),
+        wholly=tuple((n, reason) for n, reason in why.items() if reason),
+        declares=known[path].declares,
+        configs=compiled.configs if compiled and known[path].declares else (),
+        compiler=known[path].compiler,
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
     )
@@ -190,28 +197,42 @@ def _traced_from(project: Project, path: str) -> Mapping[str, str]:
     return {"NEXT_PRIVATE_OUTPUT_TRACE_ROOT": BUILD_ROOT} if made else {}
 
 
-def _declares(project: Project, path: str, work: Work) -> tuple[tuple[str, str], ...]:
-    """Where the declarations of a package are that others can do with."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Library:
+    """What decides whether others get a package's declarations. why: they do not, nor does it get others' ones.
+
+    declares: where its declarations are, and the sources that they are of. compiler: the version of TypeScript that its
+    scripts find.
+    """
+
+    why: str
+    declares: tuple[tuple[str, str], ...] = ()
+    compiler: str = ""
+
+
+def _library(project: Project, path: str, work: Work) -> _Library:
     settings, compiled = project.settings(project.workspace.package(path)), project.outside(path).compiled
-    split = project.config.workspace.build == "split"
-    alone = split and settings.declarations and not settings.outputs and not work.made
-    return compiled.declares if compiled and alone and path else ()
+    if not settings.declarations:
+        return _Library(why=f'packages."{shown(path)}".declarations = false')
+    if compiled is None:
+        return _Library(why=f"the build of {shown(path)} does more than compile")
+    alone = path and not settings.outputs and not work.made
+    return _Library(why="", declares=compiled.declares if alone else (), compiler=_compiler(project, path))
 
 
-def _declared(project: Project, path: str, needs: Iterable[str]) -> tuple[str, ...]:
-    """The needs of a package of which its build reads declarations only."""
-    compiled = project.outside(path).compiled
-    if compiled is None or not project.settings(project.workspace.package(path)).declarations:
-        return ()
-    version = _compiler(project, path)
-    return tuple(n for n in needs if n not in compiled.whole and _reads_alike(project, n, version, compiled.again))
-
-
-def _reads_alike(project: Project, need: str, version: str, again: bool) -> bool:
-    """Whether a compiler takes what that of a need noted. Before 5.6, what it compiles again is checked again."""
-    known = re.match(r"(\d+)\.(\d+)\.", version)
-    new = known is not None and (int(known[1]), int(known[2])) >= (5, 6)
-    return known is not None and _compiler(project, need) == version and (new or not again)
+def _why_whole(compiled: Reached | None, need: str, mine: _Library, other: _Library) -> str:
+    """Why a build gets all of a package that it needs, "" when it gets its declarations only."""
+    if mine.why or other.why or compiled is None:
+        return mine.why or other.why
+    if need in compiled.whole:
+        return "it reads more than declarations there"
+    if not other.declares:
+        return "no configuration says where declarations of it go"
+    version = re.match(r"(\d+)\.(\d+)\.", mine.compiler)
+    if version is None or mine.compiler != other.compiler:
+        return "it is compiled by another TypeScript"
+    old = (int(version[1]), int(version[2])) < (5, 6)
+    return "its TypeScript, before 5.6, checks again what it compiles again" if old and compiled.again else ""
 
 
 def _compiler(project: Project, path: str) -> str:

@@ -1,6 +1,7 @@
 """Builds that only compile get declarations of libraries: an edit inside a function rebuilds its own package alone."""
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import { base } from '@t/base';
 export class Greeter { private name = base; greet(): string { return `hello ${this.name}`; } }
 export enum Mood { Good = 'good' }
 export const make = () => new Greeter();
+export default class { count = 0; }
 """
 USE = "import { make, Mood } from '@t/lib'; console.log(make().greet(), Mood.Good);\n"
 PACKAGES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
@@ -27,10 +29,17 @@ PACKAGES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.fixture
-def workspace(tmp_path_factory: pytest.TempPathFactory, project_name: str) -> Workspace:
+PNPM = "pnpm@10.15.1"
+
+
+@pytest.fixture(params=["npm"])
+def workspace(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, project_name: str) -> Workspace:
+    pnpm = request.param == "pnpm"
     made = Workspace(root=tmp_path_factory.mktemp("w") / "workspace", project=project_name)
     root = {"name": "t", "version": "1.0.0", "private": True, "workspaces": ["packages/*", "services/*"]}
+    if pnpm:
+        root["packageManager"] = PNPM
+        made.write("pnpm-workspace.yaml", "packages: ['packages/*', 'services/*']\n")
     made.write("package.json", json.dumps({**root, "devDependencies": {"typescript": "5.9.2"}}))
     for path, (text, options, references) in PACKAGES.items():
         name = path.rpartition("/")[2]
@@ -40,8 +49,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, project_name: str) -> Wo
             "version": "1.0.0",
             "main": "dist/index.js",
             "types": "dist/index.d.ts",
-            "scripts": {"build": "tsc -b" if "composite" in options else "tsc"},
-            "dependencies": {f"@t/{need}": "1.0.0" for need in needs},
+            # A build that cleans compiles what stands for its libraries' sources.
+            "scripts": {"build": {"refers": "tsc -b --clean && tsc -b", "plain": "tsc"}.get(name, "tsc -b")},
+            "dependencies": {f"@t/{need}": "workspace:*" if pnpm else "1.0.0" for need in needs},
         }
         config = {
             "compilerOptions": options,
@@ -58,7 +68,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, project_name: str) -> Wo
         f'[services.{s}]\npackage = "services/{s}"\ncommand = "node dist/index.js"\n' for s in ("refers", "plain")
     )
     made.write("bake.toml", f'[project]\nname = "{project_name}"\nplatforms = ["linux/amd64"]\n{services}')
-    made.lock()
+    if pnpm:
+        words = ["npx", "--yes", PNPM, "install", "--lockfile-only"]
+        subprocess.run(words, cwd=made.root, check=True, capture_output=True)
+    else:
+        made.lock()
     made.git("init", "--quiet", "--initial-branch", "main")
     made.commit("Begin")
     return made
@@ -94,3 +108,11 @@ def test_an_edit_inside_a_function_builds_its_package_alone_and_gives_what_a_who
     again, whole = build(workspace)
     assert services < again
     assert whole == edited
+
+
+@pytest.mark.parametrize("workspace", ["pnpm"], indirect=True)
+def test_declarations_do_where_each_package_has_links_of_its_own(workspace: Workspace) -> None:
+    build(workspace)
+    workspace.write("packages/lib/src/index.ts", LIB.replace("hello", "goodbye"))
+    inside, _ = build(workspace)
+    assert inside == {"build-packages-lib"}

@@ -115,6 +115,8 @@ def test_a_build_names_the_step_that_ran_and_the_edit_that_made_it_run(
         "api: nothing has changed since its last build\n"
         "  its last build first ran services/web: npm run build\n"
         "  source: packages/lib/src/index.ts  (services/api > packages/lib)\n"
+        "  services/api was built with all of packages/lib, packages/types: "
+        "no configuration says where declarations of it go\n"
     )
 
 
@@ -175,6 +177,7 @@ def test_why_gives_json(shop: GitWorkspace, capsys: pytest.CaptureFixture[str]) 
             "built": False,
             "step": None,
             "because": [],
+            "libraries": [],
         }
     ]
 
