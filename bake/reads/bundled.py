@@ -26,10 +26,19 @@ _HARMLESS: Final = re.compile(
     r"""(?:node:.*|vite|vite/.*|vitest/config|next|tsup|esbuild|typescript|path|url|os|fs|process
     |@vitejs/plugin-(?:react|react-swc|vue|vue-jsx|legacy|basic-ssl)|@tailwindcss/vite|vite-tsconfig-paths
     |@sveltejs/vite-plugin-svelte|vite-plugin-(?:svgr|compression|compression2|html|solid|singlefile|wasm)
-    |@preact/preset-vite|rollup-plugin-visualizer|postcss|autoprefixer|tailwindcss|@next/bundle-analyzer)\Z""",
+    |@preact/preset-vite|postcss|autoprefixer|tailwindcss|@next/bundle-analyzer
+    |webpack|webpack-(?:merge|node-externals|bundle-analyzer)|(?:html|clean|terser|css-minimizer)-webpack-plugin
+    |mini-css-extract-plugin|tsconfig-paths-webpack-plugin
+    |rollup|@rollup/plugin-(?:node-resolve|commonjs|json|replace|babel|terser|swc|sucrase|url|image)
+    |rollup-plugin-(?:esbuild|terser|visualizer|node-externals|peer-deps-external|swc3))\Z""",
     re.X,
 )
 """What settings load that reads nothing but what code imports."""
+_LOADER: Final = re.compile(
+    r"^(?!(?:babel|swc|esbuild|css|style|sass|less|postcss|file|url|raw|svg)-loader)[\w@./-]+-loader"
+)
+"""A loader of webpack that may read what no import names, as ts-loader reads references."""
+_MAPPING: Final = frozenset({"vite-tsconfig-paths", "tsconfig-paths-webpack-plugin"})
 _STYLES: Final = (".css", ".scss", ".sass", ".less", ".styl", ".pcss", ".html", ".mdx")
 _OTHERS: Final = re.compile(
     r"(?:^|/)(?:(?:ts|js)config[^/]*\.json|(?:eslint|vitest|playwright|jest|cypress|knip)\.[^/]*)$"
@@ -101,7 +110,8 @@ class _Walk:
         self.own = tuple(path for path in own if not _OTHERS.search(path))
         self.mapped = bool(_MAPPED & {*self.build.tools})
         for path, said in self._all_settings():
-            if not all(name.startswith(".") or _HARMLESS.match(name) for name in said.imports):
+            harmless = all(name.startswith(".") or _HARMLESS.match(name) for name in said.imports)
+            if not harmless or any(map(_LOADER.match, said.strings)):
                 raise _MoreError
             if self.aliases and said.aliases:
                 raise _MoreError
@@ -122,7 +132,7 @@ class _Walk:
             said = parse_settings(text, f"{self._places.root}/{path}", f"{self._places.root}/{self.package}")
             if said is None or re.search(rb"\bdts\b|\broot\s*:\s*[\"'`]\.\.|\bnxViteTsPaths\b", text):
                 raise _MoreError
-            self.mapped |= "vite-tsconfig-paths" in said.imports or b"tsconfigPaths" in text
+            self.mapped |= bool(_MAPPING & said.imports) or b"tsconfigPaths" in text
             yield path, said
             beside = (joined(dirname(path), name) for name in said.imports if name.startswith("."))
             queue += [one for name in beside for one in self._places.modules(name) if one not in queue]
@@ -251,7 +261,8 @@ class _Walk:
     def _aliased(self, folder: str, name: str) -> Iterator[str]:
         """Where an alias leads, relative to the root, whatever is there."""
         for find, replacement in self.aliases:
-            if name == find or name.startswith(f"{find}/"):
+            # One of webpack that ends in "$" is the whole name.
+            if name in {find, find.removesuffix("$")} or name.startswith(f"{find}/"):
                 yield from self._places.inside(normpath(replacement + name[len(find) :]))
                 return
         if self.mapped:

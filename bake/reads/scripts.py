@@ -25,11 +25,22 @@ _PLAIN: Final = frozenset(
 _RUNTIMES: Final = frozenset({"node", "tsx"})
 _BUNDLERS: Final = {
     "vite": frozenset({"-c", "--config", "-m", "--mode", "-l", "--logLevel", "--outDir", "--base", "--target"}),
+    "webpack": frozenset({"-c", "--config", "--mode", "--env", "--node-env"}),
+    "rollup": frozenset({"--environment"}),
     "next": frozenset[str](),
     "esbuild": frozenset[str](),
     "tsup": frozenset({"--format", "--out-dir", "-d", "--target", "--platform"}),
 }
 """Bundlers, with their options that take another word."""
+_WORDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "vite": (("build",),),
+    "next": (("build",),),
+    "webpack": ((), ("build",)),
+    "rollup": ((),),
+}
+"""The words beside options with which they build what is here."""
+_CONFIGURED: Final = frozenset({"vite", "webpack", "rollup"})
+"""Those that such an option of `-c` or `--config` gives a file of settings."""
 _LEADING: Final = re.compile(r"--(?:alias|tsconfig|inject|dts|plugins?|root|prefix|resolve|config)\b|-r$")
 """Options that lead somewhere, or have more read than imports reach."""
 _READING: Final = frozenset({"--baseurl", "--paths", "--rootdirs", "--typeroots", "--types", "--plugins"})
@@ -174,14 +185,16 @@ class _Reader:
         while at < len(words):
             word = words[at]
             takes = word in _BUNDLERS[name]
-            if name == "vite" and word in {"-c", "--config"}:
-                self.settings.update(dict.fromkeys(words[at + 1 : at + 2]))
+            if name in _CONFIGURED and word in {"-c", "--config"}:
+                behind = [one for one in words[at + 1 : at + 2] if not one.startswith("-")]
+                self.settings.update(dict.fromkeys(behind))
+                takes = bool(behind)
             elif _LEADING.match(word):
                 self._unknown()
             elif not word.startswith("-"):
                 plain.append(word)
             at += 1 + takes
-        if name in {"vite", "next"} and plain != ["build"]:
+        if tuple(plain) not in _WORDS.get(name, (tuple(plain),)):
             self._unknown()  # what it serves, or a root elsewhere
         self.tools[name] = None
 

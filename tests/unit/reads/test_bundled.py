@@ -177,6 +177,11 @@ def test_where_settings_or_globs_may_lead_anywhere_all_counts_as_before(tmp_path
         ("esbuild src/main.ts --bundle --alias:x=../x", False),
         ("tsup src/main.ts --format cjs,esm", True),
         ("tsup src/main.ts --dts", False),
+        ("webpack --mode production -c webpack.prod.js", True),
+        ("webpack serve", False),
+        ("rollup -c", True),
+        ("rollup -c rollup.config.mjs", True),
+        ("rollup src/main.js -o dist/main.js", False),
         ("next build", True),
         ("next build --turbopack", True),
     ],
@@ -205,3 +210,23 @@ def test_paths_of_a_tsconfig_are_aliases_of_those_that_read_them(tmp_path: Path,
     other = bundle(tmp_path, {**files, "apps/web/vite.config.ts": plain}, build="vite build")
     assert other is not None
     assert other.needs == {"packages/ui"}
+
+
+WEBPACK = """
+const path = require('path');
+const lib = path.join(__dirname, '../../packages/lib/src');
+module.exports = {
+  module: { rules: [{ test: /ts$/, use: 'swc-loader' }] },
+  resolve: { alias: { '@t/lib$': path.join(lib, 'unused.ts'), '@t/lib': lib } },
+};
+"""
+
+
+def test_webpacks_settings_are_read_and_its_loaders_known(tmp_path: Path) -> None:
+    files = {"apps/web/vite.config.ts": "", "apps/web/src/more.ts": "import '@t/lib'"}
+    found = bundle(tmp_path, {**files, "apps/web/webpack.config.js": WEBPACK}, build="webpack")
+    assert found is not None
+    assert found.paths == A | {"packages/lib/src/unused.ts"}
+    assert not found.needs
+    typed = WEBPACK.replace("swc-loader", "ts-loader")
+    assert bundle(tmp_path, {**files, "apps/web/webpack.config.js": typed}, build="webpack") is None
