@@ -11,7 +11,7 @@ from pathlib import Path
 from posixpath import dirname, normpath, splitext
 from typing import Final
 
-from bake.reads.compiled import places_of
+from bake.reads.compiled import places_of, plain_part
 from bake.reads.places import LOCKS, Places, joined, parents
 from bake.reads.scripts import Bundling
 from bake.reads.settings import Settings, parse_settings
@@ -180,7 +180,7 @@ class _Walk:
 
     def result(self, begun: Iterable[str]) -> Bundled:
         """What is read, with what files outside name by their paths: begun."""
-        queue = [*self._own_imports()]
+        queue = [*self._own_imports(), *self._included()]
         for start in begun:
             queue.extend(self._places.files(start))
             self.found[start] = None
@@ -200,6 +200,16 @@ class _Walk:
                 if path not in {self.package, *self.needs}
             },
         )
+
+    def _included(self) -> Iterator[str]:
+        """What the package's own configurations name, where types are checked."""
+        if _TYPED & {*self.build.tools}:
+            programs = [self._configs.program(file) for file in self._own_configurations()]
+            for pattern in (one for program in programs for one in (*program.named, *program.include)):
+                yield from (path for place in self._places.inside(plain_part(pattern)) for path in self._named(place))
+
+    def _own_configurations(self) -> tuple[str, ...]:
+        return tuple(map(str, sorted(Path(self._places.root, self.package).glob("*sconfig*.json"))))
 
     def _own_imports(self) -> Iterator[str]:
         """The files outside to which imports of the package's own code lead."""
@@ -221,7 +231,7 @@ class _Walk:
     def _imports(self, path: str, names: Collection[str]) -> Iterator[str]:
         """What a file imports, as far as a bundler looks at it."""
         suffix = splitext(path)[1]
-        if suffix not in {*SCRIPTS, *COMPONENTS}:
+        if suffix not in SCRIPTS:  # of a component, styles import too
             yield from names
             return
         typed = bool(_TYPED & {*self.build.tools})
@@ -298,7 +308,7 @@ class _Walk:
             self.loads[owner] = None  # what is put in for elements
         if _GLOBBING.search(self._read(path)):
             yield from self._all_beside(path, owner)
-        imports = set(self._imports(path, ()))
+        imports = set(self._imports(path, text.quoted | text.modules | text.required))
         for name in imports:
             if name.startswith("."):
                 yield from self._beside(joined(dirname(path), name.partition("?")[0]), owner)
@@ -338,7 +348,7 @@ class _Walk:
         folders = {dirname(path) for path in files}
         above = {one for folder in folders for one in (folder, *parents(folder)) if one}
         yield from (path for one in above if self._places.is_there(path := f"{one}/package.json"))
-        own = tuple(map(str, Path(self._places.root, self.package).glob("*sconfig*.json")))
+        own = self._own_configurations()
         nearest = (self._configs.file_at(one) for one in above)
         every = self._configs.with_references((*own, *nearest))
         if _TYPED & {*self.build.tools}:

@@ -131,7 +131,7 @@ class Compiled:
         for path in self._places.files(folder):
             if includes(path) and not excludes(path):
                 yield path
-        beyond = (place for place in map(_plain_part, program.include) if not f"{place}/".startswith(own))
+        beyond = (place for place in map(plain_part, program.include) if not f"{place}/".startswith(own))
         for place in (*program.named, *beyond):
             for path in self._places.inside(place):
                 yield from self._places.there(path)
@@ -232,7 +232,7 @@ def _is_config(path: str) -> bool:
     return fnmatchcase(path.rpartition("/")[2], "tsconfig*.json")
 
 
-def _plain_part(pattern: str) -> str:
+def plain_part(pattern: str) -> str:
     """A pattern up to its first wildcard: the folder that it is about."""
     folders = pattern.split("/")
     wild = next((at for at, one in enumerate(folders) if re.search(r"[*?]", one)), len(folders))

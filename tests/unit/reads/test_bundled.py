@@ -93,10 +93,12 @@ def test_a_bundler_reads_what_imports_reach_by_aliases_and_nothing_by_references
         ("import '@t/lib/gone'", set(), {"packages/lib"}),
         ("import '../../../packages/ui/dist/made.js'", set(), {"packages/ui"}),
         ("import 'tools'", set(), {"tools"}),
+        ("<style>@import '@t/ui/theme.css';</style>", set(), {"packages/ui"}),
     ],
 )
 def test_an_import_brings_files_or_else_its_package(tmp_path: Path, text: str, more: set[str], needs: set[str]) -> None:
-    found = bundle(tmp_path, {"apps/web/src/more.ts": text})
+    suffix = "vue" if text.startswith("<") else "ts"
+    found = bundle(tmp_path, {f"apps/web/src/more.{suffix}": text})
     assert found is not None
     assert found.needs == needs
     if not needs:
@@ -199,12 +201,15 @@ def test_paths_of_a_tsconfig_are_aliases_of_those_that_read_them(tmp_path: Path,
     config = {
         "compilerOptions": {"paths": {"@t/ui": ["../../packages/ui/src/index.tsx"]}},
         "references": [{"path": "../../packages/lib"}],
+        "include": ["src", "../../shared/**/*.d.ts"],
     }
     files = {"apps/web/tsconfig.json": json.dumps(config), "apps/web/src/main.ts": "import '@t/ui'"}
+    files["shared/deep/own.d.ts"] = ""
     found = bundle(tmp_path, {**files, "apps/web/vite.config.ts": ""}, build=build)
     assert found is not None
     assert "packages/ui/src/button.tsx" in found.paths
     assert found.needs == needs
+    assert ("shared" in found.paths) == bool(needs)  # where types are checked
     # Vite does not, so that the name is that of the package.
     plain = CONFIG.replace("@t/ui", "@t/other")
     other = bundle(tmp_path, {**files, "apps/web/vite.config.ts": plain}, build="vite build")
