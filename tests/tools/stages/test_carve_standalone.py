@@ -104,6 +104,31 @@ def test_a_server_in_a_folder_stays_there_and_gets_native_packages_of_the_worksp
     assert not [path for path in found if "x64" in path]
 
 
+def test_in_pnpms_store_a_package_finds_that_of_its_platform_beside_it(tmp_path: Path) -> None:
+    top = "app/web/.next/standalone"
+    store = f"{top}/node_modules/.pnpm"
+    x64, arm64 = "@img/sharp-linux-x64", "@img/sharp-linux-arm64"
+    there = f"deps/node_modules/.pnpm/@img+sharp-linux-arm64@1/node_modules/{arm64}"
+    plant(
+        tmp_path,
+        {
+            f"{top}/web/server.js": "server",
+            f"{store}/sharp@1/node_modules/sharp/package.json": SHARP,
+            f"{store}/sharp@1/node_modules/@img/colour/package.json": "{}",
+            f"{store}/@img+sharp-linux-x64@1/node_modules/{x64}/package.json": "{}",
+            f"{store}/@img+sharp-linux-x64@1/node_modules/{x64}/sharp.node": elf(AMD64, needed=("libc.so.6",)),
+            f"{there}/package.json": "{}",
+            f"{there}/sharp.node": elf(ARM64, needed=("libc.so.6",)),
+        },
+    )
+    link = tmp_path / f"{store}/sharp@1/node_modules/{x64}"
+    link.symlink_to(f"../../../@img+sharp-linux-x64@1/node_modules/{x64}")
+    assert carve(tmp_path) == ""
+    found = [p for p in files(tmp_path / "out/app") if "@img/sharp" in p]
+    beside = f"node_modules/.pnpm/sharp@1/node_modules/{arm64}"
+    assert found == [f"{beside}/package.json", f"{beside}/sharp.node"]
+
+
 def test_a_binary_that_the_platform_has_no_other_for_is_an_error(tmp_path: Path) -> None:
     made(tmp_path)
     (tmp_path / "deps/node_modules/@img/sharp-linux-arm64/package.json").unlink()
