@@ -56,9 +56,28 @@ def parse_compose(path: str, texts: Mapping[str, str]) -> tuple[ComposeService, 
     """Services of one of these files, over what they extend and over the base file that it is for."""
     folder = posixpath.dirname(path)
     services = _stacked(path, texts)
-    found = tuple(_service(n, _extended(s, path, texts, _DEEPEST), folder) for n, s in services.items())
+    whole = {n: _extended(s, path, texts, _DEEPEST) for n, s in services.items()}
+    found = tuple(_with_port(_service(n, s, folder), s, folder, texts) for n, s in whole.items())
     names = frozenset(each.name for each in found)
     return tuple(replace(s, peers=names - {s.name}, aside=_is_aside(s, found)) for s in found)
+
+
+_PORT = re.compile(r"^(?:export\s+)?PORT=[\"']?(\d{2,5})\b", re.M)
+
+
+def _with_port(
+    service: ComposeService, table_: Mapping[str, Any], folder: str, texts: Mapping[str, str]
+) -> ComposeService:
+    """A service with the port that a file of variables sets which the repository has."""
+    files = (posixpath.normpath(posixpath.join(folder, file)) for file in _env_files(table_))
+    found = [m[1] for file in files if (m := _PORT.search(texts.get(file, "")))]
+    return replace(service, env={"PORT": found[-1], **service.env}) if found else service
+
+
+def _env_files(service: Mapping[str, Any]) -> Iterator[str]:
+    files = service.get("env_file")
+    for file in files if isinstance(files, list) else [files] if files else ():
+        yield str(file.get("path", "") if isinstance(file, dict) else file)
 
 
 def _is_aside(service: ComposeService, all_: Sequence[ComposeService]) -> bool:
@@ -205,9 +224,7 @@ def _unset(service: Mapping[str, Any]) -> Iterator[str]:
         yield from (str(n) for n, v in _merged(given).items() if not v)
     elif isinstance(given, list):
         yield from (str(each) for each in given if "=" not in str(each))
-    files = service.get("env_file")
-    for file in files if isinstance(files, list) else [files] if files else ():
-        yield f"those of {file.get('path', '') if isinstance(file, dict) else file}"
+    yield from (f"those of {file}" for file in _env_files(service))
 
 
 def _command(value: object) -> tuple[str, ...] | None:

@@ -59,8 +59,11 @@ class Build:
     args: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_deployment(path: str, text: str, values: str = "") -> tuple[Deployed, ...]:
-    """The processes that a platform's file names; () for any other file. values: of the Helm chart that it is in."""
+def parse_deployment(path: str, text: str, values: str = "", chart: str = "") -> tuple[Deployed, ...]:
+    """The processes that a platform's file names; () for any other file.
+
+    values, chart: texts of values.yaml and Chart.yaml of the Helm chart that it is in.
+    """
     name = posixpath.basename(path)
     if name in {"render.yaml", "render.yml"}:
         return tuple(_render(path, text))
@@ -74,7 +77,9 @@ def parse_deployment(path: str, text: str, values: str = "") -> tuple[Deployed, 
         return tuple(_ecs(path, text))
     if re.fullmatch(r"railway\.(?:toml|json)", name) or name == "nixpacks.toml":
         return tuple(_railway(path, text))
-    return tuple(_kubernetes(path, _rendered(path, text, _yaml(values)))) if name.endswith((".yaml", ".yml")) else ()
+    if not name.endswith((".yaml", ".yml")):
+        return ()
+    return tuple(_kubernetes(path, _rendered(path, text, _yaml(values), _yaml(chart))))
 
 
 def _yaml(text: str) -> Mapping[str, Any]:
@@ -363,18 +368,24 @@ def _without_value(rows: object, key: str) -> Iterator[str]:
 _COMMENT = re.compile(r"\{\{-?\s*/\*.*?\*/\s*-?\}\}", re.S)
 _WHOLE = re.compile(r"^(?P<indent>[ \t]*)\{\{-?\s*(?P<inside>[^{}]*?)\s*-?\}\}[ \t]*$\n?", re.M)
 _PART = re.compile(r"\{\{-?\s*([^{}]*?)\s*-?\}\}")
+_WITH = re.compile(
+    r"\{\{-?\s*with\s+\$?\.Values\.(?P<key>[\w.]+)\s*-?\}\}"
+    r"(?P<body>(?:(?!\{\{-?\s*(?:if|with|range)\b).)*?)\{\{-?\s*end\s*-?\}\}",
+    re.S,
+)
 _VALUE = re.compile(r"(?:^|[\s(])\$?\.Values\.([\w.]+)")
 _DEFAULT = re.compile(r"\bdefault\s+(?:\"([^\"]*)\"|'([^']*)'|(\d+))")
 
 
-def _rendered(path: str, text: str, values: Mapping[str, Any]) -> str:
+def _rendered(path: str, text: str, values: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> str:
     """A Helm template with its chart's own values; what they do not tell is the word TEMPLATE.
 
     Source: helm.sh/docs/chart_template_guide.
     """
     if "{{" not in text:
         return text
-    chart = posixpath.basename(path.partition("/templates/")[0])
+    chart = str((about or {}).get("name") or posixpath.basename(path.partition("/templates/")[0]))
+    text = _WITH.sub(_scoped, text)
 
     def whole(found: re.Match[str]) -> str:
         listed = found["inside"].startswith("toYaml") and (value := _value(found["inside"], values)) is not None
@@ -391,11 +402,16 @@ def _rendered(path: str, text: str, values: Mapping[str, Any]) -> str:
     return _PART.sub(part, _WHOLE.sub(whole, _COMMENT.sub("", text)))
 
 
+def _scoped(found: re.Match[str]) -> str:
+    """The body of a `with`, whose dot is a value."""
+    return re.sub(r"(?<=[\s(])\.(?=[\s)|]|(?!Values|Chart|Release)\w)", f".Values.{found['key']}.", found["body"])
+
+
 def _value(expression: str, values: Mapping[str, Any]) -> Any:
     """What an expression is by the chart's values, None when they do not tell."""
     if named := _VALUE.search(expression):
         value: Any = values
-        for key in named[1].split("."):
+        for key in filter(None, named[1].split(".")):
             value = value.get(key) if isinstance(value, dict) else None
         if value not in (None, ""):
             return value

@@ -152,7 +152,7 @@ _DEPLOYS = re.compile(
     r"|/Procfile[^/]*$|/(?:render|fly|railway|nixpacks)[^/]*\.(?:ya?ml|toml|json)$|/(?:nest-cli|project)\.json$"
     r"|/(?:ecosystem|pm2)[^/]*\.(?:[cm]?js|json)$|/supervisor[^/]*\.(?:conf|ini)$|/\.github/workflows/[^/]+\.ya?ml$"
     r"|/(?:k8s|kube\w*|kustomize|manifests?|helm|charts?|deploy\w*|infra\w*|ops|templates|base|overlays?)/.*\.ya?ml$"
-    r"|/(?:s6-rc\.d|services\.d|sv)/[^/]+/run$|/supervisor\w*/[^/]+\.(?:conf|sh)$|\.sh$|\.conf(?:\.template)?$|/Caddyfile[^/]*$|/[^/]*crontab[^/]*$|\.cron$"
+    r"|/(?:s6-rc\.d|services\.d|sv)/[^/]+/run$|/supervisor\w*/[^/]+\.(?:conf|sh)$|\.sh$|\.conf(?:\.template)?$|/Caddyfile[^/]*$|/[^/]*crontab[^/]*$|\.cron$|/Chart\.yaml$|(?:^|[/.])env(?:\.[\w.]+)?$"
     r"|^/[^/]+\.[cm]?js$|/(?:docker|deploy|scripts|bin)/[^/]+\.[cm]?js$|/[^/]*(?:entry|start|run|health|super)[^/]*\.[cm]?js$"
 )
 """Files that say how processes are built and started in production, and the scripts that such files start."""

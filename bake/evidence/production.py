@@ -614,20 +614,21 @@ def find_deployed(facts: WorkspaceFacts) -> Iterator[Deployed]:
     configs: dict[str, Mapping[str, str]] = {}
     seen: set[str] = set()
     for path in (p for p in files if p.endswith((".yaml", ".yml"))):
-        configs |= parse_configs(path, facts.deployed[path], _values_of(facts, path))
+        configs |= parse_configs(path, facts.deployed[path], _of_chart(facts, path, "values.yaml"))
     for path in files:
-        for deployed in parse_deployment(path, facts.deployed[path], _values_of(facts, path)):
+        told = (_of_chart(facts, path, file) for file in ("values.yaml", "Chart.yaml"))
+        for deployed in parse_deployment(path, facts.deployed[path], *told):
             port = {n: v for name in deployed.configs for n, v in configs.get(name, {}).items() if n == "PORT"}
             # One that many share is told of at the first of them.
-            told = tuple(f"those of the ConfigMap {name}" for name in deployed.configs if name not in seen)
+            others = tuple(f"those of the ConfigMap {name}" for name in deployed.configs if name not in seen)
             seen.update(deployed.configs)
-            yield replace(deployed, env={**port, **deployed.env}, unset=(*deployed.unset, *told))
+            yield replace(deployed, env={**port, **deployed.env}, unset=(*deployed.unset, *others))
 
 
-def _values_of(facts: WorkspaceFacts, path: str) -> str:
-    """The values of the Helm chart that a file is a template of."""
+def _of_chart(facts: WorkspaceFacts, path: str, file: str) -> str:
+    """A file of the Helm chart that another one is a template of."""
     chart, templates, _ = path.partition("/templates/")
-    return facts.deployed.get(f"{chart}/values.yaml", "") if templates else ""
+    return facts.deployed.get(f"{chart}/{file}", "") if templates else ""
 
 
 _SCHEDULED = re.compile(r"@(?:hourly|daily|weekly|monthly|yearly)|[\w*/,-]+(?: [\w*/,-]+){4}")

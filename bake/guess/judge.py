@@ -84,6 +84,9 @@ def judge_package(facts: PackageFacts, everything: WorkspaceFacts) -> Service | 
     frontend = own_frontend(facts, everything)
     if served := next((e for e in said if e.static), None):
         return _static(package, frontend, served)
+    shown = [e for e in said if e.start.words]
+    if frontend and frontend.static and shown and all(e.start.static for e in shown):
+        return Service(name="", package=package.path, static=frontend.static, source=shown[0].source)
     if not said and everything.said and (reason := _deployed_elsewhere(facts)):
         return Refused(path=package.path, reason=reason)
     is_frontend = frontend is not None and bool(frontend.static) and not said

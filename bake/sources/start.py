@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from bake.shell import KEYWORDS, WRAPPERS, Call, Step, parse_call, parse_line, split_words, unwrap
+from bake.shell import KEYWORDS, MANAGERS, WRAPPERS, Call, Step, parse_call, parse_line, split_words, unwrap
 from bake.workspace import Package
 
 
@@ -191,12 +191,19 @@ def _of_run(call: Call, package: Package, around: _Around, depth: int) -> Start:
     script = package.scripts.get(call.name) if call.verb == "run" else None
     if script is not None:
         text = " ".join((script, *map(shlex.quote, call.arguments)))
-        return _of_line(text, package, around, depth + 1)
+        start = _of_line(text, package, around, depth + 1)
+        return replace(start, before=(*_before(call, package), *start.before)) if start.words else start
     if call.verb == "run" and call.tool == "bun":
         return Start(reason="it runs on Bun")
     if call.verb == "exec" or (call.verb == "run" and call.maybe):
         return _of((call.name, *call.arguments), package, around, depth + 1)
     return Start(reason=f"there is no script `{call.name or call.verb}`")
+
+
+def _before(call: Call, package: Package) -> Iterator[str]:
+    """What managers run before a script by its name, where that is not for the build."""
+    text = package.scripts.get(f"pre{call.name}", "") if call.tool in MANAGERS else ""
+    yield from (step.text for step in parse_line(text) if not _prepares(step))
 
 
 def _of_process(words: tuple[str, ...], package: Package, around: _Around) -> Start:

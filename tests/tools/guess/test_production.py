@@ -1318,3 +1318,58 @@ data: {PORT: "8080", B: "1", DATABASE_URL: "postgres://x"}
     assert found.services[0].processes[0].notes == (
         "Production sets those of the ConfigMap own, those of the ConfigMap made: they are for where it runs.",
     )
+
+
+_CREATED = """\
+kind: Deployment
+metadata: {name: '{{ include "api.fullname" . }}'}
+spec:
+  template:
+    spec:
+      {{- with .Values.gone }}
+      nodeSelector: {{ toYaml . }}
+      {{- end }}
+      containers:
+        - name: {{ .Chart.Name }}
+          image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
+          {{- with .Values.service }}
+          ports: [{name: http, containerPort: {{ .port }}}]
+          {{- end }}
+          {{- with .Values.livenessProbe }}
+          livenessProbe:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+"""
+
+
+def test_a_chart_as_helm_makes_them_and_files_of_variables_tell_ports(tmp_path: Path) -> None:
+    values = "image: {repository: x/server, tag: ''}\nservice: {port: 8088}\n"
+    values += "livenessProbe: {httpGet: {path: /livez, port: http}}\n"
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/apps/{}\nCMD {}\n"
+    built = "{context: .., dockerfile: apps/jobs/Dockerfile}"
+    files = {
+        "deploy/chart/Chart.yaml": "name: server\n",
+        "deploy/chart/values.yaml": values,
+        "deploy/chart/templates/deployment.yaml": _CREATED,
+        "apps/server/Dockerfile": docker.format("server", "npm run start:prod"),
+        "apps/jobs/Dockerfile": docker.format("jobs", "node dist/index.js"),
+        "apps/web/Dockerfile": docker.format("web", "npx vite preview --port 4000"),
+        "apps/web/index.html": "",
+        "ops/compose.yml": f"services: {{jobs: {{build: {built}, env_file: jobs.env}}}}",
+        "ops/jobs.env": "A=1\nPORT=4400\n",
+    }
+    scripts = {"prestart:prod": "npm run build && node dist/migrate.js", "start:prod": "node dist/main.js"}
+    server = {"name": "server", "scripts": scripts}
+    manifests: Mapping[str, Mapping[str, object]] = {
+        "apps/server": server,
+        "apps/jobs": {"name": "jobs"},
+        "apps/web": WEB,
+    }
+    found = guessed(tmp_path, manifests, **files)
+    assert toml(found)["services"] == {
+        "server": {"package": "apps/server", "command": "node dist/main.js", "port": 8088, "health": "/livez"},
+        "jobs": {"package": "apps/jobs", "command": "node dist/index.js", "port": 4400, "env": {"PORT": "4400"}},
+        "web": {"package": "apps/web", "static": "dist"},
+    }
+    (own,) = (p for s in found.services if s.name == "server" for p in s.processes)
+    assert own.before == ("node dist/migrate.js",)
