@@ -1,4 +1,4 @@
-"""Build images with the cache and without it, and see whether they come out the same; names the files that differ."""
+"""Build images with the cache and what builds keep, then without; names the files that differ."""
 
 import argparse
 import dataclasses
@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which images, for which platforms."""
     add_plan_arguments(parser)
     parser.add_argument("--builder", metavar="NAME", help="buildx builder to use")
+    parser.add_argument(
+        "--cold", action="store_true", help="give the first build nothing that earlier ones kept, either"
+    )
     parser.add_argument("--keep", metavar="FOLDER", type=Path, help="leave both builds there, as OCI layouts")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of the result on stdout")
 
@@ -37,12 +40,13 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     builder = arguments.builder or session.builder
     capabilities = probe(builder)
     check(capabilities, plan.platforms, push=True)
-    ready = dataclasses.replace(make_ready(session, plan), cache=Cache())
+    plans = (plan.without_state if arguments.cold else plan, plan.without_state)
+    first, second = (dataclasses.replace(make_ready(session, each), cache=Cache()) for each in plans)
     if arguments.keep:
-        results = _compared(session, ready, builder, arguments.keep.resolve())
+        results = _compared(session, (first, second), builder, arguments.keep.resolve())
     else:
         with scratch_folder() as folder:
-            results = _compared(session, ready, builder, folder)
+            results = _compared(session, (first, second), builder, folder)
     differ = sum(not c.same for found in results.values() for c in found)
     show(arguments.format, results, _text(results), quiet=session.console.quiet and not differ)
     session.console.say("every image came out the same twice" if not differ else f"{differ} of the images differ")
@@ -50,13 +54,13 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _compared(
-    session: Session, ready: "Ready", builder: str | None, folder: Path
+    session: Session, builds: "tuple[Ready, Ready]", builder: str | None, folder: Path
 ) -> Mapping[str, "tuple[Comparison, ...]"]:
     from bake.images import load_comparison
 
-    targets = ready.plan.targets
+    targets = builds[0].plan.targets
     with working_alone(session.project.folder, session.words, session.console.say):
-        for name, cached in (("first", True), ("second", False)):
+        for ready, name, cached in zip(builds, ("first", "second"), (True, False), strict=True):
             session.console.say(f"{name} build of {', '.join(targets)}, {'with the' if cached else 'without a'} cache")
             _build(session, ready, builder, folder / name, cached=cached)
     return {t: load_comparison(folder / "first" / t, folder / "second" / t) for t in targets}

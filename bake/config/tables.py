@@ -141,6 +141,11 @@ class WorkspaceSettings:
         default=True,
     )
     script: str = _doc("The npm script that builds a package.", "build")
+    state: bool = _doc(
+        "Keep on this machine what bundlers keep of a package's build (`.next/cache`, `node_modules/.cache`), for its "
+        "next one: it comes back where only sources have changed, and images are the same as without.",
+        default=True,
+    )
     environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
     ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())
 
@@ -344,6 +349,7 @@ class PackageSettings:
         "but its own package.",
         default=True,
     )
+    state: bool = _doc("Whether its build keeps state for the next one, see workspace.state.", default=True)
     inputs: tuple[RelativePath, ...] = _doc("Files outside its folder that its build reads (globs).", ())
     outputs: tuple[RelativePath, ...] = _doc("Files its build writes outside its folder (paths from the root).", ())
     files: tuple[Glob, ...] | None = _doc(

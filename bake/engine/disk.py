@@ -11,7 +11,7 @@ _KINDS = {
     "regular": "steps",
     "source.local": "contexts",
     "source.git.checkout": "git sources",
-    "exec.cachemount": "package manager caches",
+    "exec.cachemount": "caches of package managers and bundlers",
     "frontend": "frontends",
     "internal": "internal",
 }

@@ -44,6 +44,7 @@ def package_settings(plan: Plan, packages: Iterable[str]) -> Mapping[str, str]:
             values[f"config {key}.inputs"] = stage.inputs
             values[f"config {key}.outputs"] = stage.outputs
             values[f"config {key}.needs"] = tuple(sorted(stage.needs))
+            values[f"config {key}.state"] = stage.state
             values |= _keyed(f"argument {key}.args", stage.args)
         if output := outputs.get(path):
             values[f"config {key}.files"] = output.files or ()

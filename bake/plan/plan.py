@@ -137,6 +137,12 @@ class Plan:
         """The minimal bases that images stand on, each once."""
         return tuple({s.minimal.name: s.minimal for s in self.services if s.minimal}.values())
 
+    @property
+    def without_state(self) -> "Plan":
+        """The same, of builds that keep nothing for the next ones."""
+        stages = tuple(dataclasses.replace(stage, state="") for stage in self.builds.stages)
+        return dataclasses.replace(self, builds=dataclasses.replace(self.builds, stages=stages))
+
     def base_of(self, service: ServiceStage) -> BuiltBase | None:
         """The base of the workspace's own that a service's images are made from."""
         return next((base for base in self.bases if base.name == service.base), None)

@@ -64,6 +64,8 @@ class Stage:
     """What only its processes may read there."""
     commands: tuple[str, ...] = ()
     """Files of it that node_modules/.bin leads to: an install makes them executable, whatever git says."""
+    state: str = ""
+    """The engine's folder in which its build keeps things for the next one; "" where it keeps none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +180,21 @@ def _stage(
         compiler=known[path].compiler,
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
+        state=_state(project, path, work),
     )
 
 
 def _loads(project: Project, path: str, needs: Iterable[str]) -> Loads:
     bundled = project.outside(path).bundled
     return tuple((p, names) for p, names in bundled.loads.items() if p not in needs) if bundled else ()
+
+
+def _state(project: Project, path: str, work: Work) -> str:
+    """Where a build keeps things. One that only compiles has nothing that is safe without its results."""
+    config, settings = project.config, project.settings(project.workspace.package(path))
+    wanted = config.workspace.state and settings.state and config.workspace.build == "split"
+    plain = not work.script or project.outside(path).compiled is not None
+    return f"bake-state-{config.project.name}-{stage_name(path)}" if wanted and not plain else ""
 
 
 def _traced_from(project: Project, path: str) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """Every stage of the plan as a Dockerfile."""
 
 import dataclasses
+import hashlib
 import json
 import posixpath
 import re
@@ -44,6 +45,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
     environment.filters["copies"] = lambda paths: _copies(paths, project.reading.files)
     environment.filters["work"] = lambda stage: _work(stage, plan)
+    environment.filters["kept"] = lambda stage: _kept(stage, plan)
     environment.filters["traced"] = traced_parts
     environment.filters["mount"] = "--mount={}".format
     return fill_template(
@@ -87,6 +89,16 @@ def _work(stage: Stage, plan: Plan) -> str:
     first = [*made, *(f"{run} {shlex.quote(name)}" for name in stage.before)]
     last = f"{_trust(plan)}{stage.script}" if stage.is_command else f"{run} {shlex.quote(stage.script)}"
     return " && ".join((*first, last))
+
+
+def _kept(stage: Stage, plan: Plan) -> str:
+    """Words for docker/state.mjs: which build it is, and which secrets nothing may hold that is kept of it."""
+    options = [dict(o.split("=", 1) for o in m.option.split(",")) for m in plan.builds.mounts if m.id != "ca"]
+    hidden = ",".join(o["env"] for o in options if "env" in o)
+    files = ",".join(o["target"] for o in options if "target" in o)
+    of = hashlib.sha256(json.dumps([plan.builds.base, _work(stage, plan)]).encode()).hexdigest()[:12]
+    words = ("--tree", TREE, "--home", stage.package, "--state", "/bake/state", "--of", of)
+    return shlex.join((*words, "--hidden", hidden, "--secrets", files))
 
 
 def _trust(plan: Plan) -> str:

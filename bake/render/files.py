@@ -32,6 +32,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **({} if plan.install.manager.rebuild else {"tools/rebuild.mjs": template_text("docker/rebuild.mjs")}),
         **({"tools/unpack.mjs": template_text("docker/unpack.mjs")} if plan.builds.isolated else {}),
         **({"tools/declare.mjs": template_text("docker/declare.mjs")} if _declares(plan) else {}),
+        **({"tools/state.mjs": template_text("docker/state.mjs")} if any(s.state for s in plan.builds.stages) else {}),
         **({"tools/system.sh": template_text("docker/system.sh")} if any(s.system for s in plan.services) else {}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),
         **_dockerfiles(project),

@@ -121,7 +121,7 @@ def test_a_cache_is_shown_by_kind_the_biggest_first() -> None:
     ]
     assert cache_usage(json.dumps(r) for r in records) == (
         Usage(kind="steps, shared with images", count=1, bytes=1_500_000_000, reclaimable=1_500_000_000),
-        Usage(kind="package manager caches", count=1, bytes=47_190_000, reclaimable=47_190_000),
+        Usage(kind="caches of package managers and bundlers", count=1, bytes=47_190_000, reclaimable=47_190_000),
         Usage(kind="steps", count=1, bytes=200_000, reclaimable=0),
     )
 
