@@ -31,6 +31,9 @@ const SCRIPT = /\.[cm]?[jt]sx?$/;
 /** Names of what tools are set up with, and of folders that hold such things. */
 const SETTING = /config|setup|(?:^|[.-])(?:rc|env|macro|plugin|loader|preset)(?:[.-]|$)|rc\.[cm]?[jt]s$/i;
 const SETTINGS = new Set(['config', 'configs', 'scripts', 'tools', 'tooling', 'build', 'bin', 'babel', 'webpack', 'plugins', 'loaders', 'macros']);
+/** Files that name packages, and do not mean that these say how to build. */
+const LISTS = /^(?:package|[tj]sconfig.*|turbo|nx|project|lerna|angular|vercel)\.json$/;
+const LOCKS = new Set(['package-lock.json', 'npm-shrinkwrap.json']);
 /** Packages whose sources read other files while they are compiled, of which nothing tells their tools. */
 const READS_MORE = /preval|\.macro$|babel-plugin-(?:inline-import|import-glob|require-context)/;
 /** Variables that are different in every container, and those of the shell. */
@@ -115,12 +118,11 @@ const readJson = (file) => {
 
 // --- what has changed -------------------------------------------------------------------------------------------------
 
-/** Names of files that a text leads to: the last part of what is quoted there, without its ending. */
-function* named(text) {
-  for (const [, quoted] of text.replace(/transpilePackages\s*:\s*\[[^\]]*\]/g, '').matchAll(/['"`]([^'"`\n]+)['"`]/g)) {
-    if (/^\.|\//.test(quoted)) yield quoted;
-  }
-}
+/** What a text leads to: whatever is a path in it, quoted or not. */
+const paths = (text) => text.match(/[@\w.$-]*(?:\/[@\w.$-]+)+/g) ?? [];
+
+/** A setting's text without the packages that a bundler is to compile, which are sources. */
+const readSetting = (file) => fs.readFileSync(path.join(tree, file), 'utf8').replace(/transpilePackages\s*:\s*\[[^\]]*\]/g, '');
 
 const stem = (file) => path.basename(file).replace(/\.[^.]+$/, '');
 const stemOf = (file) => (stem(file) === 'index' ? path.basename(path.dirname(file)) : stem(file));
@@ -139,18 +141,17 @@ function settingsAmong(sources) {
   };
   const found = new Set(sources.filter((file) => !isPlain(file)));
   const rest = new Set(sources.filter((file) => SOURCE.test(file) && !found.has(file)));
-  const names = new Set();
-  let queue = [...found].filter((file) => path.basename(file) !== 'package.json' || homeOf(file) === home);
+  const [names, packages] = [new Set(), new Set()];
+  const isOwn = (file) => path.basename(file) !== 'package.json' || homeOf(file) === home;
+  let queue = [...found].filter((file) => isOwn(file) && !LOCKS.has(file));
   while (queue.length) {
     for (const file of queue.filter((each) => SCRIPT.test(each) || /rc$|\.json$/.test(each))) {
-      const text = fs.readFileSync(path.join(tree, file), 'utf8');
-      for (const quoted of named(text)) {
-        names.add(stemOf(quoted));
-        // tsconfig.json names packages for their types alone.
-        if (!/^[tj]sconfig|^package\.json$/.test(path.basename(file))) names.add(quoted);
-      }
+      const text = readSetting(file);
+      paths(text).forEach((one) => names.add(stemOf(one)));
+      if (!LISTS.test(path.basename(file))) [...homes.values()].filter((one) => one && text.includes(one)).forEach((one) => packages.add(one));
     }
-    queue = [...rest].filter((file) => names.has(stemOf(file)) || names.has(homes.get(homeOf(file))));
+    const isNamed = (file) => homeOf(file) && homeOf(file) !== home && packages.has(homes.get(homeOf(file)));
+    queue = [...rest].filter((file) => names.has(stemOf(file)) || isNamed(file));
     queue.forEach((file) => found.add(file) && rest.delete(file));
   }
   return (file) => found.has(file);

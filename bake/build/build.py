@@ -17,7 +17,7 @@ from bake.build.options import Options, Outcome
 from bake.build.phases import joined, settle
 from bake.build.push import push_plan
 from bake.build.ready import Ready, inputs_of, make_ready, write_plan
-from bake.build.run import run_plan
+from bake.build.run import give_states, run_plan, take_states
 from bake.engine import Built, Capabilities, Kept, Progress, kept_images, preload, probe
 from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
@@ -104,10 +104,13 @@ def _build_changed(
     plan = ready.plan
     check_engine(capabilities, plan.platforms, push=plan.request.push, emulated=emulated_work(session.project.config))
     before, start = load_last_release(session), ready.inputs()
+    if options.cache:
+        take_states(session, ready, options)
     if plan.request.push:
         made = _build_and_push(session, ready, options, capabilities, registry)
     else:
         made = _build_and_load(session, ready, standing, options, capabilities)
+    give_states(session, ready, options, made.built.progress)
     write_record_of(session.project, made.plan, start, made.built)
     tell_growth(session, ready.cache, options.builder, registry)
     progress = made.built.progress

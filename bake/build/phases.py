@@ -31,7 +31,7 @@ def settle(
         cache = cache.without_exports(why)
     if not cache.repository:
         return cache
-    if cache.imports:
+    if cache.imports or cache.taken:
         cache = _only_existing(cache, registry)
     if cache.exports:
         try:
@@ -67,8 +67,8 @@ def _only_existing(cache: Cache, registry: Registry) -> Cache:
     try:
         tags = registry.tags(cache.repository)
     except RegistryError:
-        # Some registries list no tags. BuildKit passes over a reference that is not there.
-        return cache
+        # Some registries list no tags. BuildKit passes over a reference that is not there, but for images.
+        return dataclasses.replace(cache, taken={})
     return cache.importing(lambda entry: entry.rpartition(":")[2] in tags)
 
 

@@ -1,14 +1,15 @@
 """The plan's bakes, run: with lines for a person, again where the engine had bad luck, and failures explained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from bake.build.failures import explained
 from bake.build.options import Options
 from bake.build.phases import run_phases
+from bake.build.ready import Ready, write_plan
 from bake.console import Console
 from bake.display import Screen, StepLines
-from bake.engine import BuildOptions, Built, StepFailedError, lost_snapshot, run_bake
+from bake.engine import BuildOptions, Built, Progress, StepFailedError, lost_snapshot, run_bake
 from bake.errors import BuildError
 from bake.plan import Cache, Plan
 from bake.project import FOLDER
@@ -78,3 +79,29 @@ def pause_of(error: BuildError, console: Console, failing: Failing | None) -> fl
     if failing is None:
         raise error
     return failing(error)
+
+
+# --- what builds keep, taken along between machines; no build fails by it ---------------------------------
+
+
+def take_states(session: Session, ready: Ready, options: Options) -> None:
+    """Fill the engine's folders of builds with what earlier ones kept, where these are empty."""
+    if ready.cache.taken:
+        write_plan(session, ready.nameless)
+        _run_beside(session, ready, options, [f"_take-{stage}" for stage in ready.cache.taken], "taken from the cache")
+
+
+def give_states(session: Session, ready: Ready, options: Options, progress: Progress) -> None:
+    """Push what the builds kept that ran, by the bake file that they were run with."""
+    ran = {step.stage for step in progress.steps.values() if step.runs and step.intervals and not step.cached}
+    if given := [f"_give-{stage}" for stage in ready.cache.given if stage in ran]:
+        _run_beside(session, ready, options, given, "left in the cache")
+
+
+def _run_beside(session: Session, ready: Ready, options: Options, targets: Iterable[str], what: str) -> None:
+    wanted = BuildOptions(targets=tuple(targets), builder=options.builder)
+    show = StepLines(session.console, ready.plan).show
+    try:
+        run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", wanted, show)
+    except BuildError as error:
+        session.console.warn(f"nothing that builds keep is {what}: {error}")

@@ -510,6 +510,11 @@ class CacheSettings:
     together: bool = _doc(
         "Build all images at once while importing, for engines without moby/buildkit#4674.", default=False
     )
+    state: bool = _doc(
+        "Take what builds keep (see workspace.state) along to runners that start cold: an image per package in the "
+        "cache's repository, written and read when the cache is.",
+        default=False,
+    )
     budget: Size | None = _doc("Size of the engine's cache on disk from which a build warns, e.g. `20GB`.", None)
 
 
@@ -654,6 +659,20 @@ def _check(config: Config, complaints: Complaints) -> None:
     if not config.project.platforms:
         complaints.add("project.platforms", "no platform")
     _check_labels(config, complaints)
+    _check_state(config, complaints)
+
+
+_OF_INSTALLS = frozenset({"npmrc", "ca"})
+"""Secrets that no build's own tools are given."""
+
+
+def _check_state(config: Config, complaints: Complaints) -> None:
+    if config.cache.state and config.cache.type != "registry":
+        complaints.add("cache.state", 'is about a repository of images: it needs cache.type = "registry"')
+    given = (name for name, secret in config.secrets.items() if name not in _OF_INSTALLS and not secret.ssh)
+    if config.cache.state and (name := next(given, "")):
+        what = f"what builds keep may hold secrets.{name}, which they are given; do without one of them"
+        complaints.add("cache.state", what)
 
 
 def _check_minimal(config: Config, complaints: Complaints) -> None:

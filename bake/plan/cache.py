@@ -17,7 +17,7 @@ after an edit took the hits of the packages after it.
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bake.ci import Run
 from bake.config import CacheSettings
@@ -35,7 +35,8 @@ class Cache:
     """What a build imports and exports, as entries of `cache-from` and `cache-to` by target.
 
     repository: where a registry cache is, "" for other types. note: why nothing is written, "" when it need not be
-    said. together: images that import are built at once all the same.
+    said. together: images that import are built at once all the same. taken, given: stage of a build -> references of
+    what it begins with, the best one first, and of what it leaves.
     """
 
     imports: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -43,6 +44,8 @@ class Cache:
     repository: str = ""
     note: str = ""
     together: bool = False
+    taken: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    given: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def alone(self) -> bool:
@@ -51,12 +54,17 @@ class Cache:
 
     def without_exports(self, why: str) -> "Cache":
         """The same, writing nothing."""
-        return dataclasses.replace(self, exports={}, note=why)
+        return dataclasses.replace(self, exports={}, given={}, note=why)
 
     def importing(self, there: Callable[[str], bool]) -> "Cache":
         """The same, importing only the entries for which `there` holds."""
         kept = {t: tuple(e for e in entries if there(e)) for t, entries in self.imports.items()}
-        return dataclasses.replace(self, imports={t: entries for t, entries in kept.items() if entries})
+        taken = {s: tuple(r for r in references if there(r)) for s, references in self.taken.items()}
+        return dataclasses.replace(
+            self,
+            imports={t: entries for t, entries in kept.items() if entries},
+            taken={s: references for s, references in taken.items() if references},
+        )
 
     def phases(self, services: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
         """Image targets to build at once, then the next ones; `services` is target -> service, in order.
@@ -75,9 +83,9 @@ class Scope:
     """What a run builds of the workspace.
 
     services: target -> service (a target of its own, like `monolith`, is its own service), for everything planned.
-    bases: targets of base images that are built too. selected: the targets
-    asked for. platforms: those asked for, of `every` that bake.toml has. apart: targets with a Dockerfile of their own,
-    which the workspace's cache does not hold.
+    bases: targets of base images that are built too. states: stages of builds that keep something, where that travels.
+    selected: the targets asked for. platforms: those asked for, of `every` that bake.toml has. apart: targets with a
+    Dockerfile of their own, which the workspace's cache does not hold.
     """
 
     services: Mapping[str, str]
@@ -86,6 +94,7 @@ class Scope:
     every: Sequence[str]
     bases: Sequence[str] = ()
     apart: frozenset[str] = frozenset({MONOLITH})
+    states: Sequence[str] = ()
 
     @property
     def part(self) -> str:
@@ -110,6 +119,7 @@ def plan_cache(project: Project, plan: Plan) -> Cache:
             every=config.project.platforms,
             bases=tuple(base.target for base in plan.bases),
             apart=frozenset(i.target for i in plan.dockered) | {MONOLITH},
+            states=tuple(stage.name for stage in plan.builds.stages if stage.state and config.cache.state),
         ),
         asked=request.cache_to,
     )
@@ -141,6 +151,8 @@ def make_cache(
         repository=store.place if settings.type == "registry" else "",
         note=note if run.ci or asked else "",
         together=settings.together,
+        taken={s: tuple(store.states(s, branches)) for s in scope.states} if reads else {},
+        given={s: next(store.states(s, [branch])) for s in scope.states} if writes else {},
     )
 
 
@@ -213,6 +225,10 @@ class _Store:
         """Of base images of the workspace's own."""
         kept = bases if self.type != "inline" else ()
         return {b: self._destination(self._names(b, branch)[0]) for b in kept}
+
+    def states(self, stage: str, branches: Sequence[str]) -> Iterator[str]:
+        """The references of what a build keeps."""
+        return (f"{self.place}:{name}" for branch in branches for name in self._names(f"{stage}_state", branch))
 
     def _names(self, service: str, branch: str) -> tuple[str, ...]:
         """Its entry for the platforms of this build, then the one for all.

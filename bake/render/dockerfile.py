@@ -63,6 +63,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
         healthcheck=_healthcheck,
         libc_of=lambda output: next(s.libc for s in plan.services if s.own == output.name),
         tracer_missing=_TRACER_MISSING,
+        states=project.config.cache.state,
     )
 
 

@@ -1,11 +1,13 @@
-"""What a bundler keeps for the next build: it comes back, and images are the same as without."""
+"""What a bundler keeps comes back, on another machine too, and images are the same as without."""
 
 import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import Workspace
+from tests.engine.conftest import REGISTRY, Workspace
 
 pytestmark = pytest.mark.engine
 
@@ -35,7 +37,8 @@ def workspace(tmp_path: Path, project_name: str) -> Workspace:
     made.write("services/web/src/other.js", "console.log('other');\n")
     made.write(".gitignore", "node_modules\n.bake\ndist\n")
     service = '[services.web]\npackage = "services/web"\ncommand = "node dist/main.js"\n'
-    made.write("bake.toml", f'[project]\nname = "{project_name}"\nplatforms = ["linux/amd64"]\n{service}')
+    project = f'[project]\nname = "{project_name}"\nplatforms = ["linux/amd64"]\nregistry = "{REGISTRY}/bake-test"\n'
+    made.write("bake.toml", f'{project}[cache]\nstate = true\nwrite = "always"\n{service}')
     made.lock()
     made.git("init", "--quiet", "--initial-branch", "main")
     made.commit("Begin")
@@ -49,9 +52,22 @@ def build(workspace: Workspace) -> tuple[str, str]:
     return json.loads(done.stdout)["images"][0]["digest"], done.stderr
 
 
+def forget(workspace: Workspace) -> None:
+    """Take away what the engine keeps of the workspace's builds, as if it were another one."""
+    listed = subprocess.run(["docker", "buildx", "du", "--verbose"], capture_output=True, text=True, check=True).stdout
+    records = [record for record in listed.split("\n\n") if f"bake-state-{workspace.project}-" in record]
+    assert records
+    for record in records:
+        found = re.search(r"ID:\s+(\w+)", record)
+        assert found is not None
+        words = ["docker", "buildx", "prune", "--force", "--filter", f"id={found[1]}"]
+        subprocess.run(words, capture_output=True, check=True)
+
+
 def test_a_build_begins_with_what_the_last_one_kept_and_gives_the_same_image(workspace: Workspace) -> None:
     _, said = build(workspace)
     assert "the cache is new" in said
+    forget(workspace)
     workspace.write("services/web/src/main.js", f"console.log('{workspace.project} again');\n")
     edited, said = build(workspace)
     assert "services/web: begins with what its last build kept" in said

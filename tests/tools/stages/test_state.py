@@ -2,6 +2,7 @@
 
 import json
 import os
+import posixpath
 import shutil
 import subprocess
 import tempfile
@@ -40,7 +41,14 @@ for (const [name, one] of Object.entries(made)) fs.writeFileSync(`dist/${name}`,
 """
 FILES = {
     "package.json": '{"workspaces":["apps/*"]}',
-    f"{HOME}/package.json": '{"name":"web","scripts":{"build":"node tool.mjs"}}',
+    "package-lock.json": '{"packages":{"apps/web":{"name":"@t/web"},"node_modules/@t/web":{"link":true}}}',
+    "packages/preset/package.json": '{"name":"preset"}',
+    "packages/preset/lib/some.js": "1",
+    "packages/ui/package.json": '{"name":"@t/ui"}',
+    "packages/ui/lib/some.js": "1",
+    f"{HOME}/package.json": '{"name":"@t/web","dependencies":{"@t/ui":"1"},"scripts":{"build":"node tool.mjs"}}',
+    f"{HOME}/tsconfig.json": '{"paths":{"@t/ui":["../../packages/ui/lib"]}}',
+    f"{HOME}/babel.config.js": "module.exports = { presets: ['preset'] };",
     f"{HOME}/tool.mjs": TOOL,
     f"{HOME}/tool.config.js": "export default require('./src/set/up.js');",
     f"{HOME}/data.json": "{}",
@@ -97,7 +105,7 @@ def test_state_comes_back_where_only_a_source_is_another_and_leaves_nothing_in_t
     build.run()
     assert build.said == ""
     assert not (tmp_path / "app" / CACHE).exists()
-    build.files[f"{HOME}/src/a.js"] = "other"
+    build.files |= {f"{HOME}/src/a.js": "other", "packages/ui/lib/some.js": "2"}
     build.run()
     assert build.said == WITH
     # Tools that judge by times see what has changed, whatever time it had.
@@ -112,17 +120,23 @@ def test_state_comes_back_where_only_a_source_is_another_and_leaves_nothing_in_t
         ("data.json", "[]", "data.json has changed"),
         ("tool.config.js", "1", "tool.config.js has changed, which may say how to build"),
         ("src/set/up.js", "1", "src/set/up.js has changed, which may say how to build"),
+        (
+            "../../packages/preset/lib/some.js",
+            "2",
+            "packages/preset/lib/some.js has changed, which may say how to build",
+        ),
         ("node_modules/dep/index.js", "2", "its dependencies have changed"),
     ],
 )
 def test_a_build_says_why_it_begins_afresh(tmp_path: Path, path: str, text: str | None, why: str) -> None:
     build = Build(tmp_path)
     build.run()
-    build.files = {k: v for k, v in build.files.items() if k != f"{HOME}/{path}"}
+    place = posixpath.normpath(f"{HOME}/{path}")
+    build.files = {k: v for k, v in build.files.items() if k != place}
     if text is not None:
-        build.files[f"{HOME}/{path}"] = text
+        build.files[place] = text
     made = build.run()
-    named = why if why.startswith("its ") else f"{HOME}/{why}"
+    named = why if why.startswith(("its ", "packages/")) else f"{HOME}/{why}"
     assert build.said == f"{HOME}: begins without what its last build kept: {named}\n"
     assert made == build.run(state=False)
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bake.plan import Request, make_plan
+from bake.ci import Run
+from bake.config import parse_config
+from bake.errors import ConfigError
+from bake.plan import Request, make_plan, name_images, plan_cache
 from bake.project import load_project
-from bake.render import render
+from bake.render import render, render_bake_file
 from tests.shop import CONFIG, write_workspace
 
 BUNDLED = json.dumps({"name": "@shop/api", "scripts": {"build": "node bundle.mjs"}})
@@ -50,3 +53,41 @@ def test_a_build_that_may_bundle_keeps_state_and_is_told_what_must_not_be_in_it(
 )
 def test_others_do_not(tmp_path: Path, more: str, manifest: str) -> None:
     assert "bake-state-shop-services-api" not in dockerfile(tmp_path, CONFIG + more, manifest)
+
+
+TRAVELS = CONFIG.replace("[project]\n", '[project]\nregistry = "ghcr.io/acme"\n') + "[cache]\nstate = true\n"
+PLACE = "ghcr.io/acme/shop/buildcache:build-services-api_state"
+
+
+def test_what_builds_keep_is_an_image_of_the_cache_for_the_run_that_writes_it(tmp_path: Path) -> None:
+    project = load_project(write_workspace(tmp_path, config=TRAVELS, files=FILES), {})
+    request = Request(run=Run(ci=True), branch="topic", cache_to=True)
+    plan = make_plan(project, request)
+    cache = plan_cache(project, plan)
+    assert cache.taken["build-services-api"] == (f"{PLACE}.topic", f"{PLACE}.main")
+    assert cache.given["build-services-api"] == f"{PLACE}.topic"
+    assert cache.without_exports("why").given == {}
+    assert cache.importing(lambda entry: entry == f"{PLACE}.main").taken == {"build-services-api": (f"{PLACE}.main",)}
+    files = render(project, plan)
+    assert "FROM build-services-api AS give-build-services-api\nRUN " + MOUNT in files["Dockerfile"]
+    text = render_bake_file(project, plan, name_images(project, plan, {}, dirty=False), cache)
+    assert f'contexts   = {{ taken = "docker-image://{PLACE}.topic" }}' in text
+    assert f'output     = ["type=image,push=true,oci-mediatypes=true,name={PLACE}.topic"]' in text
+    fork = make_plan(project, Request(run=Run(ci=True, fork=True), branch="topic"))
+    assert plan_cache(project, fork).given == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ('type = "gha"\n', 'is about a repository of images: it needs cache.type = "registry"'),
+        (
+            '[secrets.token]\nenv = "TOKEN"\n[secrets.npmrc]\nfile = "~/.npmrc"\n',
+            "what builds keep may hold secrets.token, which they are given; do without one of them",
+        ),
+    ],
+)
+def test_what_cannot_travel_is_told(more: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(TRAVELS + more)
+    assert caught.value.complaints == (f"bake.toml: cache.state: {complaint}",)
