@@ -43,6 +43,7 @@ from bake.evidence.projects import find_projects
 from bake.evidence.proxies import find_proxies, find_served
 from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
+from bake.workspace import BUILD_ROOT
 
 
 def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
@@ -332,7 +333,38 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
     if stage.words and _has_no_node(stage):
         yield replace(plain, start=Start(reason=f"the image is {stage.image}, without Node"))
     elif not _starts_nothing(stage.words):
-        yield from place_command(contents, plain, stage.words, stage.workdir)
+        yield from (_at_home(contents, e) for e in place_command(contents, plain, stage.words, stage.workdir))
+
+
+def _at_home(contents: Contents, evidence: Evidence) -> Evidence:
+    """A process that starts in its package's folder, whatever its image calls that, with what it has there.
+
+    What another package built lies there under a name of the image's own: a link has it there in bake's images too.
+    """
+    place, home = contents.stage.workdir, evidence.package
+    if not home or evidence.away is not None or place == "/" or evidence.lies[0] not in {"", place}:
+        return evidence
+    above = contents.origin(posixpath.join(place, home))
+    if above is not None and contents.exists(above):  # it starts above its package
+        return evidence
+    lies = (place, home)
+    folders, env = evidence.folders, evidence.env
+    if not evidence.lies[0]:
+        folders = tuple(in_images(lies, folder) for folder in folders)
+        env = {n: in_images(lies, v) if in_images(lies, v) in folders else v for n, v in env.items()}
+    links = {in_images(lies, at): built for at, built in _built_elsewhere(contents, home)}
+    plain = {at: built for at, built in links.items() if at != posixpath.join(BUILD_ROOT, built)}
+    return replace(evidence, folders=folders, env=env, links={**evidence.links, **plain})
+
+
+def _built_elsewhere(contents: Contents, home: str) -> Iterator[tuple[str, str]]:
+    """Folders beside a process that another package's build makes."""
+    for copied in contents.stage.copied:
+        origin = contents.origin(copied.place) if copied.stage is not None and not copied.one else None
+        owner = contents.facts.owner(origin).path if origin else ""
+        beside = copied.place.startswith(f"{contents.stage.workdir}/")
+        if origin and beside and owner not in {"", home, origin} and not contents.exists(origin):
+            yield copied.place, origin
 
 
 def _is_entrypoint(stage: Stage) -> bool:

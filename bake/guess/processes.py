@@ -129,7 +129,7 @@ def _writable(words: Sequence[str], said: Evidence | None = None) -> tuple[str, 
     """Folders that a command writes to whatever it runs (tsx has a socket there), and those of production's image."""
     tsx = any(re.search(r"(?:^|[\s=])tsx(?:/\w+)?(?:$|\s)", word) for word in words)
     always = ("/tmp",) if tsx else ()  # noqa: S108 - a path in an image
-    folders = (f for f in (said.folders if said else ()) if not re.search(r"\.[a-z]\w{0,4}$", f))
+    folders = (f for f in (said.folders if said else ()) if not re.search(r"[^/]\.[a-z]\w{0,4}$", f))
     return tuple(dict.fromkeys((*always, *(f.rstrip("/") for f in folders))))
 
 

@@ -43,3 +43,26 @@ def test_a_root_script_that_goes_into_a_package_starts_that_package(tmp_path: Pa
         "nothing in production starts it; by packages/tool/package.json: scripts.start it would be `node lib/index.js`"
     )
     assert ("packages/tool", reason) in found.left_out
+
+
+def test_what_an_image_has_beside_its_process_lies_there_by_a_link(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /app
+COPY . .
+RUN npm run build -w @shop/web -w server
+FROM node:24
+WORKDIR /app
+COPY --from=build /app/apps/web/dist ./public
+COPY --from=build /app/apps/server/dist/index.cjs ./index.cjs
+RUN mkdir -p /app/.data
+ENV STORE=/app/.data
+CMD ["node", "index.cjs"]
+"""
+    files = {"Dockerfile": docker, "apps/web/index.html": "<html>"}
+    server = {"name": "server", "scripts": {"build": "esbuild src/index.ts"}, "dependencies": {"hono": "4"}}
+    (service,) = guessed(tmp_path, {"apps/server": server, "apps/web": WEB}, **files).services
+    assert service.links == {"/app/apps/server/public": "apps/web/dist"}
+    (process,) = service.processes
+    assert (process.words, process.writable) == (("node", "dist/index.cjs"), ("/app/apps/server/.data",))
+    assert dict(process.env) == {"STORE": "/app/apps/server/.data"}
