@@ -206,14 +206,9 @@ class Project:
         said = self.reading.named.get(package.path, Named())
         found = {n for n in said.taken if package.declares(n) or root.declares(n)}
         found |= said.quoted & root.dependencies.keys()
-        found |= said.chosen & self._members - {package.name}
+        found |= (said.chosen & self.workspace.members.keys()) - {package.name}
         known = (n for n in found if n not in package.dependencies)
         return frozenset(n for n in known if self.workspace.lock.resolve(package.path, n) is not None)
-
-    @functools.cached_property
-    def _members(self) -> frozenset[str]:
-        """Names of the workspace's packages."""
-        return frozenset(member.name for member in self.workspace.packages)
 
     @functools.cached_property
     def _settings(self) -> Mapping[str, cfg.PackageSettings]:

@@ -364,9 +364,9 @@ def _walk_sources(root: Path, ignored: Iterable[str]) -> Iterator[str]:
 def named_packages(config: cfg.Config, workspace: Workspace) -> tuple[Package, ...]:
     """The members, and the root before them where a service names it."""
     named = {s.package.removeprefix("./").rstrip("/") for s in config.packaged.values()}
-    members = {p.name for p in workspace.packages}
     root = workspace.root_package
-    return workspace.everyone if named & {"", ROOT, root.name} - members else workspace.packages
+    unnamed = {"", ROOT, root.name} - workspace.members.keys()
+    return workspace.everyone if named & unnamed else workspace.packages
 
 
 def _matches(root: Path, pattern: str, sent: Callable[[str], bool]) -> tuple[str, ...]:

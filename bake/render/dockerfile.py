@@ -13,7 +13,7 @@ from bake.config import FILE_NAME, Config, Health
 from bake.errors import BakeError, ConfigError
 from bake.plan import TREE, Image, Plan, ServiceStage, Stage, home
 from bake.project import Project
-from bake.render.json_text import to_json
+from bake.render.json_text import json_words
 from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
 
@@ -34,7 +34,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment = template_environment(finalize=lambda value: _one_line(value, project.config))
     environment.filters |= {
         "word": _word,
-        "json": _json_words,
+        "json": _json_list,
         "table": _json_table,
         "path": _copy_words,
         "env": _env_value,
@@ -141,8 +141,8 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _texts(inner, key)
 
 
-def _json_words(words: Sequence[str]) -> str:
-    return to_json(list(words))
+def _json_list(items: Sequence[Any]) -> str:
+    return json.dumps(list(items), ensure_ascii=False)
 
 
 def _json_table(table: Mapping[str, str]) -> str:
@@ -152,7 +152,7 @@ def _json_table(table: Mapping[str, str]) -> str:
 def _copy_words(paths: Sequence[str]) -> str:
     """COPY's words as JSON; `$` and wildcards lose their meaning. Source: Dockerfile reference, COPY."""
     *sources, target = paths
-    return to_json([*map(_pattern, sources), _plain(target)])
+    return json_words([*map(_pattern, sources), _plain(target)])
 
 
 def _copies(paths: Iterable[str], files: Collection[str]) -> Iterator[tuple[str, ...]]:
@@ -183,7 +183,7 @@ def _source_words(part: Part) -> str:
     if not part.listed:
         return _copy_words([*(f"/{path}/".replace("//", "/") for path in part.paths), f"{home(part.folder)}/"])
     sources = [re.sub(r"[^\W_](?=[^/]*$)", r"[\g<0>]", _pattern(path), count=1) for path in part.paths]
-    return to_json([*(f"/{s}" for s in sources), f"{_plain(home(part.folder))}/"])
+    return json_words([*(f"/{s}" for s in sources), f"{_plain(home(part.folder))}/"])
 
 
 def _env_value(value: str) -> str:

@@ -1,11 +1,15 @@
 """JSON as bake writes it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-to_json = json.JSONEncoder(ensure_ascii=False).encode
-"""JSON in one line. `json.dumps` with an option makes an encoder of its own for every value."""
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def json_words(words: Iterable[str]) -> str:
+    """A list of texts in one line, without an encoder that has to be made for each list."""
+    return f"[{', '.join(map(json.encoder.encode_basestring, words))}]"
 
 
 def json_text(value: Any) -> str:
@@ -16,8 +20,8 @@ def json_text(value: Any) -> str:
 def _lines(value: Any, indent: str) -> str:
     inner = indent + "  "
     if isinstance(value, Mapping) and value and len(indent) < 4:
-        items = [f"{to_json(k)}: {_lines(v, inner)}" for k, v in value.items()]
+        items = [f"{_to_json(k)}: {_lines(v, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(inner + item for item in items) + f"\n{indent}}}"
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return "[\n" + ",\n".join(inner + _lines(item, inner) for item in value) + f"\n{indent}]"
-    return to_json(value)
+    return _to_json(value)

@@ -159,7 +159,7 @@ def _trace(
         "entries": list(output.entries),
         "starts": list(output.starts),
         "links": dict(output.links),
-        "members": {p.name: p.path for p in project.workspace.packages},
+        "members": dict(project.workspace.members),
         "aliases": project.aliases(output.package),
         "libraries": [files[path] for path in sorted(needed - {output.package})],
     }

@@ -83,7 +83,7 @@ def imported_packages(workspace: Workspace, imports: Sequence[Import]) -> tuple[
 
     A guarded `require` is no such need: the compiler does not look behind it, and it may close a circle.
     """
-    paths = {package.name: package.path for package in workspace.packages}
+    paths = workspace.members
     needed = (one for one in imports if not (one.guarded and one.kind == "require"))
     return tuple(sorted({paths[one.name] for one in needed if one.name in paths}))
 

@@ -101,6 +101,11 @@ class Workspace:
         return (self.root_package, *self.packages)
 
     @cached_property
+    def members(self) -> Mapping[str, str]:
+        """Name -> path, of the members."""
+        return {package.name: package.path for package in self.packages}
+
+    @cached_property
     def _by_path(self) -> Mapping[str, Package]:
         return {package.path: package for package in self.everyone}
 
