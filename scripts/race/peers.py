@@ -92,7 +92,7 @@ def _pnpm(fleet: Fleet) -> Lines:
     yield "COPY pnpm-lock.yaml pnpm-workspace.yaml ./"
     yield f"{mount} pnpm fetch --ignore-scripts"
     yield from ("COPY . .", f"{mount} pnpm install --offline --frozen-lockfile --ignore-scripts")
-    yield from ("RUN pnpm -r run build", "")
+    yield f"RUN pnpm {' '.join(f'--filter={s.package}...' for s in fleet.services)} run build"
     yield from _runtime()
     for service in fleet.services:
         yield f"FROM build AS deploy-{service.name}"
@@ -203,7 +203,7 @@ PEERS: Mapping[str, Peer] = {
         ),
         Peer(
             name="pnpm",
-            says=f"{PNPM}: `fetch`, `install --offline`, `-r run build`, `deploy --prod` per service",
+            says=f"{PNPM}: `fetch`, `install --offline`, `run build` for the services, `deploy --prod` for each",
             dockerfile=_pnpm,
             manifests=_pnpm_manifests,
             prepare=((*_IN_PNPM, "import"), ("rm", "package-lock.json")),

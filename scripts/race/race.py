@@ -198,6 +198,7 @@ def warm(entry: Entry, platforms: str, *words: str) -> None:
         whole = entry.fleet
         for service in whole.services:
             entry.fleet = Fleet(services=(service,), packages=whole.packages)
+            entry.peer.write(entry.root, entry.fleet)
             try:
                 entry.build(platforms)
             except FailedError as error:
