@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +137,23 @@ def _differing_keys(one: Mapping[str, Any], other: Mapping[str, Any], path: str 
         if isinstance(before, dict) and isinstance(after, dict):
             yield from _differing_keys(before, after, where)
         elif where == "history":
-            yield where, "times or instructions"
+            yield from _differing_history(before or (), after or ())
         else:
             yield where, f"{before}, then {after}"
+
+
+_History = Sequence[Mapping[str, Any]]
+
+
+def _differing_history(
+    one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """What the entries of two histories have not alike, by their number from 1, or how many each has."""
+    if len(one) != len(other):
+        yield "history", f"{len(one)} instructions, then {len(other)}"
+        return
+    for number, pair in enumerate(zip(one, other, strict=True), 1):
+        yield from _differing_keys(*pair, f"history {number}")
 
 
 def _layer_instructions(config: Mapping[str, Any]) -> list[str]:

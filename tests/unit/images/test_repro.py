@@ -20,7 +20,9 @@ Files = Mapping[str, tuple[str, int]]
 """Path -> content, time."""
 
 
-def layout(folder: Path, files: Files, *, platform: str = "amd64", env: str = "a", packing: int = 1) -> Path:
+def layout(
+    folder: Path, files: Files, *, platform: str = "amd64", env: str = "a", packing: int = 1, user: str = "1000"
+) -> Path:
     """An OCI layout with one image of one layer, below an index."""
 
     def store(body: bytes) -> str:
@@ -36,7 +38,7 @@ def layout(folder: Path, files: Files, *, platform: str = "amd64", env: str = "a
             entry.size, entry.mtime = len(content), time
             tar.addfile(entry, io.BytesIO(content.encode()))
     layer = store(gzip.compress(packed.getvalue(), packing, mtime=0))
-    history = [{"created_by": "COPY /out/ / # buildkit"}, {"created_by": "USER 1000", "empty_layer": True}]
+    history = [{"created_by": "COPY /out/ / # buildkit"}, {"created_by": f"USER {user}", "empty_layer": True}]
     configuration = {"os": "linux", "architecture": platform, "config": {"Env": env}, "history": history}
     config = store(json.dumps(configuration | {"rootfs": layer}).encode())
     manifest = store(json.dumps({"config": {"digest": config}, "layers": [{"digest": layer}]}).encode())
@@ -97,3 +99,8 @@ def test_a_platform_that_only_one_build_has_is_named(tmp_path: Path) -> None:
 def test_what_is_no_layout_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"index\.json: is no part of an OCI layout"):
         load_comparison(tmp_path, tmp_path)
+
+
+def test_an_instruction_that_differs_is_named_by_its_number(tmp_path: Path) -> None:
+    told = ("configuration", "history 2.created_by", "USER 1000, then USER 0")
+    assert differences(tmp_path, FILES, FILES, user="0") == [told]
