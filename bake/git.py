@@ -176,11 +176,6 @@ def list_tracked(root: Path) -> tuple[str, ...]:
     return _tracked(root, "--recurse-submodules")
 
 
-def list_files(root: Path) -> tuple[str, ...]:
-    """Every file below `root` that git tracks, relative to it; () without git."""
-    return _tracked(root)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
     """A file as git has it. mode: such as 100644. name: git's own, of the content."""
