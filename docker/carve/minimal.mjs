@@ -1,10 +1,10 @@
 // `minimal` takes Node and what it needs to run out of a base image of any platform, by reading it: nothing of it runs here.
 // `libraries` takes what native packages need beside that.
-import { lchownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs';
+import { lchownSync, lstatSync, mkdirSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { binary, linked } from './binaries.mjs';
 import { fail } from './errors.mjs';
-import { stamp, walk, writeStamped } from './files.mjs';
+import { walk, writeStamped } from './files.mjs';
 import { takeRecords } from './installed.mjs';
 import { basename, dirname, join } from './paths.mjs';
 import { copyLink, findLibrary, libraryFolders, makeFolder, readText, resolve, stampTree, take } from './rooted.mjs';

@@ -2,7 +2,7 @@
 //
 // A pack is a line of JSON, [[PATH, MODE, BYTES] for a file | [PATH, TARGET] for a link | [PATH] for an empty folder, …], and
 // after it the bytes of its files. No times: unpack.mjs, which takes packs apart, gives every file the same.
-import { closeSync, lstatSync, openSync, readFileSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
 import { list } from './files.mjs';
 import { join } from './paths.mjs';
 
@@ -10,9 +10,9 @@ const MOST = 2 ** 28; // bytes of a pack, which is read as a whole; a larger fil
 
 /** What lies at a path of the tree, as entries of a pack; folders that `enters` refuses are left out. */
 export function* entriesOf(tree, path, enters = () => true) {
-  const inside = readdirSync(join(tree, path), { withFileTypes: true });
+  const inside = list(join(tree, path));
   if (!inside.length) yield [path];
-  for (const each of list(join(tree, path))) {
+  for (const each of inside) {
     const place = join(path, each.name);
     if (each.isSymbolicLink()) yield [place, readlinkSync(join(tree, place))];
     else if (each.isFile()) yield fileEntry(tree, place);
