@@ -63,8 +63,8 @@ function lockOf(text, paths) {
 
 /**
  * What lies in a node_modules folder, as {path, link} for links, {path, store} for pnpm's (copied: the workspace package that
- * it is for), {path, made} for what a script made beside packages (.prisma). Files beside packages (.package-lock.json, .modules.yaml) tell of the whole installation: no build
- * reads them, and every update changes them.
+ * it is for), {path, made} for what a script made beside packages (.prisma). Files beside packages (.package-lock.json,
+ * .modules.yaml) tell of the whole installation: no build reads them, and every update changes them.
  */
 function* itemsIn(tree, folder) {
   for (const each of list(join(tree, folder))) {
