@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -113,12 +113,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _forward(self, *, slow: bool) -> None:
-        upstream = http.client.HTTPConnection(self.server.registry, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP_BY_HOP}
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "")
-        upstream.request(self.command, self.path, body=self._paced(slow), headers=headers, encode_chunked=chunked)
-        answer = upstream.getresponse()
-        body = answer.read()
+        # Closed whatever comes: a client that goes away in the middle would leave the socket to the collector.
+        with closing(http.client.HTTPConnection(self.server.registry, timeout=60)) as upstream:
+            upstream.request(self.command, self.path, body=self._paced(slow), headers=headers, encode_chunked=chunked)
+            with upstream.getresponse() as answer:
+                self._pass_back(answer, answer.read())
+
+    def _pass_back(self, answer: http.client.HTTPResponse, body: bytes) -> None:
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP | {"content-length"}:
@@ -127,7 +130,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length or "0")
         self.end_headers()
         self.wfile.write(body)
-        upstream.close()
 
     def _paced(self, slow: bool) -> Iterator[bytes]:
         for piece in self._body():
