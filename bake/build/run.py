@@ -39,6 +39,7 @@ def run_plan(
         pull=options.pull,
         builder=options.builder,
         sets=options.overrides,
+        variables=plan.builds.variables,
     )
     watched = console.terminal and console.volume == "normal"
     show = Screen(console, plan) if watched else StepLines(console, plan)

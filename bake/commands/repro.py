@@ -78,7 +78,8 @@ def _build(session: Session, ready: "Ready", builder: str | None, folder: Path, 
         (folder / target).mkdir(parents=True, exist_ok=True)
     outputs = {t: f"type=oci,dest={folder / t},tar=false,{EXPORTER}" for t in targets}
     write_plan(session, ready.nameless, outputs)
-    options = BuildOptions(targets=targets, cache=cached, builder=builder)
+    variables = ready.plan.builds.variables
+    options = BuildOptions(targets=targets, cache=cached, builder=builder, variables=variables)
     run_bake(session.project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console, ready.plan).show)
 
 

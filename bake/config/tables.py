@@ -38,6 +38,7 @@ SystemPackage = Annotated[
         pattern="[A-Za-z0-9](?:[A-Za-z0-9+._~:=<>@/-]*[A-Za-z0-9+])?",
     ),
 ]
+Count = Annotated[int, Rule(words="a number from 1", least=1)]
 Port = Annotated[int, Rule(words="a port from 1 to 65535", least=1, most=65535)]
 Variable = Annotated[str, Rule(words="a variable's name", pattern="[A-Za-z_][A-Za-z0-9_]*")]
 RelativePath = Annotated[str, Rule(words="a path inside the workspace", pattern=r"(?!/)(?!(.*/)?\.\.(/|$))[^\n\r]+")]
@@ -145,6 +146,9 @@ class WorkspaceSettings:
         "Keep on this machine what bundlers keep of a package's build (`.next/cache`, `node_modules/.cache`), for its "
         "next one: it comes back where only sources have changed, and images are the same as without.",
         default=True,
+    )
+    concurrency: Count | None = _doc(
+        "How many packages are built at once; by default as many as the builder has cores.", None
     )
     environment: Mapping[Variable, str] = _doc("Environment variables of every build.", {})
     ignore: tuple[str, ...] = _doc("More patterns (as in .dockerignore) that never reach a build.", ())

@@ -83,6 +83,8 @@ class BuildOptions:
     pull: bool = False
     builder: str | None = None
     sets: tuple[str, ...] = ()
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """More of them for buildx."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +299,7 @@ def _stream(
         "BUILDX_BAKE_ENTITLEMENTS_FS": "0",
         "BUILDX_METADATA_PROVENANCE": "disabled",
         "BUILDX_METADATA_WARNINGS": "1",
+        **options.variables,
     }
     bake = functools.partial(
         DockerClient().buildx.bake,

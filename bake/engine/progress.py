@@ -20,7 +20,7 @@ class Step:
 
     stage: the Dockerfile stage, "" for internal steps. intervals: start -> end, in seconds since 1970; BuildKit tells
     each target its own start of the same execution, so they overlap. inputs: digests of the steps that it waits for.
-    error: BuildKit's words.
+    error: BuildKit's words. waits, turn: whether it waits for its turn, and when it had it.
     """
 
     digest: str
@@ -36,6 +36,8 @@ class Step:
     intervals: dict[float, float] = dataclasses.field(default_factory=dict)
     error: str = ""
     log: list[str] = dataclasses.field(default_factory=list)
+    waits: bool = False
+    turn: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -89,13 +91,14 @@ class Progress:
         ended = [s for v in message.get("vertexes") or () if (s := self._vertex(v, target))]
         for log in message.get("logs") or ():
             if step := self.steps.get(log.get("vertex", "")):
-                step.log.append(_decoded_log(log.get("data", "")))
+                _take_log(step, _decoded_log(log.get("data", "")), _seconds(log.get("timestamp")))
         self.warnings += [_decoded_log(w.get("short", "")) for w in message.get("warnings") or ()]
         return ended
 
     def running(self) -> tuple[Step, ...]:
         """The RUN steps that have begun and not ended, in the order they started."""
-        begun = (s for s in tuple(self.steps.values()) if s.runs and s.started is not None and not s.done)
+        steps = (s for s in tuple(self.steps.values()) if s.runs and not s.waits)
+        begun = (s for s in steps if s.started is not None and not s.done)
         return tuple(sorted(begun, key=lambda s: s.started or 0.0))
 
     def of(self, target: str) -> tuple[Step, ...]:
@@ -175,6 +178,7 @@ class Progress:
         before = step.done
         start, end = _seconds(vertex.get("started")), _seconds(vertex.get("completed"))
         if start is not None:
+            start = max(start, step.turn or start)
             step.started = start if step.started is None else min(start, step.started)
         if start is not None and end is not None:
             step.intervals[start] = end
@@ -206,6 +210,18 @@ def union(intervals: Iterable[tuple[float, float]]) -> float:
 def worked(steps: Iterable[Step]) -> float:
     """Wall-clock seconds during which at least one of the steps ran."""
     return union(i for s in steps if s.works and not s.cached for i in s.intervals.items())
+
+
+_WAITS, _TURN = "bake: waits for its turn\n", "bake: its turn\n"
+"""What docker/turns.mjs says."""
+
+
+def _take_log(step: Step, text: str, at: float | None) -> None:
+    """Keep what a step printed; one that waits for its turn begins when it has it."""
+    step.waits = (step.waits or _WAITS in text) and _TURN not in text
+    if _TURN in text:
+        step.turn = step.started = at
+    step.log.append(text.replace(_WAITS, "").replace(_TURN, ""))
 
 
 def _take_name(step: Step, name: str, target: str) -> None:

@@ -44,7 +44,8 @@ def trace_images(session: Session, plan: Plan, builder: str | None = None) -> Ma
         write_files(project.folder, {"docker-bake.hcl": bake_file, **files})
         with tempfile.TemporaryDirectory(dir=project.folder) as folder:
             sets = (f"{_TARGET}.output=type=local,dest={folder}",)
-            options = BuildOptions(targets=(_TARGET,), builder=builder, sets=sets)
+            variables = traced.builds.variables
+            options = BuildOptions(targets=(_TARGET,), builder=builder, sets=sets, variables=variables)
             run_bake(project.root, f"{FOLDER}/docker-bake.hcl", options, StepLines(session.console, traced).show)
             texts = [file.read_text("utf-8") for file in sorted(Path(folder).glob("*.json"))]
     found = {image: packages for text in texts for image, packages in parse_report(text).items()}

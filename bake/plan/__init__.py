@@ -12,6 +12,7 @@ from bake.plan.plan import Plan, make_plan, select
 from bake.plan.request import Request
 from bake.plan.services import BuiltBase, ServiceStage, emulated_work, named_libc, service_libcs
 from bake.plan.stages import Loads, Stage
+from bake.plan.turns import TURNS, Turns
 
 __all__ = [
     "BuiltBase",
@@ -36,6 +37,8 @@ __all__ = [
     "Stage",
     "TREE",
     "Target",
+    "TURNS",
+    "Turns",
     "WORKSPACE",
     "check",
     "closure",

@@ -28,6 +28,7 @@ from bake.plan.services import (
     used_libcs,
 )
 from bake.plan.stages import Stage, build_stages, isolates_builds
+from bake.plan.turns import Turns, plan_turns
 from bake.project import Project
 from bake.workspace import ROOT, Manager, Patches, Workspace
 
@@ -58,6 +59,13 @@ class Builds:
     environment: Mapping[str, str]
     mounts: tuple[Mount, ...]
     stages: tuple[Stage, ...]
+    turns: Turns | None
+    """The order of builds that are ready at once; None where there are no two."""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What buildx is given beside the bake file."""
+        return self.turns.variables if self.turns else {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +247,7 @@ def _builds(project: Project, stages: tuple[Stage, ...]) -> Builds:
         environment=config.workspace.environment,
         mounts=tuple(_mount(name, secret) for name, secret in config.secrets.items()),
         stages=stages,
+        turns=plan_turns(project, stages),
     )
 
 

@@ -9,7 +9,7 @@ import jinja2
 
 from bake.config import Attestations
 from bake.errors import BakeError
-from bake.plan import EXPORTER, Cache, Names, Plan
+from bake.plan import EXPORTER, TURNS, Cache, Names, Plan
 from bake.project import FOLDER, Project
 from bake.render.templates import fill_template, template_environment
 
@@ -38,6 +38,7 @@ def render_bake_file(
         args={k: v for s in plan.builds.stages for k, v in s.args.items()},
         image_args={i.target: _multiline(i.env) for i in plan.images},
         secrets=[_secret(project, m.id) for m in plan.builds.mounts if m.id in project.secrets and not m.ssh],
+        turns=[f"id=bake-turns,env={TURNS}"] if plan.builds.turns else [],
         ssh=[_ssh(project, m.id) for m in plan.builds.mounts if m.id in project.secrets and m.ssh],
         outside_secrets=any(m.id in project.outside_secrets for m in plan.builds.mounts),
         attest=_attest(project.config.attestations),

@@ -98,8 +98,8 @@ def _kept(stage: Stage, plan: Plan) -> str:
     hidden = ",".join(o["env"] for o in options if "env" in o)
     files = ",".join(o["target"] for o in options if "target" in o)
     of = hashlib.sha256(json.dumps([plan.builds.base, _work(stage, plan)]).encode()).hexdigest()[:12]
-    words = ("--tree", TREE, "--home", stage.package, "--state", "/bake/state", "--of", of)
-    return shlex.join((*words, "--hidden", hidden, "--secrets", files))
+    told = {"home": stage.package, "state": "/bake/state", "of": of, "hidden": hidden, "secrets": files}
+    return shlex.join(("--tree", TREE, *(w for name, text in told.items() if text for w in (f"--{name}", text))))
 
 
 def _trust(plan: Plan) -> str:

@@ -34,6 +34,7 @@ def render(project: Project, plan: Plan) -> Mapping[str, str]:
         **({"tools/declare.mjs": template_text("docker/declare.mjs")} if _declares(plan) else {}),
         **({"tools/state.mjs": template_text("docker/state.mjs")} if any(s.state for s in plan.builds.stages) else {}),
         **({"tools/system.sh": template_text("docker/system.sh")} if any(s.system for s in plan.services) else {}),
+        **({"tools/turns.mjs": template_text("docker/turns.mjs")} if plan.builds.turns else {}),
         "tools/serve.mjs": template_text("docker/serve.mjs"),
         **_dockerfiles(project),
     }

@@ -1,5 +1,6 @@
 """Seconds, stages and drawings from BuildKit's progress lines."""
 
+import base64
 import json
 from xml.etree import ElementTree
 
@@ -227,3 +228,22 @@ def test_what_is_still_running_is_named_with_its_seconds(example_plan: Plan) -> 
     done = [one | {"completed": "2026-01-01T00:01:00Z"} for one in (begun, other)]
     progress.feed(json.dumps({"vertexes": done}))
     assert still_running(example_plan, progress.running(), now + 60) == ""
+
+
+def test_a_step_that_waits_for_its_turn_takes_no_time_until_it_has_it(example_plan: Plan) -> None:
+    progress = Progress()
+    stage = example_plan.builds.stages[0].name
+    begun = {"digest": "a", "name": f"[api {stage} 3/3] RUN npm run build", "started": "2026-01-01T00:00:00Z"}
+
+    def say(second: int, text: str) -> str:
+        log = {"vertex": "a", "data": base64.b64encode(text.encode()).decode()}
+        return json.dumps({"logs": [log | {"timestamp": f"2026-01-01T00:00:{second}.5Z"}]})
+
+    progress.feed(json.dumps({"vertexes": [begun]}))
+    progress.feed(say(10, "bake: waits for its turn\n"))
+    assert progress.running() == ()
+    progress.feed(say(40, "bake: its turn\n"))
+    progress.feed(say(41, "> tsc\n"))
+    (step,) = progress.running()
+    progress.feed(json.dumps({"vertexes": [begun | {"completed": "2026-01-01T00:00:43Z"}]}))
+    assert (step.seconds, progress.seconds("api"), "".join(step.log)) == (2.5, 2.5, "> tsc\n")

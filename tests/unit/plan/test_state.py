@@ -32,13 +32,13 @@ def test_a_build_that_may_bundle_keeps_state_and_is_told_what_must_not_be_in_it(
     )
     step = dockerfile(tmp_path, config).partition("AS build-services-api\n")[2].partition("\nRUN ")[2]
     lines = step.partition("\n\n")[0].splitlines()
+    restore = "node /bake/state.mjs restore --tree /app --home services/api --state /bake/state --of "
     assert MOUNT in lines[1]
-    assert lines[2].startswith(
-        "    node /bake/state.mjs restore --tree /app --home services/api --state /bake/state --of "
-    )
-    assert lines[2].endswith(" --hidden TOKEN --secrets /root/.npmrc && \\")
-    assert lines[3].endswith("npm run build && \\")
-    assert lines[4] == lines[2].replace("restore", "save").removesuffix(" && \\")
+    assert lines[6].startswith(f"    node /bake/turns.mjs build-services-api '{restore}")
+    assert lines[6].endswith(" --hidden TOKEN --secrets /root/.npmrc' \\")
+    assert lines[7].endswith(" npm run build' \\")
+    saved = lines[6].partition(" '")[2].replace("restore", "save").removesuffix(" \\")
+    assert lines[8] == f"    '{saved}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""Which builds go first where more of them are ready than run at once."""
+
+import dataclasses
+import json
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+from bake.plan.stages import Stage
+from bake.project import Project
+
+TURNS = "BAKE_TURNS"
+_LONGEST = 1 << 17  # what Linux takes of a variable, with its name
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """What docker/turns.mjs goes by. concurrency: builds that run at once, None for the cores of the builder.
+
+    weights: stage -> source files that are compiled from its begin to the end of all that waits for it.
+    """
+
+    concurrency: int | None
+    weights: Mapping[str, int]
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The variable that the bake file makes a secret of: files' contents would decide what is built again."""
+        text = json.dumps({"concurrency": self.concurrency, "weights": self.weights}, separators=(",", ":"))
+        return {TURNS: text} if len(text) < _LONGEST else {}
+
+
+def plan_turns(project: Project, stages: Sequence[Stage]) -> Turns | None:
+    """None where there is one build only. stages: each after those that it needs."""
+    settings = project.config.workspace
+    builds = [s for s in stages if s.script]
+    if settings.build == "whole" or len(builds) < 2:
+        return None
+    longest = {stage.package: 0 for stage in stages}
+    weights = {}
+    for stage in reversed(builds):
+        weights[stage.name] = weight = longest[stage.package] + _files(project.reading.sources, stage.package)
+        longest |= {need: max(longest[need], weight) for need in stage.needs}
+    return Turns(concurrency=settings.concurrency, weights=dict(reversed(weights.items())))
+
+
+def _files(sources: Sequence[str], folder: str) -> int:
+    """How many of the sorted paths lie in a folder: `0` is the character behind `/`."""
+    return bisect_left(sources, f"{folder}0") - bisect_left(sources, f"{folder}/") if folder else len(sources)
