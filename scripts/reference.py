@@ -149,6 +149,7 @@ def _names(action: argparse.Action) -> str:
         value = action.dest.upper()
     if not action.option_strings:
         return f"`{value or '|'.join(map(str, action.choices or ()))}`".replace("|", "\\|")
+    value = value.replace("|", "\\|")
     return ", ".join(f"`{option}{f' {value}' if value else ''}`" for option in action.option_strings)
 
 

@@ -1,10 +1,14 @@
 """Arguments that several commands have, and what they say as values."""
 
 import argparse
+import contextlib
 import dataclasses
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bake.commands.tree import HANDED_ON
 from bake.config import REGISTRY, is_tag
 from bake.errors import UsageError
 from bake.session import Naming, Selection, Session, parse_platforms
@@ -38,6 +42,19 @@ def narrowed(session: Session, plan: "Plan", since: str | None) -> "Plan":
     if not targets:
         session.console.say(f"no image is affected since {since}: nothing to do")
     return dataclasses.replace(plan, targets=targets)
+
+
+def add_words_argument(parser: argparse.ArgumentParser, meaning: str) -> None:
+    """What follows `--`."""
+    parser.add_argument(HANDED_ON, nargs="*", default=[], metavar="-- ARG", help=meaning)
+
+
+def attached_options() -> list[str]:
+    """`docker run` as the terminal of this process has it: a job in the background would be stopped as it reads."""
+    with contextlib.suppress(OSError):
+        if sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+            return []
+    return ["--interactive", *(["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else [])]
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do."""
     parser.add_argument("action", choices=("up", "status", "down"), help="make it, look at it, remove it")
-    parser.add_argument("--keep-state", action="store_true", help="down: keep its build cache for the next one")
+    parser.add_argument("--keep-state", action="store_true", help="with `down`: keep its build cache for the next one")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="form of `status` on stdout")
 
 

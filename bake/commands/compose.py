@@ -3,7 +3,7 @@
 import argparse
 
 from bake.commands.arguments import selected
-from bake.compose import FILE_NAME, render_compose
+from bake.compose import FILE_NAME, host_ports, needed_images, render_compose
 from bake.session import Session
 
 
@@ -26,5 +26,10 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     write_plan(session, make_ready(session, plan))
     write_file(session.project.folder, FILE_NAME, text.encode())
     file = (session.project.folder / FILE_NAME).relative_to(session.project.root)
+    images = needed_images(session.project.config, plan)
+    for target, port in host_ports(images).items():
+        own = next(i.port for i in images if i.target == target)
+        if port != own:
+            session.console.say(f"{target} is at http://localhost:{port}, for another image has port {own}")
     session.console.say(f"{file} written; start it with `docker compose -f {file} up --watch`")
     return 0

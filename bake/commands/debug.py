@@ -5,10 +5,9 @@ The shell is that of a container of base.build. It sees the process's files belo
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from bake.commands.arguments import selected
+from bake.commands.arguments import add_words_argument, attached_options, selected
 from bake.errors import EngineError, UsageError
 from bake.plan import TREE, home
 from bake.session import Session
@@ -19,7 +18,7 @@ _ENTER = f'ln -sfn /proc/1/root{TREE} {TREE}; cd "$1" 2>/dev/null || cd /proc/1/
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which process, and what to run beside it."""
     parser.add_argument("target", metavar="IMAGE", help="the image whose container is looked into")
-    parser.add_argument("words", nargs="*", metavar="ARG", help="after --: a command instead of a shell")
+    add_words_argument(parser, "a command instead of a shell")
     parser.add_argument("--container", metavar="NAME", help="that container, where several run")
 
 
@@ -47,7 +46,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 def debug_words(container: str, base: str, directory: str, words: Sequence[str]) -> list[str]:
     """`docker run` of the build base in the namespaces of a container; root there may look at every process's files."""
-    options = ["--rm", "--interactive", *(["--tty"] if sys.stdin.isatty() and not words else [])]
+    options = ["--rm", *attached_options()]
     options += [f"--pid=container:{container}", f"--network=container:{container}"]
     options += ["--cap-add=SYS_PTRACE", "--user=0", "--entrypoint=sh"]
     return ["docker", "run", *options, base, "-c", _ENTER, "sh", directory, *(words or ["sh"])]

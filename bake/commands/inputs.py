@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("table", "json", "skaffold", "tilt"),
         default="table",
-        help="json: with watched paths and the build command; skaffold: a skaffold.yaml; tilt: lines of a Tiltfile",
+        help="`json`: with watched paths and build command; `skaffold`: a skaffold.yaml; `tilt`: lines of a Tiltfile",
     )
 
 

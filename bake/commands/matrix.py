@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("github", "json"),
         default="github",
-        help="github: one line, and `matrix` and `any` into $GITHUB_OUTPUT; json: for reading",
+        help="`github`: one line, and `matrix` and `any` into $GITHUB_OUTPUT; `json`: for reading",
     )
 
 

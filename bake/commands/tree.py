@@ -49,6 +49,10 @@ COMMANDS = {
 """Command -> one line of help. Each lives in the module of its name in bake/commands."""
 
 
+HANDED_ON = "words"
+"""The argument of commands that hand on what follows `--`."""
+
+
 class CommandParser(argparse.ArgumentParser):
     """A command's parser: it learns its arguments once they are asked for, as all commands together load slowly."""
 
@@ -64,6 +68,20 @@ class CommandParser(argparse.ArgumentParser):
             module.add_arguments(self)
             self._command = ""
         return self
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, but options may stand between the words, and what follows `--` is handed on as it is.
+
+        argparse gives all words up to the first option to the arguments that it knows, and then has none left for more.
+        """
+        words, after = list(args), []
+        if any(action.dest == HANDED_ON for action in self.fill()._actions) and "--" in words:
+            place = words.index("--")
+            words, after = words[:place], words[place + 1 :]
+        parsed = self.parse_intermixed_args(words, namespace)
+        if after:
+            setattr(parsed, HANDED_ON, [*getattr(parsed, HANDED_ON), *after])
+        return parsed
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, which calls it for the one command that was given."""

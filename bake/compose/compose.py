@@ -3,12 +3,13 @@
 Sources: github.com/compose-spec/compose-spec (05-services, build, develop), docs.docker.com/compose/how-tos/file-watch.
 """
 
+import itertools
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bake import config as cfg
-from bake.compose.known import KNOWN
+from bake.compose.known import KNOWN, READY
 from bake.compose.watched import watched
 from bake.config import suggestion
 from bake.errors import ConfigError
@@ -22,6 +23,9 @@ FILE_NAME = "compose.yaml"
 
 DEV_TAG = "dev"
 
+_OFTEN = {"interval": "10s", "start_interval": "1s"}
+"""How often a container's health is asked, and how often while it starts."""
+
 _HEAD = f"""\
 # Written by `bake compose` from bake.toml. From the workspace's root:
 #   docker compose -f {FOLDER}/{FILE_NAME} up --watch
@@ -31,13 +35,15 @@ _HEAD = f"""\
 
 def render_compose(project: Project, plan: Plan) -> str:
     """The compose file of the plan's targets. Raises ConfigError for a `needs` that nothing is known of."""
-    images = plan.chosen()
-    dependencies = _dependencies(project, images)
+    images = needed_images(project.config, plan)
+    dependencies = _dependencies(project, plan, images)
+    ports = host_ports(images)
+    needed = {name for image in images for name in _depends_on(project, plan, image)}
     document: dict[str, Any] = {
         "name": plan.project,
         "services": {
             **{base.target: _base(plan, base) for base in _bases(plan, images)},
-            **{i.target: _service(project, plan, i) for i in images},
+            **{i.target: _service(project, plan, i, ports.get(i.target), needed=i.target in needed) for i in images},
             **{name: _dependency(each) for name, each in dependencies.items()},
         },
     }
@@ -79,46 +85,97 @@ def _secret(file: str | None, env: str | None) -> Mapping[str, str]:
     return {"file": file} if file else {"environment": env or ""}
 
 
-def _dependencies(project: Project, images: Iterable[ServiceImage]) -> Mapping[str, cfg.Dependency]:
+def needed_images(config: cfg.Config, plan: Plan) -> tuple[ServiceImage, ...]:
+    """The images that are asked for, and those of the workspace's own that they need."""
+    wanted, found = list(plan.chosen()), set[str]()
+    while wanted:
+        image = wanted.pop()
+        if image.target not in found:
+            found.add(image.target)
+            wanted += [own for name in needs_of(config, image) for own in _own(plan, name)]
+    return tuple(i for i in plan.processes if i.target in found)
+
+
+def _own(plan: Plan, name: str) -> tuple[ServiceImage, ...]:
+    """The images of the workspace's own that a name means: one, or all of a service."""
+    return tuple(i for i in plan.processes if name in (i.target, i.service))
+
+
+def needs_of(config: cfg.Config, image: ServiceImage) -> tuple[str, ...]:
+    """What a process says it needs: its role's own, else its service's."""
+    service = config.services[image.service]
+    return service.role(image.role).needs or service.needs
+
+
+def _dependencies(project: Project, plan: Plan, images: Iterable[ServiceImage]) -> Mapping[str, cfg.Dependency]:
     own = project.config.smoke.dependencies
     known = {**KNOWN, **own}
     found: dict[str, cfg.Dependency] = dict(own)
     complaints = []
     for image in images:
-        for name in needs(project.config, image):
+        for name in needs_of(project.config, image):
+            if name in own or _own(plan, name):
+                continue
             if name in known:
                 found[name] = known[name]
             else:
-                hint = suggestion(name, known) or f"describe it as [smoke.dependencies.{name}]"
+                hint = suggestion(name, (*known, *plan.owners)) or f"describe it as [smoke.dependencies.{name}]"
                 complaints.append(f"bake.toml: services.{image.service}.needs: nothing is known of {name!r}; {hint}")
     if complaints:
         raise ConfigError(cfg.FILE_NAME, "needs", complaints=tuple(dict.fromkeys(complaints)))
     return found
 
 
-def needs(config: cfg.Config, image: ServiceImage) -> tuple[str, ...]:
-    """What a process says it needs: its role's own, else its service's."""
-    service = config.services[image.service]
-    return service.role(image.role).needs or service.needs
+def _depends_on(project: Project, plan: Plan, image: ServiceImage) -> dict[str, Any]:
+    """What is started before a process, and how far that has to have come."""
+    found: dict[str, Any] = {}
+    for name in needs_of(project.config, image):
+        own = () if name in project.config.smoke.dependencies else _own(plan, name)
+        for each in own:
+            # What a service needs, each of its roles does: one of them may be what the others need.
+            if each.target != image.target:
+                found[each.target] = {"condition": _reached_state(project.config, each)}
+        if not own:
+            dependency = {**KNOWN, **project.config.smoke.dependencies}[name]
+            found[name] = {"condition": "service_healthy" if _ready(dependency) else "service_started"}
+    return found
 
 
-def _service(project: Project, plan: Plan, image: ServiceImage) -> dict[str, Any]:
+def _reached_state(config: cfg.Config, image: ServiceImage) -> str:
+    if _ends(config, image):
+        return "service_completed_successfully"
+    return "service_healthy" if isinstance(image, Image) and _healthcheck(image) else "service_started"
+
+
+def host_ports(images: Iterable[ServiceImage]) -> Mapping[str, int]:
+    """Target -> the port of this machine that leads to it: its own, or the next one that is no other image's."""
+    ports = {image.target: image.port for image in images if image.port}
+    found: dict[str, int] = {}
+    for target, port in ports.items():
+        others = {*found.values(), *(other for other in ports.values() if other != port)}
+        found[target] = next(number for number in itertools.count(port) if number not in others)
+    return found
+
+
+def _service(project: Project, plan: Plan, image: ServiceImage, port: int | None, *, needed: bool) -> dict[str, Any]:
+    """port: the one of this machine. needed: whether another process needs it."""
     service = {
         "image": f"{image.repository}:{DEV_TAG}",
         "build": _build(project, plan, image),
         # Its own settings on this machine; what is the same everywhere is in the image.
         "env_file": [{"path": "../.env", "required": False}],
         "environment": dict(project.config.smoke.env),
-        "ports": [f"{image.port}:{image.port}"] if image.port else [],
+        "ports": [f"{port}:{image.port}"] if port else [],
         "healthcheck": _healthcheck(image) if isinstance(image, Image) else {},
-        "depends_on": list(needs(project.config, image)),
-        "init": image.init,
+        "depends_on": _depends_on(project, plan, image),
+        # As process 1, what has no handler for SIGTERM would hold up each restart for all of its grace.
+        "init": True,
         "read_only": True,
         "tmpfs": [f"{path}:mode=1777" for path in image.writable],
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "stop_grace_period": f"{project.config.smoke.grace}s",
-        "profiles": ["once"] if _ends(project.config, image) else [],
+        "profiles": ["once"] if _ends(project.config, image) and not needed else [],
         "develop": {"watch": list(_watches(project, plan, image))},
     }
     return {key: value for key, value in service.items() if value}
@@ -171,20 +228,27 @@ def _healthcheck(image: Image) -> dict[str, Any]:
     script = f"fetch({url!r}).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"
     return {
         "test": ["CMD", "node", "-e", script],
-        "interval": "10s",
+        **_OFTEN,
         "timeout": "5s",
         "start_period": f"{health.timeout}s",
-        "start_interval": "1s",
     }
 
 
 def _dependency(dependency: cfg.Dependency) -> dict[str, Any]:
+    ready = _ready(dependency)
     service = {
         "image": dependency.image,
         "command": list(cfg.words(dependency.command)) if dependency.command else [],
         "environment": dict(dependency.env),
+        "healthcheck": {"test": ["CMD", *ready], **_OFTEN, "timeout": "5s", "start_period": "60s"} if ready else {},
     }
     return {key: value for key, value in service.items() if value}
+
+
+def _ready(dependency: cfg.Dependency) -> tuple[str, ...]:
+    """The command that tells whether it answers, of images whose name says what they have."""
+    name = cfg.parse_reference(dependency.image).repository.rpartition("/")[2]
+    return tuple(READY.get(name, "").split())
 
 
 def _watches(project: Project, plan: Plan, image: ServiceImage) -> Iterator[dict[str, Any]]:

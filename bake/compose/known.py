@@ -24,3 +24,15 @@ KNOWN: Mapping[str, Dependency] = {
     "valkey": Dependency(image="valkey/valkey:alpine"),
 }
 """Name in `needs` -> its container, reached under that name. A table of smoke.dependencies goes before it."""
+
+READY: Mapping[str, str] = {
+    "mariadb": "healthcheck.sh --connect --innodb_initialized",
+    "mongo": "mongosh --quiet --eval db.version()",
+    "mysql": "mysqladmin ping --host=127.0.0.1 --silent",
+    # By address: while it sets itself up, a server for that alone listens on a socket.
+    "postgres": "pg_isready --host=127.0.0.1",
+    "rabbitmq": "rabbitmq-diagnostics --quiet ping",
+    "redis": "redis-cli ping",
+    "valkey": "valkey-cli ping",
+}
+"""The last part of an image's name -> the command in it that succeeds once it answers."""

@@ -233,8 +233,8 @@ class Role:
     health: str | Health | None = _doc("Liveness: a path like `/healthz`, or a table.", None)
     healthcheck: bool | None = _doc("Write a HEALTHCHECK into the image (Kubernetes ignores it).", None)
     init: bool | None = _doc(
-        "Whether an init is process 1, which ends processes that its own left behind: `bake compose`, `bake run` and "
-        "`bake smoke` start one, pods share their process namespace; `docker run` has `--init`.",
+        "Whether an init is process 1, which ends processes that its own left behind: `bake smoke` starts one, as "
+        "`bake run` and `bake compose` do anyway, pods share their process namespace; `docker run` has `--init`.",
         None,
     )
     writable: tuple[str, ...] = _doc(
@@ -245,7 +245,8 @@ class Role:
     schedule: Schedule | None = _doc("When it runs, as cron says it, e.g. `0 3 * * *`: a CronJob in manifests.", None)
     once: bool | None = _doc("Whether it ends by itself, like a migration: a Job in manifests.", None)
     needs: tuple[str, ...] = _doc(
-        "What it needs beside it (`redis`, `postgres`, …, or a table of smoke.dependencies): `bake compose` starts it.",
+        "What it needs beside it (`redis`, `postgres`, …, a table of smoke.dependencies, another image): "
+        "`bake compose` starts that first.",
         (),
     )
     budget: Size | None = _doc(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bake.compose import render_compose
+from bake.compose import host_ports, render_compose
 from bake.errors import ConfigError
 from bake.plan import Plan, Request, make_plan
 from bake.project import Project, load_project
@@ -82,13 +82,8 @@ def test_a_base_of_ones_own_is_built_for_the_images_on_it(tmp_path: Path) -> Non
     assert (read - {*watched(services["a"])}, read & {*watched(services["b"])}) == (set(), set())
 
 
-def test_an_init_is_process_1_where_bake_toml_says_so(example_project: Project) -> None:
-    catalog = example_project.config.services["catalog"]
-    roles = {**catalog.roles, "worker": replace(catalog.roles["worker"], init=True)}
-    changed = {**example_project.config.services, "catalog": replace(catalog, roles=roles)}
-    project = replace(example_project, config=replace(example_project.config, services=changed))
-    found = yaml.safe_load(render_compose(project, make_plan(project, Request())))["services"]
-    assert [name for name, service in found.items() if service.get("init")] == ["catalog-worker"]
+def test_an_init_ends_what_has_no_handler_for_sigterm(services: dict[str, dict[str, Any]]) -> None:
+    assert all(service["init"] is True for service in services.values())
 
 
 def test_a_container_is_as_restricted_as_smoke_tries_it(services: dict[str, dict[str, Any]]) -> None:
@@ -120,15 +115,52 @@ def with_needs(tmp_path: Path, needs: str, more: str = "") -> tuple[Project, Pla
 
 def test_what_a_process_needs_is_started_first(tmp_path: Path) -> None:
     services = yaml.safe_load(render_compose(*with_needs(tmp_path, '["redis", "postgres"]')))["services"]
-    assert services["metastore"]["depends_on"] == ["redis", "postgres"]
-    assert services["redis"] == {"image": "redis:8-alpine"}
+    healthy = {"condition": "service_healthy"}
+    assert services["metastore"]["depends_on"] == {"redis": healthy, "postgres": healthy}
+    assert services["redis"]["image"] == "redis:8-alpine"
+    assert services["redis"]["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
     assert services["postgres"]["environment"]["POSTGRES_DB"] == "app"
 
 
 def test_a_table_of_smoke_dependencies_goes_before_what_is_known(tmp_path: Path) -> None:
     own = '[smoke.dependencies.redis]\nimage = "valkey/valkey:8"\n'
     services = yaml.safe_load(render_compose(*with_needs(tmp_path, '["redis"]', own)))["services"]
-    assert services["redis"] == {"image": "valkey/valkey:8"}
+    assert services["redis"]["image"] == "valkey/valkey:8"
+    assert services["redis"]["healthcheck"]["test"] == ["CMD", "valkey-cli", "ping"]
+
+
+def test_what_nobody_knows_how_to_ask_is_waited_for_until_it_runs(tmp_path: Path) -> None:
+    own = '[smoke.dependencies.search]\nimage = "registry.acme.example:5000/search:1"\n'
+    services = yaml.safe_load(render_compose(*with_needs(tmp_path, '["search"]', own)))["services"]
+    assert services["metastore"]["depends_on"] == {"search": {"condition": "service_started"}}
+    assert services["search"] == {"image": "registry.acme.example:5000/search:1"}
+
+
+def test_a_process_may_need_others_of_the_workspace_and_jobs_end_before_it_starts(tmp_path: Path) -> None:
+    needs = '["cli", "timestore-api", "catalog-worker"]'
+    services = yaml.safe_load(render_compose(*with_needs(tmp_path, needs)))["services"]
+    assert services["metastore"]["depends_on"] == {
+        "cli": {"condition": "service_completed_successfully"},
+        "timestore-api": {"condition": "service_healthy"},
+        "catalog-worker": {"condition": "service_started"},
+    }
+    assert "profiles" not in services["cli"]
+
+
+def test_what_a_service_needs_its_own_roles_do_without_themselves(example_project: Project) -> None:
+    catalog = replace(example_project.config.services["catalog"], needs=("catalog-worker",))
+    changed = {**example_project.config.services, "catalog": catalog}
+    project = replace(example_project, config=replace(example_project.config, services=changed))
+    found = yaml.safe_load(render_compose(project, make_plan(project, Request(targets=("catalog-api",)))))["services"]
+    assert list(found) == ["catalog-api", "catalog-worker"]
+    assert list(found["catalog-api"]["depends_on"]) == ["catalog-worker"]
+    assert "depends_on" not in found["catalog-worker"]
+
+
+def test_images_with_the_same_port_get_ports_of_this_machine_of_their_own(example_plan: Plan) -> None:
+    ports = {"a": 8080, "b": 8080, "c": 8081, "d": 8080, "e": None}
+    images = [replace(example_plan.images[0], target=target, port=port) for target, port in ports.items()]
+    assert host_ports(images) == {"a": 8080, "b": 8082, "c": 8081, "d": 8083}
 
 
 def test_a_need_that_nobody_knows_is_an_error_with_the_nearest_name(tmp_path: Path) -> None:
