@@ -50,12 +50,14 @@ class Stored:
 class Contents:
     """What a layer unpacks to. unpacked: bytes of all files. holders: lock entry or package path -> bytes of its files.
 
-    Of a base image's layers only `unpacked` is known, as a tar: with its headers.
+    largest: package path -> the largest files of packages of the workspace, by their path in it. Of a base image's
+    layers only `unpacked` is known, as a tar: with its headers.
     """
 
     unpacked: int
     files: int
     holders: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    largest: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
 
 
 def make_stored(image: str, digest: str, manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Stored:
@@ -105,10 +107,28 @@ def make_contents(sizes: Mapping[str, int]) -> Contents:
     """Attribute files (path -> bytes) to the lock entries and packages that they belong to."""
     folders = {p.rpartition("/")[0] for p in sizes if p.endswith("/package.json") and "node_modules/" not in p}
     holders: dict[str, int] = {}
+    own: dict[str, dict[str, int]] = {}
     for path, size in sizes.items():
         if holder := holder_of(path, folders):
             holders[holder] = holders.get(holder, 0) + size
-    return Contents(unpacked=sum(sizes.values()), files=len(sizes), holders=dict(sorted(holders.items())))
+            if "node_modules/" not in holder:
+                own.setdefault(holder, {})[path.removeprefix("app/").removeprefix(f"{holder}/")] = size
+    return Contents(
+        unpacked=sum(sizes.values()),
+        files=len(sizes),
+        holders=dict(sorted(holders.items())),
+        largest={holder: largest_files(files) for holder, files in sorted(own.items())},
+    )
+
+
+def largest_files(files: Mapping[str, int]) -> Mapping[str, int]:
+    """The files that are worth a look, the largest first."""
+    ordered = sorted(files.items(), key=lambda file: (-file[1], file[0]))
+    return dict(ordered[:_MOST_FILES])
+
+
+_MOST_FILES = 12
+"""Files of a package that are told one by one."""
 
 
 def holder_of(path: str, folders: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from bake.files import read_file, scratch_folder, write_file
 from bake.images.blobs import Contents, Layer, Stored, compressed_size, read_contents, read_stored, unpacked_size
 from bake.registry import Registry
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST = 5000
 """Digests that the cache keeps; past it, only those in use."""
 

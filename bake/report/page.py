@@ -113,16 +113,21 @@ def _tiles(big: Big) -> Iterator[Tile]:
             name=f"{brought.name} {size(brought.bytes)}" if _has_room(box) else "",
             about=f"{brought.name}{by}: {size(brought.bytes)}",
             kind="packages" if brought.by else "own" if brought.held else "rest",
-            tiles=tuple(_inner(brought, box)) if len(brought.held) > 1 and _has_room(box) else (),
+            tiles=tuple(_inner(brought, box)) if _has_room(box) else (),
         )
 
 
 def _inner(brought: Brought, outer: Box) -> Iterator[Tile]:
-    """A box for each package that comes with a dependency; the smallest are one."""
-    shown = [(package_name(h.path), h.version, h.bytes) for h in brought.held if h.bytes >= brought.bytes * 0.03]
-    left = len(brought.held) - len(shown)
+    """A box for each package that comes with a dependency, for each large file of a package alone; the rest is one."""
+    parts = [(package_name(h.path), h.version, h.bytes) for h in brought.held]
+    if len(parts) == 1:
+        parts = [(path, "", count) for path, count in brought.held[0].files.items()]
+    shown = [part for part in parts if part[2] >= brought.bytes * 0.03]
+    if not shown:
+        return
     if rest := brought.bytes - sum(count for _, _, count in shown):
-        shown.append((f"{left} more", "", rest))
+        left = len(parts) - len(shown)
+        shown.append((f"{left} more" if len(brought.held) > 1 else "other files", "", rest))
     places = boxes([count for _, _, count in shown], shape=_SHAPE * outer.width / outer.height)
     for (name, version, count), box in zip(shown, places, strict=True):
         room = _has_room(Box(width=box.width * outer.width / 100, height=box.height * outer.height / 100))

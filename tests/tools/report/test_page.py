@@ -203,7 +203,7 @@ It waited for shop: npm run build (3.0 s); all else on the way took 9.3 s.
 #### Why images are big
 
 | images | size | above base | largest packages, unpacked |
-| --- | ---: | --- | --- |
+| --- | ---: | ---: | --- |
 | api, worker | 125 B | 25 B | esbuild 70 B |
 
 #### What next
@@ -226,6 +226,37 @@ def test_every_table_has_a_caption_and_heads_of_rows_and_columns() -> None:
     assert len(ids) == len(set(ids))
     named = [attrs.get("aria-labelledby") or "" for _, attrs in reader.tags]
     assert {word for names in named for word in names.split()} <= set(ids)
+
+
+def test_landmarks_have_names_of_their_own_and_what_scrolls_is_reached_by_keyboard_and_named() -> None:
+    tags = read(html(page())).tags
+    landmarks = [attrs.get("aria-labelledby") or attrs.get("aria-label") for tag, attrs in tags if tag == "section"]
+    assert len(landmarks) == len(set(landmarks)) == 8
+    wide = [attrs for _, attrs in tags if attrs.get("class") == "wide"]
+    assert {(attrs.get("role"), attrs.get("tabindex")) for attrs in wide} == {("group", "0")}
+    assert all(attrs.get("aria-label") or attrs.get("aria-labelledby") for attrs in wide)
+
+
+def test_what_a_map_shows_is_there_as_a_list_too() -> None:
+    own = Held(path="shop", version="", bytes=10, via=("shop",), files={"dist/a.js": 8, "dist/b.js": 1})
+    shop = dataclasses.replace(BIG.brought[1], held=(own,))
+    text = html(page(big=(dataclasses.replace(BIG, brought=(BIG.brought[0], shop)),)))
+    listed = re.sub(r"\s*<[^>]+>\s*", " ", text.split("The same as a list", 1)[1].split("<table", 1)[0]).split("  ")
+    assert [line.strip() for line in listed if ": " in line] == [
+        "tsx, declared by shop: 90 B",
+        "esbuild 1.0.0: 70 B",
+        "tsx 4.0.0: 20 B",
+        "shop: 10 B",
+        "dist/a.js: 8 B",
+        "dist/b.js: 1 B",
+        "other files: 1 B",
+    ]
+
+
+def test_what_is_above_the_base_has_a_column_where_it_is_known() -> None:
+    assert "Above base" not in html(page())
+    account = dataclasses.replace(ACCOUNT, images=(built("api", above=2_300_000), built("web")))
+    assert '<td data-head="above base" class="number">2.3 MB</td>' in html(page(account=account))
 
 
 def test_a_page_loads_nothing_and_runs_nothing() -> None:

@@ -109,7 +109,18 @@ def test_files_belong_to_the_innermost_lock_entry_or_to_their_package() -> None:
             "services/api/node_modules/zod": 8,
             "services/api/plugins/a": 64,
         },
+        largest={
+            "services/api": {"dist/server.js": 32, "package.json": 16},
+            "services/api/plugins/a": {"package.json": 64},
+        },
     )
+
+
+def test_the_largest_files_of_the_workspaces_own_packages_are_kept() -> None:
+    sizes = {f"app/a/{number:02}.js": number for number in range(20)} | {"app/a/package.json": 1, "app/package.json": 3}
+    largest = make_contents(sizes).largest
+    assert list(largest["a"].items())[:2] == [("19.js", 19), ("18.js", 18)]
+    assert (len(largest["a"]), largest["."]) == (12, {"package.json": 3})
 
 
 def test_files_of_the_root_package_are_told_from_those_of_packages_in_its_folder() -> None:
