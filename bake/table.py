@@ -7,7 +7,7 @@ from typing import Any
 
 # Whose cells are not plain integers.
 _NUMERIC = frozenset(
-    "base blobs bytes change files own packages ready seconds shared size stopped unpacked".split()  # noqa: SIM905
+    (*"base blobs bytes change files own packages ready seconds shared size stopped unpacked".split(), "above base")  # noqa: SIM905
 )
 
 

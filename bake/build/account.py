@@ -11,6 +11,7 @@ from bake.engine import Built, Progress, StageTime, Step, critical_path, plain, 
 from bake.errors import UsageError
 from bake.files import read_chapter, write_chapter
 from bake.plan import Plan
+from bake.project import Project
 
 _CHAPTER = "account"
 
@@ -21,7 +22,7 @@ _ALL = "all"
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltImage:
     """One image. bytes: compressed, with the base: of the engine's own platform, after a push of the largest one; None
-    when nobody knows.
+    when nobody knows. above: those of them above the base, None where bake.lock does not say what the base weighs.
 
     steps, cached: its Dockerfile's steps and those of them that a cache had. ran: those that ran.
     """
@@ -37,11 +38,20 @@ class BuiltImage:
     cached: int
     ran: int = 0
     stages: tuple[StageTime, ...] = ()
+    above: int | None = None
 
     @property
     def reference(self) -> str:
         """The first of its names."""
         return self.references[0]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What one platform of an image weighs, compressed: with its base, and above it. None where nobody knows."""
+
+    bytes: int | None = None
+    above: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,11 @@ class Account:
     warnings: tuple[str, ...] = ()
     path: tuple[Leg, ...] = ()
     before: Before | None = None
+
+    @property
+    def weighed(self) -> bool:
+        """Whether it is known of any image what of it is above the base."""
+        return any(image.above is not None for image in self.images)
 
     @property
     def begin(self) -> float | None:
@@ -177,7 +192,7 @@ def _leg_title(plan: Plan, step: Step) -> str:
     return f"base image {step.what.removeprefix('FROM ').partition('@')[0].removeprefix('docker.io/library/')}"
 
 
-def built_image(plan: Plan, target: str, built: Built, *, references: Sequence[str], bytes_: int | None) -> BuiltImage:
+def built_image(plan: Plan, target: str, built: Built, *, references: Sequence[str], weight: Weight) -> BuiltImage:
     """The image of a target, as it was built."""
     progress = built.progress
     steps = progress.of(target)
@@ -187,13 +202,25 @@ def built_image(plan: Plan, target: str, built: Built, *, references: Sequence[s
         platforms=plan.platforms_of(target),
         references=tuple(references),
         digest=built.digest(target),
-        bytes=bytes_,
+        bytes=weight.bytes,
         seconds=round(progress.seconds(target), 1),
         steps=len(steps),
         cached=sum(s.cached for s in steps),
         ran=sum(target in s.targets for s in progress.ran()),
         stages=tuple(dataclasses.replace(s, seconds=round(s.seconds, 2)) for s in progress.stages(target)),
+        above=weight.above,
     )
+
+
+def weigh(project: Project, plan: Plan, target: str, platform: str, bytes_: int | None) -> Weight:
+    """Bytes of an image, and what of them is above a base that it has whole, and packed as its registry has it."""
+    image = next((i for i in plan.images if i.target == target), None)
+    service = next((s for s in plan.services if image and s.service == image.service), None)
+    if bytes_ is None or service is None or service.minimal or plan.base_of(service):
+        return Weight(bytes=bytes_)
+    repacked = plan.request.push and project.config.layers.compression != "gzip"
+    base = None if repacked else project.base_bytes(service.base, platform)
+    return Weight(bytes=bytes_, above=bytes_ - base if base and base <= bytes_ else None)
 
 
 def warnings_of(noted: Iterable[str], progress: Progress) -> tuple[str, ...]:

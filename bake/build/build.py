@@ -9,7 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from bake.allowed import require_allowed
-from bake.build.account import Account, BuiltImage, built_image, load_before, ran_steps, waited_for, warnings_of
+from bake.build.account import (
+    Account,
+    BuiltImage,
+    Weight,
+    built_image,
+    load_before,
+    ran_steps,
+    waited_for,
+    warnings_of,
+    weigh,
+)
 from bake.build.after import keep_account, load_last_release, tell_growth, write_record_of
 from bake.build.current import Standing, learn, load_standing
 from bake.build.findings import show_findings
@@ -23,7 +33,8 @@ from bake.engine import check as check_engine
 from bake.errors import CheckError, EngineError, UsageError
 from bake.files import working_alone
 from bake.plan import EXPORTER, Plan, check, emulated_work, errors, make_plan, plan_cache
-from bake.publish import Release
+from bake.project import Project
+from bake.publish import Release, ReleasedImage
 from bake.registry import Registry, load_registry
 from bake.render import render
 from bake.session import Session
@@ -55,7 +66,7 @@ def build(session: Session, plan: Plan, options: Options) -> Outcome:
         standing = _find_standing(session, ready, options)
         if not standing.changed and not standing.gone:
             write_plan(session, ready)
-            images = _all_images(standing, {})
+            images = _all_images(session.project, standing, {})
             return Outcome(account=_make_account(session, plan, images, Progress(), session.clock() - started))
         preload()  # takes a while, as the engine's answer does
         capabilities = probing.result()
@@ -155,7 +166,7 @@ def _build_and_push(
                 i.image,
                 pushed.built,
                 references=pushed.references[i.image],
-                bytes_=max((p.bytes for p in i.platforms), default=None),
+                weight=_pushed_weight(session.project, plan, i),
             ),
             digest=i.digest,
         )
@@ -177,7 +188,11 @@ def _build_and_load(
     if gone := tuple(t for t in standing.gone if t not in plan.targets):
         late = run_plan(session, dataclasses.replace(plan, targets=gone), cache, options)
         plan, built = dataclasses.replace(plan, targets=(*plan.targets, *gone)), joined([built, late])
-    return _Made(plan=plan, built=built, images=_all_images(standing, _loaded_images(session, standing, plan, built)))
+    return _Made(
+        plan=plan,
+        built=built,
+        images=_all_images(session.project, standing, _loaded_images(session, standing, plan, built)),
+    )
 
 
 def _loaded_images(session: Session, standing: Standing, plan: Plan, built: Built) -> Mapping[str, BuiltImage]:
@@ -188,20 +203,34 @@ def _loaded_images(session: Session, standing: Standing, plan: Plan, built: Buil
         kept = kept_images([name for each in names.values() for name in each])
     with suppress(OSError):
         learn(session.project, standing, plan.platforms, built, kept)
-    sizes = {t: kept[each[0]].bytes for t, each in names.items() if each[0] in kept}
-    return {t: built_image(plan, t, built, references=each, bytes_=sizes.get(t)) for t, each in names.items()}
+    return {
+        t: built_image(
+            plan, t, built, references=each, weight=_kept_weight(session.project, plan, t, kept.get(each[0]))
+        )
+        for t, each in names.items()
+    }
 
 
-def _all_images(standing: Standing, built: Mapping[str, BuiltImage]) -> tuple[BuiltImage, ...]:
+def _kept_weight(project: Project, plan: Plan, target: str, kept: Kept | None) -> Weight:
+    return weigh(project, plan, target, kept.platform, kept.bytes) if kept else Weight()
+
+
+def _pushed_weight(project: Project, plan: Plan, image: ReleasedImage) -> Weight:
+    """That of the largest platform."""
+    most = max(image.platforms, key=lambda p: p.bytes, default=None)
+    return weigh(project, plan, image.image, most.platform, most.bytes) if most else Weight()
+
+
+def _all_images(project: Project, standing: Standing, built: Mapping[str, BuiltImage]) -> tuple[BuiltImage, ...]:
     """The images that were asked for: what was built, and what was up to date."""
-    return tuple(built.get(t) or _current_image(standing, t) for t in standing.plan.targets)
+    return tuple(built.get(t) or _current_image(project, standing, t) for t in standing.plan.targets)
 
 
-def _current_image(standing: Standing, target: str) -> BuiltImage:
+def _current_image(project: Project, standing: Standing, target: str) -> BuiltImage:
     made, plan = standing.made[target], standing.plan
     nothing = Built(metadata={}, progress=Progress())
-    bytes_ = standing.current[target].bytes
-    image = built_image(plan, target, nothing, references=standing.names[target].references, bytes_=bytes_)
+    weight = _kept_weight(project, plan, target, standing.current[target])
+    image = built_image(plan, target, nothing, references=standing.names[target].references, weight=weight)
     return dataclasses.replace(image, platforms=made.platforms, digest=made.digest)
 
 

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--release", metavar="FILE", type=Path, help="write the push's manifest there too (.json or .toml)"
     )
     add_mirror_argument(parser)
-    parser.add_argument("--sbom", action="store_true", help="attach to each image what it holds, as a referrer")
+    parser.add_argument("--sbom", action="store_true", help="attach its bill of materials to each image")
     parser.add_argument("--no-tags", action="store_true", help="push by digest only; `bake merge` joins and tags")
     parser.add_argument("--image", metavar="NAME", help="another name for the one image asked for")
     parser.add_argument(
@@ -119,7 +119,12 @@ def _build(session: Session, plan: "Plan", options: "Options", form: str, timeli
     outcome = build(session, plan, options)
     seconds = session.clock() - started
     value = {"format": JSON_FORMAT, "images": outcome.images, "seconds": round(seconds, 1)}
-    show(form, value, table([_cells(i) for i in outcome.images]), quiet=session.console.quiet)
+    show(
+        form,
+        value,
+        table([_cells(i, weighed=outcome.account.weighed) for i in outcome.images]),
+        quiet=session.console.quiet,
+    )
     if form != "json":
         session.console.say(_closing(outcome.images, seconds, spent(plan, outcome.progress)))
     if timeline:
@@ -151,12 +156,13 @@ def _closing(images: Sequence["BuiltImage"], seconds: float, spent: str) -> str:
     )
 
 
-def _cells(image: "BuiltImage") -> Mapping[str, str]:
+def _cells(image: "BuiltImage", *, weighed: bool) -> Mapping[str, str]:
     return {
         "image": image.reference,
         "platforms": " ".join(p.removeprefix("linux/") for p in image.platforms),
         "digest": image.digest[:19],
         "size": size(image.bytes) if image.bytes else "",
+        **({"above base": "" if image.above is None else size(image.above)} if weighed else {}),
         "seconds": f"{image.seconds:.1f}",
         "cached": cached_steps(image.cached, image.steps),
     }

@@ -1,8 +1,10 @@
 """Record what the lockfile lacks: platform packages that npm left out, and the digests of base images."""
 
 import argparse
+import contextlib
 import dataclasses
-from collections.abc import Callable, Container, Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bake.config import parse_reference
@@ -44,7 +46,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         missing,
         base_images(project),
         fetch=_npm(session).manifests,
-        resolve=_describer(session, runtime_images(project), minimal_images(project)),
+        resolve=_describer(session, project),
     )
     changed = write_bake_lock(path, lock)
     state = "written" if changed else "is current"
@@ -113,14 +115,16 @@ def _resolver(registries: "Sequence[Registry]") -> Callable[[str], LockedImage]:
     return locked
 
 
-def _describer(session: Session, described: Container[str], minimal: Container[str]) -> Callable[[str], LockedImage]:
-    """Reference -> what it is locked to, with what it brings for processes where it is one of `described`.
+def _describer(session: Session, project: Project) -> Callable[[str], LockedImage]:
+    """Reference -> what it is locked to, and of what processes run on, what it brings for them and what it weighs.
 
-    minimal: those whose variables count too, because nothing else of their settings reaches an image.
+    Variables count of those that minimal bases are made from, because nothing else of their settings reaches an image.
     A registry that shows no more than manifests is believed to have usual images.
     """
-    from bake.registry import ask_in_turn, read_traits
+    from bake.registry import ask_in_turn, read_sizes, read_traits
 
+    described, minimal = runtime_images(project), minimal_images(project)
+    weigh = functools.partial(read_sizes, platforms=project.config.project.platforms)
     registries = _registries(session)
     resolve = _resolver(registries)
 
@@ -129,6 +133,8 @@ def _describer(session: Session, described: Container[str], minimal: Container[s
         if reference not in described:
             return found
         pinned = dataclasses.replace(parse_reference(reference), digest=found.digest)
+        with contextlib.suppress(RegistryError):
+            found = dataclasses.replace(found, sizes=ask_in_turn(registries, pinned, weigh), weighed=found.digest)
         try:
             traits = ask_in_turn(registries, pinned, read_traits)
         except RegistryError as error:

@@ -418,10 +418,12 @@ def _last_line(text: str) -> str:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """An image in the engine. id: the engine's. bytes: compressed, of the engine's own platform; None for an engine
-    that keeps layers unpacked: it calls images by their configuration, and has no digest that a registry would have."""
+    that keeps layers unpacked: it calls images by their configuration, and has no digest that a registry would have.
+    platform: the one that the bytes are of."""
 
     id: str
     bytes: int | None
+    platform: str = ""
 
 
 def kept_images(names: Iterable[str]) -> Mapping[str, Kept]:
@@ -441,7 +443,8 @@ def kept_images(names: Iterable[str]) -> Mapping[str, Kept]:
         for tag in about["tags"] or ():
             if name := wanted.get(str(parse_reference(tag))):
                 packed = any(digest.endswith(f"@{about['id']}") for digest in about["digests"] or ())
-                found[name] = Kept(id=about["id"], bytes=about["size"] if packed else None)
+                platform = f"{about['os']}/{about['architecture']}"
+                found[name] = Kept(id=about["id"], bytes=about["size"] if packed else None, platform=platform)
     return found
 
 
@@ -452,7 +455,9 @@ _ASKED = 4
 def _inspected(names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    form = '{"id": {{json .Id}}, "size": {{json .Size}}, "tags": {{json .RepoTags}}, "digests": {{json .RepoDigests}}}'
+    fields = {"id": "Id", "size": "Size", "tags": "RepoTags", "digests": "RepoDigests"}
+    fields |= {"os": "Os", "architecture": "Architecture"}
+    form = "{" + ", ".join(f'"{key}": {{{{json .{name}}}}}' for key, name in fields.items()) + "}"
     done = _run_docker(["docker", "image", "inspect", "--format", form, *names])
     if "Cannot connect" in done.stderr:
         _info()

@@ -91,6 +91,7 @@ class LockedImage:
 
     node: the folder of its `node` where that is not on its PATH. lacks_shell: whether it has no shell. node_version:
     Node's, "" where the image does not say it. environment: what it sets, of images that minimal bases are made from.
+    sizes: compressed bytes by platform; weighed: the digest that they are of, for others than `bake lock` move digests.
     """
 
     digest: Digest
@@ -99,6 +100,8 @@ class LockedImage:
     lacks_shell: bool = False
     node_version: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    weighed: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -258,6 +258,12 @@ class Project:
         """What bake.lock records of an image."""
         return self.bake_lock.images.get(str(parse_reference(image)))
 
+    def base_bytes(self, image: str, platform: str) -> int | None:
+        """What a platform of an image weighs, compressed, as bake.lock says of just that digest."""
+        pinned = parse_reference(image)
+        locked = self.bake_lock.images.get(str(dataclasses.replace(pinned, digest="")))
+        return locked.sizes.get(platform) if locked and pinned.digest and locked.weighed == pinned.digest else None
+
     def pinned(self, image: str) -> str:
         """The reference with the digest that bake.lock records for it; a base of its own as the build knows it."""
         if image in self.config.bases:

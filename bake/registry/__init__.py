@@ -1,6 +1,6 @@
 """Registries of images and of npm packages, over HTTP."""
 
-from bake.registry.base import BaseTraits, read_traits
+from bake.registry.base import BaseTraits, read_sizes, read_traits
 from bake.registry.copier import Copier
 from bake.registry.http import Response, UnreachableError
 from bake.registry.npm import Advisory, NpmRegistry, load_npm_settings
@@ -42,6 +42,7 @@ __all__ = [
     "load_registry",
     "load_resolver",
     "platform_name",
+    "read_sizes",
     "read_traits",
     "refusal",
 ]

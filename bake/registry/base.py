@@ -5,12 +5,12 @@ import io
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bake.config import Reference
-from bake.registry.oci import Registry, platform_name
+from bake.registry.oci import Manifest, Registry, platform_name
 from bake.semver import is_version
 
 _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,6 +40,24 @@ def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
     blobs = (registry.blob(reference, str(layer["digest"])) for layer in manifest.get("layers") or ())
     traits, given = told_traits(config) or held_traits(config, blobs), told_environment(config)
     return replace(traits, node_version=told_version(config), environment={"PATH": _USUAL_PATH, **given})
+
+
+def read_sizes(registry: Registry, reference: Reference, platforms: Container[str]) -> Mapping[str, int]:
+    """Platform -> what a registry keeps for it, in bytes: settings and layers. Raises RegistryError."""
+    manifest = registry.manifest(reference)
+    if not manifest.is_index:
+        return {platform: _stored_bytes(manifest) for platform in registry.platforms(reference)}
+    listed = {platform_name(m.get("platform") or {}): str(m["digest"]) for m in manifest.content.get("manifests") or ()}
+    return {
+        platform: _stored_bytes(registry.manifest(replace(reference, digest=digest)))
+        for platform, digest in sorted(listed.items())
+        if platform in platforms
+    }
+
+
+def _stored_bytes(manifest: Manifest) -> int:
+    blobs = (manifest.content.get("config") or {}, *(manifest.content.get("layers") or ()))
+    return sum(int(blob.get("size", 0)) for blob in blobs)
 
 
 def told_version(config: Mapping[str, Any]) -> str:

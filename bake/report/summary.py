@@ -53,7 +53,7 @@ def summary(account: Account, changes: Sequence[Change] | None) -> str:
     parts = [
         f"### {escape_markdown(account.project)}: {count} image{'s' * (count != 1)} in {account.seconds:.1f} s",
         _build_facts(account),
-        markdown([_image_row(i) for i in account.images]),
+        markdown([_image_row(i, weighed=account.weighed) for i in account.images]),
         *_timeline_parts(account),
         *(_changed_part(changes) if changes is not None else ()),
         *_warnings_part(account.warnings),
@@ -72,11 +72,12 @@ def _build_facts(account: Account) -> str:
     return escape_markdown(", ".join(filter(None, (commit, *account.platforms, where))))
 
 
-def _image_row(image: BuiltImage) -> Mapping[str, object]:
+def _image_row(image: BuiltImage, *, weighed: bool) -> Mapping[str, object]:
     return {
         "image": f"`{image.reference}`",
         "digest": f"`{image.digest[:19]}`" if image.digest else "",
         "size": size(image.bytes) if image.bytes else "",
+        **({"above base": "" if image.above is None else size(image.above)} if weighed else {}),
         "seconds": f"{image.seconds:.1f}",
         "cached": cached_steps(image.cached, image.steps),
     }

@@ -23,6 +23,7 @@ from bake.registry import (
     UnauthorizedError,
     engine_digests,
     load_resolver,
+    read_sizes,
 )
 from bake.registry.oci import DockerLogins, RateLimitError, load_docker_logins, resolver
 from tests.scripted_server import Answer, Asked, Server, in_turn, scripted_server
@@ -108,6 +109,22 @@ def test_the_platform_of_a_single_manifest_comes_from_its_config() -> None:
     }
     with scripted_server(serving(answers)) as server:
         assert Registry().platforms(f"{server.host}/node:24") == ("linux/amd64",)
+
+
+def test_a_base_is_weighed_by_what_a_registry_keeps_of_the_platforms_that_are_built() -> None:
+    body = encoded({"mediaType": MANIFEST, "config": {"size": 5}, "layers": [{"size": 70}, {"size": 25}]})
+    entries = [{**entry, "digest": digest_of(body)} for entry in ENTRIES]
+    index = encoded({"mediaType": INDEX, "manifests": entries})
+    answers = {
+        "/v2/node/manifests/24": Answer(body=index),
+        f"/v2/node/manifests/{digest_of(body)}": Answer(body=body),
+    }
+    with scripted_server(serving(answers)) as server:
+        reference = parse_reference(f"{server.host}/node:24")
+        assert read_sizes(Registry(), reference, ("linux/amd64", "linux/arm64", "linux/s390x")) == {
+            "linux/amd64": 100,
+            "linux/arm64": 100,
+        }
 
 
 def test_a_digest_is_asked_for_without_fetching_the_manifest() -> None:
