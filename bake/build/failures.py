@@ -28,16 +28,34 @@ _FULL = re.compile(
     r"no space left on device(?!, watch)|\bENOSPC\b(?!: (?:no space left on device, watch|.*watchers))", re.I
 )
 _MAKE_ROOM = "the engine's disk is full: `bake disk` says what takes it, `bake prune` makes room"
+_HEAP = re.compile(r"JavaScript heap out of memory")
+_LARGER_HEAP = 'let Node take more: NODE_OPTIONS = "--max-old-space-size=4096" (megabytes) in [workspace.environment]'
+_KILLED = 137
+"""The exit code of what was ended by SIGKILL, which is the kernel's when memory runs out."""
+_MORE_MEMORY = "give the engine more memory"
+_FEWER = f"{_MORE_MEMORY}, or build fewer packages at once: concurrency = 1 in [workspace]"
+
+
+def _scarce(plan: Plan, step: Step, lines: Sequence[str]) -> str:
+    """What to do where disk or memory ran out, "" where neither did."""
+    if any(_FULL.search(line) for line in (*lines, step.error)):
+        return _MAKE_ROOM
+    if any(_HEAP.search(line) for line in lines):
+        return _LARGER_HEAP
+    if step.error.endswith(f"exit code: {_KILLED}"):
+        takes_turns = plan.builds.turns is not None and step.stage in plan.builds.turns.weights
+        return _FEWER if takes_turns else _MORE_MEMORY
+    return ""
 
 
 def _name_failure(project: Project, plan: Plan, step: Step, lines: Sequence[str]) -> BuildError:
-    full = _MAKE_ROOM if any(_FULL.search(line) for line in (*lines, step.error)) else ""
+    scarce = _scarce(plan, step, lines)
     stage = next((s for s in plan.builds.stages if s.name == step.stage), None)
     code = re.search(r"exit code: (\d+)", step.error)
     ending = f"failed with exit code {code[1]}" if code else f"failed ({step.error})"
     if stage is None:
         command = plain(step.what).removeprefix("RUN ")
-        return BuildError(step.stage, f"`{command}` {ending}", full or install_remedy(lines))
+        return BuildError(step.stage, f"`{command}` {ending}", scarce or install_remedy(lines))
     called = stage.script if stage.is_command else f"{plan.install.manager.name} run {stage.script}"
     what = f"`{called}` {ending}"
     root = project.root
@@ -49,7 +67,7 @@ def _name_failure(project: Project, plan: Plan, step: Step, lines: Sequence[str]
         in_clone=in_clone(project),
         kept=kept_from_builds(project),
     )
-    return BuildError(shown(stage.package), what, full or remedy(failed, lines))
+    return BuildError(shown(stage.package), what, scarce or remedy(failed, lines))
 
 
 def _carve_failure(said: Sequence[str]) -> tuple[tuple[str, ...], BuildError]:

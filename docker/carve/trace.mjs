@@ -30,10 +30,11 @@ export async function traceFiles({ tree, tools, home, entries, starts = [home], 
     readFile: (path) => readSource(path, texts, plain),
     resolve: resolver({ tree, home, members, aliases: { ...aliases, ...ownAliases(tree, home) }, resolve }),
   };
+  const caches = new Map(starts.map((start) => [start, {}])); // what a file reads depends on where its process starts
   const found = new Map();
   for (let [round, next] = [0, entries.map((path) => join(tree, path)).filter(existsSync)]; next.length && round < ROUNDS; round += 1) {
     for (const start of starts) {
-      const { fileList, reasons } = await nodeFileTrace(next, { ...options, processCwd: join(tree, start) });
+      const { fileList, reasons } = await nodeFileTrace(next, { ...options, processCwd: join(tree, start), cache: caches.get(start) });
       for (const path of fileList) if (!found.has(path)) note(found, path, reasons.get(path));
     }
     const named = [...namedIn(texts, { tree, home, starts, away }), ...linkedIn(texts, { tree, home, links, away })];

@@ -5,7 +5,7 @@ documentation installs or builds more than an image needs, the better way is tak
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +106,10 @@ def _nx(fleet: Fleet) -> Lines:
     for service in fleet.services:
         dist = f"{service.folder}/dist"
         copied = f"COPY --from=build /app/{dist} {dist}\n{_NPM} ci --prefix {dist} --omit=dev {_QUIET}"
-        yield from _service(service, copied)
+        # What lies beside the output is no part of it; a pattern may match nothing.
+        yield from _service(
+            service, f"{copied}\nCOPY --from=build /app/{service.folder}/asset[s]/ {service.folder}/assets/"
+        )
 
 
 def _builder(fleet: Fleet, build: str = "RUN npm run build") -> Lines:
@@ -139,6 +142,16 @@ def _pnpm_manifests(root: Path, fleet: Fleet) -> None:
     lines = ("injectWorkspacePackages: true", "linkWorkspacePackages: true", "packages:")
     folders = (f"  - {path}" for path in fleet.packages)
     (root / "pnpm-workspace.yaml").write_text("\n".join((*lines, *folders)) + "\n", encoding="utf-8")
+    manifests = [root / path / "package.json" for path in fleet.packages]
+    members = {json.loads(file.read_text(encoding="utf-8"))["name"] for file in manifests}
+    for file in manifests:
+        _change(file, lambda manifest: manifest | _linked(manifest, members))
+
+
+def _linked(manifest: Mapping[str, object], members: Collection[str]) -> dict[str, object]:
+    """The dependencies of a manifest, those on the workspace's packages as pnpm writes them."""
+    tables = {k: t for k, t in manifest.items() if k in {"dependencies", "devDependencies"} and isinstance(t, Mapping)}
+    return {k: {n: "workspace:*" if n in members else v for n, v in table.items()} for k, table in tables.items()}
 
 
 def _nx_manifests(root: Path, fleet: Fleet) -> None:

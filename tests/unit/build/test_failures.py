@@ -64,6 +64,31 @@ def test_a_full_disk_is_named_whatever_step_meets_it(
     assert str(explained(example_project, example_plan, step)[1]).endswith(advice)
 
 
+@pytest.mark.parametrize(
+    ("stage", "said", "code", "advice"),
+    [
+        (
+            "build-services-catalog",
+            "Killed",
+            137,
+            "give the engine more memory, or build fewer packages at once: concurrency = 1 in [workspace]",
+        ),
+        ("install", "Killed", 137, "give the engine more memory"),
+        (
+            "build-services-catalog",
+            "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+            134,
+            'let Node take more: NODE_OPTIONS = "--max-old-space-size=4096" (megabytes) in [workspace.environment]',
+        ),
+    ],
+)
+def test_memory_that_ran_out_is_told_with_whose_it_was(
+    example_project: Project, example_plan: Plan, stage: str, said: str, code: int, advice: str
+) -> None:
+    step = Step(digest="", name="", stage=stage, what="RUN x", error=f"x: exit code: {code}", log=[f"{said}\n"])
+    assert str(explained(example_project, example_plan, step)[1]).endswith(f"failed with exit code {code}; {advice}")
+
+
 def test_a_limit_of_watchers_is_no_full_disk(example_project: Project, example_plan: Plan) -> None:
     said = "Error: ENOSPC: no space left on device, watch '/app/src'"
     step = Step(digest="", name="", stage="build-services-catalog", what="RUN x", error="exit code: 1", log=[said])
