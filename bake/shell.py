@@ -207,6 +207,9 @@ def unwrap(words: Sequence[str]) -> Unwrapped:
                 line, rest = " ".join(inner), ()
             else:
                 rest = inner
+        elif name in _PM2 and (inner := _under_pm2(name, rest[1:])):
+            wrappers.append(name)
+            rest = inner
         else:
             break
     return Unwrapped(words=rest, line=line, env=tuple(env), wrappers=tuple(wrappers))
@@ -238,6 +241,66 @@ def _behind(name: str, words: tuple[str, ...]) -> tuple[str, ...]:
         else:
             break
     return words[own:]
+
+
+_PM2: Final = frozenset({"pm2", "pm2-docker", "pm2-runtime"})
+_PM2_VALUES: Final = frozenset(
+    {
+        *(
+            "-n",
+            "--name",
+            "-i",
+            "--instances",
+            "-o",
+            "--output",
+            "-e",
+            "--error",
+            "-l",
+            "--log",
+            "-p",
+            "--pid",
+            "--env",
+        ),
+        *(
+            "--cwd",
+            "--interpreter",
+            "--node-args",
+            "--max-memory-restart",
+            "--max-restarts",
+            "--min-uptime",
+            "--namespace",
+        ),
+        *("--restart-delay", "--exp-backoff-restart-delay", "--kill-timeout", "--listen-timeout", "--log-date-format"),
+        *("-c", "--cron", "--secret", "--public", "--machine-name", "--uid", "--gid"),
+    }
+)
+
+
+def _under_pm2(name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The one program that pm2 is told on its command line, () where a file of its own names several.
+
+    Source: pm2.keymetrics.io/docs/usage/docker-pm2-nodejs and the help of pm2-runtime.
+    """
+    cut = words.index("--") if "--" in words else len(words)
+    pending, arguments = [w for w in words[:cut] if w != "start"], words[cut + 1 :]
+    told: dict[str, str] = {}
+    programs = []
+    while pending:
+        option, equals, value = pending.pop(0).partition("=")
+        if option in _PM2_VALUES:
+            told[option] = value if equals else pending.pop(0) if pending else ""
+        elif not option.startswith("-"):
+            programs.append(option)
+    if len(programs) != 1 or (name == "pm2" and "--no-daemon" not in words):
+        return ()
+    program = programs[0]
+    if program in MANAGERS or " " in program:
+        return (*split_words(program), *arguments)
+    if not re.search(r"\.[cm]?js$", program) or re.search(
+        r"\.config\.[cm]?js$|(?:^|/)(?:ecosystem|pm2)[^/]*$", program
+    ):
+        return ()
+    return (told.get("--interpreter", "node"), *split_words(told.get("--node-args", "")), program, *arguments)
 
 
 # --- package managers and task runners ------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from bake.evidence import PackageFacts, heredocs, is_dockerfile, is_for_developers, slug
+from bake.evidence import PackageFacts, heredocs, is_dockerfile, is_for_developers, parse_dockerfile, slug
+from bake.shell import unwrap
 from bake.sources import parse_programs
 
 Candidate = tuple[str, str | Sequence[str], str]
@@ -74,6 +75,9 @@ def all_in_one(texts: Mapping[str, str]) -> str:
     for file, text in texts.items():
         written = (parse_programs(name, body, "/") for name, body in heredocs(text))
         started = re.search(r"^(?:CMD|ENTRYPOINT)\b.*\b(?:supervisord|pm2-runtime)\b", text, re.M)
+        started = (
+            started if not any("pm2-runtime" in unwrap(s.words).wrappers for s in parse_dockerfile(text)) else None
+        )
         if (
             is_dockerfile(file)
             and "/" not in file

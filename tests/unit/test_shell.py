@@ -59,12 +59,35 @@ def test_a_step_is_kept_as_it_is_written_and_tells_whether_a_shell_is_needed() -
         "bash -lc 'node dist/server.js'",
         "sh -c 'exec tini -- node dist/server.js'",
         "npx -y dotenv -- node dist/server.js",
+        "pm2-runtime dist/server.js",
+        "pm2-runtime start dist/server.js --name api -i max",
+        "npx pm2-runtime --max-memory-restart=1G start dist/server.js",
+        "pm2 start --no-daemon dist/server.js",
     ],
 )
 def test_every_reader_sees_through_the_same_wrappers(wrapped: str) -> None:
     program = Program(name="x", words=split_words(wrapped), directory="/app/services/api")
     assert start_of(wrapped, API).words == ("node", "dist/server.js")
     assert identity(program, "/app", ["services/api"], {}) == "services/api/dist/server.js"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("pm2-runtime npm -- start", "npm start"),
+        ("pm2-runtime start 'npm run start:prod' --name api", "npm run start:prod"),
+        (
+            "pm2-runtime --node-args='--expose-gc -r ./x.js' dist/a.js -- --port 1",
+            "node --expose-gc -r ./x.js dist/a.js --port 1",
+        ),
+        ("pm2-runtime --interpreter tsx src/a.js", "tsx src/a.js"),
+        ("pm2-runtime start ecosystem.config.js --env production", ""),
+        ("pm2-runtime process.json", ""),
+        ("pm2 start dist/a.js", ""),
+    ],
+)
+def test_pm2_starts_one_program_or_those_of_a_file(line: str, words: str) -> None:
+    assert " ".join(unwrap(split_words(line)).words) == (words or " ".join(split_words(line)))
 
 
 @pytest.mark.parametrize("name", ["sh", "tini", "npm", "pnpm", "npx", "catatonit", "bash"])
