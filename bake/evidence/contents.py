@@ -3,11 +3,12 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from bake.evidence.dockerfiles import PACKAGE, Copied, Stage
 from bake.evidence.facts import WorkspaceFacts
+from bake.shell import parse_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,3 +154,53 @@ def filled(words: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...]:
         return known if known.startswith("/") else found[0]
 
     return tuple(re.sub(r"\$(?:(\w+)|\{(\w+)\})", value, word) for word in words)
+
+
+# --- what no script makes ---------------------------------------------------------------------------------------
+
+_OF_INSTALLS = frozenset(
+    {".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", "package.json", "pnpm-workspace.yaml", "lerna.json"}
+)
+_TO = frozenset({"-o", "--output", "-O", "--output-document"})
+
+
+def find_copies(contents: Contents) -> Iterator[tuple[str, str]]:
+    """What is taken, a path from the root or a URL, and the path from the root at which the image has it."""
+    for at in _stages_below(contents.stages, contents.at):
+        here = replace(contents, at=at)
+        places = [c.place for c in here.stage.copied if c.stage in {None, at} and "*" not in c.source]
+        taken = ((here.origin(place) or "", place) for place in places)
+        for source, place in (*taken, *_fetched(here.stage)):
+            target = _target(here, place)
+            known = "://" in source or (contents.exists(source) and bool(source))
+            if known and target and target != source and not contents.exists(target):
+                yield source, target
+
+
+def _target(contents: Contents, place: str) -> str:
+    """The path from the root at which a file lies that was put into a folder of the repository, "" for elsewhere."""
+    folder, name = posixpath.split(place)
+    plain = name not in _OF_INSTALLS and not name.endswith(".sh") and "node_modules" not in place.split("/")
+    home = contents.origin(folder) if plain and contents.is_copied(folder) else None
+    return posixpath.join(home, name) if home is not None else ""
+
+
+def _fetched(stage: Stage) -> Iterator[tuple[str, str]]:
+    """What `curl` and `wget` load into a file."""
+    for run in stage.runs:
+        for step in parse_line(run.text):
+            url = next((w for w in step.words if w.startswith(("https://", "http://"))), "")
+            at = next((n for n, w in enumerate(step.words[:-1]) if w in _TO), 0)
+            if step.words[0] in {"curl", "wget"} and url and at:
+                yield url, posixpath.normpath(posixpath.join(run.directory, step.words[at + 1]))
+
+
+def _stages_below(stages: Sequence[Stage], at: int) -> tuple[int, ...]:
+    """A stage and all that it is built from or copies from."""
+    found, pending = {at}, [at]
+    while pending:
+        stage = stages[pending.pop()]
+        further = {stage.base, *(c.stage for c in stage.copied)} - {None, *found}
+        found |= {n for n in further if n is not None}
+        pending += (n for n in further if n is not None)
+    return tuple(sorted(found))

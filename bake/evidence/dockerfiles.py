@@ -320,7 +320,9 @@ def _moved(steps: Sequence[Step], directory: str, stage: int) -> Iterator[Copied
             directory = posixpath.normpath(posixpath.join(directory, plain[0]))
         elif step.words[0] in {"cp", "mv"} and len(plain) == 2:
             source, place = (posixpath.normpath(posixpath.join(directory, w)) for w in plain)
-            yield _copied(source, place, stage, several=plain[1].endswith("/"))
+            inside = plain[1].endswith("/") and not plain[0].endswith("/.")
+            place = posixpath.join(place, posixpath.basename(source)) if inside else place
+            yield _copied(source, place, stage, several=False)
         for call in called_scripts(step.text):
             place = next((w for w in call.arguments[::-1] if not w.startswith("-")), "")
             if call.verb == "deploy" and place and call.packages:

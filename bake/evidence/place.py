@@ -57,6 +57,8 @@ class Evidence:
     """Built folders of other packages that the image holds, from the root: a server serves them."""
     file: str = ""
     """The Dockerfile whose image it is in."""
+    copies: tuple[tuple[str, str], ...] = ()
+    """What the Dockerfile itself takes, and where its package has that: (path or URL, path), from the root."""
     sources: str = ""
     """The folder of the package that its code lies in, where others' code is beside it."""
     told: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bake.evidence.compose import ComposeService, base_of, parse_compose
-from bake.evidence.contents import Contents, likely_contexts
+from bake.evidence.contents import Contents, find_copies, likely_contexts
 from bake.evidence.deployments import (
     Build,
     Deployed,
@@ -43,7 +43,7 @@ from bake.evidence.projects import find_projects
 from bake.evidence.proxies import find_proxies, find_served
 from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
-from bake.workspace import BUILD_ROOT
+from bake.workspace import BUILD_ROOT, in_order
 
 
 def find_evidence(facts: WorkspaceFacts) -> tuple[Evidence, ...]:
@@ -166,6 +166,7 @@ def _joined(one: Evidence, other: Evidence) -> Evidence:
         holds=tuple(dict.fromkeys((*one.holds, *other.holds))),
         schedule=one.schedule or other.schedule,
         links={**other.links, **one.links},
+        copies=tuple(dict.fromkeys((*one.copies, *other.copies))),
         unset=tuple(dict.fromkeys((*one.unset, *other.unset))),
         told=told_by(one, other),
     )
@@ -333,7 +334,17 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
     if stage.words and _has_no_node(stage):
         yield replace(plain, start=Start(reason=f"the image is {stage.image}, without Node"))
     elif not _starts_nothing(stage.words):
-        yield from (_at_home(contents, e) for e in place_command(contents, plain, stage.words, stage.workdir))
+        found = (_at_home(contents, e) for e in place_command(contents, plain, stage.words, stage.workdir))
+        yield from (replace(e, copies=tuple(_copies(contents, e))) for e in found)
+
+
+def _copies(contents: Contents, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """What a Dockerfile puts into a process's package, those that it needs, and where it starts."""
+    own = [] if evidence.package is None else [evidence.package]
+    places = {*in_order(own, contents.facts.workspace.all_needs), evidence.away}
+    for source, target in dict.fromkeys(find_copies(contents) if own else ()):
+        if contents.facts.owner(target).path in places:
+            yield source, target
 
 
 def _at_home(contents: Contents, evidence: Evidence) -> Evidence:
