@@ -76,7 +76,11 @@ class Contents:
         if "*" in source:
             folder, _, pattern = source.rpartition("/")
             source = folder if fnmatchcase(rest, pattern) else "\0"
-        return None if "\0" in source else _joined(self.context, source.lstrip("/"), rest)
+        if "\0" in source:
+            return None
+        # A folder that no clone has, and a whole repository in it: what makes the context has pruned that.
+        pruned = not self.exists(_joined(self.context, source.lstrip("/")))
+        return rest if pruned and self.facts.owner(rest).path else _joined(self.context, source.lstrip("/"), rest)
 
     def _inferred(self, path: str, at: int, depth: int) -> Iterator[str]:
         """From what lies in a folder, and from what lies beside a path: of `COPY apps ./apps` the root is known."""

@@ -561,6 +561,8 @@ HOMES = ("/", "/app", "/usr/src/app", "/workspace", "/opt/app", "/srv/app", "/ho
 
 def _origin(contents: Contents, path: str) -> str | None:
     """Where a path lies in the repository; of a Dockerfile that does not say what it copies, by its usual places."""
+    if (installed := _of_member(contents, path)) is not None:
+        return installed
     if (found := contents.origin(path)) is not None or contents.stage.copied:
         return found
     folder = posixpath.dirname(contents.file)
@@ -570,6 +572,16 @@ def _origin(contents: Contents, path: str) -> str | None:
     copied += [Copied(place=home, source=".") for home in HOMES]
     plain = replace(contents, stages=(Stage(copied=tuple(copied)),), at=0, context="")
     return plain.origin(path)
+
+
+_MODULE = re.compile(r"/node_modules/((?:@[^/]+/)?[^/.][^/]*)(?:/(.*))?$")
+
+
+def _of_member(contents: Contents, path: str) -> str | None:
+    """Where a file of an installed member lies: `/usr/local/lib/node_modules/@acme/api/dist/server.js`."""
+    found = _MODULE.search(path)
+    package = contents.facts.workspace.find(found[1]) if found else None
+    return package.file(found[2] or "").rstrip("/") if found and package and package.name == found[1] else None
 
 
 def _is_foreign(facts: WorkspaceFacts, path: str) -> bool:

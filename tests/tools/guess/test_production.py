@@ -909,6 +909,79 @@ ENTRYPOINT ["acme-fakes", "start", "--quiet"]
     assert found.left_out == (("packages/app", "a desktop app"),)
 
 
+def test_a_member_that_an_image_installs_and_pm2_starts_is_the_members_own(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /work
+COPY . .
+RUN npm ci && npm run build -ws && cd apps/server && npm pack && npm install -g $(ls *.tgz)
+FROM node:24
+WORKDIR /service
+COPY --from=build /usr/local/lib/node_modules/@acme/server /usr/local/lib/node_modules/@acme/server
+EXPOSE 4100
+CMD ["sh", "-c", "npx prisma migrate deploy && node /usr/local/lib/node_modules/@acme/server/dist/core/index.js"]
+"""
+    copied = "FROM node:24\nWORKDIR /app\nCOPY . .\nENV TZ=UTC\nWORKDIR /app/apps/jobs\n"
+    jobs = f'{copied}CMD ["pm2-runtime", "start", "dist/main.js"]\n'
+    members = {"apps/server": {"name": "@acme/server"}, "apps/jobs": {"name": "jobs"}}
+    found = guessed(tmp_path, members, **{"apps/server/Dockerfile": docker, "apps/jobs/Dockerfile": jobs})
+    assert processes(found) == {"server": "node dist/core/index.js", "jobs": "node dist/main.js"}
+    assert [(p.port, p.env) for s in found.services for p in s.processes] == [(None, (("TZ", "UTC"),)), (4100, ())]
+
+
+def test_a_context_that_is_a_pruned_repository_is_the_repository(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS dev
+WORKDIR /usr/src/app
+COPY ./meta .
+COPY ./pkg .
+FROM node:24
+WORKDIR /usr/src/app
+COPY --from=dev /usr/src/app .
+WORKDIR /usr/src/app/apps/server
+CMD ["pm2-runtime", "start", "dist/main.js"]
+"""
+    (service,) = guessed(tmp_path, {"apps/server": SERVER}, **{"apps/server/Dockerfile": docker}).services
+    assert [(p.words, p.directory) for p in service.processes] == [(("node", "dist/main.js"), None)]
+
+
+def test_one_program_of_pm2_makes_no_image_of_several(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nCMD ["pm2-runtime", "apps/server/dist/main.js"]\n'
+    found = guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker)
+    assert (processes(found), found.monolith) == ({"server": "node dist/main.js"}, "")
+
+
+def test_files_that_a_dockerfile_itself_has_in_a_package_are_told_of(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+WORKDIR /repo
+COPY . .
+COPY docker/entrypoint.sh ./entrypoint.sh
+RUN npm ci && npm run build -ws && cp -R node_modules kept_node_modules
+RUN curl -sf https://shop.example/sdk.js -o apps/server/public/sdk.js
+WORKDIR /repo/apps/server
+RUN cp src/.env.production dist/.env.production && cp -r src/mails dist/ && cp dist/main.js dist/index.js
+FROM node:24
+WORKDIR /repo
+COPY --from=build /repo .
+COPY settings.json.docker settings.json
+COPY ops/nginx.conf /etc/nginx/nginx.conf
+WORKDIR /repo/apps/server
+CMD ["node", "dist/main.js"]
+"""
+    files = ("src/.env.production", "src/mails/hello.html")
+    texts = {f"apps/server/{file}": "" for file in files} | {"settings.json.docker": "", "ops/nginx.conf": ""}
+    members = {"apps/server": SERVER, "apps/web": WEB}
+    found = guessed(tmp_path, members, **{"apps/server/Dockerfile": docker, "docker/entrypoint.sh": "", **texts})
+    (process,) = found.services[0].processes
+    assert process.notes == (
+        "apps/server/Dockerfile itself makes apps/server/dist/.env.production from apps/server/src/.env.production, "
+        "apps/server/dist/mails from apps/server/src/mails, "
+        "apps/server/public/sdk.js from https://shop.example/sdk.js: "
+        "where no script does that too, let the build do it, or commit it.",
+    )
+
+
 def test_a_command_of_npm_that_production_installs_and_code_starts_is_told_of(tmp_path: Path) -> None:
     docker = "FROM node:24 AS base\nRUN npm i -g pnpm@9 && corepack enable yarn\n"
     docker += "FROM base\nWORKDIR /app\nCOPY . .\nCMD node apps/server/dist/main.js\n"
