@@ -93,8 +93,17 @@ def final_stages(stages: Sequence[Stage]) -> tuple[int, ...]:
     return tuple(
         at
         for at, s in enumerate(stages)
-        if at == len(stages) - 1 or (s.words and at not in copied and (at not in extended or _runs_itself(stages, at)))
+        if at == len(stages) - 1 or (_runs(s) and at not in copied and (at not in extended or _runs_itself(stages, at)))
     )
+
+
+FILE_SERVERS = re.compile(r"(?:^|/)(?:nginx|nginx-unprivileged|caddy|httpd|static-web-server|lighttpd)(?::|@|$)")
+"""Images that serve the files which they are given."""
+
+
+def _runs(stage: Stage) -> bool:
+    """Whether a stage's image starts something, be it by the command of its base."""
+    return bool(stage.words) or bool(stage.copied and FILE_SERVERS.search(stage.image))
 
 
 def _runs_itself(stages: Sequence[Stage], at: int) -> bool:

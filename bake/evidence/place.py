@@ -10,7 +10,7 @@ from itertools import zip_longest
 from bake.config import PLACE
 from bake.evidence.contents import Contents, filled, served_folders
 from bake.evidence.distribution import SystemPackage
-from bake.evidence.dockerfiles import Copied, Stage, substitute
+from bake.evidence.dockerfiles import FILE_SERVERS, Copied, Stage, substitute
 from bake.evidence.entrypoints import TIMERS, TOGETHER, Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
 from bake.shell import SHELLS, parse_call, parse_line, unwrap
@@ -109,7 +109,6 @@ def choices_of(env: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{n}={v}" for n, v in env.items() if _CHOOSES.fullmatch(n) and not _OF_EVERYWHERE.fullmatch(v))
 
 
-_SERVERS = re.compile(r"(?:^|/)(?:nginx|nginx-unprivileged|caddy|httpd|static-web-server|lighttpd)(?::|@|$)")
 SERVER_COMMANDS = frozenset({"nginx", "caddy", "httpd", "httpd-foreground", "serve", "http-server", "webapp-server"})
 
 
@@ -119,7 +118,7 @@ def is_file_server(stage: Stage) -> bool:
     text = " ".join(stage.words)
     commands = "|".join(SERVER_COMMANDS)
     return bool(
-        _SERVERS.search(stage.image) or named in SERVER_COMMANDS or re.search(rf"(?:^|\s|/)(?:{commands})\s", text)
+        FILE_SERVERS.search(stage.image) or named in SERVER_COMMANDS or re.search(rf"(?:^|\s|/)(?:{commands})\s", text)
     )
 
 

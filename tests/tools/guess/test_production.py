@@ -66,6 +66,24 @@ FROM web
     assert (found.node, found.node_source) == (22, "Dockerfile: Node 22.13.0")
 
 
+def test_a_file_server_that_is_followed_by_a_stage_for_development_is_an_image(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24-alpine AS base
+WORKDIR /app
+COPY . .
+FROM base AS build
+RUN npm run build -w web
+FROM nginx:alpine AS production
+COPY --from=build /app/apps/web/dist /usr/share/nginx/html
+EXPOSE 80
+FROM base AS development
+CMD ["npm", "exec", "-w", "web", "--", "vite", "--host", "0.0.0.0"]
+"""
+    files = {"apps/web/Dockerfile": docker, "apps/web/index.html": "<html>", "apps/web/vercel.json": "{}"}
+    found = guessed(tmp_path, {"apps/web": WEB}, **files)
+    assert (processes(found), found.notes) == ({"web": "dist"}, ())
+
+
 def test_compose_says_which_target_command_port_and_health_a_service_has(tmp_path: Path) -> None:
     docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/apps/server\nCMD npm start\n"
     compose = """\
