@@ -173,7 +173,7 @@ class Project:
         """Imports that the package does not declare, nor config ignores, nor a bundler has put into its output."""
         package = self.workspace.package(package_path)
         ignored = self.settings(package).ignore
-        own = (s for s in self.config.services.values() if self.workspace.find(s.package) == package)
+        own = self._services.get(package.path, ())
         paths = (t["NODE_PATH"] for s in own for t in (s.env, *(r.env for r in s.roles.values())) if "NODE_PATH" in t)
         found = undeclared(self.workspace, package_path, self.imports(package_path), node_path=paths)
         found = tuple(u for u in found if not (u.dev and package_path in self.reading.bundled))
@@ -209,6 +209,15 @@ class Project:
         found |= (said.chosen & self.workspace.members.keys()) - {package.name}
         known = (n for n in found if n not in package.dependencies)
         return frozenset(n for n in known if self.workspace.lock.resolve(package.path, n) is not None)
+
+    @functools.cached_property
+    def _services(self) -> Mapping[str, tuple[cfg.Service, ...]]:
+        """Package path -> the services that run it."""
+        found: dict[str, tuple[cfg.Service, ...]] = {}
+        for service in self.config.packaged.values():
+            if package := self.workspace.find(service.package):
+                found[package.path] = (*found.get(package.path, ()), service)
+        return found
 
     @functools.cached_property
     def _settings(self) -> Mapping[str, cfg.PackageSettings]:

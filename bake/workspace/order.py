@@ -9,21 +9,22 @@ Needs: TypeAlias = Mapping[str, Iterable[str]]
 
 def in_order(paths: Iterable[str], needs: Needs) -> tuple[str, ...]:
     """Return the packages and all that they need, needed ones first as far as they do not need each other."""
-    order: dict[str, None] = {}
+    order: list[str] = []
+    entered: set[str] = set()
     for path in paths:
-        if path not in order:
-            _append_with_needs(path, needs, order)
+        if path not in entered:
+            _append_with_needs(path, needs, order, entered)
     return tuple(order)
 
 
-def _append_with_needs(path: str, needs: Needs, order: dict[str, None]) -> None:
+def _append_with_needs(path: str, needs: Needs, order: list[str], entered: set[str]) -> None:
     pending = [(path, iter(needs.get(path, ())))]
-    entered = {*order, path}
+    entered.add(path)
     while pending:
         one, rest = pending[-1]
         need = next((n for n in rest if n not in entered), None)
         if need is None:
-            order[one] = None
+            order.append(one)
             pending.pop()
         else:
             entered.add(need)
@@ -46,7 +47,11 @@ def find_way(start: str, goal: str, needs: Needs) -> tuple[str, ...]:
 
 def find_circle(among: Set[str], needs: Needs) -> tuple[str, ...]:
     """Return a circle that goes through two of these packages, from the first of them to itself; () without one."""
-    reach = {path: in_order((path,), needs) for path in among}
+    order = in_order(sorted(among), needs)
+    place = {path: number for number, path in enumerate(order)}
+    if all(place[need] < place[path] for path in order for need in needs.get(path, ())):
+        return ()  # each after what it needs: there is no circle at all
+    reach = {path: dict.fromkeys(in_order((path,), needs)) for path in among}
     for path in sorted(among):
         for other in reach[path]:
             if other != path and other in among and path in reach[other]:
