@@ -1,9 +1,11 @@
 """How closures are cut into layers: the entries that exactly the same services need are one class. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, reduce
 from itertools import chain, compress
+from operator import or_
 from types import MappingProxyType
 
 from bake.lockfile import Lockfile
@@ -38,95 +40,107 @@ def layer_classes(
     the same; a class holds files for one of them. own: every service has its own two classes, empty or not, for what
     only the installed tree tells.
     """
-    groups = _limit(_groups(closures, lock, libc), most=most)
-    for service in closures if own else ():
-        groups.setdefault(((service,), False), set())
-        groups.setdefault(((service,), True), set())
-    names = _ids(groups)
+    services = tuple(sorted(closures))
+    names = cache(lambda mask: _named(services, mask))
+    groups = _limit(_groups(closures, lock, libc), names, most=most)
+    for mask in (1 << index for index in range(len(services)) if own):
+        groups.setdefault((mask, False), [])
+        groups.setdefault((mask, True), [])
+    ids = _ids((names(mask), native) for mask, native in groups)
     classes = (
         LayerClass(
-            id=names[key],
-            services=key[0],
-            native=key[1],
-            libc=libc.get(key[0][0], ""),
+            id=ids[names(mask), native],
+            services=names(mask),
+            native=native,
+            libc=libc.get(names(mask)[0], ""),
             entries=tuple(sorted(entries)),
         )
-        for key, entries in groups.items()
+        for (mask, native), entries in groups.items()
     )
     return tuple(sorted(classes, key=lambda one: (-len(one.services), one.id)))
 
 
-_Key = tuple[tuple[str, ...], bool]
+_Key = tuple[int, bool]
+"""A set of services as a number with one bit for each, in their order, and whether its entries are native."""
+
+_Names = Callable[[int], tuple[str, ...]]
 
 
-def _groups(closures: Mapping[str, Closure], lock: Lockfile, libc: Mapping[str, str]) -> dict[_Key, set[str]]:
-    # One bit per service: the set of services that need an entry is one number.
-    services = sorted(closures)
+def _named(services: Sequence[str], mask: int) -> tuple[str, ...]:
+    return tuple(compress(services, f"{mask:b}"[::-1].encode().replace(b"0", b"\0")))
+
+
+def _groups(closures: Mapping[str, Closure], lock: Lockfile, libc: Mapping[str, str]) -> dict[_Key, list[str]]:
     masks: dict[str, dict[str, int]] = {}
-    for index, service in enumerate(services):
+    for index, service in enumerate(sorted(closures)):
         bit, mine = 1 << index, masks.setdefault(libc.get(service, ""), {})
         for path in closures[service].entries:
             mine[path] = mine.get(path, 0) | bit
-    by_mask: dict[tuple[int, bool], set[str]] = {}
+    groups: dict[_Key, list[str]] = {}
     for path, mask in chain.from_iterable(mine.items() for mine in masks.values()):
-        by_mask.setdefault((mask, lock.entries[path].native), set()).add(path)
-    return {
-        (tuple(compress(services, map(int, reversed(f"{mask:b}")))), native): paths
-        for (mask, native), paths in by_mask.items()
-    }
-
-
-def _limit(groups: dict[_Key, set[str]], *, most: int) -> dict[_Key, set[str]]:
-    shared = [key for key in groups if len(key[0]) > 1]
-    shared.sort(key=lambda key: (-_saved(key, groups[key]), key))
-    # An image that has to give up a class needs a class of its own of that kind, native or not.
-    room = {service: most - len(kinds) for service, kinds in _kinds(groups).items()}
-    kept: list[_Key] = []
-    for key in shared:
-        if all(room[service] > 0 for service in key[0]):
-            kept.append(key)
-            for service in key[0]:
-                room[service] -= 1
-    large = sorted(kept, key=lambda key: (-len(key[0]), key))
-    for key in sorted(set(shared) - set(kept)):
-        for part in _cover(key, large):
-            groups.setdefault(part, set()).update(groups[key])
-        del groups[key]
+        groups.setdefault((mask, lock.entries[path].native), []).append(path)
     return groups
 
 
-def _saved(key: _Key, entries: set[str]) -> int:
+def _limit(groups: dict[_Key, list[str]], names: _Names, *, most: int) -> dict[_Key, list[str]]:
+    shared = [key for key in groups if key[0].bit_count() > 1]
+    shared.sort(key=lambda key: (-_saved(key, groups[key]), names(key[0]), key[1]))
+    kept = _kept(groups, shared, most=most)
+    kept.sort(key=lambda key: (-key[0].bit_count(), names(key[0])))
+    parts = {native: [mask for mask, kind in kept if kind == native] for native in (False, True)}
+    for mask, native in set(shared).difference(kept):
+        entries = groups.pop((mask, native))
+        for part in _cover(mask, parts[native]):
+            groups.setdefault((part, native), []).extend(entries)
+    return groups
+
+
+def _kept(groups: Iterable[_Key], shared: Iterable[_Key], *, most: int) -> list[_Key]:
+    """The shared classes that all their services have room for, those that save most first."""
+    kinds = [reduce(or_, (mask for mask, kind in groups if kind == native), 0) for native in (False, True)]
+    # An image that has to give up a class needs a class of its own of that kind, native or not.
+    room = {bit: most - sum(bool(bit & kind) for kind in kinds) for bit in _bits(kinds[0] | kinds[1])}
+    full = sum(bit for bit, left in room.items() if left <= 0)
+    kept: list[_Key] = []
+    for key in shared:
+        if not key[0] & full:
+            kept.append(key)
+            for bit in _bits(key[0]):
+                room[bit] -= 1
+                full |= 0 if room[bit] else bit
+    return kept
+
+
+def _saved(key: _Key, entries: Sequence[str]) -> int:
     """Return how many copies of entries the class spares."""
-    return len(entries) * (len(key[0]) - 1)
+    return len(entries) * (key[0].bit_count() - 1)
 
 
-def _kinds(groups: Iterable[_Key]) -> Mapping[str, set[bool]]:
-    kinds: dict[str, set[bool]] = {}
-    for services, native in groups:
-        for service in services:
-            kinds.setdefault(service, set()).add(native)
-    return kinds
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        bit = mask & -mask
+        mask ^= bit
+        yield bit
 
 
-def _cover(key: _Key, kept: Iterable[_Key]) -> Iterator[_Key]:
-    """Yield classes that together have exactly the services of `key`: kept ones as they come, then own ones."""
-    left, native = set(key[0]), key[1]
+def _cover(mask: int, kept: Iterable[int]) -> Iterator[int]:
+    """Yield sets of services that together are those of `mask`: kept ones as they come, then single ones."""
     for part in kept:
-        if part[1] == native and left.issuperset(part[0]):
-            left -= set(part[0])
+        if part & mask == part:
+            mask ^= part
             yield part
-    for service in sorted(left):
-        yield (service,), native
+    yield from _bits(mask)
 
 
-def _ids(groups: Iterable[_Key]) -> Mapping[_Key, str]:
-    names: dict[_Key, str] = {}
+def _ids(groups: Iterable[tuple[tuple[str, ...], bool]]) -> Mapping[tuple[tuple[str, ...], bool], str]:
+    names: dict[tuple[tuple[str, ...], bool], str] = {}
+    taken: set[str] = set()
     for services, native in sorted(groups, key=lambda key: (len(key[0]), key)):
         stem = services[0] if len(services) == 1 else f"shared-{_hash(services)}"
         name = f"{stem}-native" if native else stem
         # A service may be called what another's class would be called: "x-native".
-        taken = name in names.values()
-        names[services, native] = f"{name}-{_hash((*services, str(native)))}" if taken else name
+        names[services, native] = f"{name}-{_hash((*services, str(native)))}" if name in taken else name
+        taken.add(names[services, native])
     return names
 
 
