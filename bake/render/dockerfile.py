@@ -6,7 +6,7 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bake.config import FILE_NAME, Config, Health
@@ -44,6 +44,7 @@ def render_dockerfile(project: Project, plan: Plan) -> str:
     environment.filters |= {"home": home, "sources": _source_words, "matches": project.matches}
     environment.filters["reads"] = lambda stage: dict.fromkeys((*project.matches(stage.inputs), *stage.reads))
     environment.filters["copies"] = lambda paths: _copies(paths, project.reading.files)
+    environment.filters["brought"] = _brought(plan.builds.stages)
     environment.filters["work"] = lambda stage: _work(stage, plan)
     environment.filters["kept"] = lambda stage: _kept(stage, plan)
     environment.filters["traced"] = traced_parts
@@ -81,6 +82,29 @@ def _images(plan: Plan) -> Mapping[str, Sequence[Image]]:
     for image in plan.images:
         found[image.service].append(image)
     return found
+
+
+def _brought(stages: Sequence[Stage]) -> Callable[[Stage], Iterator[tuple[str, str]]]:
+    """A filter: the stages that a build gets packages from, each with COPY's words, made once for all builds."""
+    declared = {s.package: (f"declared-{s.name}", _copy_words(_declared_paths(s))) for s in stages}
+    built = {s.package: [(s.name, _copy_words(paths)) for paths in _built_paths(s)] for s in stages}
+
+    def brought(stage: Stage) -> Iterator[tuple[str, str]]:
+        some = frozenset(stage.declared)
+        for need in stage.needs:
+            yield from [declared[need]] if need in some else built[need]
+
+    return brought
+
+
+def _declared_paths(stage: Stage) -> tuple[str, str]:
+    return f"/declared/{stage.package}/", f"{TREE}/{stage.package}/"
+
+
+def _built_paths(stage: Stage) -> Iterator[tuple[str, str]]:
+    """A package's folder, and what its build writes elsewhere; where it lies is where it goes to."""
+    for path in (f"{stage.package}/", *stage.outputs):
+        yield f"{TREE}/{path}", f"{TREE}/{path}"
 
 
 def _work(stage: Stage, plan: Plan) -> str:
