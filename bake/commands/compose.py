@@ -16,10 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Write it beside the Dockerfile that it builds with."""
     from bake.build import make_ready, write_plan
+    from bake.engine import has_init
     from bake.files import write_file
 
     plan = session.plan(selected(arguments.targets, None))
-    text = render_compose(session.project, plan)
+    text = render_compose(session.project, plan, init=has_init())
     if arguments.to_stdout:
         print(text, end="")
         return 0

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(session: Session, arguments: argparse.Namespace) -> int:
     """Build, then let docker take the place of this process: logs, signals and the exit status are its own."""
     from bake.build import Options, build
+    from bake.engine import has_init
 
     plan = _plan(session, arguments.target)
     reference = build(session, plan, Options()).images[0].reference
@@ -35,7 +36,9 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if needs := needs_of(config, image):
         session.console.say(f"it needs {', '.join(needs)}, which `bake compose {image.target}` would start too")
     env = [*(f"{k}={v}" for k, v in config.smoke.env.items()), *arguments.env]
-    words = docker_words(image, reference, arguments.words, env, publish=port, files=arguments.env_file)
+    words = docker_words(
+        image, reference, arguments.words, env, publish=port, files=arguments.env_file, init=has_init()
+    )
     try:
         os.execvp(words[0], words)  # noqa: S606 no shell is wanted
     except OSError as error:
@@ -62,9 +65,10 @@ def docker_words(
     *,
     publish: int | None = None,
     files: Sequence[str] = (),
+    init: bool = True,
 ) -> list[str]:
     """`docker run` as `bake smoke` tries the image: read-only, without capabilities, what it writes to in memory."""
-    options = ["--rm", "--init", *attached_options(), "--read-only"]
+    options = ["--rm", *(["--init"] if init else []), *attached_options(), "--read-only"]
     options += ["--cap-drop=ALL", "--security-opt=no-new-privileges"]
     options += [f"--tmpfs={path}:mode=1777" for path in image.writable]
     options += [f"--publish={publish}:{image.port}"] if image.port else []

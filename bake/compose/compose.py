@@ -33,8 +33,11 @@ _HEAD = f"""\
 """
 
 
-def render_compose(project: Project, plan: Plan) -> str:
-    """The compose file of the plan's targets. Raises ConfigError for a `needs` that nothing is known of."""
+def render_compose(project: Project, plan: Plan, *, init: bool = True) -> str:
+    """The compose file of the plan's targets. Raises ConfigError for a `needs` that nothing is known of.
+
+    init: whether the engine has one.
+    """
     images = needed_images(project.config, plan)
     dependencies = _dependencies(project, plan, images)
     ports = host_ports(images)
@@ -43,7 +46,10 @@ def render_compose(project: Project, plan: Plan) -> str:
         "name": plan.project,
         "services": {
             **{base.target: _base(plan, base) for base in _bases(plan, images)},
-            **{i.target: _service(project, plan, i, ports.get(i.target), needed=i.target in needed) for i in images},
+            **{
+                i.target: _service(project, plan, i, ports.get(i.target), needed=i.target in needed, init=init)
+                for i in images
+            },
             **{name: _dependency(each) for name, each in dependencies.items()},
         },
     }
@@ -78,7 +84,12 @@ def _base(plan: Plan, base: BuiltBase) -> dict[str, Any]:
         "additional_contexts": dict(base.pins),
     }
     image = f"{plan.project}-{base.name}:{DEV_TAG}"
-    return {"image": image, "scale": 0, "build": {key: value for key, value in build.items() if value}}
+    return {
+        "image": image,
+        "pull_policy": "build",
+        "scale": 0,
+        "build": {key: value for key, value in build.items() if value},
+    }
 
 
 def _secret(file: str | None, env: str | None) -> Mapping[str, str]:
@@ -157,10 +168,14 @@ def host_ports(images: Iterable[ServiceImage]) -> Mapping[str, int]:
     return found
 
 
-def _service(project: Project, plan: Plan, image: ServiceImage, port: int | None, *, needed: bool) -> dict[str, Any]:
+def _service(
+    project: Project, plan: Plan, image: ServiceImage, port: int | None, *, needed: bool, init: bool
+) -> dict[str, Any]:
     """port: the one of this machine. needed: whether another process needs it."""
     service = {
         "image": f"{image.repository}:{DEV_TAG}",
+        # What it would pull under that name is somebody else's, and what is there may be older than the sources.
+        "pull_policy": "build",
         "build": _build(project, plan, image),
         # Its own settings on this machine; what is the same everywhere is in the image.
         "env_file": [{"path": "../.env", "required": False}],
@@ -169,7 +184,7 @@ def _service(project: Project, plan: Plan, image: ServiceImage, port: int | None
         "healthcheck": _healthcheck(image) if isinstance(image, Image) else {},
         "depends_on": _depends_on(project, plan, image),
         # As process 1, what has no handler for SIGTERM would hold up each restart for all of its grace.
-        "init": True,
+        "init": init or image.init,
         "read_only": True,
         "tmpfs": [f"{path}:mode=1777" for path in image.writable],
         "cap_drop": ["ALL"],

@@ -205,6 +205,18 @@ def mirrors() -> tuple[str, ...]:
     return tuple((info.get("RegistryConfig") or {}).get("Mirrors") or ())
 
 
+def has_init() -> bool:
+    """Whether the engine can start an init as process 1: Debian's has it from another package.
+
+    An engine that does not answer, or tell, is believed to.
+    """
+    try:
+        info = _info()
+    except EngineError:
+        return True
+    return (info.get("InitCommit") or {}).get("ID") != "N/A"
+
+
 def check(capabilities: Capabilities, platforms: Sequence[str], *, push: bool, emulated: Sequence[str] = ()) -> None:
     """Stop before the build when the engine cannot do what is asked. Raises EngineError.
 

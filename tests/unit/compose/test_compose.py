@@ -32,6 +32,7 @@ def test_each_process_is_a_service_built_by_bakes_own_dockerfile(
 ) -> None:
     assert list(services) == [i.target for i in example_plan.images]
     assert services["metastore"]["image"] == "apphub-metastore:dev"
+    assert {service["pull_policy"] for service in services.values()} == {"build"}
     build = services["metastore"]["build"]
     assert (build["context"], build["dockerfile"], build["target"]) == ("..", ".bake/Dockerfile", "image-metastore")
     assert build["additional_contexts"] == {n: f"./{n}" for n in ("manifests", "plan", "tools")}
@@ -73,6 +74,7 @@ def test_a_base_of_ones_own_is_built_for_the_images_on_it(tmp_path: Path) -> Non
     services = yaml.safe_load(render_compose(*own_bases.planned(tmp_path)))["services"]
     assert services["_base-media"] == {
         "image": "w-base-media:dev",
+        "pull_policy": "build",
         "scale": 0,
         "build": {"context": "..", "dockerfile": "docker/media.Dockerfile", "args": {"BASE": "node:24-alpine"}},
     }
@@ -84,6 +86,15 @@ def test_a_base_of_ones_own_is_built_for_the_images_on_it(tmp_path: Path) -> Non
 
 def test_an_init_ends_what_has_no_handler_for_sigterm(services: dict[str, dict[str, Any]]) -> None:
     assert all(service["init"] is True for service in services.values())
+
+
+def test_without_an_init_in_the_engine_only_what_asks_for_one_has_it(example_project: Project) -> None:
+    catalog = example_project.config.services["catalog"]
+    roles = {**catalog.roles, "worker": replace(catalog.roles["worker"], init=True)}
+    changed = {**example_project.config.services, "catalog": replace(catalog, roles=roles)}
+    project = replace(example_project, config=replace(example_project.config, services=changed))
+    found = yaml.safe_load(render_compose(project, make_plan(project, Request()), init=False))["services"]
+    assert [name for name, service in found.items() if service.get("init")] == ["catalog-worker"]
 
 
 def test_a_container_is_as_restricted_as_smoke_tries_it(services: dict[str, dict[str, Any]]) -> None:
