@@ -156,7 +156,7 @@ def _setting(project: Project, key: str, what: str, remedy: str, services: tuple
 
 def _users(plan: Plan, path: str) -> tuple[str, ...]:
     """Services whose closure holds a package or lock entry."""
-    holders = (s for s in plan.services if path in s.closure.packages or path in s.closure.entries)
+    holders = (s for s in plan.services if s.closure.holds(path))
     owners = (s for s in plan.services if s.package == path)
     return tuple(dict.fromkeys(s.service for s in (*holders, *owners)))
 

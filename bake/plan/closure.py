@@ -1,5 +1,6 @@
 """What a package's production code can reach in the lockfile. Pure: values in, values out."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,11 @@ class Closure:
     via: Mapping[str, str]
     missing: tuple[tuple[str, str], ...] = ()
     served: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether it holds a package or an entry."""
+        places = ((paths, bisect_left(paths, path)) for paths in (self.packages, self.entries))
+        return any(at < len(paths) and paths[at] == path for paths, at in places)
 
     def chain(self, path: str) -> tuple[str, ...]:
         """Return the way from the package to `path`, both included; () when it is not reached."""
