@@ -1,9 +1,12 @@
 """What the text of a file names: paths, modules, what a .proto file imports. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import Final
+
+from bake.files import begun_by
 
 # Patterns begin with a fixed byte where they can: the search for it is many times as fast as that of alternatives.
 _RELATIVE: Final = re.compile(
@@ -13,17 +16,30 @@ _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
 _PROTO: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
 _UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
 _JOINED: Final = re.compile(rb""",(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
-_QUOTED: Final = re.compile(
-    rb"""\b(?:from|import|require(?:\.resolve)?\s*\(|import\s*\(|use(?<=@use))\s*["'`]([@~#$\w][^"'`\s*]*)["'`]"""
+_QUOTED: Final = tuple(
+    begun_by(word, rest + rb"""\s*["'`]([@~#$\w][^"'`\s*]*)["'`]""")
+    for word, rest in (
+        (b"from", b""),
+        (b"import", rb"(?:\s*\()?"),
+        (b"require", rb"(?:\.resolve)?\s*\("),
+        (b"use", b"(?<=@use)"),
+    )
 )
 _PATH: Final = re.compile(rb"""["'`]((?:\./)?[\w@+-][\w@.+-]*(?:/[\w@.+-]+)+|[\w@+-][\w@.+-]*\.\w+)["'`]""")
 _ABSOLUTE: Final = re.compile(rb"""["'`](/[\w@.+-]+(?:/[\w@.+-]+)*)/?["'`]""")
 _GAP: Final = rb"""(?:\s|/\*.*?\*/|//[^\n]*\n)*["'`]([^"'`\s]+)["'`]"""
-_MODULE: Final = re.compile(
-    rb"(?:\bfrom|\bimport|\bmodule|\bimport\s*\(|\bimport\s+(?:type\s+)?[\w$]+\s*=\s*require\s*\()" + _GAP, re.S
+_MODULE: Final = tuple(
+    begun_by(word, rest + _GAP)
+    for word, rest in (
+        (b"from", b""),
+        (b"import", rb"(?:\s*\(|\s+(?:type\s+)?[\w$]+\s*=\s*require\s*\()?"),
+        (b"module", b""),
+    )
 )
-_REQUIRED: Final = re.compile(rb"\brequire\s*\(" + _GAP, re.S)
-_COMPUTED: Final = re.compile(rb"\b(?:require|import)\s*\((?!\s*[\"'`][^\"'`$]*[\"'`]\s*[,)])")
+_REQUIRED: Final = begun_by(b"require", rb"\s*\(" + _GAP)
+_COMPUTED: Final = tuple(
+    begun_by(word, rb"\s*\((?!\s*[\"'`][^\"'`$]*[\"'`]\s*[,)])") for word in (b"require", b"import")
+)
 _REFERENCE: Final = re.compile(rb"""^\s*///\s*<reference\s+(?:path|types)\s*=\s*["']([^"']+)["']""", re.M)
 
 
@@ -58,11 +74,11 @@ def parse_text(path: str, text: bytes) -> Text:
     return Text(
         relative=_texts(_RELATIVE, text) | {"/".join(_words(part)) for part in _SPLIT.findall(text)},
         joined=_joined_later(path, text),
-        quoted=_texts(_QUOTED, text),
+        quoted=_texts_of(_QUOTED, text),
         protos=_texts(_PROTO, text) if path.endswith(".proto") else frozenset(),
-        modules=_texts(_MODULE, text) | (_texts(_REFERENCE, text) if b"<reference" in text else frozenset()),
-        required=_texts(_REQUIRED, text) if b"require" in text else frozenset(),
-        computes=_COMPUTED.search(text) is not None,
+        modules=_texts_of(_MODULE, text) | (_texts(_REFERENCE, text) if b"<reference" in text else frozenset()),
+        required=_texts(_REQUIRED, text),
+        computes=any(pattern.search(text) for pattern in _COMPUTED),
     )
 
 
@@ -90,6 +106,10 @@ def _joined_later(path: str, text: bytes) -> frozenset[str]:
 
 def _texts(pattern: re.Pattern[bytes], text: bytes) -> frozenset[str]:
     return frozenset(found.decode("utf-8", "replace") for found in pattern.findall(text))
+
+
+def _texts_of(patterns: Iterable[re.Pattern[bytes]], text: bytes) -> frozenset[str]:
+    return frozenset().union(*(_texts(pattern, text) for pattern in patterns))
 
 
 def _words(part: bytes) -> tuple[str, ...]:

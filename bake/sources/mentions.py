@@ -8,7 +8,7 @@ from pathlib import Path
 from posixpath import isfile, islink, splitext
 from typing import Final
 
-from bake.files import is_below
+from bake.files import begun_by, is_below
 from bake.sources.files import load_sources
 from bake.sources.scan import COMPONENTS, SCRIPTS
 
@@ -34,13 +34,16 @@ def load_mentions(directory: Path, nested: frozenset[str], root: Path) -> frozen
     return _decoded(found)
 
 
-_NAMED = re.compile(
-    rb"""\b(?:target|transport|driver|dialect|client|adapter|engine|provider|plugin|preset|loader|store|module)\w*['"]?\s*:"""
-    rb"""\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`]|\brequire\.resolve\(\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`/]"""
+_VALUE = re.compile(rb""":\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`]""")
+_KEY = re.compile(
+    rb"\b(?:target|transport|driver|dialect|client|adapter|engine|provider|plugin|preset|loader|store|module)"
+    rb"""\w*['"]?\s*\Z"""
 )
+_LONGEST: Final = 80  # bytes before a colon that a key is looked for in
+_RESOLVED = begun_by(b"require", rb"""\.resolve\(\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`/]""")
 
 
-_CHOSEN = re.compile(rb"""\b(?:import|require)\s*\(\s*(?:/\*[^*]*\*/\s*)?[A-Za-z_$`(]""")
+_CHOSEN: Final = tuple(begun_by(word, rb"\s*\(\s*(?:/\*[^*]*\*/\s*)?[A-Za-z_$`(]") for word in (b"import", b"require"))
 """Code that loads what a variable names."""
 
 
@@ -64,9 +67,17 @@ def load_named(directory: Path, nested: frozenset[str], root: Path) -> Named:
             text = _read(f"{directory}/{source.path}")
             here = _QUOTED.findall(text)
             quoted.update(here)
-            chosen.update(here if _CHOSEN.search(text) else ())
-            named.update(found for pair in _NAMED.findall(text) for found in pair if found)
+            chosen.update(here if any(pattern.search(text) for pattern in _CHOSEN) else ())
+            named.update(_taken(text))
     return Named(quoted=_decoded(quoted), taken=_decoded(named), chosen=_decoded(chosen))
+
+
+def _taken(text: bytes) -> Iterator[bytes]:
+    """Yield what stands where the name of a package is taken: the value of a telling key, and what is resolved."""
+    for value in _VALUE.finditer(text):
+        if _KEY.search(text, max(0, value.start() - _LONGEST), value.start()):
+            yield value[1]
+    yield from _RESOLVED.findall(text)
 
 
 def _decoded(names: Iterable[bytes]) -> frozenset[str]:

@@ -18,6 +18,8 @@ _CALL: Final = re.compile(
     r"(?P<parts>(?:,\s*['\"][^'\"\n]+['\"])+)\s*\)"
     r"|(?P<name>[A-Za-z_]\w*)\s*[,)])"
 )
+_CALLED: Final = ("mkdir", "ensureDir", "writeFile", "appendFile", "createWriteStream", "outputFile")
+"""What the name of each of these calls begins with: most texts have none."""
 _VALUE: Final = (
     r"\b(?:const|let|var)\s+{name}\s*(?::\s*string\s*)?=\s*(?:process\.env\.\w+\s*(?:\|\||\?\?)\s*)?"
     r"(?:(['\"`])(?P<plain>[^'\"`\n${{}}]+)\1"
@@ -75,7 +77,7 @@ def _read(file: str) -> str:
 
 
 def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[Written]:
-    for call in _CALL.finditer(text):
+    for call in _CALL.finditer(text) if any(word in text for word in _CALLED) else ():
         said = call.groupdict()
         if name := said.pop("name"):
             value = re.search(_VALUE.format(name=re.escape(name)), text)
