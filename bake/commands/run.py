@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which image, and what it is started with."""
     parser.add_argument("target", metavar="IMAGE", help="the image to start")
-    add_words_argument(parser, "a command instead of its own")
+    add_words_argument(parser, "words in place of its command, behind its entrypoint where it has one")
     parser.add_argument("-e", "--env", action="append", default=[], metavar="NAME=VALUE", help="add to its environment")
     parser.add_argument("--env-file", action="append", default=[], metavar="FILE", help="add a file of them")
     parser.add_argument("--publish", metavar="PORT", type=int, help="the port of this machine (default: the image's)")
@@ -36,9 +36,11 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if needs := needs_of(config, image):
         session.console.say(f"it needs {', '.join(needs)}, which `bake compose {image.target}` would start too")
     env = [*(f"{k}={v}" for k, v in config.smoke.env.items()), *arguments.env]
-    words = docker_words(
-        image, reference, arguments.words, env, publish=port, files=arguments.env_file, init=has_init()
-    )
+    if not (init := has_init()):
+        session.console.warn(
+            "this engine has no init (Debian: `apt-get install tini`): Ctrl-C ends what handles SIGINT"
+        )
+    words = docker_words(image, reference, arguments.words, env, publish=port, files=arguments.env_file, init=init)
     try:
         os.execvp(words[0], words)  # noqa: S606 no shell is wanted
     except OSError as error:

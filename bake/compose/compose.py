@@ -23,6 +23,9 @@ FILE_NAME = "compose.yaml"
 
 DEV_TAG = "dev"
 
+_PATIENCE = 5
+"""Seconds that a process has to end: an edit waits for it, and no user of it is in the middle of anything."""
+
 _OFTEN = {"interval": "10s", "start_interval": "1s"}
 """How often a container's health is asked, and how often while it starts."""
 
@@ -189,7 +192,7 @@ def _service(
         "tmpfs": [f"{path}:mode=1777" for path in image.writable],
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "stop_grace_period": f"{project.config.smoke.grace}s",
+        "stop_grace_period": f"{min(_PATIENCE, project.config.smoke.grace)}s",
         "profiles": ["once"] if _ends(project.config, image) and not needed else [],
         "develop": {"watch": list(_watches(project, plan, image))},
     }

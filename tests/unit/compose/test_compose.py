@@ -105,6 +105,14 @@ def test_a_container_is_as_restricted_as_smoke_tries_it(services: dict[str, dict
     assert "ports" not in worker
 
 
+def test_an_edit_does_not_wait_for_all_of_the_grace_that_production_gives(example_project: Project) -> None:
+    for grace, given in ((30, "5s"), (2, "2s")):
+        smoke = replace(example_project.config.smoke, grace=grace)
+        project = replace(example_project, config=replace(example_project.config, smoke=smoke))
+        found = yaml.safe_load(render_compose(project, make_plan(project, Request())))["services"]
+        assert found["metastore"]["stop_grace_period"] == given
+
+
 def test_health_is_asked_by_the_images_own_node(services: dict[str, dict[str, Any]]) -> None:
     health = services["metastore"]["healthcheck"]
     assert health["test"][:3] == ["CMD", "node", "-e"]
