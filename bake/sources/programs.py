@@ -145,7 +145,7 @@ def _javascript(text: str, directory: str) -> tuple[Program, ...]:
     objects = [
         dataclasses.replace(program, env=_js_env(blocks, at))
         for at, block in blocks.items()
-        if (program := _js_program(block, directory))
+        if (program := _js_program(block, directory)) and not _MAYBE.search(text[:at])
     ]
     calls = [
         Program(name="", words=(_text(m[1]), *_texts(m[5])), directory=directory) for m in _JS_SPAWN.finditer(text)
@@ -153,6 +153,8 @@ def _javascript(text: str, directory: str) -> tuple[Program, ...]:
     return (*objects, *calls)
 
 
+_MAYBE = re.compile(r"(?:\?|&&)\s*\[?\s*$")
+"""In front of an application that only some setting adds: `...(process.env.PREVIEW ? [{`."""
 _JS_PAIR = re.compile(rf"(\w+)['\"]?\s*:\s*(?:({_JS_STRING})|(\d+|true|false))\s*(?=[,}}\n])")
 
 

@@ -30,6 +30,7 @@ class Start:
 
 _SEVERAL = frozenset(
     {"concurrently", "npm-run-all", "npm-run-all2", "run-p", "run-s", "wireit", "lerna", "turbo", "nx", "pm2", "wsrun"}
+    | {"pm2-runtime"}
 )
 _DEVELOPMENT = frozenset(
     {
@@ -59,6 +60,9 @@ _PLATFORMS |= {"serverless": "the Serverless framework", "sls": "the Serverless 
 _PLATFORMS |= {"expo": "a mobile app", "electron": "a desktop app", "netlify": "Netlify", "vercel": "Vercel"}
 _DEV_WORDS = frozenset({"watch", "--watch", "dev", "develop", "--dev", "--inspect", "--inspect-brk"})
 _FILE_SERVERS = frozenset({"serve", "http-server", "sirv", "live-server", "nginx", "caddy", "httpd"})
+_TOOL = re.compile(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/]+/(?:[^/]+/)*bin/([\w-]+)(?:\.[cm]?js)?")
+"""A command of a package, by the file that it is."""
+_TOOLS = frozenset({"next", "nuxt", "nuxi", "pm2", "pm2-runtime", *_SEVERAL, *_DEVELOPMENT})
 _DEEPEST = 7
 """Scripts that call scripts: further down is a cycle."""
 
@@ -206,7 +210,14 @@ def _before(call: Call, package: Package) -> Iterator[str]:
     yield from (step.text for step in parse_line(text) if not _prepares(step))
 
 
+def _by_name(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command that is started by its file, as others start it: `node node_modules/next/dist/bin/next start`."""
+    found = _TOOL.fullmatch(words[1]) if posixpath.basename(words[0]) == "node" and len(words) > 1 else None
+    return (found[1], *words[2:]) if found and found[1] in _TOOLS else words
+
+
 def _of_process(words: tuple[str, ...], package: Package, around: _Around) -> Start:
+    words = _by_name(words)
     name = posixpath.basename(words[0])
     if words[0].startswith("$"):
         return Start(reason=f"`{words[0]}` is a variable")
@@ -218,6 +229,8 @@ def _of_process(words: tuple[str, ...], package: Package, around: _Around) -> St
         return Start(reason=f"`{name}` is for {_PLATFORMS[name]}")
     if name == "nest" and words[1:2] == ("start",) and "--watch" not in words:
         return Start(words=("node", "dist/main"))
+    if name in {"sleep", "tail"}:
+        return Start(reason=f"`{' '.join(words)}` only waits")
     if name in _DEVELOPMENT or _DEV_WORDS & set(words[1:]):
         return Start(reason=f"`{' '.join(words[:3])}` is for development")
     if words[0].startswith("../"):
