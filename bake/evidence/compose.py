@@ -228,13 +228,18 @@ def _unset(service: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _command(value: object) -> tuple[str, ...] | None:
-    """Words; compose reads a text as a shell would cut it, without running one. `$$` is a dollar."""
+    """Words; compose reads a text as a shell would cut it, without running one, and puts variables in itself."""
     if value in (None, ""):
         return None
     if isinstance(value, list):
-        return tuple(str(word).replace("$$", "$") for word in value)
-    text = str(value).replace("$$", "$")
+        return tuple(map(_interpolated, value))
+    text = _interpolated(value)
     return split_words(text) if len(parse_line(text)) == 1 else ("sh", "-c", text)
+
+
+def _interpolated(value: object) -> str:
+    """A text with what compose puts in for variables that nobody sets; `$$` is a dollar."""
+    return "$".join(_filled(part) for part in str(value).split("$$"))
 
 
 def _published(service: Mapping[str, Any]) -> int | None:
