@@ -49,7 +49,11 @@ class Contents:
     def _doubt(self, path: str) -> int:
         if self.exists(path):
             return 0
-        return 1 if self.facts.owner(path).path else 2
+        owner = self.facts.owner(path).path
+        inside = f"/{path.removeprefix(owner)}/"
+        homes = {posixpath.dirname(p.path) for p in self.facts.workspace.packages} - {""}
+        # Folders of packages inside of a package: the path was taken for one that begins at that.
+        return (3 if any(f"/{home}/" in inside for home in homes) else 1) if owner else 2
 
     def exists(self, path: str) -> bool:
         """Whether the repository has a file or folder of that path."""
@@ -62,9 +66,10 @@ class Contents:
             if rest is None:
                 continue
             if copied.stage is not None:
-                yield from self._origins(
-                    posixpath.normpath(posixpath.join("/", copied.source, rest)), copied.stage, depth - 1
-                )
+                folder, _, pattern = copied.source.rpartition("/") if "*" in copied.source else (copied.source, "", "*")
+                if fnmatchcase(rest, pattern) and ("/" not in rest or pattern == "*"):
+                    place = posixpath.normpath(posixpath.join("/", folder, rest))
+                    yield from self._origins(place, copied.stage, depth - 1)
             elif (source := self._source(copied, rest)) is not None:
                 yield source
 
@@ -84,7 +89,8 @@ class Contents:
 
     def _inferred(self, path: str, at: int, depth: int) -> Iterator[str]:
         """From what lies in a folder, and from what lies beside a path: of `COPY apps ./apps` the root is known."""
-        for copied in self.stages[at].copied:
+        # The deeper the path that both have, the surer is what they lie in.
+        for copied in sorted(self.stages[at].copied, key=lambda each: -each.place.count("/")):
             if copied.place.startswith(f"{path.rstrip('/')}/"):
                 rest = copied.place[len(path.rstrip("/")) + 1 :]
                 for found in self._sources(copied.place, at, depth):

@@ -272,7 +272,10 @@ def _of_stage(
             yield from found
             return
         results.append(found)
-    yield from next(filter(None, results), ())
+    for evidence in next(filter(None, results), ()):
+        foreign = evidence.package == "" and not stages[at].copied and not _is_likely(facts, evidence)
+        reason = f"`{' '.join(evidence.start.words)}` is of {stages[at].image}"
+        yield replace(evidence, package=None, start=Start(reason=reason)) if foreign else evidence
 
 
 def _is_likely(facts: WorkspaceFacts, evidence: Evidence) -> bool:
