@@ -176,7 +176,7 @@ def _written_by_scripts(facts: PackageFacts) -> str:
 
 
 def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
-    built = re.search(r"(?:react-scripts|craco|react-app-rewired) build", _scripts(facts))
+    built = re.search(r"(?:react-scripts|craco|react-app-rewired)(?: -\S+)* build", _scripts(facts))
     return Frontend(tool="Create React App", source=_manifest(facts), static="build") if built else None
 
 

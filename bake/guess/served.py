@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from bake.evidence import PackageFacts, WorkspaceFacts
 from bake.guess.frontends import find_built_into
 from bake.guess.judge import Refused, Service
+from bake.workspace import shown
 
 Served = Mapping[str, Mapping[str, str]]
 """Path of a package that runs -> the frontends whose built files it serves, with the file that says so."""
@@ -111,6 +112,6 @@ def without_served(judged: Iterable[Service | Refused], served: Served) -> Itera
     for one in judged:
         path = one.package if isinstance(one, Service) else one.path
         if path in servers:
-            yield Refused(path=path, reason=f"in the image of {servers[path]}, which serves it")
+            yield Refused(path=path, reason=f"in the image of {shown(servers[path])}, which serves it")
         else:
             yield one
