@@ -213,7 +213,8 @@ def _notes(said: Evidence) -> Iterator[str]:
         yield f"Production keeps {_listed(said.folders)} ({said.source}): mount a volume there for what has to stay."
     if said.copies:
         made = _listed([f"{target} from {source}" for source, target in said.copies])
-        yield f"{said.file} itself makes {made}: where no script does that too, let the build do it, or commit it."
+        who = said.file or "A Dockerfile"
+        yield f"{who} itself makes {made}: where no script does that too, let the build do it, or commit it."
     if said.script:
         yield f"Production starts it by {said.script}, which does more than the command here."
 

@@ -963,6 +963,89 @@ CMD ["pm2-runtime", "start", "dist/main.js"]
     assert [(p.words, p.directory) for p in service.processes] == [(("node", "dist/main.js"), None)]
 
 
+def test_a_server_above_its_package_has_what_it_needs_at_its_own_place(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24-slim AS builder
+WORKDIR /service
+COPY *.json yarn.lock .yarnrc.yml ./
+COPY ./packages/api/*.json ./packages/api/
+COPY ./packages/lib/ ./packages/lib
+COPY ./packages/api/ ./packages/api
+RUN npm run build -ws
+FROM node:24-slim
+WORKDIR /service
+COPY --from=builder /service/*.json /service/yarn.lock ./
+COPY --from=builder /service/packages/api/dist ./packages/api/dist
+COPY --from=builder /service/packages/lib/dist ./packages/lib/dist
+CMD ["yarn", "workspace", "api", "node", "./dist/start.js"]
+"""
+    cli = """\
+FROM node:24-slim
+WORKDIR /service
+COPY ./packages/cli/scripts/admin.sh ./
+COPY ./packages/cli ./packages/cli
+ENTRYPOINT ["./admin.sh"]
+"""
+    compose = """\
+services:
+  api:
+    build: { context: ., dockerfile: packages/api/Dockerfile }
+    command: [node, "--max-old-space-size=${LIMIT:-824}", packages/api/dist/start.js, "$$HOME"]
+  cli:
+    build: { context: ., dockerfile: packages/cli/Dockerfile }
+    entrypoint: []
+    command: tail -f /dev/null
+    volumes: ["./x:/service/packages/cli/src"]
+"""
+    files = {"packages/api/Dockerfile": docker, "packages/cli/Dockerfile": cli, "compose.yaml": compose}
+    files |= {
+        "packages/cli/scripts/admin.sh": "#!/bin/sh\n",
+        "tools/ui/Dockerfile": 'FROM acme/ui\nCMD ["node", "server.js"]',
+    }
+    api = {"name": "api", "scripts": {"build": "tsc"}, "dependencies": {"lib": "1.0.0"}}
+    members: dict[str, Mapping[str, object]] = {
+        "packages/api": api,
+        "packages/lib": {"name": "lib"},
+        "packages/cli": {"name": "cli"},
+    }
+    found = guessed(tmp_path, members, **files)
+    words = "node --max-old-space-size=824 dist/start.js $HOME"
+    assert processes(found) == {"api": words, "cli": "./scripts/admin.sh"}
+    assert [s.links for s in found.services] == [{}, {}]
+    assert found.services[1].processes[0].writable == ("/app/packages/cli/src",)
+
+
+def test_commands_of_packages_are_known_by_their_files(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24
+WORKDIR /app
+COPY . .
+CMD ["node", "node_modules/pm2/bin/pm2-runtime", "start", "ecosystem.config.js"]
+"""
+    pm2 = """\
+module.exports = { apps: [
+  { name: 'web', script: 'node_modules/next/dist/bin/next', args: 'start', cwd: './apps/web' },
+  { name: 'api', script: 'dist/main.js', cwd: './apps/server', ...(process.env.X && { node_args: '-r x' }) },
+  ...(process.env.IDLE ? [{ name: 'idle', script: './apps/server/idle.js' }] : []),
+] };
+"""
+    web = {"name": "web", "scripts": {"build": "next build"}, "dependencies": {"next": "16"}}
+    members: dict[str, Mapping[str, object]] = {"apps/server": {"name": "server"}, "apps/web": web}
+    found = guessed(tmp_path, members, **{"Dockerfile": docker, "ecosystem.config.js": pm2})
+    assert processes(found) == {"server": "node dist/main.js", "web": "next start"}
+    assert found.monolith == "Dockerfile"
+
+
+def test_what_create_react_app_builds_with_options_is_served(tmp_path: Path) -> None:
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/apps/web\nCMD ["npm", "run", "start:static"]\n'
+    scripts = {
+        "build": "react-app-rewired --max_old_space_size=4096 build",
+        "start:static": "http-server build -p 4200",
+    }
+    web = {"name": "web", "scripts": scripts, "devDependencies": {"react-app-rewired": "2"}}
+    assert processes(guessed(tmp_path, {"apps/web": web}, **{"apps/web/Dockerfile": docker})) == {"web": "build"}
+
+
 def test_one_program_of_pm2_makes_no_image_of_several(tmp_path: Path) -> None:
     docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nCMD ["pm2-runtime", "apps/server/dist/main.js"]\n'
     found = guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker)
