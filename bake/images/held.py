@@ -48,5 +48,12 @@ def held_packages(service: ServiceStage, images: Images, targets: Iterable[str],
             files=largest_files(files.get(path or ROOT, {})),
         )
         for path, count in places.items()
+        if count or _is_real(lock, path)
     )
     return tuple(sorted(found, key=lambda h: (-h.bytes, h.path)))
+
+
+def _is_real(lock: Lockfile, path: str) -> bool:
+    """Whether a place without bytes is an empty package, not a link, whose goal is listed itself."""
+    entry = lock.at(path)
+    return entry is not None and not entry.link

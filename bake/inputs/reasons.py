@@ -1,6 +1,7 @@
 """Which inputs of an image differ, in words. Pure."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast, get_args
@@ -152,7 +153,9 @@ def _became(old: Entry | None, new: Entry | None) -> str:
 
 def way(via: Sequence[str]) -> str:
     """A chain of packages and lock entries by their names."""
-    return " > ".join(shown(path.rpartition("node_modules/")[2]) for path in via)
+    names = (shown(path.rpartition("node_modules/")[2]) for path in via)
+    # pnpm has a package twice on the way: the link, and what it leads to.
+    return " > ".join(name for name, _ in itertools.groupby(names))
 
 
 def first(reasons: Sequence[Reason]) -> str:

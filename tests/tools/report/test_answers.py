@@ -83,11 +83,14 @@ def plan(project: Project) -> Plan:
     return make_plan(project, Request())
 
 
+LINKS = {"node_modules/@shop/used": 0, "node_modules/.pnpm/node_modules/light": 0}
+
+
 def weighed(project: Project, plan: Plan) -> tuple[Big, ...]:
     base, packages = layer("base", 100, "base"), layer("packages", 50)
     contents = {
         "sha256:base": Contents(unpacked=300, files=9),
-        "sha256:packages": Contents(unpacked=sum(HELD.values()) + 5, files=9, holders=HELD),
+        "sha256:packages": Contents(unpacked=sum(HELD.values()) + 5, files=9, holders=HELD | LINKS),
     }
     stored = tuple(image(i.target, base, packages) for i in plan.images)
     services = {i.target: i.service for i in plan.images}
@@ -105,6 +108,7 @@ def test_what_is_in_images_goes_by_the_dependency_that_a_person_declared(project
         ("services/api", "", 10_000),
         ("other files", "", 5),
     ]
+    assert not {h.path for h in big.held} & LINKS.keys()
     assert [h.path for h in big.brought[2].held] == ["node_modules/deep", "node_modules/heavy", "node_modules/common"]
 
 
