@@ -1,11 +1,13 @@
 // Walking, copying and normalising files.
+import { createHash } from 'node:crypto';
 import {
-  chmodSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readlinkSync, rmSync, rmdirSync, symlinkSync,
-  utimesSync, writeFileSync,
+  chmodSync, closeSync, copyFileSync, lstatSync, lutimesSync, mkdirSync, openSync, readSync, readdirSync, readlinkSync, rmSync,
+  rmdirSync, symlinkSync, utimesSync, writeFileSync,
 } from 'node:fs';
 import { ancestors, compare, dirname, isAbsolute, join, leaves, relative } from './paths.mjs';
 
 const TIME = 946684800; // 2000-01-01T00:00:00Z in seconds
+const SPAN = 631152000; // 20 years of them
 
 /** Every file and link below a directory, sorted, as paths relative to it. Pipes, sockets and devices are nothing to ship, or to read. */
 export function walk(directory, enters, below = '') {
@@ -27,7 +29,10 @@ export function list(directory) {
   }
 }
 
-/** Brings a directory to its place, in place when it was moved there: what is not kept goes, the rest is normalised. */
+/**
+ * Brings a directory to its place, in place when it was moved there: what is not kept goes, the rest is normalised.
+ * dated: its files have a time each.
+ */
 export function carveDirectory(job, below = '') {
   const { from, to, keeps, enters } = job;
   const size = { bytes: 0, files: 0, links: 0 };
@@ -54,14 +59,26 @@ function tellLeft({ tree, home }, path, kind) {
   console.log(`warning: ${relative(tree, join(home, path))}: ${what}; images hold files, so it is left out`);
 }
 
-function carveFile({ from, to, executables }, path) {
+function carveFile({ from, to, executables, dated }, path) {
   const [source, target] = [join(from, path), join(to, path)];
   const { mode, size } = lstatSync(source);
   const wanted = mode & 0o111 || executables?.has(path) ? 0o755 : 0o644;
   if (source !== target) copyFileSync(source, target); // with its mode
   if ((mode & 0o7777) !== wanted) chmodSync(target, wanted);
-  utimesSync(target, TIME, TIME);
+  const time = dated && !target.split('/').includes('node_modules') ? timeOf(target) : TIME;
+  utimesSync(target, time, time);
   return { bytes: size, files: 1 };
+}
+
+/**
+ * A time that a file's content gives. Servers (express.static, fastify, koa, sirv) make an ETag of size and time: with one time
+ * for all, a browser would be told that an index.html is still the same which names other scripts in as many bytes.
+ */
+function timeOf(file) {
+  const [hash, chunk, opened] = [createHash('sha256'), Buffer.allocUnsafe(1 << 16), openSync(file)];
+  for (let size; (size = readSync(opened, chunk));) hash.update(chunk.subarray(0, size));
+  closeSync(opened);
+  return TIME + hash.digest().readUInt32BE() % SPAN;
 }
 
 /** A link that leaves the tree (node-gyp's python3) would dangle in the image. */
@@ -101,7 +118,7 @@ export function writeStamped(path, text) {
   stamp(path, 0o644);
 }
 
-export function stamp(path, mode) {
+export function stamp(path, mode, time = TIME) {
   chmodSync(path, mode);
-  utimesSync(path, TIME, TIME);
+  utimesSync(path, time, time);
 }

@@ -170,7 +170,7 @@ function copyPackage(tree, parts, { out, executables }) {
     const folders = new Set([...files].flatMap(ancestors));
     makeParents(app, join(path, 'x'), directories);
     const from = join(tree, path);
-    const job = { tree, from, to: join(app, path), home: from, executables: path === parts[0].path ? executables : undefined };
+    const job = { tree, from, to: join(app, path), home: from, dated: true, executables: path === parts[0].path ? executables : undefined };
     carveDirectory({ ...job, keeps: (file) => files.has(file), enters: (folder) => folders.has(folder) });
   }
   stampFolders(out, directories);

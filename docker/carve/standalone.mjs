@@ -93,5 +93,5 @@ function take({ where, wanted, forbidden, maps, out, directories }, { from, to, 
   if (wrong.length) console.log(`warning: ${complainOf(where, wrong, wanted)}`);
   const folders = new Set([...files].flatMap(ancestors));
   makeParents(out, join(to, 'x'), directories);
-  carveDirectory({ tree: from, from, to: join(out, to), home: from, keeps: (file) => files.has(file), enters: (folder) => folders.has(folder) });
+  carveDirectory({ tree: from, from, to: join(out, to), home: from, dated: true, keeps: (file) => files.has(file), enters: (folder) => folders.has(folder) });
 }

@@ -81,10 +81,10 @@ function copyOne(from, to, kind) {
 }
 
 function likeness(from, to) {
-  const { uid, gid, mode } = lstatSync(from, { throwIfNoEntry: false }) ?? { uid: 0, gid: 0, mode: 0o755 };
+  const { uid, gid, mode, mtimeMs } = lstatSync(from, { throwIfNoEntry: false }) ?? { uid: 0, gid: 0, mode: 0o755 };
   const kind = lstatSync(to);
   if (kind.uid !== uid || kind.gid !== gid) lchownSync(to, uid, gid);
-  if (!kind.isSymbolicLink()) stamp(to, mode & 0o7777);
+  if (!kind.isSymbolicLink()) stamp(to, mode & 0o7777, mtimeMs && mtimeMs / 1000);
 }
 
 // --- what tracing leaves out ---------------------------------------------------------------------------------------------

@@ -596,7 +596,18 @@ def test_package_files_are_normalised_and_commands_executable(tmp_path: Path) ->
     }
     assert {path for path, mode in modes.items() if mode == 0o755} == {"dist/cli.js"}
     assert set(modes.values()) == {0o755, 0o644}
-    assert {p.stat().st_mtime for p in (tmp_path / "out").rglob("*")} == {TIME}
+    assert {p.stat().st_mtime for p in (tmp_path / "out").rglob("*") if p.is_dir()} == {TIME}
+
+
+def test_a_files_time_is_its_contents_so_that_servers_know_other_content_of_one_size(tmp_path: Path) -> None:
+    def times(home: str, page: str) -> Mapping[str, int]:
+        package(tmp_path / home, tree={"package.json": "{}", "dist/index.html": page, "dist/same.css": page[:1]})
+        return {p.name: int(p.stat().st_mtime) for p in walk(tmp_path / home)}
+
+    one, other = times("one", "<script src=a1.js>"), times("other", "<script src=b2.js>")
+    assert one == times("again", "<script src=a1.js>")
+    assert {name for name in one if one[name] != other[name]} == {"index.html"}
+    assert all(TIME <= time < TIME + 20 * 366 * 86400 for time in (*one.values(), *other.values()))
 
 
 def test_the_tree_is_left_as_it_was(tmp_path: Path) -> None:
