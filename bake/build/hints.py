@@ -96,7 +96,11 @@ def _missing_modules(failed: Failed, lines: Sequence[str]) -> Iterator[str]:
     installed = {e.name for e in failed.workspace.lock.entries.values()}
     for name in (name for line in lines for name in _missing_names(failed.workspace, line)):
         wanted = package_name(name)
-        if wanted != failed.package.name and (wanted in installed or (wanted and failed.workspace.find(wanted))):
+        known = failed.workspace.find(wanted) if wanted else None
+        given = known is None or known.path in failed.workspace.needs(failed.package.path)
+        if failed.package.declares(wanted) and given:
+            continue  # it is there, and something else is wrong with it
+        if wanted != failed.package.name and (wanted in installed or known):
             manifest = failed.package.file("package.json")
             yield f"it needs {wanted}: declare it in {manifest}, or add it to {failed.key}.needs"
 

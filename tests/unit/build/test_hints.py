@@ -65,6 +65,11 @@ def test_a_package_that_a_build_misses_is_named_with_its_key(tmp_path: Path, lin
     )
 
 
+def test_a_package_that_is_declared_and_there_is_not_to_be_declared(tmp_path: Path) -> None:
+    said = "src/a.ts(1,1): error TS2307: Cannot find module 'express' or its corresponding type declarations."
+    assert "declare it" not in hinted(tmp_path, said)
+
+
 @pytest.mark.parametrize(
     ("line", "way_out"),
     [
