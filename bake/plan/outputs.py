@@ -3,14 +3,15 @@
 import dataclasses
 import hashlib
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bake import config as cfg
 from bake.plan.closure import Closure
 from bake.plan.images import Image, image_needs
 from bake.plan.stages import Stage, stage_name
 from bake.project import Project
-from bake.sources import LOADERS, unneeded
+from bake.sources import LOADERS, SETTINGS_READERS, unneeded
 from bake.workspace import Package, shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
@@ -169,7 +170,7 @@ def _output(
         imported=imported,
         maps=project.config.workspace.maps,
         built=bool(stage.script),
-        unneeded=unneeded(files, files=listed, sources=configured),
+        unneeded=unneeded(files, files=listed, sources=configured, read=_tools_read(package, images)),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
         writable=tuple(dict.fromkeys((w, i.user) for i in images for w in i.writable)),
         links={p: to for s in services.values() for p, to in s.places.items()},
@@ -203,15 +204,40 @@ def runs_sources(package: Package, images: Iterable[Image]) -> bool:
 
 def _reads_tsconfig(package: Package, images: Iterable[Image]) -> bool:
     """Whether something that reads tsconfig.json at run time is a dependency or in a command."""
+    return _uses(LOADERS, package, images)
+
+
+def _tools_read(package: Package, images: Sequence[Image]) -> tuple[str, ...]:
+    """Tools whose settings processes read."""
+    return tuple(tool for tool, readers in SETTINGS_READERS.items() if _uses(readers, package, images))
+
+
+def _uses(names: frozenset[str], package: Package, images: Iterable[Image]) -> bool:
+    """Whether one of some packages is a dependency or in a command."""
     words = " ".join(w for i in images for w in (*i.entrypoint, *i.command))
-    return bool(LOADERS & package.dependencies.keys()) or any(f" {name}" in f" {words}" for name in LOADERS)
+    return bool(names & package.dependencies.keys()) or any(f" {name}" in f" {words}" for name in names)
 
 
 def _entries(project: Project, images: Iterable[Image]) -> tuple[str, ...]:
-    """The files that the package's processes start with, relative to it."""
+    """The files that the package's processes start with, relative to it, and the settings that their commands load."""
     mine = (i for i in images if not i.static)
-    found = (image_needs(project.workspace, image) for image in mine)
-    return tuple(dict.fromkeys(file for needs in found for file in (*needs.files, *needs.beside)))
+    found = [(image.package, image_needs(project.workspace, image)) for image in mine]
+    files = (file for _, needs in found for file in (*needs.files, *needs.beside))
+    settings = (s for path, needs in found for s in _loaded_settings(project.sources_of(path), needs.packages))
+    return tuple(dict.fromkeys((*files, *settings)))
+
+
+_SETTINGS = re.compile(r"([a-z][\w-]*?)(?:\.config|-config|file)\.[cm]?ts")
+
+
+def _loaded_settings(files: Iterable[str], packages: Iterable[str]) -> Iterator[str]:
+    """Settings in TypeScript that commands of packages compile by themselves: drizzle-kit its drizzle.config.ts, knex
+    its knexfile.ts. Next.js wants the compiler itself for that, which no image has."""
+    parts = {part for name in packages for part in re.split("[@/]", name)} - {"next"}
+    for file in files:
+        named = _SETTINGS.fullmatch(file)
+        if named and any(part == named[1] or part.startswith(f"{named[1]}-") for part in parts):
+            yield file
 
 
 def _targets(exports: object) -> list[object]:

@@ -199,6 +199,8 @@ class Outside:
         for target in targets | text.joined:
             if not (package and target.startswith(f"{package}/")):
                 yield from self._places.there(target)
+        for above in (*parents(package), "") if package else ():
+            yield from (f for name in text.sought for f in self._places.there(f"{above}/{name}".lstrip("/")))
 
     def _imported(self, path: str, name: str) -> Iterator[str]:
         """What a .proto file imports: from its folder, or from one above it that its reader names."""

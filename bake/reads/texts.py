@@ -27,6 +27,13 @@ _QUOTED: Final = tuple(
 )
 _PATH: Final = re.compile(rb"""["'`]((?:\./)?[\w@+-][\w@.+-]*(?:/[\w@.+-]+)+|[\w@+-][\w@.+-]*\.\w+)["'`]""")
 _ABSOLUTE: Final = re.compile(rb"""["'`](/[\w@.+-]+(?:/[\w@.+-]+)*)/?["'`]""")
+_SEEKS: Final = re.compile(
+    rb"\bfind-?[uU]p|\bpkg-?[uU]p\b|\blocate-?[pP]ath|\bfind\w*Root\b|\bdirname\(\s*(\w+)\s*\)\s*[!=]==?\s*\1\b"
+    rb"|\b(\w+)\s*[!=]==?\s*(?:\w+\.)?dirname\(\s*\2\b"
+)
+_SEEKING: Final = (b"dirname(", b"find-", b"findUp", b"findup", b"pkg-", b"pkgUp", b"locate", b"Root")
+"""What one of these calls has in any case: most texts have none."""
+_NAME: Final = re.compile(rb"""["'`]([\w@.+-]*\w\.\w+|\.\w[\w.-]+)["'`]""")
 _GAP: Final = rb"""(?:\s|/\*.*?\*/|//[^\n]*\n)*["'`]([^"'`\s]+)["'`]"""
 _MODULE: Final = tuple(
     begun_by(word, rest + _GAP)
@@ -48,13 +55,15 @@ class Text:
     """What a file names.
 
     relative: as it stands there. joined: from the root. quoted: names in code. protos: what a .proto file imports.
-    modules: what TypeScript looks for. required: what only JavaScript does. computes: code loads what stands nowhere.
+    sought: files that it looks for in the folders above. modules: what TypeScript looks for. required: what only
+    JavaScript does. computes: code loads what stands nowhere.
     """
 
     relative: frozenset[str]
     joined: frozenset[str]
     quoted: frozenset[str]
     protos: frozenset[str]
+    sought: frozenset[str]
     modules: frozenset[str]
     required: frozenset[str]
     computes: bool
@@ -76,10 +85,18 @@ def parse_text(path: str, text: bytes) -> Text:
         joined=_joined_later(path, text),
         quoted=_texts_of(_QUOTED, text),
         protos=_texts(_PROTO, text) if path.endswith(".proto") else frozenset(),
+        sought=_sought(text),
         modules=_texts_of(_MODULE, text) | (_texts(_REFERENCE, text) if b"<reference" in text else frozenset()),
         required=_texts(_REQUIRED, text),
         computes=any(pattern.search(text) for pattern in _COMPUTED),
     )
+
+
+def _sought(text: bytes) -> frozenset[str]:
+    """Names of files in code that walks upwards; package.json where it is the workspace's, not its own package's."""
+    seeks = any(word in text for word in _SEEKING) and _SEEKS.search(text)
+    found = _texts(_NAME, text) if seeks else frozenset()
+    return found if b"workspaces" in text else found - {"package.json"}
 
 
 def parse_paths(text: bytes) -> Paths:

@@ -3,24 +3,26 @@
 from bake.sources.bundled import load_bundles
 from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
-from bake.sources.kept import LOADERS, NEVER, keeper, left_out, path_matcher, unneeded
+from bake.sources.kept import LOADERS, NEVER, SETTINGS_READERS, keeper, left_out, path_matcher, unneeded
 from bake.sources.mentions import Named, load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.sources.programs import Program, identity, parse_programs
 from bake.sources.scan import BUILTINS, COMPONENTS, SCRIPTS, package_name, scan
-from bake.sources.start import Start, platform_of, start_of, with_defaults
-from bake.sources.writes import Written, kept_empty, load_written
+from bake.sources.start import Start, is_usual_mode, platform_of, start_of, with_defaults
+from bake.sources.writes import KEEPERS, Written, kept_empty, load_written
 
 __all__ = [
     "BUILTINS",
     "COMPONENTS",
     "Import",
+    "KEEPERS",
     "LOADERS",
     "NEVER",
     "Named",
     "Needs",
     "Program",
     "SCRIPTS",
+    "SETTINGS_READERS",
     "Start",
     "Undeclared",
     "Written",
@@ -29,6 +31,7 @@ __all__ = [
     "path_matcher",
     "identity",
     "imported_packages",
+    "is_usual_mode",
     "keeper",
     "kept_empty",
     "left_out",

@@ -1,7 +1,7 @@
 """What of a package's folder goes into images: the rules by name. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 NEVER = ("node_modules", "**/.env*", "**/.npmrc", "**/.yarnrc*", "**/.netrc", "**/.git")
@@ -14,7 +14,11 @@ _LEFTOVERS = ("**/*.tsbuildinfo", "**/.DS_Store", ".next/cache", ".{turbo,nx,cac
 
 _TYPESCRIPT = "**/*.{ts,tsx,mts,cts}"
 
-_TOOLS = "eslint,prettier,stylelint,jest,vitest,vite,rollup,webpack,babel,postcss,tailwind,playwright,cypress"
+_TOOLS = (
+    *("eslint", "prettier", "stylelint", "jest", "vitest", "vite", "rollup", "webpack", "babel", "postcss", "tailwind"),
+    *("playwright", "cypress", "tsup", "tsdown", "turbo", "commitlint", "lint-staged"),
+)
+_DOTTED = ("eslint", "prettier", "stylelint", "lintstaged", "commitlint", "babel")
 _DEVELOPMENT = (
     *("{.gitignore,.gitattributes,.gitmodules,.gitlab-ci.yml,.dockerignore}", "{npm,yarn,pnpm}-{debug,error}.log*"),
     *("{Dockerfile,docker-compose,compose}{,.*,-*}", "*.Dockerfile"),
@@ -25,9 +29,7 @@ _DEVELOPMENT = (
     # tests beside sources
     *("**/{__tests__,__mocks__,__fixtures__,__snapshots__}", "**/*.{test,spec}.{js,jsx,mjs,cjs,snap,ts,tsx,mts,cts}"),
     *("{test,tests,e2e,cypress}", "{coverage,playwright-report,test-results}"),
-    # tools, by name
-    ".{eslint,prettier,stylelint,lintstaged,commitlint,babel}{rc,ignore}{,.*}",
-    f"{{{_TOOLS},tsup,tsdown,turbo,commitlint,lint-staged}}{{,.*}}.{{config,workspace,setup}}.*",
+    # tools, by name; see _settings
     "{nodemon,turbo,jsconfig,typedoc,nx,project}.json",
 )
 """Sources that only development needs. Only names with one meaning, and only sources: what a build wrote stays. A
@@ -44,6 +46,21 @@ LOADERS = frozenset(
 """Packages that read tsconfig.json at run time."""
 
 
+SETTINGS_READERS: Mapping[str, frozenset[str]] = {
+    "babel": frozenset({"@babel/register", "@babel/node", "babel-register", "babel-node"}),
+    "postcss": frozenset({"postcss-load-config"}),
+    "prettier": frozenset({"prettier"}),
+    "vite": frozenset({"vite", "vite-node"}),
+}
+"""Tool -> packages that read its settings at run time."""
+
+
+def _settings(read: Collection[str]) -> tuple[str, str]:
+    """Settings of tools, but for those of which processes read them."""
+    named, dotted = (",".join(n for n in names if n not in read) for names in (_TOOLS, _DOTTED))
+    return f".{{{dotted}}}{{rc,ignore}}{{,.*}}", f"{{{named}}}{{,.*}}.{{config,workspace,setup}}.*"
+
+
 def left_out(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
     """The patterns of what no process can load, whoever wrote it."""
     if files is not None:
@@ -51,16 +68,21 @@ def left_out(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
     return _LEFTOVERS if sources else (*_LEFTOVERS, _TYPESCRIPT)
 
 
-def unneeded(paths: Iterable[str], *, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
-    """Those of a package's source files that only development needs. sources: whether tsconfig.json is read too."""
-    matches = path_matcher(_development(files=files, sources=sources))
+def unneeded(
+    paths: Iterable[str], *, files: Sequence[str] | None, sources: bool, read: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Those of a package's source files that only development needs.
+
+    sources: whether tsconfig.json is read too. read: tools whose settings are.
+    """
+    matches = path_matcher(_development(files=files, sources=sources, read=read))
     return tuple(path for path in paths if matches(path))
 
 
-def _development(*, files: Sequence[str] | None, sources: bool) -> tuple[str, ...]:
+def _development(*, files: Sequence[str] | None, sources: bool, read: Collection[str] = ()) -> tuple[str, ...]:
     if files is not None:
         return ()
-    return _DEVELOPMENT if sources else (*_DEVELOPMENT, _COMPILER)
+    return (*_DEVELOPMENT, *_settings(read), *(() if sources else (_COMPILER,)))
 
 
 _TOKEN = re.compile(r"\*\*/|\*\*|[*?{},]|[\[\]().+^$|\\]")

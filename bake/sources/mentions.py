@@ -47,14 +47,20 @@ _CHOSEN: Final = tuple(begun_by(word, rb"\s*\(\s*(?:/\*[^*]*\*/\s*)?[A-Za-z_$`(]
 """Code that loads what a variable names."""
 
 
+_OF_SCRIPTS = re.compile(rb"npm_package_\w+")
+"""Variables that package managers give the process of a script."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """What code that runs has in quotes. taken: of it what stands where libraries take the name of a package, a
-    logger's transport, the driver of a database. chosen: what stands in a file that loads what a variable names."""
+    logger's transport, the driver of a database. chosen: what stands in a file that loads what a variable names.
+    variables: those it names of the ones that a package manager gives a script."""
 
     quoted: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     chosen: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
 
 
 def load_named(directory: Path, nested: frozenset[str], root: Path) -> Named:
@@ -62,14 +68,16 @@ def load_named(directory: Path, nested: frozenset[str], root: Path) -> Named:
     quoted: set[bytes] = set()
     named: set[bytes] = set()
     chosen: set[bytes] = set()
+    variables: set[bytes] = set()
     for source in load_sources(str(directory), nested, str(root)).values():
         if source.role == "source":
             text = _read(f"{directory}/{source.path}")
             here = _QUOTED.findall(text)
             quoted.update(here)
+            variables.update(_OF_SCRIPTS.findall(text))
             chosen.update(here if any(pattern.search(text) for pattern in _CHOSEN) else ())
             named.update(_taken(text))
-    return Named(quoted=_decoded(quoted), taken=_decoded(named), chosen=_decoded(chosen))
+    return Named(quoted=_decoded(quoted), taken=_decoded(named), chosen=_decoded(chosen), variables=_decoded(variables))
 
 
 def _taken(text: bytes) -> Iterator[bytes]:

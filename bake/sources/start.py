@@ -163,11 +163,19 @@ def _of(words: tuple[str, ...], package: Package, around: _Around, depth: int) -
 
 
 def _settings(env: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Assignments that an image can hold: bake sets NODE_ENV itself, and what a variable names is not known."""
+    """Assignments that an image can hold: what a variable names is not known."""
     for name, given in env:
         value = with_defaults(given).strip()
-        if "$" not in value and name != "NODE_ENV":
+        if "$" not in value and not is_usual_mode(name, value):
             yield name, value
+
+
+_MODES = frozenset({"", "production", "development", "develop", "dev", "test", "testing", "local"})
+
+
+def is_usual_mode(name: str, value: str) -> bool:
+    """Whether it is a NODE_ENV that says nothing: images have production, and no developer's. `staging` does."""
+    return name == "NODE_ENV" and value.strip() in _MODES
 
 
 def _of_call(call: Call, package: Package, around: _Around, depth: int) -> Start:

@@ -10,14 +10,29 @@ from typing import Final
 from bake.sources.files import load_sources
 
 _MOST: Final = 1 << 18  # bytes of a file; larger ones are bundles
-_CALL: Final = re.compile(
-    r"\b(mkdir|mkdirSync|ensureDir|ensureDirSync|mkdirp|mkdirpSync"
-    r"|writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|outputFile|outputFileSync)\s*\(\s*"
+_GIVEN: Final = (
+    r"(?:process\.env\.\w+\s*(?:\|\||\?\?)\s*)?"
     r"(?:(['\"`])(?P<plain>[^'\"`\n${}]+)\2"
     r"|(?:path\.)?(?:join|resolve)\(\s*(?P<base>__dirname|import\.meta\.dirname|process\.cwd\(\))\s*"
     r"(?P<parts>(?:,\s*['\"][^'\"\n]+['\"])+)\s*\)"
-    r"|(?P<name>[A-Za-z_]\w*)\s*[,)])"
+    r"|(?P<name>[A-Za-z_]\w*)\s*[,)}\n])"
 )
+_CALL: Final = re.compile(
+    r"\b(mkdir|mkdirSync|ensureDir|ensureDirSync|mkdirp|mkdirpSync"
+    r"|writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|outputFile|outputFileSync)\s*\(\s*" + _GIVEN
+)
+_KEPT: Final = re.compile(
+    r"\b((?:new\s+(?:\w+\.)?(?:Database|DatabaseSync|JSONFile|JSONFileSync|Level|ClassicLevel)|JSONFile(?:Sync)?Preset"
+    r"|pino\.destination)\s*\(\s*|(?:filename|storage|database|url|dest|uploadDir|dirname)\s*:\s*)" + _GIVEN
+)
+"""What libraries keep in files: databases, logs, uploads."""
+_KEEPING: Final = (
+    *("Database(", "DatabaseSync(", "JSONFile", "Level(", "pino.destination", "dest:", "uploadDir", "dirname:"),
+    *(".db'", '.db"', ".sqlite", ".log'", '.log"'),
+)
+_FOLDERS: Final = re.compile(r"(?:new\s+(?:\w+\.)?(?:Classic)?Level|dest|uploadDir|dirname)\b")
+_FILE: Final = re.compile(r"\.(?:db3?|sqlite3?|log|json|jsonl|ndjson)$")
+_UNCHANGED: Final = re.compile(r"[^\n;]{0,80}\b(?:readonly|readOnly|OPEN_READONLY|fileMustExist)\b")
 _CALLED: Final = ("mkdir", "ensureDir", "writeFile", "appendFile", "createWriteStream", "outputFile")
 """What the name of each of these calls begins with: most texts have none."""
 _VALUE: Final = (
@@ -27,7 +42,8 @@ _VALUE: Final = (
     r"(?P<parts>(?:,\s*['\"][^'\"\n]+['\"])+)\s*\))"
 )
 _SYSTEM: Final = re.compile(r"/+(?:(?:bin|boot|dev|etc|lib\w*|proc|root|run|s?bin|sys|usr)(?:/|$)|$)")
-_KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
+KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
+"""What keeps an empty folder in git."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -61,7 +77,7 @@ def kept_empty(sources: Iterable[str]) -> tuple[str, ...]:
         for folder in _above(path):
             inside.setdefault(folder, []).append(path)
     keepers = {folder: files[0] for folder, files in inside.items() if len(files) == 1}
-    return tuple(sorted(f for f, file in keepers.items() if dirname(file) == f and basename(file) in _KEEPERS))
+    return tuple(sorted(f for f, file in keepers.items() if dirname(file) == f and basename(file) in KEEPERS))
 
 
 def _above(path: str) -> Iterator[str]:
@@ -85,8 +101,25 @@ def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Ite
         if path := place(said):
             makes = call[1].startswith(("mkdir", "ensureDir"))
             whole = makes or (call["name"] and "." not in basename(path))
-            from_start = said.get("base") in (None, "process.cwd()")
-            yield Written(folder=path if whole else dirname(path) or ".", from_start=from_start)
+            yield Written(folder=path if whole else dirname(path) or ".", from_start=_is_from_start(said))
+    yield from _kept_in(text, place)
+
+
+def _kept_in(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[Written]:
+    """Folders of the files that libraries keep: a database by its name, a log, a folder of uploads."""
+    for kept in _KEPT.finditer(text) if any(word in text for word in _KEEPING) else ():
+        said = kept.groupdict()
+        if name := said.pop("name"):
+            value = re.search(_VALUE.format(name=re.escape(name)), text)
+            said = value.groupdict() if value else {}
+        path = place({**said, "plain": (said.get("plain") or "").removeprefix("file:") or None})
+        whole = bool(_FOLDERS.match(kept[1]))
+        if path and (whole or _FILE.search(path)) and not _UNCHANGED.match(text, kept.end()):
+            yield Written(folder=path if whole else dirname(path) or ".", from_start=_is_from_start(said))
+
+
+def _is_from_start(said: Mapping[str, str | None]) -> bool:
+    return said.get("base") in (None, "process.cwd()")
 
 
 def _placer(

@@ -45,7 +45,30 @@ export async function traceFiles({ tree, tools, home, entries, starts = [home], 
     if (path.endsWith('.proto')) for (const each of importedBy(path, tree)) found.set(each.path, found.get(each.path) ?? each);
   }
   const files = [...found.values()].filter(({ path }) => !away(path) && !held(path) && isFile(join(tree, path)));
-  return files.map((each) => located(each, texts, tree)).filter((each) => each.way === 'dependency' || each.line || !doubtful(each.path));
+  const isData = dataFolders(texts, { tree, home, entries });
+  return files.map((each) => located(each, texts, tree)).filter((each) => each.way === 'dependency' || each.line || !doubtful(each.path) || isData(each));
+}
+
+/**
+ * (a file that is read) -> whether it lies in a folder that code names, and of which nothing starts or was compiled: templates of
+ * a generator, migrations, segments of a video. Rules by name know nothing of what is in those.
+ */
+function dataFolders(texts, { tree, home, entries }) {
+  const code = [...texts.keys()].map((file) => relative(tree, file));
+  const judged = new Map();
+  const judge = (folder) => {
+    const inside = (path) => path.startsWith(`${folder}/`);
+    const built = code.filter((path) => !inside(path)).map((path) => path.replace(SCRIPT, ''));
+    const sources = walk(join(tree, folder), (path) => basename(path) !== 'node_modules').filter((path) => SCRIPT.test(path));
+    return !entries.some(inside) && !sources.some((path) => built.some((each) => each.endsWith(`/${path.replace(SCRIPT, '')}`)));
+  };
+  return ({ path, reader }) => {
+    const text = texts.get(join(tree, reader)) ?? '';
+    const names = (folder) => ['\'', '"', '`', '/'].some((before) => ['\'', '"', '`'].some((after) => text.includes(before + basename(folder) + after) || text.includes(`${before}${basename(folder)}/${after}`)));
+    const folder = ancestors(path).find((each) => each !== home && !`${home}/`.startsWith(`${each}/`) && names(each));
+    if (folder !== undefined && !judged.has(folder)) judged.set(folder, judge(folder));
+    return folder !== undefined && judged.get(folder);
+  };
 }
 
 /** The text of a file as nft can parse it: without types, where Node can strip them; plain: see plainLoads. */
@@ -127,14 +150,25 @@ function note(found, path, { type, parents } = { type: [], parents: new Set() })
   found.set(path, { path, way, reader: [...parents].sort()[0] ?? '' });
 }
 
-/** Texts in the code that name a file: beside it, in its package, from where processes start; folders where a slash says so. */
+const UPWARD = /\bfind-?[uU]p|\bpkg-?[uU]p\b|\blocate-?[pP]ath|\bfind\w*Root\b|\bdirname\(\s*(\w+)\s*\)\s*[!=]==?\s*\1\b|\b(\w+)\s*[!=]==?\s*(?:\w+\.)?dirname\(\s*\2\b/;
+const LISTED = /\b(?:readdir|opendir|cp)(?:Sync)?\(\s*(['"`])([\w@-]+)\1/g;
+
+/**
+ * Texts in the code that name a file: beside it, in its package, from where processes start, above where code looks upwards;
+ * folders where a slash or a call says so.
+ */
 function* namedIn(texts, { tree, home, starts, away }) {
   for (const [file, text] of texts) {
     for (const [, , name] of text.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n$*?{}()<>|\s:]){3,200})\1/g)) {
       if (!/[./]/.test(name) || isAbsolute(name) || !/\w/.test(name)) continue;
-      const from = [dirname(file), ...[home, ...starts].map((folder) => join(tree, folder))];
+      const sought = !name.includes('/') && (name !== 'package.json' || text.includes('workspaces'));
+      const above = sought && UPWARD.test(text) ? [...ancestors(home), ''] : [];
+      const from = [dirname(file), ...[home, ...starts, ...above].map((folder) => join(tree, folder))];
       const places = new Set(from.map((folder) => relative(tree, join(folder, name)).replace(/\/$/, '')));
       for (const place of places) yield* filesAt(tree, place, { home, away, folders: name.includes('/'), reader: relative(tree, file) });
+    }
+    for (const [, , name] of text.matchAll(LISTED)) {
+      for (const start of starts) yield* filesAt(tree, join(start, name), { home, away, folders: true, reader: relative(tree, file) });
     }
   }
 }
@@ -155,7 +189,8 @@ function* linkedIn(texts, { tree, home, links, away }) {
 function filesAt(tree, place, { home, away, folders, reader }) {
   const kind = leaves(place) || away(place) ? undefined : statSync(join(tree, place), { throwIfNoEntry: false });
   if (kind?.isFile()) return [{ path: place, way: 'asset', reader }];
-  if (!kind?.isDirectory() || !folders || !place || place === '.' || `${home}/`.startsWith(`${place}/`)) return [];
+  if (!kind?.isDirectory() || lstatSync(join(tree, place)).isSymbolicLink()) return []; // links bring what they lead to
+  if (!folders || !place || place === '.' || `${home}/`.startsWith(`${place}/`)) return [];
   return walk(join(tree, place), (path) => !away(join(place, path))).map((path) => ({ path: join(place, path), way: 'asset', reader }));
 }
 

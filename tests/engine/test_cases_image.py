@@ -42,6 +42,7 @@ _SERVICES = {
             console.log(require('./tests/tests').list, require('./coverage/share').share, require('./__tests__/a').a);
             console.log(read('docs/guide.md'), read('prompt.md'), read('README.md'), require('../test/data.json').n);
             console.log(createPublicKey(read('keys/public.pem')).asymmetricKeyType, process.env.FROM_FILE);
+            console.log(require('node:fs').readdirSync(`${__dirname}/../templates`, { recursive: true }).sort().join());
         """,
         "docs/guide.md": "guide",
         "prompt.md": "prompt",
@@ -49,6 +50,9 @@ _SERVICES = {
         "keys/public.pem": _KEY,
         "test/data.json": '{"n": 7}',
         ".env": "FROM_FILE=tracked\n",
+        "templates/src/app.tsx": "",
+        "templates/src/app.test.tsx": "",
+        "templates/tsconfig.json": "{}",
     },
     # A module, a worker by its URL, an alias by `imports`, a setting that a loader reads.
     "module": {
@@ -98,7 +102,7 @@ _SERVICES = {
 _BEGUN = 'directory = "."\nlinks = { "/opt/shop" = ".", "/srv/begun" = "services/begun" }\n'
 _RIGHT = {
     "beyond": 'import "common/more.proto";\nde.json,en.json de.json,en.json\n4.5.6 <b>\n',
-    "names": "maths 0.8 a\nguide prompt readme 7\ned25519 tracked\n",
+    "names": "maths 0.8 a\nguide prompt readme 7\ned25519 tracked\nsrc,src/app.test.tsx,src/app.tsx,tsconfig.json\n",
     "module": "worker shared @mod/*\n",
     "begun": "preloaded {}\na.html\nword /app\nselect a.json\n",
     "writer": "written seed more @cases/types\n",

@@ -59,6 +59,23 @@ def test_a_path_that_leads_out_is_found_where_its_file_is(
     assert outside(tmp_path, SHARED | {f"apps/api/{file}": text}) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("findUpSync('.shoprc.json'); findUpSync('package.json')", [".shoprc.json"]),
+        (
+            "if (dirname(dir) === dir) return; try { read('near.json'), read('.shoprc.json') }",
+            [".shoprc.json", "apps/near.json"],
+        ),
+        ("while (dir !== path.dirname(dir)) has(dir, 'package.json').workspaces", ["package.json"]),
+        ("read('.shoprc.json'), join(dirname(dir), 'near.json')", []),
+    ],
+)
+def test_what_code_looks_for_in_the_folders_above_is_found(tmp_path: Path, text: str, found: list[str]) -> None:
+    files = {".shoprc.json": "{}", "apps/near.json": "{}", "package.json": "{}", "apps/api/src/main.ts": text}
+    assert outside(tmp_path, files) == found
+
+
 def test_what_is_found_is_followed(tmp_path: Path) -> None:
     files = {
         "apps/api/src/main.ts": "import '../../../shared/a'",

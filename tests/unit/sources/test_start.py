@@ -18,6 +18,7 @@ def package(scripts: Mapping[str, str] | None = None, path: str = "services/api"
     [
         ("node dist/server.js", ("node", "dist/server.js")),
         ("cross-env NODE_ENV=production node dist/server.js", ("node", "dist/server.js")),
+        ("NODE_ENV=development node dist/server.js", ("node", "dist/server.js")),
         ("dotenv -e ../../.env -- node dist/server.js", ("node", "dist/server.js")),
         ("doppler run --print-config -- node dist/server.js", ("node", "dist/server.js")),
         ("tsc && node dist/server.js", ("node", "dist/server.js")),

@@ -24,6 +24,17 @@ from bake.sources import Written, kept_empty, load_written
         ("writeFileSync('report.txt', x)", ()),
         ("mkdirSync(`${home}/x`)", ()),
         ("mkdirSync(unknown)", ()),
+        ("new Database('data/app.db')", ("data",)),
+        ("new sqlite3.Database(process.env.DB ?? './var/app.sqlite3', done)", ("var",)),
+        ("new Database(path.join(__dirname, '..', 'data', 'geo.db'), { readonly: true })", ()),
+        ("new Database(':memory:'); new Database(options)", ()),
+        ("const FILE = join(process.cwd(), 'state', 'app.db');\nnew DatabaseSync(FILE)", ("state",)),
+        ("createClient({ url: 'file:local/app.db' }), fetch({ url: 'https://x.example/a.db' })", ("local",)),
+        ("new DataSource({ type: 'sqlite', database: 'store/app.sqlite' })", ("store",)),
+        ("new DataSource({ type: 'postgres', database: 'shop' })", ()),
+        ("multer({ dest: 'uploads/' }), new Level('index')", ("index", "uploads")),
+        ("new winston.transports.File({ filename: 'logs/error.log' })", ("logs",)),
+        ("pino(pino.destination('log/app.log')); x({ filename: 'views/page.html' })", ("log",)),
     ],
 )
 def test_what_code_makes_below_its_own_folder_is_known(tmp_path: Path, text: str, folders: tuple[str, ...]) -> None:
