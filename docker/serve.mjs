@@ -6,6 +6,7 @@
 // SPA=0 switches the history fallback to index.html off; ACCESS_LOG=1 writes one JSON line per request.
 // HEADERS={"X-Frame-Options":"DENY"}: headers of every answer, as JSON; "" takes a default away. STALL_SECONDS=60: how long a
 // client may neither read nor write.
+// PREFIX=/app/: the path that the files were built for; they answer at / too, for what strips it on the way.
 // PROXY={"/api/":"http://api:4000/"}: paths that another server answers, as JSON; a path in the URL stands for the prefix, as
 // with nginx's proxy_pass.
 import { createHash } from 'node:crypto';
@@ -19,7 +20,7 @@ import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 
 const gzip = promisify(gzipCallback);
-const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0', HEADERS = '{}', PROXY = '{}', STALL_SECONDS = '60' } = process.env;
+const { PORT = '8080', HOST = '0.0.0.0', HEALTH_PATH = '/healthz', SPA = '1', ACCESS_LOG = '0', HEADERS = '{}', PREFIX = '/', PROXY = '{}', STALL_SECONDS = '60' } = process.env;
 const MIB = 1024 * 1024;
 const GRACE_MS = 2000; // after SIGTERM, for responses under way; Kubernetes kills after 30 s
 const DEFAULT_HEADERS = { 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'strict-origin-when-cross-origin' };
@@ -241,7 +242,9 @@ async function handle(request, response) {
   if (!['GET', 'HEAD'].includes(request.method)) return plain(response, 405, 'method not allowed\n', { Allow: 'GET, HEAD' });
   const [rawPath] = request.url.split(/[?#]/);
   if (rawPath === HEALTH_PATH) return plain(response, 200, 'ok');
-  const path = decoded(rawPath);
+  const asked = decoded(rawPath);
+  if (asked && `${asked}/` === prefix) return plain(response, 302, 'found\n', { Location: prefix + request.url.slice(rawPath.length) });
+  const path = asked.startsWith(prefix) ? asked.slice(prefix.length - 1) : asked;
   if (!path.startsWith('/') || path.includes('\0')) return plain(response, 400, 'bad request\n');
   // The path asked for, not the one symlinks lead to: a mounted ConfigMap's files are links into `..data`.
   const hidden = path.split('/').some((name) => name.startsWith('.') && name !== '.well-known');
@@ -310,6 +313,7 @@ function stop() {
 }
 
 const root = rootOf(process.argv[2]);
+const prefix = join('/', PREFIX, '/');
 if (!/^\d{1,5}$/.test(PORT) || Number(PORT) > 65535) fail(`PORT=${PORT}: not a port number`);
 if (!/^\d{1,6}$/.test(STALL_SECONDS) || !Number(STALL_SECONDS)) fail(`STALL_SECONDS=${STALL_SECONDS}: not a number of seconds`);
 const fixedHeaders = readHeaders(HEADERS);

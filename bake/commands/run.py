@@ -70,9 +70,9 @@ def docker_words(
     init: bool = True,
 ) -> list[str]:
     """`docker run` as `bake smoke` tries the image: read-only, without capabilities, what it writes to in memory."""
-    options = ["--rm", *(["--init"] if init else []), *attached_options(), "--read-only"]
+    options = ["--rm", *(["--init"] if init else []), *attached_options(), *([] if image.filled else ["--read-only"])]
     options += ["--cap-drop=ALL", "--security-opt=no-new-privileges"]
-    options += [f"--tmpfs={path}:mode=1777" for path in image.writable]
+    options += [f"--tmpfs={path}:mode=1777" for path in image.mounted]
     options += [f"--publish={publish}:{image.port}"] if image.port else []
     options += [word for file in files for word in ("--env-file", file)]
     options += [word for each in env for word in ("--env", each)]

@@ -188,8 +188,8 @@ def _service(
         "depends_on": _depends_on(project, plan, image),
         # As process 1, what has no handler for SIGTERM would hold up each restart for all of its grace.
         "init": init or image.init,
-        "read_only": True,
-        "tmpfs": [f"{path}:mode=1777" for path in image.writable],
+        "read_only": not image.filled,
+        "tmpfs": [f"{path}:mode=1777" for path in image.mounted],
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "stop_grace_period": f"{min(_PATIENCE, project.config.smoke.grace)}s",

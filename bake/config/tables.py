@@ -89,6 +89,7 @@ Schedule = Annotated[
         words="five fields of cron, e.g. `0 3 * * *`", pattern=r"@(?:hourly|daily|weekly|monthly|yearly)|\S+(?: \S+){4}"
     ),
 ]
+Signal = Annotated[str, Rule(words="a signal, e.g. SIGINT", pattern=r"SIG[A-Z]+[0-9]*(?:[+-][0-9]+)?|[0-9]{1,2}")]
 Seconds = Annotated[int, Rule(words="seconds from 1 to 600", least=1, most=600)]
 Words = str | tuple[str, ...]
 
@@ -237,6 +238,9 @@ class Role:
         "`bake run` and `bake compose` do anyway, pods share their process namespace; `docker run` has `--init`.",
         None,
     )
+    stop_signal: Signal | None = _doc(
+        "The signal that ends it, by default SIGTERM: STOPSIGNAL in the image, which Docker and Kubernetes heed.", None
+    )
     writable: tuple[str, ...] = _doc(
         "Directories it writes to, absolute or below the folder that it starts in: the image has them, and they are "
         "its user's (Kubernetes: an emptyDir each). What its code makes below its own folder is known without.",
@@ -280,6 +284,11 @@ class Service(Role):
         'Headers of every answer of a `static` service, like Content-Security-Policy; `""` takes a default away '
         "(X-Content-Type-Options, Referrer-Policy).",
         {},
+    )
+    prefix: UrlPath | None = _doc(
+        "The path that a `static` service's files were built for, as Vite's `base` and CRA's `homepage` say it, e.g. "
+        "`/app/`. They answer at `/` too.",
+        None,
     )
     proxy: Mapping[UrlPath, HttpUrl] = _doc(
         "Paths of a `static` service that another server answers, as nginx's proxy_pass has it: "
@@ -751,6 +760,7 @@ _OF_PACKAGES = (
     "roles",
     "static",
     "headers",
+    "prefix",
     "proxy",
     "system",
     "base",
@@ -762,6 +772,7 @@ _OF_PACKAGES = (
     "env",
     "trace",
     "healthcheck",
+    "stop_signal",
     "budget",
 )
 """Keys that mean nothing to a service with a Dockerfile of its own: it says these things itself."""
@@ -777,7 +788,10 @@ def _check_recipe(where: str, service: Service, complaints: Complaints) -> None:
         return
     for key in _OF_PACKAGES:
         if getattr(service, key) not in ("", None, (), {}):
-            complaints.add(f"{where}.{key}", "does not go with `dockerfile`, which says what is in the image and runs")
+            complaints.add(
+                f"{where}.{key.replace('_', '-')}",
+                "does not go with `dockerfile`, which says what is in the image and runs",
+            )
     for folder in service.writable:
         if not folder.startswith("/"):
             complaints.add(f"{where}.writable", f"{folder!r} is not absolute, and there is no package it could be in")
@@ -800,6 +814,13 @@ def _check_service(where: str, service: Service, complaints: Complaints) -> None
         complaints.add(f"{where}.links", f"`{inner}` lies behind the link `{outer}`; keep one of them")
 
 
+_OF_STATIC = {
+    "headers": "headers; its process sets its own",
+    "prefix": "one; its process knows its own paths",
+    "proxy": "one; its process asks other servers itself",
+}
+
+
 def _check_static(where: str, service: Service, complaints: Complaints) -> None:
     if service.roles and service.static is not None:
         complaints.add(f"{where}.static", "a static service has no roles")
@@ -813,10 +834,9 @@ def _check_static(where: str, service: Service, complaints: Complaints) -> None:
         complaints.add(f"{where}.command", "a static service has no command of its own")
     if service.static is not None and service.directory is not None:
         complaints.add(f"{where}.directory", "a static service's own server does not mind where it starts")
-    if service.static is None and service.headers:
-        complaints.add(f"{where}.headers", "only a static service has headers; its process sets its own")
-    if service.static is None and service.proxy:
-        complaints.add(f"{where}.proxy", "only a static service has one; its process asks other servers itself")
+    for key, reason in () if service.static is not None else _OF_STATIC.items():
+        if getattr(service, key):
+            complaints.add(f"{where}.{key}", f"only a static service has {reason}")
     for header in filter(_SERVERS_OWN.fullmatch, service.headers):
         complaints.add(f"{where}.headers.{header}", "the server sets it itself, for each file")
 

@@ -129,7 +129,7 @@ class Containers:
 
     def _create(self, reference: str, launch: Launch) -> "DockerBox":
         hardened: dict[str, Any] = {
-            "read_only": True,
+            "read_only": launch.fixed,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
             "mem_limit": parse_size(launch.memory),

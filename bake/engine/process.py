@@ -19,12 +19,14 @@ class Launch:
     memory: str = "512m"
     port: int | None = None
     writable: tuple[str, ...] = ()
+    fixed: bool = True
+    """Whether it writes to these folders alone."""
     owner: str = ""
     """UID:GID of the image's user, whose the writable folders are, where it is known."""
     alias: str = ""
     init: bool = False
     hardened: bool = True
-    """Read-only root, no capabilities, no new privileges, memory limited."""
+    """Read-only root where it is fixed, no capabilities, no new privileges, memory limited."""
     remedy: str = ""
     """What to do when the image is nowhere."""
 

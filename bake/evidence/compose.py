@@ -44,6 +44,8 @@ class ComposeService:
     volumes: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     init: bool = False
+    signal: str = ""
+    """What ends it, "" where its image says that."""
     text: str = ""
     """The text of a Dockerfile that stands in the compose file itself."""
     develops: bool = False
@@ -198,6 +200,7 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
         volumes=tuple(_volumes(service.get("volumes"))),
         profiles=tuple(map(str, service.get("profiles") or ())),
         init=service.get("init") == "true",
+        signal=_filled(service.get("stop_signal") or ""),
         text=str(build.get("dockerfile_inline") or ""),
     )
 

@@ -40,9 +40,9 @@ class Stage:
     """One stage, with all that it has from the stages below it.
 
     image: the base image outside the file. base: the index of the stage it is built from. words: of ENTRYPOINT and
-    CMD; shell: whether a shell reads them. health: the text of its HEALTHCHECK. system: packages of the distribution
-    that the runtime stage installs. folders: made by its commands. tools: npm packages that it installs for everybody.
-    written: files made by here-documents.
+    CMD; shell: whether a shell reads them. health: the text of its HEALTHCHECK. signal: its STOPSIGNAL. system:
+    packages of the distribution that the runtime stage installs. folders: made by its commands. tools: npm packages
+    that it installs for everybody. written: files made by here-documents.
     """
 
     name: str = ""
@@ -56,6 +56,7 @@ class Stage:
     ports: tuple[int, ...] = ()
     health: str = ""
     user: str = ""
+    signal: str = ""
     volumes: tuple[str, ...] = ()
     system: tuple[SystemPackage, ...] = ()
     folders: tuple[str, ...] = ()
@@ -228,6 +229,9 @@ class _Reader:
 
     def _user(self, _stage: Stage, rest: str, _body: str) -> Mapping[str, object]:
         return {"user": self._filled(rest)}
+
+    def _stopsignal(self, _stage: Stage, rest: str, _body: str) -> Mapping[str, object]:
+        return {"signal": self._filled(rest).strip("\"'")}
 
     def _entrypoint(self, stage: Stage, rest: str, _body: str) -> Mapping[str, object]:
         own = {"command": ()} if stage.base is not None else {}

@@ -4,6 +4,8 @@ import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
 
+from bake.sources import is_usual_mode
+
 _DEVELOPERS = frozenset(
     {
         *(
@@ -78,11 +80,13 @@ def within(role: str, path: str) -> str:
 # --- variables ------------------------------------------------------------------------------------------------
 
 _OF_TOOLS = re.compile(
-    r"PATH|NODE_ENV|CI|HUSKY|PNPM_HOME|COREPACK_\w+|npm_config_\w+|NPM_CONFIG_\w+|pnpm_config_\w+|YARN_\w+|TURBO_\w+"
-    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|\w*_VERSION|PYTHON\w*|GO(?:PATH|ROOT|BIN|FLAGS|PROXY)|CGO_\w+|LANG|LC_\w+"
-    r"|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+"
+    r"PATH|CI|HUSKY|PNPM_HOME|COREPACK_\w+|npm_config_\w+|NPM_CONFIG_\w+|pnpm_config_\w+|YARN_\w+|TURBO_\w+"
+    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|(?!(?:\w+_)?(?:API|SCHEMA|PROTOCOL|CONTRACT|MODEL)_)\w*_VERSION|PYTHON\w*|GO(?:PATH|ROOT|BIN|FLAGS|PROXY)|CGO_\w+|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+"
 )
 """Variables of builds and of the system: no setting of a process."""
+_LOCALE = re.compile(r"LANG|LANGUAGE|LC_\w+")
+_USUAL_LOCALE = re.compile(r"(?i)(?:c|posix|en_us)?(?:\.utf-?8)?|en_us(?:\.utf-?8)?:en")
+"""What Node formats numbers and dates with anyhow."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WITHHELD = re.compile(r"SENTRY_\w+|\w*(?:SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_KEY)\w*|\w*DATABASE_URL")
 _ELSEWHERE = re.compile(
@@ -100,7 +104,13 @@ _TO_FILL = re.compile(r"(?i)__\w+__|<.+>|\w*(?:change[-_ ]?me|replace[-_ ]?me)\w
 def is_setting(name: str, value: str) -> bool:
     """Whether a variable of an image is one that its process reads, and its value is known."""
     known = bool(value) and "$" not in value and bool(_VARIABLE.fullmatch(name)) and not _TO_FILL.fullmatch(value)
-    return known and not _OF_TOOLS.fullmatch(name) and (not _WITHHELD.fullmatch(name) or _is_local(name, value))
+    return known and not _is_of_tools(name, value) and (not _WITHHELD.fullmatch(name) or _is_local(name, value))
+
+
+def _is_of_tools(name: str, value: str) -> bool:
+    if _LOCALE.fullmatch(name):
+        return bool(_USUAL_LOCALE.fullmatch(value))
+    return is_usual_mode(name, value) or bool(_OF_TOOLS.fullmatch(name))
 
 
 def _is_local(name: str, value: str) -> bool:
@@ -109,7 +119,7 @@ def _is_local(name: str, value: str) -> bool:
 
 def withheld_settings(env: Mapping[str, str]) -> Iterator[str]:
     """Variables of an image that are nothing for bake.toml: secrets, and addresses of databases."""
-    withheld = ((n, v) for n, v in env.items() if _WITHHELD.fullmatch(n) and not _OF_TOOLS.fullmatch(n))
+    withheld = ((n, v) for n, v in env.items() if _WITHHELD.fullmatch(n) and not _is_of_tools(n, v))
     yield from (name for name, value in withheld if not is_setting(name, value))
 
 
@@ -118,7 +128,7 @@ def plain_settings(env: Mapping[str, str], peers: Collection[str] = ()) -> tuple
 
     peers: names of other processes, which are hosts there.
     """
-    known = {n: v for n, v in env.items() if not _OF_TOOLS.fullmatch(n)}
+    known = {n: v for n, v in env.items() if not _is_of_tools(n, v)}
     plain = {n: v for n, v in known.items() if is_setting(n, v) and _is_plain(n, v, peers)}
     return plain, tuple(n for n in known if n not in plain)
 

@@ -14,7 +14,7 @@ from bake.evidence.dockerfiles import FILE_SERVERS, Copied, Stage, substitute
 from bake.evidence.entrypoints import TIMERS, TOGETHER, Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
 from bake.shell import SHELLS, parse_call, parse_line, unwrap
-from bake.sources import Program, Start, command_needs, parse_programs, start_of, with_defaults
+from bake.sources import Program, Start, command_needs, is_usual_mode, parse_programs, start_of, with_defaults
 from bake.workspace import BUILD_ROOT, Package, in_order
 
 
@@ -65,10 +65,16 @@ class Evidence:
     """Where `port` and `health` stand, when that is another file."""
     init: bool = False
     """Whether an init is process 1."""
+    signal: str = ""
+    """What ends it, "" for SIGTERM."""
     schedule: str = ""
     """When it runs, as cron says it; "" for what goes on."""
     proxy: tuple[tuple[str, str], ...] = ()
     """Paths that a file server hands on, and to which URL."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of all that a file server answers."""
+    unserved: tuple[str, ...] = ()
+    """What a file server does beside that, one sentence each."""
 
 
 RUNS_FILES = frozenset({"node", "tsx", "ts-node", "bun"})
@@ -421,7 +427,7 @@ def _owned(contents: Contents, evidence: Evidence, way: _Way) -> Evidence:
     if way.on_shell and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
         start = replace(start, words=("sh", "-c", f"exec {' '.join(start.words)}"))
     given = ((n, with_defaults(v)) for n, v in (*way.env, *found.env))
-    env = tuple((n, v) for n, v in given if "$" not in v and n != "NODE_ENV")
+    env = tuple((n, v) for n, v in given if "$" not in v and not is_usual_mode(n, v))
     away = _away(contents, package, start, way) if name in RUNS_FILES and not standalone else None
     command = () if away is None else _seen_from(contents, away, package, start.words)
     lies = lies_of(contents, way.directory)

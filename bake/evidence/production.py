@@ -40,7 +40,7 @@ from bake.evidence.place import (
     place_command,
 )
 from bake.evidence.projects import find_projects
-from bake.evidence.proxies import find_proxies, find_served
+from bake.evidence.proxies import find_headers, find_proxies, find_served, find_unserved
 from bake.shell import parse_call, plain_number, unwrap
 from bake.sources import Program, Start, parse_programs
 from bake.workspace import BUILD_ROOT, in_order
@@ -328,10 +328,12 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         file=contents.file,
         holds=tuple(dict.fromkeys(_built(contents))),
         told=_told(contents, over),
+        signal=_signal((over.signal if over else "") or stage.signal),
         init=bool(over and over.init) or not _INITS.isdisjoint(unwrap(stage.words).wrappers),
     )
     if is_file_server(stage) and (served := find_served(contents)):
         plain = replace(plain, env={}, system=(), proxy=find_proxies(contents))
+        plain = replace(plain, headers=find_headers(contents), unserved=find_unserved(contents))
         yield from (replace(plain, package=p, static=f) for p, f in served)
         return
     if stage.words and _has_no_node(stage):
@@ -396,6 +398,12 @@ def _has_no_node(stage: Stage) -> bool:
     """Whether a system's or another language's image stays without Node and what it runs."""
     made = (*(r.text for r in stage.runs), *(c.source for c in stage.copied), *stage.words, *stage.env.values())
     return bool(_WITHOUT_NODE.search(stage.image)) and not re.search(r"(?i)node|npm|bun|nvm|volta|fnm", " ".join(made))
+
+
+def _signal(given: str) -> str:
+    """A signal by its name; "" for the usual one, and for what is none."""
+    name = given if given.isdecimal() else f"SIG{given.upper().removeprefix('SIG')}" if given else ""
+    return "" if name in {"SIGTERM", "15"} or not re.fullmatch(r"SIG[A-Z]+\d*|\d{1,2}", name) else name
 
 
 _INITS = frozenset({"tini", "tini-static", "dumb-init", "catatonit"})

@@ -23,11 +23,65 @@ _CONFIGURED = re.compile(r"\.conf(?:\.template)?$")
 
 def find_proxies(contents: Contents) -> tuple[tuple[str, str], ...]:
     """Paths that the file server of an image hands on, and to which URL; "" where none is told that bake can name."""
-    texts = dict.fromkeys((*_copied(contents), *contents.stage.written.values()))
     rows = (
-        row for text in texts for parse in (_parse_proxies, _parse_caddy) for row in parse(text, contents.stage.env)
+        row
+        for text in _texts(contents)
+        for parse in (_parse_proxies, _parse_caddy)
+        for row in parse(text, contents.stage.env)
     )
     return tuple(dict(rows).items())
+
+
+_HEADER = re.compile(r"\badd_header\s+([\w-]+)\s+(\"[^\"]*\"|'[^']*'|[^\s;\"']+)(?:\s+always)?\s*;")
+_OWN_HEADERS = re.compile(
+    r"accept-ranges|allow|cache-control|connection|content-(?:encoding|length|range|type)|date|etag|expires|keep-alive"
+    r"|last-modified|pragma|transfer-encoding|vary"
+)
+"""What the server of files of bake's images sets by itself."""
+_DIRECTIVE = re.compile(
+    r"(?m)(?:^|[;{}])\s*(return\s+30[1278]|rewrite(?!\s+\S+\s+/index\.html)|error_page\s+404(?!\s+/index\.html)|auth_basic"
+    r"|auth_request|sub_filter|limit_req|ssi)(?=\s)"
+)
+_STARTED = re.compile(r"^/(?:docker-entrypoint\.d|etc/nginx/templates)(?:/|$)")
+"""What an official nginx image runs or fills in with its environment before it starts."""
+
+
+def find_headers(contents: Contents) -> dict[str, str]:
+    """Headers of every answer of an image's file server."""
+    found: dict[str, str] = {}
+    for text in _texts(contents):
+        plain = _COMMENT.sub("", text)
+        other = [block for path, block in _LOCATION.findall(plain) if path != "/"]
+        for block in other:
+            plain = plain.replace(block, "")
+        given = ((name, " ".join(value.strip("\"'").split())) for name, value in _HEADER.findall(plain))
+        known = ((n, v) for n, v in given if v and "$" not in v and v.isascii())
+        found |= {n: v for n, v in known if not _OWN_HEADERS.fullmatch(n.lower())}
+    return found
+
+
+def find_unserved(contents: Contents) -> tuple[str, ...]:
+    """What an image's file server does that that of bake's images does not."""
+    plain = "\n".join(_COMMENT.sub("", text) for text in _texts(contents))
+    named = dict.fromkeys(re.sub(r"\s+", " ", name) for name in _DIRECTIVE.findall(plain))
+    scripts = [c.source for c in contents.stage.copied if c.stage is None and _STARTED.match(c.place)]
+    does = (f"`{name}`" for name in named)
+    return (
+        *(
+            (f"Production's file server has {', '.join(does)}: that of bake's images does none of it.",)
+            if named
+            else ()
+        ),
+        *(
+            f"Production's image runs {name} before it serves: bake's images hold the files as built."
+            for name in scripts
+        ),
+    )
+
+
+def _texts(contents: Contents) -> tuple[str, ...]:
+    """The configuration of an image's file server."""
+    return tuple(dict.fromkeys((*_copied(contents), *contents.stage.written.values())))
 
 
 def find_served(contents: Contents) -> tuple[tuple[str, str], ...]:
@@ -37,7 +91,7 @@ def find_served(contents: Contents) -> tuple[tuple[str, str], ...]:
 
 def _roots(contents: Contents) -> Iterator[tuple[str, str]]:
     """Folders that a configuration names and a build of a package makes."""
-    for text in dict.fromkeys((*_copied(contents), *contents.stage.written.values())):
+    for text in _texts(contents):
         for place in _ROOT.findall(_COMMENT.sub("", text)):
             found = contents.origin(place)
             package = contents.facts.owner(found) if found else None

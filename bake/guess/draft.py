@@ -85,7 +85,7 @@ def _layers(guess: Guess) -> tuple[str, ...]:
 def _service(service: Service) -> tuple[str, ...]:
     head = [_line(f"[services.{service.name}]", service.source), f"package = {_text(shown(service.package))}"]
     if service.static:
-        return (*head, f"static = {_text(service.static)}", *_proxy(service))
+        return (*head, f"static = {_text(service.static)}", *_served(service), *_proxy(service))
     if service.standalone:
         head.append(_line(f"standalone = {_text(service.standalone)}", service.standalone_source))
     head += _system(service)
@@ -109,6 +109,13 @@ def _service(service: Service) -> tuple[str, ...]:
     lines = [line for role in roles for line in role]
     first = lines.index("", 1) if "" in lines[1:] else len(lines)
     return (*head, *lines[:first], *_asked(service), *lines[first:])
+
+
+def _served(service: Service) -> Iterator[str]:
+    if service.prefix:
+        yield f"prefix = {_text(service.prefix)}"
+    if service.headers:
+        yield "headers = { " + ", ".join(f"{_text(n)} = {_text(v)}" for n, v in service.headers.items()) + " }"
 
 
 def _proxy(service: Service) -> Iterator[str]:
@@ -152,6 +159,8 @@ def _process(process: Process, *, named: bool = False) -> Iterator[str]:
         yield _line(f"{mark}health = {_text(process.health)}", process.health_source)
     if process.init:
         yield "init = true  # an init is process 1 there"
+    if process.signal:
+        yield f"stop-signal = {_text(process.signal)}"
     if process.writable:
         yield f"writable = {_list(process.writable)}"
     yield from (f"# {note}" for note in process.notes)

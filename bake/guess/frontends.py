@@ -23,6 +23,8 @@ class Frontend:
     tool: str
     source: str
     static: str = ""
+    prefix: str = ""
+    """The path that its files are built for, "" for the top."""
     command: tuple[str, ...] = ()
     also: tuple[tuple[str, ...], ...] = ()
     env: tuple[tuple[str, str], ...] = ()
@@ -134,7 +136,15 @@ def _vite(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     folder = _vite_folder(text)
     if folder.startswith("../"):
         return None  # another package serves it, see find_built_into
-    return Frontend(tool="Vite", source=file or _manifest(facts), static=folder)
+    told = re.search(r"\bvite build\b[^&|;\n]*\s--base[=\s]+(\S+)", _scripts(facts))
+    base = told[1] if told else _named(text, "base")
+    return Frontend(tool="Vite", source=file or _manifest(facts), static=folder, prefix=_prefix(base))
+
+
+def _prefix(base: str) -> str:
+    """The path of a base, which may be a whole URL; "" for the top, for relative ones and for what is computed."""
+    found = re.fullmatch(r"(?:https?://[\w.:-]+)?((?:/[\w.~%+-]+)+)/?", base.strip("'\""))
+    return f"{found[1]}/" if found else ""
 
 
 _RESOLVED = re.compile(
@@ -177,7 +187,8 @@ def _written_by_scripts(facts: PackageFacts) -> str:
 
 def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     built = re.search(r"(?:react-scripts|craco|react-app-rewired)(?: -\S+)* build", _scripts(facts))
-    return Frontend(tool="Create React App", source=_manifest(facts), static="build") if built else None
+    base = _prefix(str(facts.package.manifest.get("homepage", "")))
+    return Frontend(tool="Create React App", source=_manifest(facts), static="build", prefix=base) if built else None
 
 
 def _angular(facts: PackageFacts, root: Mapping[str, str]) -> Frontend | None:

@@ -25,6 +25,9 @@ class Service:
     """The folder of its build that is a complete server."""
     standalone_source: str = ""
     proxy: tuple[tuple[str, str], ...] = ()
+    prefix: str = ""
+    """The path that the files which it serves are built for."""
+    headers: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     processes: tuple[Process, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -86,7 +89,8 @@ def judge_package(facts: PackageFacts, everything: WorkspaceFacts) -> Service | 
         return _static(package, frontend, served)
     shown = [e for e in said if e.start.words]
     if frontend and frontend.static and shown and all(e.start.static for e in shown):
-        return Service(name="", package=package.path, static=frontend.static, source=shown[0].source)
+        source = shown[0].source
+        return Service(name="", package=package.path, static=frontend.static, prefix=frontend.prefix, source=source)
     if not said and everything.said and (reason := _deployed_elsewhere(facts)):
         return Refused(path=package.path, reason=reason)
     is_frontend = frontend is not None and bool(frontend.static) and not said
@@ -96,7 +100,7 @@ def judge_package(facts: PackageFacts, everything: WorkspaceFacts) -> Service | 
             return Refused(
                 path=package.path, reason=f'nothing in production serves it; `static = "{frontend.static}"` would'
             )
-        return Service(name="", package=package.path, static=frontend.static, source=source)
+        return Service(name="", package=package.path, static=frontend.static, prefix=frontend.prefix, source=source)
     return _running(facts, everything, frontend)
 
 
@@ -113,7 +117,16 @@ def _may_be_served(package: Package, everything: WorkspaceFacts) -> bool:
 def _static(package: Package, frontend: Frontend | None, served: Evidence) -> Service:
     """Files that production serves; the tool's own folder, where production's build gives it another name."""
     folder = frontend.static if frontend and frontend.static else served.static
-    return Service(name="", package=package.path, static=folder, proxy=served.proxy, source=served.source)
+    return Service(
+        name="",
+        package=package.path,
+        static=folder,
+        prefix=frontend.prefix if frontend else "",
+        proxy=served.proxy,
+        headers=served.headers,
+        notes=served.unserved,
+        source=served.source,
+    )
 
 
 _ELSEWHERE = {"vercel.json": "Vercel", "netlify.toml": "Netlify", "wrangler.toml": "Cloudflare Workers"}

@@ -43,6 +43,8 @@ class Process:
     writable: tuple[str, ...] = ()
     source: str
     init: bool = False
+    signal: str = ""
+    """What ends it in production, "" for SIGTERM."""
     schedule: str = ""
     directory: str | None = None
     """The folder that production starts it in, where that is not its package's."""
@@ -94,6 +96,7 @@ def main_process(
         writable=tuple(dict.fromkeys((*written, *_writable(start.words, said)))),
         source=source,
         init=bool(said and said.init),
+        signal=said.signal if said else "",
         schedule=said.schedule if said else "",
         directory=said.away if said else None,
         command=said.command if said else (),
@@ -289,6 +292,7 @@ def _role(found: Found, role: str, facts: PackageFacts) -> Process:
         writable=_writable(found.start.words, said),
         source=found.source,
         init=bool(said and said.init),
+        signal=said.signal if said else "",
         schedule=said.schedule if said else "",
         directory=said.away if said else None,
         command=said.command if said else (),

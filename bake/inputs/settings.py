@@ -73,6 +73,7 @@ def image_settings(plan: Plan, image: Image, service: ServiceStage) -> Mapping[s
         f"config {key}.port": image.port or "",
         f"config {key}.user": image.user,
         f"config {key}.static": image.static,
+        f"config {key}.stop-signal": image.stop_signal,
         f"config services.{image.service}.standalone": next(
             o.standalone for o in plan.outputs if o.name == service.own
         ),

@@ -11,7 +11,7 @@ from bake import config as cfg
 from bake.errors import ConfigError
 from bake.plan.request import Request
 from bake.project import Project
-from bake.sources import Needs, command_needs
+from bake.sources import KEEPERS, Needs, command_needs
 from bake.workspace import BUILD_ROOT, Package, Workspace
 
 EXPORTER = "oci-mediatypes=true,source-date-epoch=0"
@@ -53,6 +53,13 @@ class ServiceImage(Target):
     writable: tuple[str, ...]
     init: bool = False
     """Whether it is started below an init, by whoever starts it."""
+    filled: tuple[str, ...] = ()
+    """Those of `writable` that the image has files in: what is mounted there would hide them."""
+
+    @property
+    def mounted(self) -> tuple[str, ...]:
+        """The folders it writes to that something may be mounted at, on a root that is read-only then."""
+        return tuple(folder for folder in self.writable if folder not in self.filled)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,8 @@ class Image(ServiceImage):
     env: Mapping[str, str]
     healthcheck: bool
     static: bool
+    stop_signal: str = ""
+    """What ends it, "" for what ends every process."""
 
     @property
     def stage(self) -> str:
@@ -93,6 +102,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
     given = service.folder_of(role)
     directory = package.path if given is None else given
     process = _process(where, service, role, package, directory)
+    writable = _writable(project, package, service, role, directory)
     return Image(
         target=target,
         service=service_name,
@@ -103,6 +113,7 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         entrypoint=process.entrypoint,
         command=process.command,
         env={"NODE_ENV": "production"}
+        | ({} if service.static is not None else dict(project.script_variables(package.path)))
         | _loader_settings(process)
         | dict(process.env)
         | dict(service.env)
@@ -113,8 +124,10 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
         health=health_of(service, role),
         healthcheck=bool(role.healthcheck if role.healthcheck is not None else service.healthcheck),
         init=bool(role.init if role.init is not None else service.init),
-        writable=_writable(project, package, service, role, directory),
+        writable=writable,
+        filled=_filled(project, package, process, directory, writable),
         static=service.static is not None,
+        stop_signal=role.stop_signal or service.stop_signal or "",
     )
 
 
@@ -126,6 +139,18 @@ def _writable(
     given = (posixpath.join(home(directory), folder) for folder in role.writable or service.writable)
     found = (posixpath.join(home(directory if w.from_start else package.path), w.folder) for w in told)
     return tuple(dict.fromkeys(_behind(service.places, posixpath.normpath(path)) for path in (*given, *found)))
+
+
+def _filled(
+    project: Project, package: Package, process: "_Process", directory: str, writable: Sequence[str]
+) -> tuple[str, ...]:
+    """The folders among them that git has files in, or that the process's own program is in."""
+    if not writable:
+        return ()
+    needs = command_needs(project.workspace, package.path, (*process.entrypoint, *process.command), directory)
+    started = (posixpath.normpath(package.file(file)) for file in (*needs.files, *needs.beside))
+    held = [home(file) for file in (*project.reading.sources, *started) if posixpath.basename(file) not in KEEPERS]
+    return tuple(folder for folder in writable if any(file.startswith(f"{folder}/") for file in held))
 
 
 def _behind(links: Mapping[str, str], path: str) -> str:
@@ -157,7 +182,8 @@ def _process(where: str, service: cfg.Service, role: cfg.Role, package: Package,
         root = f"{home(package.path)}/{service.static}".rstrip("/")
         told = {"HEADERS": service.headers, "PROXY": service.proxy}
         given = {name: json.dumps(dict(value), sort_keys=True) for name, value in told.items() if value}
-        env = {"PORT": str(_port(service, role)), **given}
+        prefix = {"PREFIX": service.prefix} if service.prefix else {}
+        env = {"PORT": str(_port(service, role)), **prefix, **given}
         return _Process(command=("node", f"{TREE}/serve.mjs", root), env=env)
     entrypoint = cfg.words(role.entrypoint or service.entrypoint or ())
     if role.command is not None or entrypoint:

@@ -53,6 +53,7 @@ from bake.workspace import (
     TsConfigs,
     Workspace,
     anywhere,
+    in_order,
     load_docker_context,
     load_git_ignored,
     load_parts,
@@ -209,6 +210,14 @@ class Project:
         found |= (said.chosen & self.workspace.members.keys()) - {package.name}
         known = (n for n in found if n not in package.dependencies)
         return frozenset(n for n in known if self.workspace.lock.resolve(package.path, n) is not None)
+
+    def script_variables(self, package_path: str) -> Mapping[str, str]:
+        """What a package manager would give the package's process, of which its code or that of a package it needs
+        asks: images start processes without one."""
+        reached = in_order([package_path], self.workspace.all_needs)
+        asked = {name for path in reached if (said := self.reading.named.get(path)) for name in said.variables}
+        known = self.workspace.package(package_path).script_variables if asked else {}
+        return {name: known[name] for name in sorted(asked & known.keys())}
 
     @functools.cached_property
     def _services(self) -> Mapping[str, tuple[cfg.Service, ...]]:

@@ -40,6 +40,8 @@ class Workload:
     port: int | None = None
     health: Health | None = None
     writable: tuple[str, ...] = ()
+    fixed: bool = True
+    """Whether it writes to these folders alone."""
     grace: int = 30
     memory: str = "512m"
     schedule: str = ""
@@ -61,7 +63,8 @@ def make_workload(config: Config, image: ServiceImage) -> Workload:
         user=image.user,
         port=image.port,
         health=image.health,
-        writable=image.writable,
+        writable=image.mounted,
+        fixed=not image.filled,
         grace=config.smoke.grace,
         memory=config.smoke.memory,
         schedule=role.schedule or "",
@@ -179,7 +182,7 @@ def _container(workload: Workload, image: ReleasedImage, project: str) -> dict[s
     container["resources"] = {}
     container["securityContext"] = {
         "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
+        "readOnlyRootFilesystem": workload.fixed,
         "capabilities": {"drop": ["ALL"]},
     }
     if workload.writable:

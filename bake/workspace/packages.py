@@ -3,6 +3,7 @@
 Only `load_workspace` and the private `_load_*` functions read files.
 """
 
+import json
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -65,6 +66,13 @@ class Package:
         """Command -> file."""
         return parse_bins(self.name, self.manifest.get("bin"))
 
+    @property
+    def script_variables(self) -> Mapping[str, str]:
+        """What package managers give the process of one of its scripts that tells of it, as npm calls it."""
+        config = self.manifest.get("config")
+        found = {"name": self.name, "version": self.version, **dict(_flat("config", config))}
+        return {f"npm_package_{name}": value for name, value in found.items() if value}
+
     def declares(self, name: str) -> bool:
         """Tell whether the package names a dependency, of whatever kind."""
         return name in self.dependencies or name in self.dev_dependencies
@@ -76,6 +84,17 @@ class Package:
     def _table(self, key: str) -> Mapping[str, str]:
         table = self.manifest.get(key)
         return table if isinstance(table, dict) else {}
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """The plain values of a table, named by their way from the top.
+
+    Source: github.com/npm/run-script, lib/package-envs.js.
+    """
+    if isinstance(value, dict):
+        yield from (row for key, each in value.items() for row in _flat(f"{name}_{key}", each))
+    elif isinstance(value, (str, bool, int, float, list)):
+        yield name, value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

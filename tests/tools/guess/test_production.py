@@ -84,6 +84,91 @@ CMD ["npm", "exec", "-w", "web", "--", "vite", "--host", "0.0.0.0"]
     assert (processes(found), found.notes) == ({"web": "dist"}, ())
 
 
+def test_what_of_the_system_a_process_feels_is_said_and_the_usual_is_not(tmp_path: Path) -> None:
+    env = "NODE_ENV={} LANG={} TZ=Europe/Berlin API_VERSION=v2 TINI_VERSION=1 LC_ALL=C.UTF-8"
+    docker = "FROM node:24\nCOPY . .\nWORKDIR /apps/server\nENV {}\nSTOPSIGNAL {}\nCMD node dist/{}.js\n"
+    files = {
+        "apps/server/Dockerfile": docker.format(env.format("staging", "de_DE.UTF-8"), "SIGQUIT", "main"),
+        "apps/server/Dockerfile.worker": docker.format(env.format("production", "en_US.UTF-8"), "SIGTERM", "worker"),
+        "compose.yml": "services: {server: {build: {dockerfile: apps/server/Dockerfile}, stop_signal: int}}",
+    }
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    services = toml(found)["services"]
+    assert isinstance(services, dict)
+    assert services["server"]["roles"] == {
+        "api": {
+            "command": "node dist/main.js",
+            "env": {"NODE_ENV": "staging", "LANG": "de_DE.UTF-8", "TZ": "Europe/Berlin", "API_VERSION": "v2"},
+            "stop-signal": "SIGINT",
+        },
+        "worker": {"command": "node dist/worker.js", "env": {"TZ": "Europe/Berlin", "API_VERSION": "v2"}},
+    }
+
+
+_NGINX = """\
+server {
+  root /usr/share/nginx/html;
+  add_header X-Frame-Options "DENY" always;
+  add_header Cache-Control no-store; # bake's own business
+  add_header X-Host $host;
+  location = / { return 302 /app/; }
+  location /app/ { try_files $uri /app/index.html; add_header X-App 1; }
+  location /api/ { proxy_pass http://api:4000/; }
+  error_page 500 502 /50x.html;
+  error_page 404 /index.html;
+  auth_basic off;
+}
+"""
+
+
+def test_a_file_servers_path_headers_and_what_else_it_does_are_said(tmp_path: Path) -> None:
+    docker = """\
+FROM node:24 AS build
+COPY . .
+RUN npm run build -w web
+FROM nginx:1.27
+COPY apps/web/nginx.conf /etc/nginx/conf.d/default.conf
+COPY apps/web/40-env.sh /docker-entrypoint.d/
+COPY --from=build /apps/web/dist /usr/share/nginx/html/app
+"""
+    config = "export default { base: '/app/' };"
+    files = {"apps/web/index.html": "", "apps/web/vite.config.js": config, "apps/web/40-env.sh": "echo"}
+    files |= {"apps/web/Dockerfile": docker, "apps/web/nginx.conf": _NGINX}
+    found = guessed(tmp_path, {"apps/web": WEB}, **files)
+    assert toml(found)["services"] == {
+        "web": {
+            "package": "apps/web",
+            "static": "dist",
+            "prefix": "/app/",
+            "headers": {"X-Frame-Options": "DENY"},
+            "proxy": {"/api/": "http://api:4000/"},
+        }
+    }
+    assert found.services[0].notes == (
+        "Production's file server has `return 302`, `auth_basic`: that of bake's images does none of it.",
+        "Production's image runs apps/web/40-env.sh before it serves: bake's images hold the files as built.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "base", "prefix"),
+    [
+        ("vite build", "base: './'", None),
+        ("vite build", "base: process.env.BASE", None),
+        ("vite build", "base: 'https://cdn.example/x/y/'", "/x/y/"),
+        ("tsc && vite build --mode x --base=/shop", "base: '/app/'", "/shop/"),
+    ],
+)
+def test_the_path_that_a_frontend_is_built_for_is_said(
+    tmp_path: Path, build: str, base: str, prefix: str | None
+) -> None:
+    files = {"apps/web/index.html": "", "apps/web/vite.config.js": f"export default {{ {base} }};"}
+    found = guessed(tmp_path, {"apps/web": {**WEB, "scripts": {"build": build}}}, **files)
+    services = toml(found)["services"]
+    assert isinstance(services, dict)
+    assert services["web"].get("prefix") == prefix
+
+
 def test_compose_says_which_target_command_port_and_health_a_service_has(tmp_path: Path) -> None:
     docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/apps/server\nCMD npm start\n"
     compose = """\

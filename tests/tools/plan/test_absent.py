@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
+from bake.commands.run import docker_words
+from bake.compose import render_compose
 from bake.inputs import absence
 from bake.plan import Request, check, make_plan
 from bake.project import load_project
+from bake.publish import make_workload
+from bake.render import render_dockerfile
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
 
@@ -63,6 +68,99 @@ def test_a_package_that_code_names_comes_along_where_the_root_or_development_dec
     plan = make_plan(project, Request())
     (api,) = (s for s in plan.services if s.service == "api")
     assert "node_modules/tsc-like" in api.closure.entries
+
+
+def test_what_package_managers_tell_a_script_of_its_package_is_there_where_code_asks(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    manifest = json.loads((shop.root / "services/api/package.json").read_text())
+    manifest |= {"version": "3.2.1", "config": {"port": 80, "deep": {"on": True}}}
+    shop.write("services/api/package.json", json.dumps(manifest))
+
+    def told() -> dict[str, str]:
+        plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+        (api,) = (i for i in plan.images if i.service == "api")
+        return {name: value for name, value in api.env.items() if name != "NODE_ENV"}
+
+    assert told() == {}
+    shop.write("packages/lib/src/about.ts", "export const about = process.env.npm_package_name;\n")
+    shop.write(
+        "services/api/src/port.ts", "const { npm_package_config_port: port, npm_package_bin_x: x } = process.env;"
+    )
+    assert told() == {"npm_package_config_port": "80", "npm_package_name": "@shop/api"}
+    shop.write("services/api/src/more.ts", "env('npm_package_config_deep_on'), env('npm_package_version');")
+    shop.replace("bake.toml", 'js"', 'js"\nenv.npm_package_version = "mine"')
+    assert told() == {
+        "npm_package_config_deep_on": "true",
+        "npm_package_config_port": "80",
+        "npm_package_name": "@shop/api",
+        "npm_package_version": "mine",
+    }
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "command", "left"),
+    [
+        ({}, "node dist/server.js", {".babelrc", "babel.config.js", "vite.config.js"}),
+        ({"@babel/register": "7"}, "node dist/server.js", {"vite.config.js"}),
+        ({}, "vite-node dist/server.js", {".babelrc", "babel.config.js"}),
+        ({"vite": "7"}, "node dist/server.js", {".babelrc", "babel.config.js"}),
+    ],
+)
+def test_settings_of_a_tool_stay_where_processes_load_them(
+    tmp_path: Path, dependencies: dict[str, str], command: str, left: set[str]
+) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for name in (".babelrc", "babel.config.js", "vite.config.js"):
+        shop.write(f"services/api/{name}", "{}")
+    manifest = json.loads((shop.root / "services/api/package.json").read_text())
+    shop.write("services/api/package.json", json.dumps(manifest | {"dependencies": dependencies}))
+    shop.replace("bake.toml", "node dist/server.js", command)
+    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+    (output,) = (o for o in plan.outputs if o.package == "services/api")
+    assert left == {*output.unneeded} & {".babelrc", "babel.config.js", "vite.config.js"}
+
+
+def test_settings_in_typescript_that_a_command_compiles_are_followed(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for name in ("tsc.config.ts", "tscfile.mts", "other.config.ts", "deep/tsc.config.ts"):
+        shop.write(f"services/api/{name}", "export default {};")
+    shop.replace("bake.toml", "node dist/server.js", "npx tsc-like run")
+    shop.commit()
+    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+    (output,) = (o for o in plan.outputs if o.package == "services/api")
+    assert output.entries == ("tsc.config.ts", "tscfile.mts")
+
+
+def test_nothing_is_mounted_over_what_a_writable_folder_has_in_the_image(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for name in ("data/seed.db", "var/.gitkeep", "src/server.ts"):
+        shop.write(f"services/api/{name}", "new Database('data/app.db'), writeFileSync(join(__dirname, 'x.txt'), '')")
+    shop.write("services/api/tsconfig.json", '{"compilerOptions": {"outDir": "dist", "rootDir": "src"}}')
+    shop.replace("bake.toml", 'js"', 'js"\nwritable = ["/tmp"]')
+    shop.commit()
+    project = load_project(shop.root / "bake.toml", {})
+    plan = make_plan(project, Request())
+    (api,) = (i for i in plan.images if i.service == "api")
+    home = "/app/services/api"
+    assert {*api.writable} == {"/tmp", f"{home}/data", f"{home}/dist", f"{home}/var"}
+    assert ({*api.filled}, {*api.mounted}) == ({f"{home}/data", f"{home}/dist"}, {"/tmp", f"{home}/var"})
+    composed = yaml.safe_load(render_compose(project, plan))["services"]["api"]
+    assert ("read_only" in composed, {*composed["tmpfs"]}) == (False, {f"{p}:mode=1777" for p in api.mounted})
+    workload = make_workload(project.config, api)
+    assert (workload.fixed, {*workload.writable}) == (False, {*api.mounted})
+    words = docker_words(api, "api:dev", ())
+    assert "--read-only" not in words
+    assert {w for w in words if w.startswith("--tmpfs")} == {f"--tmpfs={p}:mode=1777" for p in api.mounted}
+
+
+def test_the_signal_that_ends_a_process_is_its_images(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    shop.replace("bake.toml", 'js"', 'js"\nstop-signal = "SIGINT"')
+    project = load_project(shop.root / "bake.toml", {})
+    plan = make_plan(project, Request())
+    lines = render_dockerfile(project, plan).splitlines()
+    assert lines[lines.index("STOPSIGNAL SIGINT") - 1] == "USER 1000:1000"
+    assert lines.count("STOPSIGNAL SIGINT") == 1
 
 
 def test_a_private_key_that_git_tracks_is_warned_of_and_a_public_one_is_not(tmp_path: Path) -> None:

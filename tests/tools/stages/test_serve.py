@@ -393,6 +393,19 @@ def test_headers_are_added_replaced_and_taken_away(tmp_path: Path) -> None:
             assert not {"Referrer-Policy", "X-Content-Type-Options"} & {*answer.headers}
 
 
+@pytest.mark.parametrize("prefix", ["/app/", "app"])
+def test_files_answer_below_the_path_that_they_were_built_for_and_at_the_top(tmp_path: Path, prefix: str) -> None:
+    with serving(make_site(tmp_path), PREFIX=prefix) as site:
+        found = {path: site.get(path) for path in ("/app/", "/", "/app/assets/index-B1a2c3D4.js", "/app/deep/page")}
+        assert [a.body.decode() for a in found.values()][:3] == [INDEX, INDEX, SCRIPT_TEXT]
+        assert site.get("/app/deep/page", BROWSER).body.decode() == INDEX
+        moved = site.get("/app?x=1")
+        assert (moved.status, moved.headers["Location"]) == (302, "/app/?x=1")
+        assert [site.get(path).status for path in ("/apple", "/app/none.js", "/%ff", "/app/.env", "/healthz")] == [
+            *(404, 404, 400, 404, 200)
+        ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

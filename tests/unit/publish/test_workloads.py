@@ -86,6 +86,11 @@ def test_a_pod_is_as_restricted_as_smoke_tries_it() -> None:
     }
 
 
+def test_a_root_that_it_writes_to_elsewhere_is_not_read_only() -> None:
+    (worker,) = documents(Workload(target="w", service="w", user="1000", fixed=False))
+    assert container(worker)["securityContext"]["readOnlyRootFilesystem"] is False
+
+
 def test_the_pause_container_is_process_1_where_an_init_is_wanted() -> None:
     (worker,) = documents(Workload(target="w", service="w", user="1000", init=True))
     assert worker["spec"]["template"]["spec"]["shareProcessNamespace"] is True
