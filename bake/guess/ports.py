@@ -2,10 +2,12 @@
 
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
-from bake.evidence import Evidence, PackageFacts, WorkspaceFacts
+from bake.evidence import RUNS_FILES, Evidence, PackageFacts, WorkspaceFacts, entry_of, operand_at
 from bake.guess.frontends import Frontend
+from bake.shell import parse_line, unwrap
 from bake.sources import Start
 
 HTTP = frozenset(
@@ -136,8 +138,23 @@ def in_mode(facts: PackageFacts, start: Start) -> PackageFacts:
             usual = re.search(rf"(?:\|\||\?\?)\s*['\"`]{re.escape(mode)}['\"`]", text)
             if mode not in start.words and not usual:
                 unused.add(_stem(posixpath.join(posixpath.dirname(path), found["file"])))
+    unused.update(map(_stem, _of_other_scripts(facts, start)))
     sources = {path: text for path, text in facts.sources.items() if _stem(path) not in unused} if unused else None
     return replace(facts, sources=sources) if sources is not None else facts
+
+
+def _of_other_scripts(facts: PackageFacts, start: Start) -> Iterator[str]:
+    """Sources that the package's scripts start and this command does not, be it through another one."""
+    steps = (unwrap(step.words).words for text in facts.package.scripts.values() for step in parse_line(text))
+    begun = {entry_of(words)[:1] for words in steps if words and words[0] in RUNS_FILES and operand_at(words)}
+    entries = {path: entry_of(("node", path))[:1] for path in facts.sources}
+    own = entry_of(start.words)[:1]
+    for path, entry in entries.items() if own in entries.values() else ():
+        name = re.escape(posixpath.basename(_stem(path)))
+        loaded = re.compile(rf"/{name}(?:\.[cm]?[jt]sx?)?['\"`]")
+        others = (text for other, text in facts.sources.items() if other != path)
+        if entry in begun - {own} and not any(map(loaded.search, others)):
+            yield path
 
 
 def _stem(path: str) -> str:

@@ -1131,6 +1131,26 @@ def test_what_create_react_app_builds_with_options_is_served(tmp_path: Path) -> 
     assert processes(guessed(tmp_path, {"apps/web": web}, **{"apps/web/Dockerfile": docker})) == {"web": "build"}
 
 
+def test_a_tool_has_no_port_of_a_server_that_another_script_starts(tmp_path: Path) -> None:
+    scripts = {"build": "tsc && chmod +x dist/stdio.js", "start": "tsx src/dev_server.ts", "up": "node dist/up.js"}
+    server = {"name": "server", "scripts": scripts, "dependencies": {"express": "5"}}
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["node", "apps/server/dist/stdio.js"]\n'
+    files = {
+        "apps/server/Dockerfile": docker,
+        "apps/server/old.Dockerfile": docker.replace("stdio", "http-server"),
+        "apps/server/src/stdio.ts": "import './up.js'\n",
+        "apps/server/src/up.ts": "",
+        "apps/server/src/dev_server.ts": "app.listen(process.env.PORT || 3001)\n",
+    }
+    (service,) = guessed(tmp_path, {"apps/server": server}, **files).services
+    assert [(" ".join(p.words), p.port) for p in service.processes] == [
+        ("node dist/stdio.js", None),
+        ("node dist/http-server.js", None),
+    ]
+    stale = "Nothing here is compiled into dist/http-server.js: is apps/server/old.Dockerfile still in use?"
+    assert [p.notes for p in service.processes] == [(), (stale,)]
+
+
 def test_one_program_of_pm2_makes_no_image_of_several(tmp_path: Path) -> None:
     docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nCMD ["pm2-runtime", "apps/server/dist/main.js"]\n'
     found = guessed(tmp_path, {"apps/server": SERVER}, Dockerfile=docker)
