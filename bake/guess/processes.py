@@ -104,7 +104,7 @@ def main_process(
         dropped=start.dropped,
         system=_system(said, facts),
         system_source=said.told.get("system", said.source) if said else "",
-        notes=(*_notes(said), *_called_tools(said, facts)) if said else (),
+        notes=(*_notes(said), *_called_tools(said, facts), *_outlived(said, start.words, facts)) if said else (),
     )
     return (process,)
 
@@ -222,6 +222,18 @@ def _notes(said: Evidence) -> Iterator[str]:
         yield f"Production starts it by {said.script}, which does more than the command here."
 
 
+def _outlived(said: Evidence, words: Sequence[str], facts: PackageFacts) -> Iterator[str]:
+    """A file that production starts and that tsc, which keeps names, has nothing to compile it from."""
+    file = next((normpath(w) for w in words[1:] if re.search(r"^(?:\./)?(?:dist|build|lib|out)/.*\.[cm]?js$", w)), "")
+    compiles = re.match(r"tsc(?: -\S+)*(?:$| &&)", facts.package.scripts.get("build", ""))
+    name = re.sub(r"\.[cm]?js$", "", file).rpartition("/")[2]
+    texts = (*facts.package.scripts.values(), *facts.texts.values())
+    plain = name != "index" and not any(f"{name}." in path for path in facts.sources)
+    told = any(re.search(rf"(?<!\w){re.escape(name)}(?![\w.-])", text) for text in texts)
+    if words[0] == "node" and file and compiles and facts.sources and plain and not told:
+        yield f"Nothing here is compiled into {file}: is {said.source} still in use?"
+
+
 def _called_tools(said: Evidence, facts: PackageFacts) -> Iterator[str]:
     """npm's commands that production's image has and the code starts: no package of the workspace brings them."""
     for name in said.tools:
@@ -300,7 +312,7 @@ def _role(found: Found, role: str, facts: PackageFacts) -> Process:
         dropped=found.start.dropped,
         system=_system(said, facts),
         system_source=said.told.get("system", said.source) if said else "",
-        notes=tuple(_notes(said)) if said else (),
+        notes=(*_notes(said), *_outlived(said, found.start.words, facts)) if said else (),
     )
 
 
