@@ -477,11 +477,17 @@ def _inspected(names: Sequence[str]) -> list[str]:
 
 
 def running_containers(repository: str) -> list[str]:
-    """Names of the running containers of an image, whatever its registry and tag. Raises EngineError."""
-    done = _run_docker(["docker", "ps", "--format", "{{.Names}} {{.Image}}"])
-    if done.returncode:
-        raise EngineError("docker", _last_line(done.stderr), "start the engine")
-    rows = (line.split(" ", 1) for line in done.stdout.splitlines())
+    """Names of the running containers of an image, whatever its registry and tag. Raises EngineError.
+
+    Asked one by one for the name that they were started by: lists have an id in its place once a tag has moved on.
+    """
+    listed = _run_docker(["docker", "ps", "--quiet"])
+    if listed.returncode:
+        raise EngineError("docker", _last_line(listed.stderr), "start the engine")
+    form = "{{.Name}} {{.Config.Image}}"
+    found = listed.stdout.split()
+    told = _run_docker(["docker", "inspect", "--format", form, *found]).stdout if found else ""
+    rows = (line.removeprefix("/").split(" ", 1) for line in told.splitlines())
     return sorted(name for name, image in rows if re.fullmatch(rf"(?:.*/)?{re.escape(repository)}(?:[:@].*)?", image))
 
 
