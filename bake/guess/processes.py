@@ -18,7 +18,7 @@ from bake.evidence import (
 )
 from bake.guess.candidates import scripted
 from bake.guess.frontends import Frontend
-from bake.guess.ports import HTTP, OPEN_PORT, find_health, find_port
+from bake.guess.ports import HTTP, OPEN_PORT, find_health, find_port, in_mode
 from bake.guess.starts import Found, is_there, start_here
 from bake.sources import with_defaults
 
@@ -104,7 +104,9 @@ def main_process(
         dropped=start.dropped,
         system=_system(said, facts),
         system_source=said.told.get("system", said.source) if said else "",
-        notes=(*_notes(said), *_called_tools(said, facts), *_outlived(said, start.words, facts)) if said else (),
+        notes=(*_notes(said), *_called_tools(said, in_mode(facts, start)), *_outlived(said, start.words, facts))
+        if said
+        else (),
     )
     return (process,)
 

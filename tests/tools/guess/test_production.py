@@ -1133,9 +1133,12 @@ def test_what_create_react_app_builds_with_options_is_served(tmp_path: Path) -> 
 
 def test_a_tool_has_no_port_of_a_server_that_another_script_starts(tmp_path: Path) -> None:
     scripts = {"build": "tsc && chmod +x dist/stdio.js", "start": "tsx src/dev_server.ts", "up": "node dist/up.js"}
+    scripts |= {"dev": "node scripts/dev.js"}
     server = {"name": "server", "scripts": scripts, "dependencies": {"express": "5"}}
-    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["node", "apps/server/dist/stdio.js"]\n'
+    begin = "FROM node:24\nRUN npm install -g pnpm\nWORKDIR /app\nCOPY . .\n"
+    docker = f'{begin}ENTRYPOINT ["node", "apps/server/dist/stdio.js"]\n'
     files = {
+        "apps/server/scripts/dev.js": "spawn('pnpm', ['build'])\n",
         "apps/server/Dockerfile": docker,
         "apps/server/old.Dockerfile": docker.replace("stdio", "http-server"),
         "apps/server/src/stdio.ts": "import './up.js'\n",
