@@ -16,7 +16,7 @@ from bake.errors import ConfigError
 from bake.files import to_yaml
 from bake.plan import BuiltBase, Dockered, Image, Plan, ServiceImage
 from bake.project import FOLDER, Project
-from bake.workspace import pattern_below
+from bake.workspace import find_circle, pattern_below
 
 FILE_NAME = "compose.yaml"
 """Its name below .bake/; its paths are relative to that folder."""
@@ -44,15 +44,15 @@ def render_compose(project: Project, plan: Plan, *, init: bool = True) -> str:
     images = needed_images(project.config, plan)
     dependencies = _dependencies(project, plan, images)
     ports = host_ports(images)
-    needed = {name for image in images for name in _depends_on(project, plan, image)}
+    waits = {image.target: _depends_on(project, plan, image) for image in images}
+    if circle := find_circle(waits.keys(), waits):
+        what = f"processes need each other before they start: {' > '.join(circle)}"
+        raise ConfigError(f"{cfg.FILE_NAME}: services.{plan.owners[circle[0]]}.needs", what, "leave one of these out")
     document: dict[str, Any] = {
         "name": plan.project,
         "services": {
             **{base.target: _base(plan, base) for base in _bases(plan, images)},
-            **{
-                i.target: _service(project, plan, i, ports.get(i.target), needed=i.target in needed, init=init)
-                for i in images
-            },
+            **{i.target: _service(project, plan, i, port=ports.get(i.target), waits=waits, init=init) for i in images},
             **{name: _dependency(each) for name, each in dependencies.items()},
         },
     }
@@ -172,9 +172,16 @@ def host_ports(images: Iterable[ServiceImage]) -> Mapping[str, int]:
 
 
 def _service(
-    project: Project, plan: Plan, image: ServiceImage, port: int | None, *, needed: bool, init: bool
+    project: Project,
+    plan: Plan,
+    image: ServiceImage,
+    *,
+    port: int | None,
+    waits: Mapping[str, Mapping[str, Any]],
+    init: bool,
 ) -> dict[str, Any]:
-    """port: the one of this machine. needed: whether another process needs it."""
+    """port: the one of this machine. waits: target -> what it waits for."""
+    needed = any(image.target in each for each in waits.values())
     service = {
         "image": f"{image.repository}:{DEV_TAG}",
         # What it would pull under that name is somebody else's, and what is there may be older than the sources.
@@ -185,7 +192,7 @@ def _service(
         "environment": dict(project.config.smoke.env),
         "ports": [f"{port}:{image.port}"] if port else [],
         "healthcheck": _healthcheck(image) if isinstance(image, Image) else {},
-        "depends_on": _depends_on(project, plan, image),
+        "depends_on": waits[image.target],
         # As process 1, what has no handler for SIGTERM would hold up each restart for all of its grace.
         "init": init or image.init,
         "read_only": not image.filled,

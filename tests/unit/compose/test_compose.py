@@ -166,6 +166,18 @@ def test_a_process_may_need_others_of_the_workspace_and_jobs_end_before_it_start
     assert "profiles" not in services["cli"]
 
 
+def test_processes_that_wait_for_each_other_are_an_error(tmp_path: Path) -> None:
+    project, plan = with_needs(tmp_path, '["frontend"]')
+    frontend = replace(project.config.services["frontend"], needs=("metastore",))
+    config = replace(project.config, services={**project.config.services, "frontend": frontend})
+    with pytest.raises(ConfigError) as caught:
+        render_compose(replace(project, config=config), plan)
+    assert str(caught.value) == (
+        "bake.toml: services.frontend.needs: processes need each other before they start: "
+        "frontend > metastore > frontend; leave one of these out"
+    )
+
+
 def test_what_a_service_needs_its_own_roles_do_without_themselves(example_project: Project) -> None:
     catalog = replace(example_project.config.services["catalog"], needs=("catalog-worker",))
     changed = {**example_project.config.services, "catalog": catalog}
