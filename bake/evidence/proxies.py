@@ -54,7 +54,8 @@ def find_headers(contents: Contents) -> dict[str, str]:
         other = [block for path, block in _LOCATION.findall(plain) if path != "/"]
         for block in other:
             plain = plain.replace(block, "")
-        given = ((name, " ".join(value.strip("\"'").split())) for name, value in _HEADER.findall(plain))
+        bare = ((name, value[1:-1] if value[0] in "\"'" else value) for name, value in _HEADER.findall(plain))
+        given = ((name, " ".join(value.split())) for name, value in bare)
         known = ((n, v) for n, v in given if v and "$" not in v and v.isascii())
         found |= {n: v for n, v in known if not _OWN_HEADERS.fullmatch(n.lower())}
     return found

@@ -2,18 +2,20 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bake.config import RESERVED
 from bake.evidence import (
     PackageFacts,
     WorkspaceFacts,
+    find_composed,
     is_dockerfile,
     is_setting,
     know_production,
     parse_dockerfile,
     slug,
+    stated_builds,
 )
 from bake.files import parse_npmrc, wants_login
 from bake.guess.builds import build_script, generated_files, install_notes, started_elsewhere
@@ -238,13 +240,26 @@ def _variables(facts: PackageFacts) -> tuple[str, ...]:
 def _arguments(
     facts: PackageFacts, everything: WorkspaceFacts, read: Sequence[str]
 ) -> tuple[tuple[tuple[str, str], ...], str]:
-    """The variables that a Dockerfile of today builds with, their defaults, and the Dockerfile."""
-    for file, text in {**facts.placed, **everything.texts, **everything.deployed}.items() if read else ():
-        if is_dockerfile(file):
-            defaults = {n: v for s in parse_dockerfile(text) for n, v in s.args.items() if v and "$" not in v}
-            if found := tuple((name, defaults[name]) for name in read if name in defaults):
-                return found, f"{file}: ARG"
+    """The variables that a Dockerfile of today builds with, what they are there, and the Dockerfile."""
+    texts = {**facts.placed, **everything.texts, **everything.deployed} if read else {}
+    given = _given_arguments(everything) if texts else {}
+    for file in sorted(filter(is_dockerfile, texts), key=lambda f: f not in given):
+        stages = parse_dockerfile(texts[file], given.get(file, {}))
+        known = {n: v for s in stages for n, v in s.args.items() if v and "$" not in v}
+        if found := tuple((name, known[name]) for name in read if name in known):
+            return found, f"{file}: ARG"
     return (), ""
+
+
+def _given_arguments(everything: WorkspaceFacts) -> Mapping[str, Mapping[str, str]]:
+    """Dockerfile -> the build arguments that production gives it, those that it always gives alike."""
+    rows = [(s.dockerfile, s.args) for _, s in find_composed(everything)]
+    rows += [(b.dockerfile, b.args) for b in stated_builds(everything)]
+    found: dict[str, dict[str, set[str]]] = {}
+    for file, args in rows:
+        for name, value in args.items():
+            found.setdefault(file, {}).setdefault(name, set()).add(value)
+    return {f: {n: min(v) for n, v in args.items() if len(v) == 1 and "$" not in min(v)} for f, args in found.items()}
 
 
 def _shared_settings(text: str) -> Iterator[str]:

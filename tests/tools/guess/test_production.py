@@ -109,6 +109,7 @@ _NGINX = """\
 server {
   root /usr/share/nginx/html;
   add_header X-Frame-Options "DENY" always;
+  add_header Content-Security-Policy "default-src 'self'";
   add_header Cache-Control no-store; # bake's own business
   add_header X-Host $host;
   location = / { return 302 /app/; }
@@ -140,7 +141,7 @@ COPY --from=build /apps/web/dist /usr/share/nginx/html/app
             "package": "apps/web",
             "static": "dist",
             "prefix": "/app/",
-            "headers": {"X-Frame-Options": "DENY"},
+            "headers": {"X-Frame-Options": "DENY", "Content-Security-Policy": "default-src 'self'"},
             "proxy": {"/api/": "http://api:4000/"},
         }
     }
@@ -148,6 +149,28 @@ COPY --from=build /apps/web/dist /usr/share/nginx/html/app
         "Production's file server has `return 302`, `auth_basic`: that of bake's images does none of it.",
         "Production's image runs apps/web/40-env.sh before it serves: bake's images hold the files as built.",
     )
+
+
+@pytest.mark.parametrize(
+    ("composed", "value"),
+    [("https://api.example", "https://api.example"), ("${API}", "/api"), ("https://one.example, again", "/api")],
+)
+def test_build_arguments_are_what_compose_gives_them(tmp_path: Path, composed: str, value: str) -> None:
+    docker = "FROM node:24 AS build\nCOPY . .\nARG VITE_API=/api\nARG VITE_MODE\nRUN npm run build -w web\nFROM nginx\n"
+    docker += "COPY --from=build /apps/web/dist /usr/share/nginx/html\n"
+    url, _, again = composed.partition(", ")
+    build = "{{context: ., dockerfile: apps/web/Dockerfile, args: {{VITE_API: '{}', VITE_MODE: live}}}}"
+    compose = f"services:\n  web: {{build: {build.format(url)}}}\n"
+    compose += f"  other: {{build: {build.format('https://other.example')}}}\n" if again else ""
+    source = "fetch(import.meta.env.VITE_API + import.meta.env.VITE_MODE)"
+    files = {"apps/web/index.html": "", "apps/web/src/main.ts": source, "apps/web/Dockerfile": docker}
+    found = toml(guessed(tmp_path, {"apps/web": WEB}, **files, **{"compose.yml": compose}))
+    packages = found["packages"]
+    assert isinstance(packages, dict)
+    assert packages["apps/web"]["args"] == {
+        "VITE_API": {"env": "VITE_API", "default": value},
+        "VITE_MODE": {"env": "VITE_MODE", "default": "live"},
+    }
 
 
 @pytest.mark.parametrize(
