@@ -7,6 +7,7 @@ from typing import Any
 from bake.lockfile import Entry, Lockfile
 from bake.plan import LayerClass, Output, Plan, image_needs
 from bake.project import Project
+from bake.render.json_text import Json, as_json
 from bake.sources import NEVER, left_out
 
 
@@ -86,6 +87,8 @@ def _entry(lock: Lockfile, entry: Entry) -> str | Mapping[str, Any]:
 def package_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
     """What docker/carve reads to take each package's files, by the names of outputs."""
     files = {output.package: _files(output) for output in plan.outputs}
+    texts = {package: as_json(spec) for package, spec in files.items()}
+    members = as_json(project.workspace.members)
     users: dict[str, set[str]] = {output.package: set() for output in plan.outputs}
     needed: dict[str, set[str]] = {output.package: set() for output in plan.outputs}
     for service in (s for s in plan.services if not s.standalone):
@@ -106,7 +109,7 @@ def package_specs(project: Project, plan: Plan) -> Mapping[str, Any]:
             "platforms": list(plan.platforms),
             "libc": sorted(users[output.package]),
             **({"writable": [list(pair) for pair in output.writable]} if output.writable else {}),
-            **({"trace": _trace(project, output, needed[output.package], files)} if output.entries else {}),
+            **({"trace": _trace(project, output, needed[output.package], texts, members)} if output.entries else {}),
         }
         for output in plan.outputs
     }
@@ -152,14 +155,17 @@ def _files(output: Output) -> Mapping[str, Any]:
 
 
 def _trace(
-    project: Project, output: Output, needed: Set[str], files: Mapping[str, Mapping[str, Any]]
+    project: Project, output: Output, needed: Set[str], files: Mapping[str, Json], members: Json
 ) -> Mapping[str, Any]:
-    """Where the code of a service's processes is followed from, and what its image has beside its own package."""
+    """Where the code of a service's processes is followed from, and what its image has beside its own package.
+
+    files: which files of each package are in images. members: name -> path, of all packages.
+    """
     return {
         "entries": list(output.entries),
         "starts": list(output.starts),
         "links": dict(output.links),
-        "members": dict(project.workspace.members),
+        "members": members,
         "aliases": project.aliases(output.package),
         "libraries": [files[path] for path in sorted(needed - {output.package})],
     }
