@@ -13,6 +13,8 @@ _RELATIVE: Final = re.compile(
     rb"(\.(?<![\w./-]\.)(?:(?:/(?:\.\./)+|\./(?:\.\./)*)[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|/[\w@./+()\[\]-]+))"
 )
 _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
+_CLIMBS: Final = re.compile(rb"""\.\./?["'`]""")
+"""What both _SPLIT and _UPWARD have, and most texts have not."""
 _PROTO: Final = re.compile(rb"""^\s*import\s+(?:public\s+|weak\s+)?"([\w./-]+)"\s*;""", re.M)
 _UPWARD: Final = re.compile(rb"""["'`]((?:\./)?\.\.(?:/\.\.)*)/?["'`]((?:\s*,\s*["'`]\.\.["'`])*)""")
 _JOINED: Final = re.compile(rb""",(\s*["'`][\w@.+-][\w@./+-]*["'`](?:\s*,\s*["'`][\w@./+-]+["'`])*)\s*\)""")
@@ -81,7 +83,7 @@ class Paths:
 def parse_text(path: str, text: bytes) -> Text:
     """Read what a file names. path: from the root."""
     return Text(
-        relative=_texts(_RELATIVE, text) | {"/".join(_words(part)) for part in _SPLIT.findall(text)},
+        relative=_texts(_RELATIVE, text) | _split(text),
         joined=_joined_later(path, text),
         quoted=_texts_of(_QUOTED, text),
         protos=_texts(_PROTO, text) if path.endswith(".proto") else frozenset(),
@@ -113,8 +115,17 @@ def relative_paths(text: str) -> frozenset[str]:
     return _texts(_RELATIVE, text.encode("utf-8", "replace"))
 
 
+def _split(text: bytes) -> frozenset[str]:
+    """What is joined in one place: `join('..', 'proto')`."""
+    if not _CLIMBS.search(text):
+        return frozenset()
+    return frozenset("/".join(_words(part)) for part in _SPLIT.findall(text))
+
+
 def _joined_later(path: str, text: bytes) -> frozenset[str]:
     """What is joined in one place to what leads upwards in another: `join(root, 'proto')`."""
+    if not _CLIMBS.search(text):
+        return frozenset()
     upward = {match[1].decode() + "/.." * match[2].count(b"..") for match in _UPWARD.finditer(text)}
     bases = {base for up in upward if not (base := normpath(join(dirname(path), up))).startswith("..")}
     names = _put_together(text) if bases else ()
