@@ -1,7 +1,9 @@
 """Build one image and start it with its port, its writable folders and its environment: `bake run metastore`."""
 
 import argparse
+import errno
 import os
+import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     image, config = plan.chosen()[0], session.project.config
     port = arguments.publish or image.port
     session.console.say(f"{reference}{f', at http://localhost:{port}' if image.port else ''}")
+    if port and is_taken(port):
+        session.console.warn(f"another program has port {port} of this machine: --publish PORT takes another one")
     if needs := needs_of(config, image):
         session.console.say(f"it needs {', '.join(needs)}, which `bake compose {image.target}` would start too")
     env = [*(f"{k}={v}" for k, v in config.smoke.env.items()), *arguments.env]
@@ -45,6 +49,17 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         os.execvp(words[0], words)  # noqa: S606 no shell is wanted
     except OSError as error:
         raise EngineError("docker", f"cannot be started ({error.strerror})", "install it") from None
+
+
+def is_taken(port: int) -> bool:
+    """Whether a program of this machine listens there. An engine elsewhere may still have it."""
+    with socket.socket() as probing:
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probing.bind(("", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _plan(session: Session, target: str) -> "Plan":

@@ -1,10 +1,12 @@
 """Options and words in any order, and what follows `--` handed on as it is."""
 
+import socket
+
 import pytest
 
 from bake.commands import command_parser
 from bake.commands.debug import debug_words
-from bake.commands.run import docker_words
+from bake.commands.run import docker_words, is_taken
 from bake.plan import Plan
 
 
@@ -70,3 +72,10 @@ def test_docker_gets_the_words_settings_and_port_as_they_were_given(example_plan
     assert words[:3] == ["docker", "run", "--rm"]
     assert words[-8:] == ["--publish=81:4100", "--env-file", ".env", "--env", "A=1", "m:dev", "node", "-v"]
     assert debug_words("c", "node:24", "/app", ["ls", "-l"])[-4:] == ["sh", "/app", "ls", "-l"]
+
+
+def test_a_port_is_taken_while_a_program_listens_there() -> None:
+    with socket.create_server(("", 0)) as server:
+        port = int(server.getsockname()[1])
+        assert is_taken(port)
+    assert not is_taken(port)
