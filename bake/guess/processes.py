@@ -191,8 +191,9 @@ _USUAL = frozenset(
 
 def unusual_packages(said: Evidence, facts: PackageFacts | None = None) -> tuple[SystemPackage, ...]:
     """What an image has of its distribution that its processes may call; of the usual what their code starts."""
-    texts = "\n".join(facts.sources.values()) if facts else ""
-    started = frozenset(n for n in _CALLED if re.search(_STARTED.format(re.escape(n)), texts))
+    asked = _CALLED & {package.name for package in said.system}
+    texts = "\n".join(facts.sources.values()) if facts and asked else ""
+    started = frozenset(n for n in asked if n in texts and re.search(_STARTED.format(re.escape(n)), texts))
     return tuple(package for package in said.system if package.name not in _USUAL - started)
 
 
