@@ -26,6 +26,7 @@ from bake.guess.judge import Refused, Service, beside_product, judge_package, ow
 from bake.guess.node import find_node
 from bake.guess.processes import unusual_packages
 from bake.guess.served import Served, find_served, without_served
+from bake.guess.usage import ORCHESTRATES
 from bake.lockfile import ScriptAdvice, advise, unheeded
 from bake.plan import closure
 from bake.workspace import Workspace, find_circle, in_order, unplaced_makers
@@ -273,6 +274,9 @@ def _notes(facts: WorkspaceFacts) -> Iterator[str]:
         yield f"the root's `{name}` script does not run in images: {text}"
     # What production starts of the root is an image, and the root's build its own.
     own = "" in facts.said
+    scripts = facts.workspace.root_package.scripts
+    if not own and "postbuild" in scripts and ORCHESTRATES.search(scripts.get("build", "")):
+        yield f"the root's `postbuild` script does not run in images: {scripts['postbuild']}"
     for command in () if own else unplaced_makers(facts.workspace.root, facts.workspace.everyone, "build"):
         yield (
             f"the root's `build` runs `{command}` before packages are built, and images do not: if a package reads "

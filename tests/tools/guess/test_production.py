@@ -1,5 +1,6 @@
 """What production says is what `bake init` proposes: small workspaces in the shapes of public ones."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from bake.config import parse_config
 from bake.evidence import load_facts
-from bake.guess import Guess, render_config
+from bake.guess import Guess, guess, render_config
 from bake.workspace import load_workspace
 from tests.tools.guess.test_init import API, guessed, toml, workspace
 
@@ -1142,6 +1143,16 @@ module.exports = { apps: [
     found = guessed(tmp_path, members, **{"Dockerfile": docker, "ecosystem.config.js": pm2})
     assert processes(found) == {"server": "node dist/main.js", "web": "next start"}
     assert found.monolith == "Dockerfile"
+
+
+def test_what_the_root_does_behind_its_packages_builds_is_told_of(tmp_path: Path) -> None:
+    file = tmp_path / "package.json"
+    members = {"apps/server": SERVER}
+    guessed(tmp_path, members)
+    scripts = {"build": "lerna run build", "postbuild": "node copy-views.js"}
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "scripts": scripts}), "utf-8")
+    notes = guess(load_facts(load_workspace(tmp_path))).notes
+    assert notes == ("the root's `postbuild` script does not run in images: node copy-views.js",)
 
 
 def test_what_create_react_app_builds_with_options_is_served(tmp_path: Path) -> None:
