@@ -97,6 +97,7 @@ class TsConfigs:
         self._read: dict[str, Mapping[str, Any]] = {}
         self._options: dict[str, Mapping[str, Any]] = {}
         self._aliases: dict[int, Aliases] = {}
+        self._references: dict[str, tuple[str, ...]] = {}
 
     def load(self, directory: str) -> TsConfig:
         """Return the options that hold for a directory: those of the nearest tsconfig.json or jsconfig.json.
@@ -138,6 +139,11 @@ class TsConfigs:
 
     def references(self, file: str) -> tuple[str, ...]:
         """Return the files that `references` name; the path as it is where no file is. They are not inherited."""
+        if file not in self._references:
+            self._references[file] = self._referred(file)
+        return self._references[file]
+
+    def _referred(self, file: str) -> tuple[str, ...]:
         references = self._content(file).get("references", [])
         paths = [one.get("path") for one in references if isinstance(one, dict)] if isinstance(references, list) else []
         named = (_absolute_path(dirname(file), path) for path in paths if isinstance(path, str))
