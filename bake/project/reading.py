@@ -209,8 +209,7 @@ def _has_links(root: Path, package: str, files: Iterable[str]) -> bool:
 def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:
     """What the processes of a package read outside of it, where they start in another folder than its own."""
     roles = [(d, r) for d, r in _begun(config, workspace, path) if d != path]
-    services = (s for s in config.packaged.values() if (p := workspace.find(s.package)) and p.path == path)
-    links = {place: to for s in services for place, to in s.places.items()}
+    links = {place: to for s in _services_of(config, workspace, path) for place, to in s.places.items()}
     if not roles and not links:
         return
     reached = (path, *(p for p in in_order([path], workspace.all_needs) if p and p != path))
@@ -224,12 +223,19 @@ def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside,
         yield from (posixpath.normpath(posixpath.join(path, file)) for file in beside)
 
 
+def _services_of(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[cfg.Service]:
+    """The services of a package. Its names are compared first: a workspace may have hundreds of both."""
+    names = {path, path or ROOT, workspace.package(path).name}
+    for service in config.packaged.values():
+        if service.package.removeprefix("./").rstrip("/") in names:
+            package = workspace.find(service.package)
+            if package is not None and package.path == path:
+                yield service
+
+
 def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tuple[str, cfg.Role]]:
     """The roles of a package, each with the folder that it starts in."""
-    for service in config.packaged.values():
-        package = workspace.find(service.package)
-        if package is None or package.path != path:
-            continue
+    for service in _services_of(config, workspace, path):
         for role in service.roles.values() or [service]:
             given = service.folder_of(role)
             yield path if given is None else given, role
