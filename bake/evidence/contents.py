@@ -183,7 +183,7 @@ def find_copies(contents: Contents) -> Iterator[tuple[str, str]]:
         for source, place in (*taken, *_fetched(here.stage)):
             target = _target(here, place)
             known = "://" in source or (contents.exists(source) and bool(source))
-            if known and target and target != source and not contents.exists(target):
+            if known and target and not f"{target}/".startswith(f"{source}/") and not contents.exists(target):
                 yield source, target
 
 

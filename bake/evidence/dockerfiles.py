@@ -341,7 +341,7 @@ def _moved(steps: Sequence[Step], directory: str, stage: int) -> Iterator[Copied
             if call.verb == "deploy" and place and call.packages:
                 path = posixpath.normpath(posixpath.join(directory, place))
                 yield Copied(place=path, source=f"{PACKAGE}{call.packages[0]}")
-            elif call.verb == "prune":
+            elif call.tool == "turbo" and call.verb == "prune":
                 for part in ("full", "json", ""):
                     yield Copied(
                         place=posixpath.join(directory, "out", part).rstrip("/"), source=directory, stage=stage

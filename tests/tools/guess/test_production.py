@@ -1204,6 +1204,7 @@ RUN npm ci && npm run build -ws && cp -R node_modules kept_node_modules
 RUN curl -sf https://shop.example/sdk.js -o apps/server/public/sdk.js
 WORKDIR /repo/apps/server
 RUN cp src/.env.production dist/.env.production && cp -r src/mails dist/ && cp dist/main.js dist/index.js
+RUN npm prune --omit=dev
 FROM node:24
 WORKDIR /repo
 COPY --from=build /repo .
