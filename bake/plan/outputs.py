@@ -11,7 +11,7 @@ from bake.plan.closure import Closure
 from bake.plan.images import Image, image_needs
 from bake.plan.stages import Stage, stage_name
 from bake.project import Project
-from bake.sources import LOADERS, SETTINGS_READERS, unneeded
+from bake.sources import LOADERS, SETTINGS_READERS, outer_paths, unneeded
 from bake.workspace import Package, shown
 
 _TYPESCRIPT = (".ts", ".tsx", ".mts", ".cts")
@@ -166,7 +166,11 @@ def _output(
         exclude=settings.exclude,
         others=tuple(posixpath.relpath(p, package.path or ".") for p in project.workspace.inside(package.path)),
         sources=sources,
-        extra=(*stage.outputs, *(project.tsconfigs if configured else ())),
+        extra=(
+            *stage.outputs,
+            *(project.tsconfigs if configured else ()),
+            *_named_by_commands(project, package, images),
+        ),
         imported=imported,
         maps=project.config.workspace.maps,
         built=bool(stage.script),
@@ -205,6 +209,15 @@ def runs_sources(package: Package, images: Iterable[Image]) -> bool:
 def _reads_tsconfig(package: Package, images: Iterable[Image]) -> bool:
     """Whether something that reads tsconfig.json at run time is a dependency or in a command."""
     return _uses(LOADERS, package, images)
+
+
+def _named_by_commands(project: Project, package: Package, images: Iterable[Image]) -> tuple[str, ...]:
+    """Files outside the package that commands name: `--env-file=../../.env.live`."""
+    read = project.outside(package.path)
+    held = {*read.built, *read.run}
+    words = ((i.directory, w) for i in images if not i.static for w in (*i.entrypoint, *i.command))
+    named = (posixpath.normpath(posixpath.join(d, part)) for d, w in words for part in outer_paths(w))
+    return tuple(dict.fromkeys(path for path in named if path in held))
 
 
 def _tools_read(package: Package, images: Sequence[Image]) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ from bake.sources import (
     load_mentions,
     load_named,
     load_written,
+    outer_paths,
 )
 from bake.workspace import (
     NEVER_SENT,
@@ -207,8 +208,12 @@ def _has_links(root: Path, package: str, files: Iterable[str]) -> bool:
 
 
 def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:
-    """What the processes of a package read outside of it, where they start in another folder than its own."""
-    roles = [(d, r) for d, r in _begun(config, workspace, path) if d != path]
+    """What the processes of a package read outside of it: by their commands, and where they start elsewhere."""
+    begun = tuple(_begun(config, workspace, path))
+    for folder, role in begun:
+        named = (part for word in _words(role) for part in outer_paths(word))
+        yield from (posixpath.normpath(posixpath.join(folder, part)) for part in named)
+    roles = [(d, r) for d, r in begun if d != path]
     links = {place: to for s in _services_of(config, workspace, path) for place, to in s.places.items()}
     if not roles and not links:
         return

@@ -80,6 +80,7 @@ class Outside:
         compiled = self._compiled.load(package, build) if isinstance(build, Compilation) else None
         bundled = self._bundled(package, build, reached) if isinstance(build, Bundling) else None
         follow = functools.partial(self._followed, package, scripts=reached)
+        named = tuple(named)
         run = follow(named, lambda _: ())
         if compiled is not None:
             loads = not LOADERS.isdisjoint(self._manifests[package].dependencies)

@@ -5,7 +5,7 @@ from bake.sources.git_calls import load_git_call
 from bake.sources.imports import Import, Undeclared, imported_packages, load_imports, undeclared
 from bake.sources.kept import LOADERS, NEVER, SETTINGS_READERS, keeper, left_out, path_matcher, unneeded
 from bake.sources.mentions import Named, load_mentions, load_named, script_words
-from bake.sources.needs import Needs, command_binaries, command_needs
+from bake.sources.needs import Needs, command_binaries, command_needs, outer_paths
 from bake.sources.programs import Program, identity, parse_programs
 from bake.sources.scan import BUILTINS, COMPONENTS, SCRIPTS, package_name, scan
 from bake.sources.start import Start, is_usual_mode, platform_of, start_of, with_defaults
@@ -41,6 +41,7 @@ __all__ = [
     "load_mentions",
     "load_named",
     "load_written",
+    "outer_paths",
     "package_name",
     "scan",
     "parse_programs",

@@ -74,6 +74,11 @@ def command_needs(
     )
 
 
+def outer_paths(word: str) -> tuple[str, ...]:
+    """The paths in a word of a command that lead out of the folder it starts in: `../../.env`."""
+    return tuple(re.findall(r"(?:^|(?<=[=\s'\"]))\.\./[^\s'\"=;&|<>()$`*?]+", word))
+
+
 # Node with another loader: they take node's options.
 _RUNNERS: Final = frozenset(
     {

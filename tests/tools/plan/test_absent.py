@@ -153,6 +153,18 @@ def test_nothing_is_mounted_over_what_a_writable_folder_has_in_the_image(tmp_pat
     assert {w for w in words if w.startswith("--tmpfs")} == {f"--tmpfs={p}:mode=1777" for p in api.mounted}
 
 
+def test_what_a_command_names_outside_its_package_is_in_the_image(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    shop.write("config/.env.live", "A=1")
+    for command in ("node --env-file=../../config/.env.live x.js", "env-cmd -f ../../config/.env.live node x.js"):
+        shop.replace("bake.toml", "node dist/server.js", command)
+        shop.commit()
+        plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+        (output,) = (o for o in plan.outputs if o.package == "services/api")
+        assert output.extra == ("config/.env.live",)
+        shop.replace("bake.toml", command, "node dist/server.js")
+
+
 def test_the_signal_that_ends_a_process_is_its_images(tmp_path: Path) -> None:
     shop = make_git_workspace(tmp_path / "shop")
     shop.replace("bake.toml", 'js"', 'js"\nstop-signal = "SIGINT"')
