@@ -56,7 +56,7 @@ function labelOf(tree, place) {
 }
 
 /** Copies a tree with owners, modes and times. A folder of which nothing is kept goes, an empty one is there to be written to. */
-function copyLike(from, to, keeps, below = '') {
+export function copyLike(from, to, keeps, below = '') {
   const inside = existsSync(join(from, below)) ? readdirSync(join(from, below), { withFileTypes: true }) : [];
   mkdirSync(join(to, below), { recursive: true });
   let kept = !inside.length;
@@ -69,7 +69,7 @@ function copyLike(from, to, keeps, below = '') {
     }
   }
   if (kept || !below) likeness(join(from, below), join(to, below));
-  else rmdirSync(join(to, below));
+  else if (!readdirSync(join(to, below)).length) rmdirSync(join(to, below)); // another tree may have filled it
   return kept;
 }
 

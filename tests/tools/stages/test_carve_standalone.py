@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 from tests.plant import plant
@@ -135,3 +136,23 @@ def test_a_binary_that_the_platform_has_no_other_for_is_an_error(tmp_path: Path)
     made(tmp_path)
     (tmp_path / "deps/node_modules/@img/sharp-linux-arm64/package.json").unlink()
     assert carve(tmp_path).startswith("carve: web: node_modules/@img/sharp-linux-x64/sharp.node is for linux/amd64")
+
+
+def test_a_part_of_which_a_trace_keeps_nothing_leaves_what_another_has_put_there(tmp_path: Path) -> None:
+    for part, file in (("a", "app/packages/x/index.js"), ("b", "app/packages/y/dist/z.js")):
+        (tmp_path / part / file).parent.mkdir(parents=True)
+        (tmp_path / part / file).write_text("")
+    traced = Path(__file__).parents[3] / "docker" / "carve" / "traced.mjs"
+    script = f"""
+        import {{ copyLike }} from {json.dumps(traced.as_uri())};
+        copyLike('a', 'out', () => true);
+        copyLike('b', 'out', () => false);
+    """
+    words = ["node", "--input-type=module", "--eval", script]
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*")) == [
+        "app",
+        "app/packages",
+        "app/packages/x",
+        "app/packages/x/index.js",
+    ]
