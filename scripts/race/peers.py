@@ -171,12 +171,18 @@ def _trace_program(root: Path, _fleet: Fleet) -> None:
 
 
 _TRACE = """\
-import { cpSync } from "node:fs";
+import { copyFileSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname } from "node:path";
 
 const { nodeFileTrace } = createRequire("/usr/local/lib/node_modules/")("@vercel/nft");
 const { fileList } = await nodeFileTrace(process.argv.slice(2), { base: "/app" });
-for (const file of fileList) cpSync(`/app/${file}`, `/traced/${file}`, { verbatimSymlinks: true });
+for (const file of fileList) {
+  const [from, to] = [`/app/${file}`, `/traced/${file}`];
+  mkdirSync(dirname(to), { recursive: true });
+  if (lstatSync(from).isSymbolicLink()) symlinkSync(readlinkSync(from), to);
+  else copyFileSync(from, to);
+}
 """
 
 
