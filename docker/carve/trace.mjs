@@ -159,11 +159,11 @@ const LISTED = /\b(?:readdir|opendir|cp)(?:Sync)?\(\s*(['"`])([\w@-]+)\1/g;
  */
 function* namedIn(texts, { tree, home, starts, away }) {
   for (const [file, text] of texts) {
+    const above = UPWARD.test(text) ? [...ancestors(home), ''] : [];
     for (const [, , name] of text.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n$*?{}()<>|\s:]){3,200})\1/g)) {
       if (!/[./]/.test(name) || isAbsolute(name) || !/\w/.test(name)) continue;
       const sought = !name.includes('/') && (name !== 'package.json' || text.includes('workspaces'));
-      const above = sought && UPWARD.test(text) ? [...ancestors(home), ''] : [];
-      const from = [dirname(file), ...[home, ...starts, ...above].map((folder) => join(tree, folder))];
+      const from = [dirname(file), ...[home, ...starts, ...sought ? above : []].map((folder) => join(tree, folder))];
       const places = new Set(from.map((folder) => relative(tree, join(folder, name)).replace(/\/$/, '')));
       for (const place of places) yield* filesAt(tree, place, { home, away, folders: name.includes('/'), reader: relative(tree, file) });
     }

@@ -270,9 +270,10 @@ def test_inspect_tells_what_is_in_an_image_and_why(
     found = json.loads(told(capsys, "inspect", "api", "--format", "json"))
     left, deep, api = found["packages"]
     ways = ["services/api", "node_modules/left", "node_modules/deep"]
-    assert left == {"path": "node_modules/left", "version": "1.0.0", "bytes": 20_000, "via": ways[:2]}
-    assert deep == {"path": "node_modules/deep", "version": "1.0.0", "bytes": 500, "via": ways}
-    assert api == {"path": "services/api", "version": "1.0.0", "bytes": 500, "via": ways[:1]}
+    assert left == {"path": "node_modules/left", "version": "1.0.0", "bytes": 20_000, "via": ways[:2], "files": {}}
+    assert deep == {"path": "node_modules/deep", "version": "1.0.0", "bytes": 500, "via": ways, "files": {}}
+    files = {"dist/server.js": 400, "package.json": 100}
+    assert api == {"path": "services/api", "version": "1.0.0", "bytes": 500, "via": ways[:1], "files": files}
     assert found["platforms"][0]["user"] == "1000:1000"
     assert [one["origin"] for one in found["platforms"][0]["layers"]] == ["base", "dependencies", "packages"]
 
