@@ -94,32 +94,36 @@ def _read(file: str) -> str:
 
 def _in_text(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[Written]:
     for call in _CALL.finditer(text) if any(word in text for word in _CALLED) else ():
-        said = call.groupdict()
-        if name := said.pop("name"):
-            value = re.search(_VALUE.format(name=re.escape(name)), text)
-            said = value.groupdict() if value else {}
+        said = _said(call, text)
         if path := place(said):
             makes = call[1].startswith(("mkdir", "ensureDir"))
-            whole = makes or (call["name"] and "." not in basename(path))
-            yield Written(folder=path if whole else dirname(path) or ".", from_start=_is_from_start(said))
+            yield _written(path, said, whole=bool(makes or (call["name"] and "." not in basename(path))))
     yield from _kept_in(text, place)
 
 
 def _kept_in(text: str, place: Callable[[Mapping[str, str | None]], str]) -> Iterator[Written]:
     """Folders of the files that libraries keep: a database by its name, a log, a folder of uploads."""
     for kept in _KEPT.finditer(text) if any(word in text for word in _KEEPING) else ():
-        said = kept.groupdict()
-        if name := said.pop("name"):
-            value = re.search(_VALUE.format(name=re.escape(name)), text)
-            said = value.groupdict() if value else {}
+        said = _said(kept, text)
         path = place({**said, "plain": (said.get("plain") or "").removeprefix("file:") or None})
         whole = bool(_FOLDERS.match(kept[1]))
         if path and (whole or _FILE.search(path)) and not _UNCHANGED.match(text, kept.end()):
-            yield Written(folder=path if whole else dirname(path) or ".", from_start=_is_from_start(said))
+            yield _written(path, said, whole=whole)
 
 
-def _is_from_start(said: Mapping[str, str | None]) -> bool:
-    return said.get("base") in (None, "process.cwd()")
+def _said(call: re.Match[str], text: str) -> dict[str, str | None]:
+    """The parts of a call's path, be it by a name that the text gives a value; {} for one that it gives none."""
+    said = call.groupdict()
+    if name := said.pop("name"):
+        value = re.search(_VALUE.format(name=re.escape(name)), text)
+        return value.groupdict() if value else {}
+    return said
+
+
+def _written(path: str, said: Mapping[str, str | None], *, whole: bool) -> Written:
+    """whole: the path is a folder, not a file in one."""
+    from_start = said.get("base") in (None, "process.cwd()")
+    return Written(folder=path if whole else dirname(path) or ".", from_start=from_start)
 
 
 def _placer(
