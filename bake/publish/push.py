@@ -29,7 +29,6 @@ from bake.registry import (
     Response,
     UnauthorizedError,
     UnreachableError,
-    platform_name,
     refusal,
 )
 
@@ -431,35 +430,20 @@ def _find_upload(registry: Registry, upload: Upload, digest: str) -> tuple[Relea
         raise RegistryError(upload.repository, "BuildKit gave no digest for it", "no tag was moved; push again")
     ref = dataclasses.replace(parse_reference(upload.repository), tag="", digest=digest)
     manifest = registry.manifest(ref)
-    parts = [
-        (p, registry.manifest(dataclasses.replace(ref, digest=d))) for p, d in _platforms_of(registry, ref, manifest)
-    ]
-    blobs = {b["digest"]: int(b["size"]) for _, part in parts for b in _blobs_of(part)}
+    listed = manifest.listed if manifest.is_index else ((registry.platforms(ref)[0], digest),)
+    parts = [(p, registry.manifest(dataclasses.replace(ref, digest=d))) for p, d in listed]
+    blobs = {b["digest"]: int(b["size"]) for _, part in parts for b in part.blobs}
     image = ReleasedImage(
         image=upload.image,
         repository=upload.repository,
         digest=digest,
         platforms=tuple(
-            ReleasedPlatform(platform=p, digest=m.digest, bytes=sum(int(b["size"]) for b in _blobs_of(m)))
+            ReleasedPlatform(platform=p, digest=m.digest, bytes=m.stored_bytes)
             for p, m in sorted(parts, key=lambda pair: pair[0])
         ),
         bytes=sum(blobs.values()),
     )
     return image, manifest
-
-
-def _platforms_of(registry: Registry, ref: Reference, manifest: Manifest) -> list[tuple[str, str]]:
-    """Platform and digest of every image in an index; attestations are none."""
-    if not manifest.is_index:
-        return [(registry.platforms(ref)[0], manifest.digest)]
-    listed = manifest.content.get("manifests") or ()
-    return [(name, m["digest"]) for m in listed if (name := platform_name(m.get("platform") or {}))]
-
-
-def _blobs_of(manifest: Manifest) -> list[Mapping[str, Any]]:
-    """Config and layers, each blob once."""
-    listed = [manifest.content["config"], *(manifest.content.get("layers") or ())]
-    return list({b["digest"]: b for b in listed}.values())
 
 
 def _with_tags(

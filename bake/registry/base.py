@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bake.config import Reference
-from bake.registry.oci import Manifest, Registry, platform_name
+from bake.registry.oci import Registry
 from bake.semver import is_version
 
 _USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,11 +33,11 @@ class BaseTraits:
 
 def read_traits(registry: Registry, reference: Reference) -> BaseTraits:
     """Look at an image: its settings, and where these do not show a shell, its layers. Raises RegistryError."""
-    manifest = registry.manifest(reference).content
-    if listed := [m for m in manifest.get("manifests") or () if platform_name(m.get("platform") or {})]:
-        manifest = registry.manifest(replace(reference, digest=str(listed[0]["digest"]))).content
-    config = json.loads(registry.blob(reference, str(manifest["config"]["digest"])))
-    blobs = (registry.blob(reference, str(layer["digest"])) for layer in manifest.get("layers") or ())
+    manifest = registry.manifest(reference)
+    if listed := manifest.listed:
+        manifest = registry.manifest(replace(reference, digest=listed[0][1]))
+    config = json.loads(registry.blob(reference, str(manifest.content["config"]["digest"])))
+    blobs = (registry.blob(reference, str(layer["digest"])) for layer in manifest.content.get("layers") or ())
     traits, given = told_traits(config) or held_traits(config, blobs), told_environment(config)
     return replace(traits, node_version=told_version(config), environment={"PATH": _USUAL_PATH, **given})
 
@@ -46,18 +46,12 @@ def read_sizes(registry: Registry, reference: Reference, platforms: Container[st
     """Platform -> what a registry keeps for it, in bytes: settings and layers. Raises RegistryError."""
     manifest = registry.manifest(reference)
     if not manifest.is_index:
-        return {platform: _stored_bytes(manifest) for platform in registry.platforms(reference)}
-    listed = {platform_name(m.get("platform") or {}): str(m["digest"]) for m in manifest.content.get("manifests") or ()}
+        return dict.fromkeys(registry.platforms(reference), manifest.stored_bytes)
     return {
-        platform: _stored_bytes(registry.manifest(replace(reference, digest=digest)))
-        for platform, digest in sorted(listed.items())
+        platform: registry.manifest(replace(reference, digest=digest)).stored_bytes
+        for platform, digest in sorted(dict(manifest.listed).items())
         if platform in platforms
     }
-
-
-def _stored_bytes(manifest: Manifest) -> int:
-    blobs = (manifest.content.get("config") or {}, *(manifest.content.get("layers") or ()))
-    return sum(int(blob.get("size", 0)) for blob in blobs)
 
 
 def told_version(config: Mapping[str, Any]) -> str:

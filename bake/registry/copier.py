@@ -50,8 +50,5 @@ class Copier:
 
 
 def _blobs_of(manifest: Manifest) -> Iterator[Mapping[str, Any]]:
-    """Config and layers, as far as registries have them."""
-    config = manifest.content.get("config")
-    for blob in (*([config] if config else ()), *(manifest.content.get("layers") or ())):
-        if not any(word in str(blob.get("mediaType", "")) for word in _ELSEWHERE):
-            yield blob
+    """Settings and layers, as far as registries have them."""
+    return (b for b in manifest.blobs if not any(word in str(b.get("mediaType", "")) for word in _ELSEWHERE))

@@ -81,6 +81,24 @@ class Manifest:
         """Whether it lists a manifest for each platform."""
         return self.media_type in INDEX_TYPES
 
+    @property
+    def listed(self) -> tuple[tuple[str, str], ...]:
+        """Platform and digest of every image that an index lists; attestations are none."""
+        named = ((platform_name(m.get("platform") or {}), m) for m in self.content.get("manifests") or ())
+        return tuple((platform, str(m["digest"])) for platform, m in named if platform)
+
+    @property
+    def blobs(self) -> tuple[Mapping[str, Any], ...]:
+        """Settings and layers of one image, each blob once."""
+        config = self.content.get("config")
+        found = (*([config] if config else ()), *(self.content.get("layers") or ()))
+        return tuple({str(blob["digest"]): blob for blob in found}.values())
+
+    @property
+    def stored_bytes(self) -> int:
+        """What a registry keeps for one image."""
+        return sum(int(blob["size"]) for blob in self.blobs)
+
 
 Pinned: TypeAlias = tuple[str, tuple[str, ...]]
 """An image's digest and its platforms."""

@@ -112,7 +112,8 @@ def test_the_platform_of_a_single_manifest_comes_from_its_config() -> None:
 
 
 def test_a_base_is_weighed_by_what_a_registry_keeps_of_the_platforms_that_are_built() -> None:
-    body = encoded({"mediaType": MANIFEST, "config": {"size": 5}, "layers": [{"size": 70}, {"size": 25}]})
+    config, *layers = ({"digest": digest_of(str(size).encode()), "size": size} for size in (5, 70, 25))
+    body = encoded({"mediaType": MANIFEST, "config": config, "layers": [*layers, layers[0]]})
     entries = [{**entry, "digest": digest_of(body)} for entry in ENTRIES]
     index = encoded({"mediaType": INDEX, "manifests": entries})
     answers = {
