@@ -25,11 +25,13 @@ from bake.project.reading import (
     Earlier,
     Listing,
     Reading,
+    Services,
     load_listing,
     load_reading,
     named_packages,
     own_sources,
     package_settings,
+    services_of,
 )
 from bake.reads import Outside, Read
 from bake.sources import (
@@ -220,13 +222,9 @@ class Project:
         return {name: known[name] for name in sorted(asked & known.keys())}
 
     @functools.cached_property
-    def _services(self) -> Mapping[str, tuple[cfg.Service, ...]]:
+    def _services(self) -> Services:
         """Package path -> the services that run it."""
-        found: dict[str, tuple[cfg.Service, ...]] = {}
-        for service in self.config.packaged.values():
-            if package := self.workspace.find(service.package):
-                found[package.path] = (*found.get(package.path, ()), service)
-        return found
+        return services_of(self.config, self.workspace)
 
     @functools.cached_property
     def _settings(self) -> Mapping[str, cfg.PackageSettings]:

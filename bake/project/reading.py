@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from posixpath import relpath
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from bake import config as cfg
 from bake.files import (
@@ -124,6 +124,19 @@ class Reading:
     versioned: bool
 
 
+Services: TypeAlias = Mapping[str, tuple[cfg.Service, ...]]
+"""Package path -> the services that run it."""
+
+
+def services_of(config: cfg.Config, workspace: Workspace) -> Services:
+    """The services by the packages that they run."""
+    found: dict[str, tuple[cfg.Service, ...]] = {}
+    for service in config.packaged.values():
+        if package := workspace.find(service.package):
+            found[package.path] = (*found.get(package.path, ()), service)
+    return found
+
+
 def _built_by(config: cfg.Config, path: str) -> str:
     """The script that builds a package, as far as bake.toml names one by its path."""
     settings = config.packages.get(path or ROOT)
@@ -149,6 +162,7 @@ def load_reading(
     with contextlib.suppress(OSError):  # a read-only workspace
         ignore_in_git(root / FOLDER)
     paths = [package.path for package in named_packages(config, workspace)]
+    services = services_of(config, workspace)
     sources, tracked, versioned = listing.sources, listing.tracked, listing.versioned
     known = earlier.reading if earlier else None
     same = frozenset(p for p in paths if earlier and p in earlier.reading.imports and earlier.same(p))
@@ -162,7 +176,7 @@ def load_reading(
     outside = Outside(root, workspace.everyone, sent)
     read = of_each(
         lambda r: {} if earlier and earlier.lost else r.outside,
-        lambda p: _load_outside(outside, config, workspace, p, tasks),
+        lambda p: _load_outside(outside, config, workspace, services, p, tasks),
     )
     commands = {p.path: _load_commands(root, p, sent) for p in workspace.everyone}
     vendored = _load_vendored(root, workspace, required, sent)
@@ -172,7 +186,7 @@ def load_reading(
     return Reading(
         imports=of_each(
             lambda r: r.imports,
-            lambda p: load_imports(workspace, p, root / FOLDER, entries=_entries(config, workspace, p)),
+            lambda p: load_imports(workspace, p, root / FOLDER, entries=_entries(services, workspace, p)),
         ),
         mentions=of_each(lambda r: r.mentions, lambda p: load_mentions(root / p, _inner(root, workspace, p), root)),
         named=of_each(lambda r: r.named, lambda p: load_named(root / p, _inner(root, workspace, p), root)),
@@ -185,7 +199,7 @@ def load_reading(
         commands=commands,
         vendored=vendored,
         git_calls={path: load_git_call(root, workspace.package(path), _built_by(config, path)) for path in paths},
-        bundled=frozenset(p for p in paths if _is_bundled(config, workspace, sources, p)),
+        bundled=frozenset(p for p in paths if _is_bundled(config, workspace, services, sources, p)),
         sources=sources,
         globs=globs,
         tracked=tracked,
@@ -193,9 +207,11 @@ def load_reading(
     )
 
 
-def _is_bundled(config: cfg.Config, workspace: Workspace, sources: tuple[str, ...], path: str) -> bool:
+def _is_bundled(
+    config: cfg.Config, workspace: Workspace, services: Services, sources: tuple[str, ...], path: str
+) -> bool:
     package, own = workspace.package(path), own_sources(sources, workspace, path)
-    return load_bundles(workspace.root, package, _built_by(config, path), _entries(config, workspace, path), own)
+    return load_bundles(workspace.root, package, _built_by(config, path), _entries(services, workspace, path), own)
 
 
 def _named_by_config(config: cfg.Config) -> Iterator[str]:
@@ -207,14 +223,14 @@ def _has_links(root: Path, package: str, files: Iterable[str]) -> bool:
     return any((root / package / file).is_symlink() for file in files)
 
 
-def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:
+def _read_from_start(services: Services, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:
     """What the processes of a package read outside of it: by their commands, and where they start elsewhere."""
-    begun = tuple(_begun(config, workspace, path))
+    begun = tuple(_begun(services, path))
     for folder, role in begun:
         named = (part for word in _words(role) for part in outer_paths(word))
         yield from (posixpath.normpath(posixpath.join(folder, part)) for part in named)
     roles = [(d, r) for d, r in begun if d != path]
-    links = {place: to for s in _services_of(config, workspace, path) for place, to in s.places.items()}
+    links = {place: to for s in services.get(path, ()) for place, to in s.places.items()}
     if not roles and not links:
         return
     reached = (path, *(p for p in in_order([path], workspace.all_needs) if p and p != path))
@@ -228,19 +244,9 @@ def _read_from_start(config: cfg.Config, workspace: Workspace, outside: Outside,
         yield from (posixpath.normpath(posixpath.join(path, file)) for file in beside)
 
 
-def _services_of(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[cfg.Service]:
-    """The services of a package. Its names are compared first: a workspace may have hundreds of both."""
-    names = {path, path or ROOT, workspace.package(path).name}
-    for service in config.packaged.values():
-        if service.package.removeprefix("./").rstrip("/") in names:
-            package = workspace.find(service.package)
-            if package is not None and package.path == path:
-                yield service
-
-
-def _begun(config: cfg.Config, workspace: Workspace, path: str) -> Iterator[tuple[str, cfg.Role]]:
+def _begun(services: Services, path: str) -> Iterator[tuple[str, cfg.Role]]:
     """The roles of a package, each with the folder that it starts in."""
-    for service in _services_of(config, workspace, path):
+    for service in services.get(path, ()):
         for role in service.roles.values() or [service]:
             given = service.folder_of(role)
             yield path if given is None else given, role
@@ -276,10 +282,12 @@ def own_sources(sources: Sequence[str], workspace: Workspace, path: str) -> tupl
     return tuple(file.removeprefix(head) for file in own if not file.startswith(others))
 
 
-def _load_outside(outside: Outside, config: cfg.Config, workspace: Workspace, path: str, tasks: Tasks) -> Read:
+def _load_outside(
+    outside: Outside, config: cfg.Config, workspace: Workspace, services: Services, path: str, tasks: Tasks
+) -> Read:
     """What a package reads outside its folder, by what builds it and where its processes start."""
     package, makers = workspace.package(path), tasks.makers.get(path, ())
-    named = _read_from_start(config, workspace, outside, path)
+    named = _read_from_start(services, workspace, outside, path)
     build = package_settings(config, package).build
     script = build if isinstance(build, str) else config.workspace.script
     command = tasks.compiled.get(path, "") if build is True and script not in package.scripts else ""
@@ -349,9 +357,9 @@ def _sent(ignored: Iterable[str], tracked: Iterable[str], *, versioned: bool) ->
     return lambda path: not left_out(path)
 
 
-def _entries(config: cfg.Config, workspace: Workspace, path: str) -> tuple[str, ...]:
+def _entries(services: Services, workspace: Workspace, path: str) -> tuple[str, ...]:
     """The files that the package's processes start with; () when it is not a service or one is unknown."""
-    found = [_started_files(workspace, path, role, folder) for folder, role in _begun(config, workspace, path)]
+    found = [_started_files(workspace, path, role, folder) for folder, role in _begun(services, path)]
     return tuple(f for files in found for f in files) if found and all(found) else ()
 
 
