@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from bake.plan.stages import Stage
@@ -38,11 +37,6 @@ def plan_turns(project: Project, stages: Sequence[Stage]) -> Turns | None:
     longest = {stage.package: 0 for stage in stages}
     weights = {}
     for stage in reversed(builds):
-        weights[stage.name] = weight = longest[stage.package] + _files(project.reading.sources, stage.package)
+        weights[stage.name] = weight = longest[stage.package] + len(project.sources_of(stage.package))
         longest |= {need: max(longest[need], weight) for need in stage.needs}
     return Turns(concurrency=settings.concurrency, weights=dict(reversed(weights.items())))
-
-
-def _files(sources: Sequence[str], folder: str) -> int:
-    """How many of the sorted paths lie in a folder: `0` is the character behind `/`."""
-    return bisect_left(sources, f"{folder}0") - bisect_left(sources, f"{folder}/") if folder else len(sources)
