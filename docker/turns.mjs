@@ -55,7 +55,6 @@ function waiting() {
 
 const pause = () => new Promise((go) => setTimeout(go, LOOK));
 
-
 /** Keep a file fresh from now on; gives what ends that. */
 function live(file) {
   const sign = () => {

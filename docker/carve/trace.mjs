@@ -62,10 +62,13 @@ function dataFolders(texts, { tree, home, entries }) {
     const sources = walk(join(tree, folder), (path) => basename(path) !== 'node_modules').filter((path) => SCRIPT.test(path));
     return !entries.some(inside) && !sources.some((path) => built.some((each) => each.endsWith(`/${path.replace(SCRIPT, '')}`)));
   };
+  const quoted = new Map();
+  const namesIn = (reader) => {
+    const found = (texts.get(join(tree, reader)) ?? '').matchAll(/['"`/]([^'"`/\n]+)\/?(?=['"`])/g);
+    return quoted.get(reader) ?? quoted.set(reader, new Set([...found].map(([, name]) => name))).get(reader);
+  };
   return ({ path, reader }) => {
-    const text = texts.get(join(tree, reader)) ?? '';
-    const names = (folder) => ['\'', '"', '`', '/'].some((before) => ['\'', '"', '`'].some((after) => text.includes(before + basename(folder) + after) || text.includes(`${before}${basename(folder)}/${after}`)));
-    const folder = ancestors(path).find((each) => each !== home && !`${home}/`.startsWith(`${each}/`) && names(each));
+    const folder = ancestors(path).find((each) => each !== home && !`${home}/`.startsWith(`${each}/`) && namesIn(reader).has(basename(each)));
     if (folder !== undefined && !judged.has(folder)) judged.set(folder, judge(folder));
     return folder !== undefined && judged.get(folder);
   };
@@ -150,6 +153,7 @@ function note(found, path, { type, parents } = { type: [], parents: new Set() })
   found.set(path, { path, way, reader: [...parents].sort()[0] ?? '' });
 }
 
+/** Code that looks upwards, as bake/reads/texts.py knows it. */
 const UPWARD = /\bfind-?[uU]p|\bpkg-?[uU]p\b|\blocate-?[pP]ath|\bfind\w*Root\b|\bdirname\(\s*(\w+)\s*\)\s*[!=]==?\s*\1\b|\b(\w+)\s*[!=]==?\s*(?:\w+\.)?dirname\(\s*\2\b/;
 const LISTED = /\b(?:readdir|opendir|cp)(?:Sync)?\(\s*(['"`])([\w@-]+)\1/g;
 
