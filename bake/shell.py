@@ -246,34 +246,13 @@ def _behind(name: str, words: tuple[str, ...]) -> tuple[str, ...]:
 _PM2: Final = frozenset({"pm2", "pm2-docker", "pm2-runtime"})
 _PM2_VALUES: Final = frozenset(
     {
-        *(
-            "-n",
-            "--name",
-            "-i",
-            "--instances",
-            "-o",
-            "--output",
-            "-e",
-            "--error",
-            "-l",
-            "--log",
-            "-p",
-            "--pid",
-            "--env",
-        ),
-        *(
-            "--cwd",
-            "--interpreter",
-            "--node-args",
-            "--max-memory-restart",
-            "--max-restarts",
-            "--min-uptime",
-            "--namespace",
-        ),
-        *("--restart-delay", "--exp-backoff-restart-delay", "--kill-timeout", "--listen-timeout", "--log-date-format"),
-        *("-c", "--cron", "--secret", "--public", "--machine-name", "--uid", "--gid"),
+        *("-n", "--name", "-i", "--instances", "-o", "--output", "-e", "--error", "-l", "--log", "-p", "--pid"),
+        *("-c", "--cron", "--env", "--cwd", "--interpreter", "--node-args", "--max-memory-restart", "--max-restarts"),
+        *("--min-uptime", "--namespace", "--restart-delay", "--exp-backoff-restart-delay", "--kill-timeout"),
+        *("--listen-timeout", "--log-date-format", "--secret", "--public", "--machine-name", "--uid", "--gid"),
     }
 )
+"""Its options that a value follows."""
 
 
 def _under_pm2(name: str, words: tuple[str, ...]) -> tuple[str, ...]:

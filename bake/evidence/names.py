@@ -81,7 +81,8 @@ def within(role: str, path: str) -> str:
 
 _OF_TOOLS = re.compile(
     r"PATH|CI|HUSKY|PNPM_HOME|COREPACK_\w+|npm_config_\w+|NPM_CONFIG_\w+|pnpm_config_\w+|YARN_\w+|TURBO_\w+"
-    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|(?!(?:\w+_)?(?:API|SCHEMA|PROTOCOL|CONTRACT|MODEL)_)\w*_VERSION|PYTHON\w*|GO(?:PATH|ROOT|BIN|FLAGS|PROXY)|CGO_\w+|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+"
+    r"|DEBIAN_FRONTEND|NEXT_TELEMETRY_DISABLED|(?!(?:\w+_)?(?:API|SCHEMA|PROTOCOL|CONTRACT|MODEL)_)\w*_VERSION"
+    r"|PYTHON\w*|GO(?:PATH|ROOT|BIN|FLAGS|PROXY)|CGO_\w+|HOME|NX_\w+|DOCKER\w*|(?:NEXT_PUBLIC|VITE|REACT_APP)_\w+"
 )
 """Variables of builds and of the system: no setting of a process."""
 _LOCALE = re.compile(r"LANG|LANGUAGE|LC_\w+")

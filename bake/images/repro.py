@@ -145,9 +145,7 @@ def _differing_keys(one: Mapping[str, Any], other: Mapping[str, Any], path: str 
 _History = Sequence[Mapping[str, Any]]
 
 
-def _differing_history(
-    one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[str, str]]:
+def _differing_history(one: _History, other: _History) -> Iterator[tuple[str, str]]:
     """What the entries of two histories have not alike, by their number from 1, or how many each has."""
     if len(one) != len(other):
         yield "history", f"{len(one)} instructions, then {len(other)}"
