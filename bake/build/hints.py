@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bake.plan import TREE, Stage
-from bake.sources import package_name
+from bake.texts import package_name
 from bake.workspace import Package, Workspace, shown
 
 NOTHING = "the compiler's lines are above"

@@ -1,7 +1,6 @@
 """What the files of a workspace tell: what sources import and name, what builds read outside, what git has."""
 
 import bisect
-import contextlib
 import dataclasses
 import fnmatch
 import itertools
@@ -16,7 +15,6 @@ from typing import TypeAlias, TypeVar
 from bake import config as cfg
 from bake.files import (
     expand_glob,
-    ignore_in_git,
     is_below,
     is_inside,
     normal,
@@ -39,6 +37,7 @@ from bake.sources import (
     load_written,
     outer_paths,
 )
+from bake.texts import Texts
 from bake.workspace import (
     NEVER_SENT,
     RESULTS,
@@ -159,8 +158,6 @@ def load_reading(
     and scripts read them.
     """
     root = workspace.root
-    with contextlib.suppress(OSError):  # a read-only workspace
-        ignore_in_git(root / FOLDER)
     paths = [package.path for package in named_packages(config, workspace)]
     services = services_of(config, workspace)
     sources, tracked, versioned = listing.sources, listing.tracked, listing.versioned
@@ -173,7 +170,8 @@ def load_reading(
 
     tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
     sent = _sent(ignored, tracked, versioned=versioned)
-    outside = Outside(root, workspace.everyone, sent)
+    texts = Texts(root, root / FOLDER)
+    outside = Outside(root, workspace.everyone, sent, texts)
     read = of_each(
         lambda r: {} if earlier and earlier.lost else r.outside,
         lambda p: _load_outside(outside, config, workspace, services, p, tasks),
@@ -183,18 +181,20 @@ def load_reading(
     globs = {pattern: _matches(root, pattern, sent) for pattern in (*root_files, *_named_by_config(config))}
     elsewhere = (each for found in read.values() for each in (found.built, found.run))
     named = (vendored, *elsewhere, *commands.values(), *globs.values())
-    return Reading(
+    reading = Reading(
         imports=of_each(
             lambda r: r.imports,
-            lambda p: load_imports(workspace, p, root / FOLDER, entries=_entries(services, workspace, p)),
+            lambda p: load_imports(workspace, p, texts, entries=_entries(services, workspace, p)),
         ),
-        mentions=of_each(lambda r: r.mentions, lambda p: load_mentions(root / p, _inner(root, workspace, p), root)),
-        named=of_each(lambda r: r.named, lambda p: load_named(root / p, _inner(root, workspace, p), root)),
+        mentions=of_each(
+            lambda r: r.mentions, lambda p: load_mentions(root / p, _inner(root, workspace, p), root, texts)
+        ),
+        named=of_each(lambda r: r.named, lambda p: load_named(root / p, _inner(root, workspace, p), root, texts)),
         outside=read,
         aliases={path: _load_aliases(root, tsconfigs, path) for path in paths},
         linked=frozenset(path for path in paths if _has_links(root, path, own_sources(sources, workspace, path))),
         files=frozenset(path for each in named for path in each if _is_plain(root / path)),
-        written=of_each(lambda r: r.written, lambda p: _load_written(root, workspace, tsconfigs, sources, p)),
+        written=of_each(lambda r: r.written, lambda p: _load_written(root, workspace, tsconfigs, texts, sources, p)),
         private_keys=tuple(file for file in sources if _is_private_key(root, file)),
         commands=commands,
         vendored=vendored,
@@ -205,6 +205,8 @@ def load_reading(
         tracked=tracked,
         versioned=versioned,
     )
+    texts.save()
+    return reading
 
 
 def _is_bundled(
@@ -315,10 +317,10 @@ def _is_private_key(root: Path, file: str) -> bool:
 
 
 def _load_written(
-    root: Path, workspace: Workspace, tsconfigs: TsConfigs, sources: Sequence[str], path: str
+    root: Path, workspace: Workspace, tsconfigs: TsConfigs, texts: Texts, sources: Sequence[str], path: str
 ) -> tuple[Written, ...]:
     nested = frozenset(f"{root}/{inner}" for inner in workspace.inside(path))
-    found = load_written(root, path, nested, tsconfigs.load(f"{root}/{path}".rstrip("/")).outputs)
+    found = load_written(root, path, nested, tsconfigs.load(f"{root}/{path}".rstrip("/")).outputs, texts)
     kept = (Written(folder=folder) for folder in kept_empty(own_sources(sources, workspace, path)))
     return tuple(dict.fromkeys((*found, *kept)))
 

@@ -15,7 +15,7 @@ from bake.reads.compiled import places_of, plain_part
 from bake.reads.places import LOCKS, Places, joined, parents
 from bake.reads.scripts import Bundling
 from bake.reads.settings import Settings, parse_settings
-from bake.sources import COMPONENTS, SCRIPTS, package_name, scan
+from bake.texts import COMPONENTS, IMPORTS, SCRIPTS, package_name
 from bake.workspace import Package, TsConfigs
 
 _TYPED: Final = frozenset({"next"})
@@ -235,7 +235,7 @@ class _Walk:
             yield from names
             return
         typed = bool(_TYPED & {*self.build.tools})
-        for one in scan(self._read(path).decode("utf-8", "replace"), suffix=suffix):
+        for one in self._places.texts.of(IMPORTS, path):
             if one.kind == "computed":  # a folder that a relative one begins with is found in the text
                 if not one.specifier.startswith("."):
                     self._need(package_name(one.specifier), self._places.owner(path))

@@ -13,8 +13,7 @@ from typing import Final
 
 from bake.reads.places import LOCKS, Places, joined, parents
 from bake.reads.scripts import Compilation
-from bake.reads.texts import relative_paths
-from bake.sources import BUILTINS, SCRIPTS
+from bake.texts import BUILTINS, SCRIPTS, relative_paths
 from bake.workspace import Aliases, TsConfigs, TsProgram
 
 _JAVASCRIPT: Final = (".js", ".jsx", ".mjs", ".cjs")

@@ -17,8 +17,8 @@ from bake.reads.bundled import Bundled, Bundlers
 from bake.reads.compiled import Compiled, Reached, places_of
 from bake.reads.places import Places, joined, parents
 from bake.reads.scripts import Bundling, Compilation, reached_scripts
-from bake.reads.texts import relative_paths
 from bake.sources import LOADERS
+from bake.texts import Texts, relative_paths
 from bake.workspace import Package, TsConfigs
 
 _RUN: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
@@ -47,13 +47,15 @@ class Read:
 class Outside:
     """Finds what packages read outside their folders.
 
-    members: all packages. sent: whether a build can get a path, which git may ignore.
+    members: all packages. sent: whether a build can get a path, which git may ignore. texts: what files say.
     """
 
-    def __init__(self, root: Path, members: Iterable[Package], sent: Callable[[str], bool]) -> None:
+    def __init__(
+        self, root: Path, members: Iterable[Package], sent: Callable[[str], bool], texts: Texts | None = None
+    ) -> None:
         named = tuple(members)
         self._manifests = {package.path: package for package in named}
-        self._places = Places(root, (package.path for package in named), sent)
+        self._places = Places(root, (package.path for package in named), sent, texts or Texts(root))
         self._configs = TsConfigs(str(root), {p.name: normpath(f"{root}/{p.path}") for p in named})
         self._compiled = Compiled(self._places, self._configs)
         self._bundlers = Bundlers(self._places, self._configs, named)

@@ -6,9 +6,8 @@ from pathlib import Path
 from posixpath import dirname, normpath
 from typing import Final
 
-from bake.reads.texts import Paths, Text, parse_paths, parse_text
+from bake.texts import NAMES, PATHS, Paths, Text, Texts
 
-_MOST: Final = 1 << 18  # bytes of a file; larger ones are data
 _SUFFIXES: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _WRITTEN: Final = {".js": (".ts", ".tsx", ".jsx"), ".mjs": (".mts",), ".cjs": (".cts",), ".jsx": (".tsx",)}
 _DECLARED: Final = {".js": (".d.ts",), ".mjs": (".d.mts",), ".cjs": (".d.cts",), ".jsx": (".d.ts",)}
@@ -21,16 +20,15 @@ LOCKS: Final = frozenset(
 class Places:
     """Files and folders by paths relative to the root; nothing of it changes while it is looked at.
 
-    members: paths of all packages. sent: whether a build can get a path, which git may ignore.
+    members: paths of all packages. sent: whether a build can get a path, which git may ignore. texts: what files say.
     """
 
-    def __init__(self, root: Path, members: Iterable[str], sent: Callable[[str], bool]) -> None:
+    def __init__(self, root: Path, members: Iterable[str], sent: Callable[[str], bool], texts: Texts) -> None:
         self.root = str(root)
         self.members = frozenset(path for path in members if path)
         self._above = frozenset(above for path in self.members for above in parents(path)) | {""}
         self._sent = sent
-        self._texts: dict[str, Text] = {}
-        self._paths: dict[str, Paths] = {}
+        self.texts = texts
         self._folders: dict[str, frozenset[str]] = {}
         self._found: dict[str, str] = {}
         self._modules: dict[str, tuple[str, ...]] = {}
@@ -38,15 +36,11 @@ class Places:
 
     def text(self, path: str) -> Text:
         """Return what a file names."""
-        if path not in self._texts:
-            self._texts[path] = parse_text(path, self._read(path))
-        return self._texts[path]
+        return self.texts.of(NAMES, path)
 
     def paths(self, path: str) -> Paths:
         """Return the paths in a file's texts."""
-        if path not in self._paths:
-            self._paths[path] = parse_paths(self._read(path))
-        return self._paths[path]
+        return self.texts.of(PATHS, path)
 
     def files(self, start: str) -> Iterator[str]:
         """Yield what is at a path: itself, or every file and link below a folder but for other packages."""
@@ -129,13 +123,6 @@ class Places:
     def _holds(self, target: str) -> bool:
         """Whether there is something of a clone at a path."""
         return self.is_sent(target) and any(map(self.is_sent, self.files(target)))
-
-    def _read(self, path: str) -> bytes:
-        file = Path(self.root, path)
-        try:
-            return file.read_bytes() if file.is_file() and file.stat().st_size <= _MOST else b""
-        except OSError:
-            return b""
 
 
 def parents(path: str) -> Iterator[str]:

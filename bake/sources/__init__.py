@@ -7,13 +7,10 @@ from bake.sources.kept import LOADERS, NEVER, SETTINGS_READERS, keeper, left_out
 from bake.sources.mentions import Named, load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs, outer_paths
 from bake.sources.programs import Program, identity, parse_programs
-from bake.sources.scan import BUILTINS, COMPONENTS, SCRIPTS, package_name, scan
 from bake.sources.start import Start, is_usual_mode, platform_of, start_of, with_defaults
 from bake.sources.writes import KEEPERS, Written, kept_empty, load_written
 
 __all__ = [
-    "BUILTINS",
-    "COMPONENTS",
     "Import",
     "KEEPERS",
     "LOADERS",
@@ -21,7 +18,6 @@ __all__ = [
     "Named",
     "Needs",
     "Program",
-    "SCRIPTS",
     "SETTINGS_READERS",
     "Start",
     "Undeclared",
@@ -42,8 +38,6 @@ __all__ = [
     "load_named",
     "load_written",
     "outer_paths",
-    "package_name",
-    "scan",
     "parse_programs",
     "platform_of",
     "script_words",

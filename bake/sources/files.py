@@ -1,31 +1,24 @@
-"""The script files of a package and what each imports, remembered from run to run."""
+"""The script files of a package."""
 
-import contextlib
-import hashlib
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from posixpath import isdir, islink, splitext
-from typing import Any, Final, Literal, NamedTuple
+from posixpath import isfile, islink, splitext
+from typing import Final, Literal, NamedTuple
 
-from bake.files import is_below, read_file, write_file
-from bake.sources.scan import COMPONENTS, SCRIPTS, VERSION, Found, scan
+from bake.files import is_below
+from bake.texts import COMPONENTS, SCRIPTS
 
 Role = Literal["source", "build", "test"]
-Stamp = tuple[int, int, int, int]
 
 
 class Source(NamedTuple):
-    """A script file: its path relative to the package, who loads it, and what tells its states apart.
-
-    stamp: size in bytes, mtime and ctime in ns, inode.
-    """
+    """A script file: its path relative to the package, and who loads it."""
 
     path: str
     role: Role
-    stamp: Stamp
 
 
 _SUFFIXES: Final = SCRIPTS | COMPONENTS
@@ -70,9 +63,8 @@ def _walk(directory: str, below: str, role: Role, nested: frozenset[str]) -> Ite
         path = below + one.name
         if one.name.startswith("."):
             continue
-        # An entry's own is_dir() raises for a link to itself.
-        if splitext(one.name)[1] in _SUFFIXES and not isdir(one.path):
-            yield from _source(one, path, role)
+        if splitext(one.name)[1] in _SUFFIXES and isfile(one.path):  # an entry's own raises for a link to itself
+            yield Source(path, "build" if _BUILD_SCRIPT.fullmatch(path) else _file_role(one.name, role))
         elif one.name not in _SKIPPED and f"{directory}/{path}" not in nested and one.is_dir(follow_symlinks=False):
             yield from _walk(directory, f"{path}/", _directory_role(path, one.name, role), nested)
 
@@ -86,16 +78,6 @@ def _is_project(directory: str) -> bool:
     return isinstance(manifest, dict) and "name" in manifest and not {"version", "dependencies"}.isdisjoint(manifest)
 
 
-def _source(one: os.DirEntry[str], path: str, above: Role) -> Iterator[Source]:
-    try:
-        stat = one.stat()
-    except OSError:  # a link to nowhere, or gone since
-        return
-    if one.is_file():
-        stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-        yield Source(path, "build" if _BUILD_SCRIPT.fullmatch(path) else _file_role(one.name, above), stamp)
-
-
 def _directory_role(path: str, name: str, above: Role) -> Role:
     if above == "test" or name in _TEST_DIRECTORIES:
         return "test"
@@ -106,75 +88,3 @@ def _file_role(name: str, above: Role) -> Role:
     if above == "test" or _TEST_FILE.search(name):
         return "test"
     return "build" if above == "build" or _BUILD_FILE.search(name) else "source"
-
-
-# A file changed within this many ns before the cache was written may have changed again with the same stamp.
-# Two seconds is the coarsest clock among file systems in use (FAT).
-_RACY = 2_000_000_000
-
-
-class Scans:
-    """What each source of one package imports: from the cache when the file is the same, else by reading it.
-
-    `name` below bake's own `folder` holds the cache; without a folder there is none. A cache that is damaged, of
-    another version or not writable costs time only. It is replaced as a whole, so that readers never see half of one.
-    """
-
-    def __init__(self, directory: str, folder: Path | None, name: str = "") -> None:
-        self._directory, self._folder, self._name = directory, folder, name
-        self._known, self._written = _load(folder, name) if folder else ({}, 0)
-        self._changed = False
-        self._fresh: dict[str, list[Any]] = {}
-
-    def of(self, source: Source) -> tuple[Found, ...]:
-        """Return the imports of one source; of an unreadable file, none."""
-        row = self._fresh.get(source.path) or self._remembered(source)
-        if row is None:
-            self._changed = True
-            row = self._read(source)
-        self._fresh[source.path] = row
-        return tuple(Found(*found) for found in row[2])
-
-    def save(self) -> None:
-        """Write the cache if something in it is new."""
-        if self._folder is not None and self._changed:
-            _save(self._folder, self._name, self._known | self._fresh)
-            self._changed = False
-
-    def _remembered(self, source: Source) -> list[Any] | None:
-        row = self._known.get(source.path)
-        if row is None or row[0] != list(source.stamp):
-            return None
-        return row if max(source.stamp[1:3]) + _RACY < self._written else None
-
-    def _read(self, source: Source) -> list[Any]:
-        try:
-            content = Path(self._directory, source.path).read_bytes()
-        except OSError:
-            return [[], "", []]
-        digest = hashlib.sha256(content).hexdigest()
-        known = self._known.get(source.path)
-        if known is not None and known[1] == digest:  # a fresh checkout: other times, same content
-            return [list(source.stamp), digest, known[2]]
-        found = scan(content.decode("utf-8", "replace"), suffix=splitext(source.path)[1])
-        return [list(source.stamp), digest, [list(one) for one in found]]
-
-
-def _load(folder: Path, name: str) -> tuple[dict[str, list[Any]], int]:
-    """Return path -> [stamp, sha256, imports], and when the file was written (ns); of a damaged file, {}."""
-    try:
-        written = (folder / name).lstat().st_mtime_ns
-        head, _, body = read_file(folder, name).partition(b"\n")
-    except OSError:
-        return {}, 0
-    return (json.loads(body), written) if head == _head(body) else ({}, 0)
-
-
-def _head(body: bytes) -> bytes:
-    return f"bake imports {VERSION} {hashlib.sha256(body).hexdigest()}".encode()
-
-
-def _save(folder: Path, name: str, rows: Mapping[str, list[Any]]) -> None:
-    body = json.dumps(rows, separators=(",", ":")).encode()
-    with contextlib.suppress(OSError):  # a read-only workspace
-        write_file(folder, name, _head(body) + b"\n" + body)

@@ -10,9 +10,9 @@ from weakref import WeakKeyDictionary
 
 from bake.sources.aliases import Aliases
 from bake.sources.bundles import bundled_sources
-from bake.sources.files import Scans, load_sources
+from bake.sources.files import load_sources
 from bake.sources.needs import Needs, command_binaries, command_needs
-from bake.sources.scan import Found, package_name, scan
+from bake.texts import IMPORTS, Found, Texts, package_name
 from bake.workspace import Package, TsConfigs, Workspace
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "load_imports",
     "package_name",
     "provider",
-    "scan",
     "undeclared",
 ]
 
@@ -64,18 +63,18 @@ class Undeclared:
 
 
 def load_imports(
-    workspace: Workspace, package_path: str, folder: Path | None = None, *, entries: tuple[str, ...] = ()
+    workspace: Workspace, package_path: str, texts: Texts | None = None, *, entries: tuple[str, ...] = ()
 ) -> tuple[Import, ...]:
     """Return what the files of a package import: sources before built output, by file and line.
 
     Left out: tests, stories, declarations, node_modules, nested packages, Node's own modules and names that
     lead to the package itself. Files that only builds load are in, with kind "build".
-    folder: bake's own, where results per file are kept.
+    texts: what files say, as far as it is known.
     entries: files that processes start with, relative to the package ("dist/server.js", "src/worker.ts").
     When each is found and what they load can be told, the sources that they do not reach are for builds only.
     """
     package = workspace.package(package_path)
-    return _Tree(workspace, package, folder).imports(entries)
+    return _Tree(workspace, package, texts or Texts(workspace.root)).imports(entries)
 
 
 def imported_packages(workspace: Workspace, imports: Sequence[Import]) -> tuple[str, ...]:
@@ -210,12 +209,12 @@ _places: WeakKeyDictionary[Workspace, _Places] = WeakKeyDictionary()
 class _Tree:
     """The files of one package, what each of them imports, and where that leads."""
 
-    def __init__(self, workspace: Workspace, package: Package, folder: Path | None) -> None:
+    def __init__(self, workspace: Workspace, package: Package, texts: Texts) -> None:
         self.package, self.lock = package, workspace.lock
         self.places = _places.setdefault(workspace, _places.get(workspace) or _Places(workspace))
         self.directory = normpath(f"{self.places.root}/{package.path}")
         self.files = load_sources(self.directory, self.places.directories, self.places.root)
-        self.scans = Scans(self.directory, folder, f"cache/imports/{package.path.replace('/', '+') or 'root'}.json")
+        self.texts = texts
         self.config = self.places.configs.load(self.directory)
         self.is_leaf = self.directory not in self.places.enclosing  # "./x" leads to no other package
         self.declared = {**package.dependencies, **package.dev_dependencies}
@@ -225,7 +224,6 @@ class _Tree:
         roles = self._roles(entries)
         found = [one for path, role in roles.items() for one in self._imports_of(path, build=role == "build")]
         found += self._helpers(roles)
-        self.scans.save()
         built = tuple(f"{self._place(output)}/" for output, _ in self.config.outputs)
         return tuple(sorted(found, key=lambda one: (one.file.startswith(built), one.file, one.line, one.name)))
 
@@ -239,6 +237,9 @@ class _Tree:
     def _place(self, directory: str) -> str:
         """Return an absolute directory relative to the workspace root."""
         return directory.removeprefix(f"{self.places.root}/")
+
+    def _found(self, path: str) -> tuple[Found, ...]:
+        return self.texts.of(IMPORTS, f"{self.package.path}/{path}".lstrip("/"))
 
     # --- which files count
 
@@ -289,7 +290,7 @@ class _Tree:
         others = frozenset(_stem(path) for path in self.files if path not in seen)
         while pending:
             path = pending.pop()
-            for found in self.scans.of(self.files[path]):
+            for found in self._found(path):
                 if found.kind not in {"type", "elided"} and (exact or _stem(found.specifier) in others):
                     new = set(self._loaded(path, found, exact=exact)) - seen
                     seen |= new
@@ -323,7 +324,7 @@ class _Tree:
     # --- what an import means
 
     def _imports_of(self, path: str, *, build: bool) -> Iterator[Import]:
-        for found in self.scans.of(self.files[path]):
+        for found in self._found(path):
             if found.kind in {"computed", "file"} or (found.specifier.startswith("./") and self.is_leaf):
                 continue
             if name := self._name(path, found.specifier):

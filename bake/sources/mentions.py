@@ -8,47 +8,28 @@ from pathlib import Path
 from posixpath import isfile, islink, splitext
 from typing import Final
 
-from bake.files import begun_by, is_below
+from bake.files import is_below
 from bake.sources.files import load_sources
-from bake.sources.scan import COMPONENTS, SCRIPTS
+from bake.texts import CHOSEN, COMPONENTS, QUOTED, SCRIPTS, Texts
 
 _OTHERS: Final = frozenset({".astro", ".css", ".html", ".json", ".json5", ".jsonc", ".less", ".mdx", ".sass", ".scss"})
 _SUFFIXES: Final = SCRIPTS | COMPONENTS | _OTHERS | {".yaml", ".yml"}
 _SKIPPED: Final = frozenset({"node_modules", "bower_components", "coverage", "dist"})
 _LOCKFILES: Final = frozenset({"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml"})  # they name everything
-_MOST: Final = 1 << 18  # bytes of a file; larger ones are data
-_QUOTED = re.compile(rb"""["'`](@[\w.-]+/[\w.-]+|\w[\w.-]*)["'`/]""")
 
 
-def load_mentions(directory: Path, nested: frozenset[str], root: Path) -> frozenset[str]:
+def load_mentions(directory: Path, nested: frozenset[str], root: Path, texts: Texts | None = None) -> frozenset[str]:
     """Return every text in quotes that may name a package, in the files below a directory.
 
     Code, styles and settings count, tests too: more than a build loads does no harm, less does. nested: absolute
     directories of other packages, which are not looked into, as little as links out of the workspace at `root`.
     """
-    found: set[bytes] = set()
+    texts, head = texts or Texts(root), len(str(root)) + 1
+    found: set[str] = set()
     for file in _files(str(directory), nested):
-        if islink(file) and not is_below(root, file):
-            continue
-        found.update(_QUOTED.findall(_read(file)))
-    return _decoded(found)
-
-
-_VALUE = re.compile(rb""":\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`]""")
-_KEY = re.compile(
-    rb"\b(?:target|transport|driver|dialect|client|adapter|engine|provider|plugin|preset|loader|store|module)"
-    rb"""\w*['"]?\s*\Z"""
-)
-_LONGEST: Final = 80  # bytes before a colon that a key is looked for in
-_RESOLVED = begun_by(b"require", rb"""\.resolve\(\s*['"`](@[\w.-]+/[\w.-]+|[\w][\w.-]*)['"`/]""")
-
-
-_CHOSEN: Final = tuple(begun_by(word, rb"\s*\(\s*(?:/\*[^*]*\*/\s*)?[A-Za-z_$`(]") for word in (b"import", b"require"))
-"""Code that loads what a variable names."""
-
-
-_OF_SCRIPTS = re.compile(rb"npm_package_\w+")
-"""Variables that package managers give the process of a script."""
+        if not islink(file) or is_below(root, file):
+            found |= texts.of(QUOTED, file[head:])
+    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,33 +44,22 @@ class Named:
     variables: frozenset[str] = frozenset()
 
 
-def load_named(directory: Path, nested: frozenset[str], root: Path) -> Named:
+def load_named(directory: Path, nested: frozenset[str], root: Path, texts: Texts | None = None) -> Named:
     """Return what code that runs has in quotes. Tests and build files do not count."""
-    quoted: set[bytes] = set()
-    named: set[bytes] = set()
-    chosen: set[bytes] = set()
-    variables: set[bytes] = set()
-    for source in load_sources(str(directory), nested, str(root)).values():
-        if source.role == "source":
-            text = _read(f"{directory}/{source.path}")
-            here = _QUOTED.findall(text)
-            quoted.update(here)
-            variables.update(_OF_SCRIPTS.findall(text))
-            chosen.update(here if any(pattern.search(text) for pattern in _CHOSEN) else ())
-            named.update(_taken(text))
-    return Named(quoted=_decoded(quoted), taken=_decoded(named), chosen=_decoded(chosen), variables=_decoded(variables))
+    texts, head = texts or Texts(root), f"{directory}/"[len(str(root)) + 1 :]
+    sources = load_sources(str(directory), nested, str(root)).values()
+    paths = [f"{head}{source.path}" for source in sources if source.role == "source"]
+    said = [(texts.of(QUOTED, path), texts.of(CHOSEN, path)) for path in paths]
+    return Named(
+        quoted=_together(quoted for quoted, _ in said),
+        taken=_together(chosen.taken for _, chosen in said),
+        chosen=_together(quoted for quoted, chosen in said if chosen.chooses),
+        variables=_together(chosen.variables for _, chosen in said),
+    )
 
 
-def _taken(text: bytes) -> Iterator[bytes]:
-    """Yield what stands where the name of a package is taken: the value of a telling key, and what is resolved."""
-    for value in _VALUE.finditer(text):
-        if _KEY.search(text, max(0, value.start() - _LONGEST), value.start()):
-            yield value[1]
-    yield from _RESOLVED.findall(text)
-
-
-def _decoded(names: Iterable[bytes]) -> frozenset[str]:
-    return frozenset(name.decode("ascii", "replace") for name in names)
+def _together(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*sets)
 
 
 def script_words(manifest: Mapping[str, object]) -> frozenset[str]:
@@ -114,10 +84,3 @@ def _files(directory: str, nested: frozenset[str]) -> Iterator[str]:
 
 def _may_mention(name: str) -> bool:
     return name not in _LOCKFILES and (splitext(name)[1] in _SUFFIXES or name.startswith("."))
-
-
-def _read(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes() if Path(file).stat().st_size <= _MOST else b""
-    except OSError:
-        return b""

@@ -19,7 +19,7 @@ from bake.shell import (
     split_words,
     unwrap,
 )
-from bake.sources.scan import package_name
+from bake.texts import package_name
 from bake.workspace import Package, Workspace
 
 

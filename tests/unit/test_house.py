@@ -15,7 +15,7 @@ FLOORS = (
     ("errors", "semver", "shell", "streams", "__init__"),
     ("files", "ci", "console", "table"),
     ("config", "git"),
-    ("lockfile",),
+    ("lockfile", "texts"),
     ("workspace",),
     ("sources",),
     ("reads",),

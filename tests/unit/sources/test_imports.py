@@ -1,7 +1,5 @@
 import json
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,6 @@ import pytest
 
 from bake.sources import Import, imported_packages, load_imports, undeclared
 from bake.sources.imports import provider
-from bake.sources.scan import Found, scan
 from bake.workspace import Workspace, load_workspace
 from tests.plant import plant
 
@@ -470,102 +467,7 @@ def test_a_member_that_the_lockfile_does_not_link_is_a_provider_by_its_name(writ
     assert provider(workspace, "services/a", "w") == ""
 
 
-# --- the cache
-
-
-@pytest.fixture
-def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Record the text of every file that is parsed."""
-    seen: list[str] = []
-
-    def record(text: str, *, suffix: str) -> tuple[Found, ...]:
-        seen.append(text)
-        return scan(text, suffix=suffix)
-
-    monkeypatch.setattr("bake.sources.files.scan", record)
-    return seen
-
-
-def test_a_second_run_parses_nothing_and_finds_the_same(write: Write, tmp_path: Path, scanned: list[str]) -> None:
-    workspace = write(REACHED)
-    first = load_imports(workspace, "services/a", tmp_path / "folder")
-    count = len(scanned)
-    second = load_imports(workspace, "services/a", tmp_path / "folder")
-
-    assert second == first
-    assert count == len(scanned) == 6
-
-
-def test_only_a_changed_file_is_parsed_again(write: Write, tmp_path: Path, scanned: list[str]) -> None:
-    workspace = write(REACHED)
-    load_imports(workspace, "services/a", tmp_path / "folder")
-    scanned.clear()
-    (workspace.root / "services/a/src/w.ts").write_text('import "4our"')
-
-    assert "4our" in names(workspace, folder=tmp_path / "folder")
-    assert scanned == ['import "4our"']
-
-
-def test_a_change_that_keeps_size_and_time_is_seen(write: Write, tmp_path: Path) -> None:
-    workspace = write({"services/a/x.ts": 'import "c"'})
-    file = workspace.root / "services/a/x.ts"
-    load_imports(workspace, "services/a", tmp_path / "folder")
-    before = file.stat()
-    file.write_text('import "d"')
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    assert names(workspace, folder=tmp_path / "folder") == ["d"]
-
-
-def test_a_file_that_is_gone_is_forgotten(write: Write, tmp_path: Path) -> None:
-    workspace = write({"services/a/x.ts": 'import "c"', "services/a/y.ts": 'import "d"'})
-    load_imports(workspace, "services/a", tmp_path / "folder")
-    (workspace.root / "services/a/x.ts").unlink()
-
-    assert names(workspace, folder=tmp_path / "folder") == ["d"]
-
-
-def test_a_cache_that_is_old_is_trusted_by_its_stamps(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workspace = write({"services/a/x.ts": 'import "c"'})
-    load_imports(workspace, "services/a", tmp_path / "folder")
-    cache = tmp_path / "folder/cache/imports/services+a.json"
-    os.utime(cache, ns=(1 << 62, 1 << 62))
-    read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) if path == cache else pytest.fail(str(path)))
-
-    assert names(workspace, folder=tmp_path / "folder") == ["c"]
-
-
-@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\x00", b"bake imports 1 0\n{}", None])
-def test_a_damaged_cache_costs_time_only(write: Write, tmp_path: Path, damage: bytes | None) -> None:
-    workspace = write(REACHED)
-    first = load_imports(workspace, "services/a", tmp_path / "folder")
-    cache = tmp_path / "folder/cache/imports/services+a.json"
-    cache.write_bytes(cache.read_bytes()[:-9] if damage is None else damage)
-
-    assert load_imports(workspace, "services/a", tmp_path / "folder") == first
-    assert cache.read_bytes().startswith(b"bake imports ")
-
-
-def test_a_cache_that_cannot_be_written_is_done_without(write: Write, tmp_path: Path) -> None:
-    workspace = write(REACHED)
-    (tmp_path / "folder").write_text("a file where the folder should be")
-
-    assert load_imports(workspace, "services/a", tmp_path / "folder") == load_imports(workspace, "services/a")
-
-
-def test_concurrent_writers_leave_a_whole_cache(write: Write, tmp_path: Path, scanned: list[str]) -> None:
-    workspace = write(REACHED)
-    with ThreadPoolExecutor(4) as pool:
-        runs = pool.map(lambda _: load_imports(workspace, "services/a", tmp_path / "folder"), range(16))
-        assert len(set(runs)) == 1
-    scanned.clear()
-
-    assert len(names(workspace, folder=tmp_path / "folder")) == 6
-    assert scanned == []
-    assert [file.name for file in (tmp_path / "folder/cache/imports").iterdir()] == ["services+a.json"]
+# --- what is no file
 
 
 def test_a_link_to_nowhere_and_a_folder_called_like_a_script_are_passed_over(write: Write) -> None:

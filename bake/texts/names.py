@@ -2,16 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 from typing import Final
 
-from bake.files import begun_by
+from bake.texts.patterns import RELATIVE, begun_by, texts_of
+from bake.texts.said import Paths, Text
 
-# Patterns begin with a fixed byte where they can: the search for it is many times as fast as that of alternatives.
-_RELATIVE: Final = re.compile(
-    rb"(\.(?<![\w./-]\.)(?:(?:/(?:\.\./)+|\./(?:\.\./)*)[\w@.+()\[\]-]*(?:/[\w@.+()\[\]-]+)*|/[\w@./+()\[\]-]+))"
-)
 _SPLIT: Final = re.compile(rb"""["']\.\.["'](?:\s*,\s*["'][\w@./+-]+["'])+""")
 _CLIMBS: Final = re.compile(rb"""\.\./?["'`]""")
 """What both _SPLIT and _UPWARD have, and most texts have not."""
@@ -52,44 +48,16 @@ _COMPUTED: Final = tuple(
 _REFERENCE: Final = re.compile(rb"""^\s*///\s*<reference\s+(?:path|types)\s*=\s*["']([^"']+)["']""", re.M)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """What a file names.
-
-    relative: as it stands there. joined: from the root. quoted: names in code. protos: what a .proto file imports.
-    sought: files that it looks for in the folders above. modules: what TypeScript looks for. required: what only
-    JavaScript does. computes: code loads what stands nowhere.
-    """
-
-    relative: frozenset[str]
-    joined: frozenset[str]
-    quoted: frozenset[str]
-    protos: frozenset[str]
-    sought: frozenset[str]
-    modules: frozenset[str]
-    required: frozenset[str]
-    computes: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
-    """Paths in texts of a file. plain: which a process may mean from where it starts. together: joined to something."""
-
-    plain: frozenset[str]
-    absolute: frozenset[str]
-    together: frozenset[str]
-
-
 def parse_text(path: str, text: bytes) -> Text:
     """Read what a file names. path: from the root."""
     return Text(
-        relative=_texts(_RELATIVE, text) | _split(text),
+        relative=texts_of(RELATIVE, text) | _split(text),
         joined=_joined_later(path, text),
-        quoted=_texts_of(_QUOTED, text),
-        protos=_texts(_PROTO, text) if path.endswith(".proto") else frozenset(),
+        quoted=_all_texts(_QUOTED, text),
+        protos=texts_of(_PROTO, text) if path.endswith(".proto") else frozenset(),
         sought=_sought(text),
-        modules=_texts_of(_MODULE, text) | (_texts(_REFERENCE, text) if b"<reference" in text else frozenset()),
-        required=_texts(_REQUIRED, text),
+        modules=_all_texts(_MODULE, text) | (texts_of(_REFERENCE, text) if b"<reference" in text else frozenset()),
+        required=texts_of(_REQUIRED, text),
         computes=any(pattern.search(text) for pattern in _COMPUTED),
     )
 
@@ -97,22 +65,17 @@ def parse_text(path: str, text: bytes) -> Text:
 def _sought(text: bytes) -> frozenset[str]:
     """Names of files in code that walks upwards; package.json where it is the workspace's, not its own package's."""
     seeks = any(word in text for word in _SEEKING) and _SEEKS.search(text)
-    found = _texts(_NAME, text) if seeks else frozenset()
+    found = texts_of(_NAME, text) if seeks else frozenset()
     return found if b"workspaces" in text else found - {"package.json"}
 
 
 def parse_paths(text: bytes) -> Paths:
     """Read the paths in a file's texts."""
-    return Paths(plain=_texts(_PATH, text), absolute=_texts(_ABSOLUTE, text), together=_put_together(text))
+    return Paths(plain=texts_of(_PATH, text), absolute=texts_of(_ABSOLUTE, text), together=_put_together(text))
 
 
 def _put_together(text: bytes) -> frozenset[str]:
     return frozenset("/".join(_words(part)) for part in _JOINED.findall(text))
-
-
-def relative_paths(text: str) -> frozenset[str]:
-    """Return the paths in a text that begin with a dot."""
-    return _texts(_RELATIVE, text.encode("utf-8", "replace"))
 
 
 def _split(text: bytes) -> frozenset[str]:
@@ -132,12 +95,8 @@ def _joined_later(path: str, text: bytes) -> frozenset[str]:
     return frozenset(normpath(join(base, name)) for base in bases for name in names)
 
 
-def _texts(pattern: re.Pattern[bytes], text: bytes) -> frozenset[str]:
-    return frozenset(found.decode("utf-8", "replace") for found in pattern.findall(text))
-
-
-def _texts_of(patterns: Iterable[re.Pattern[bytes]], text: bytes) -> frozenset[str]:
-    return frozenset().union(*(_texts(pattern, text) for pattern in patterns))
+def _all_texts(patterns: Iterable[re.Pattern[bytes]], text: bytes) -> frozenset[str]:
+    return frozenset().union(*(texts_of(pattern, text) for pattern in patterns))
 
 
 def _words(part: bytes) -> tuple[str, ...]:

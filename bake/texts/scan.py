@@ -3,36 +3,12 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Final, Literal, NamedTuple
+from typing import NamedTuple
 
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-VERSION: Final = 3  # raise it when `scan` finds other things in the same text: stored results are then stale
-
-FoundKind = Literal["static", "require", "dynamic", "type", "elided", "computed", "file"]
-
-SCRIPTS: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs"})
-COMPONENTS: Final = frozenset({".vue", ".svelte"})
-TYPESCRIPT: Final = frozenset({".ts", ".tsx", ".mts", ".cts"})
-
-
-class Found(NamedTuple):
-    """One import as written.
-
-    specifier: "@x/y/sub", "./z", "node:fs". line: from 1.
-    guarded: the code goes on without it (a `try` block, `.catch()`).
-    kind, besides the plain ones:
-      "elided": an import without the word `type` of which TypeScript keeps nothing in its output, as the file
-        uses its names as types only; a compiler told to keep imports (verbatimModuleSyntax) keeps it;
-      "computed": put together at run time; the specifier is how a template begins ("./jobs/"), or "";
-      "file": no import, but text that may name a script which the code starts (a worker, a child process).
-    """
-
-    specifier: str
-    line: int
-    kind: FoundKind
-    guarded: bool = False
+from bake.texts.said import BUILTINS, COMPONENTS, SCRIPTS, TYPESCRIPT, Found, FoundKind
 
 
 def scan(text: str, *, suffix: str) -> tuple[Found, ...]:
@@ -47,30 +23,6 @@ def scan(text: str, *, suffix: str) -> tuple[Found, ...]:
     if suffix not in SCRIPTS or not _may_import(source):
         return ()
     return tuple(_scan_script(source, suffix, elide=suffix in TYPESCRIPT))
-
-
-# `node -p 'module.builtinModules'` of Node 24, without those that exist with "node:" only.
-_BUILTINS = """
-_http_agent _http_client _http_common _http_incoming _http_outgoing _http_server _stream_duplex
-_stream_passthrough _stream_readable _stream_transform _stream_wrap _stream_writable _tls_common
-_tls_wrap assert assert/strict async_hooks buffer child_process cluster console constants crypto
-dgram diagnostics_channel dns dns/promises domain events fs fs/promises http http2 https inspector
-inspector/promises module net os path path/posix path/win32 perf_hooks process punycode querystring
-readline readline/promises repl stream stream/consumers stream/promises stream/web string_decoder
-sys timers timers/promises tls trace_events tty url util util/types v8 vm wasi worker_threads zlib
-"""
-BUILTINS: Final = frozenset(_BUILTINS.split())
-
-_NAME = re.compile(r"(?:@[\w.-]+/)?[A-Za-z0-9_-][\w.-]*(?=/|$)", re.ASCII)
-
-
-def package_name(specifier: str) -> str:
-    """Reduce "@x/y/sub?raw" to "@x/y"; "" for what names no package: "./x", "node:fs", "#x", "virtual:x"."""
-    plain = specifier.partition("?")[0]
-    if ":" in plain or "!" in plain or plain in BUILTINS:
-        return ""
-    match = _NAME.match(plain)
-    return match[0] if match else ""
 
 
 _SCRIPT_BLOCK = re.compile(r"<script\b([^>]*)>(.*?)</script\s*>", re.S | re.I)

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from bake.sources import package_name
-from bake.sources.scan import Found, scan
+from bake.texts import Found, package_name
+from bake.texts.scan import scan
 
 
 def found(text: str, suffix: str = ".ts") -> list[tuple[str, int, str]]:
