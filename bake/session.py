@@ -164,7 +164,7 @@ class Session:
         """Whether builds of the plan see changes that are not in the commit."""
         if not self.head.dirty:
             return False
-        from bake.inputs import seen_by_builds
+        from bake.render import seen_by_builds
 
         return any(map(seen_by_builds(self.project, plan), self.head.dirty))
 

@@ -7,7 +7,6 @@ from bake.inputs.places import absence, in_clone, kept_from_builds
 from bake.inputs.presence import Presence, presence
 from bake.inputs.reasons import Reason, changed_packages, first, way
 from bake.inputs.record import FirstStep, LastBuild, add, first_step, load_record, write_record
-from bake.inputs.seen import seen_by_builds
 from bake.inputs.since import Reasons, before_last, load_build_reasons, load_reasons, since_revision
 from bake.inputs.tree import Present
 
@@ -39,7 +38,6 @@ __all__ = [
     "load_record",
     "load_undeclared",
     "presence",
-    "seen_by_builds",
     "since_revision",
     "way",
     "write_record",

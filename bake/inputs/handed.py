@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bake.engine import Progress
 from bake.files import read_chapter, write_chapter
 from bake.plan import Image, Plan, Stage
+
+if TYPE_CHECKING:
+    from bake.engine import Progress
 
 _CHAPTER = "declared"
 
@@ -40,7 +43,7 @@ def _of_stage(stage: Stage, undeclared: Mapping[str, str]) -> Iterable[Handed]:
         yield Handed(package=stage.package, needs=needs, why=why)
 
 
-def keep_undeclared(folder: Path, progress: Progress) -> None:
+def keep_undeclared(folder: Path, progress: "Progress") -> None:
     """Keep what the steps said that hand on declarations. Raises OSError."""
     steps = (step for step in progress.steps.values() if step.stage.startswith("declared-"))
     said = {found["package"]: found["why"] or "" for step in steps for found in _SAID.finditer("".join(step.log))}

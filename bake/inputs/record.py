@@ -6,12 +6,14 @@ It is a chapter of `.bake/history.json`, which holds digests and no text of a fi
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bake.engine import Progress, Step
 from bake.files import read_chapter, write_chapter
 from bake.inputs.content import Inputs
 from bake.inputs.reasons import forgetful
+
+if TYPE_CHECKING:
+    from bake.engine import Progress, Step
 
 _CHAPTER = "builds"
 
@@ -41,7 +43,7 @@ Record = Mapping[str, LastBuild]
 """Target -> its last build."""
 
 
-def first_step(progress: Progress, target: str) -> FirstStep | None:
+def first_step(progress: "Progress", target: str) -> FirstStep | None:
     """The step that ran first; None when the cache had everything.
 
     BuildKit looks at FROM's images at each build, and the stage that sends all sources runs after every edit: neither
@@ -53,7 +55,7 @@ def first_step(progress: Progress, target: str) -> FirstStep | None:
     return FirstStep(stage=step.stage, platform=step.platform, what=_what(step)) if step else None
 
 
-def _what(step: Step) -> str:
+def _what(step: "Step") -> str:
     return " ".join(step.what.replace("\\\n", " ").split())
 
 

@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import jinja2
-
 from bake.config import Attestations
 from bake.errors import BakeError
 from bake.plan import EXPORTER, TURNS, Cache, Names, Plan
 from bake.project import FOLDER, Project
-from bake.render.templates import fill_template, template_environment
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -20,6 +17,8 @@ def render_bake_file(
     project: Project, plan: Plan, names: Names, cache: Cache, outputs: Mapping[str, str] = MappingProxyType({})
 ) -> str:
     """The plan as HCL. outputs: target -> where its image goes, where the builder is not to keep it."""
+    from bake.render.filling import fill_template, template_environment
+
     environment = template_environment(finalize=hcl)
     environment.filters["raw"] = _Raw
     service_groups = {
@@ -55,8 +54,6 @@ def hcl(value: Any) -> str:
     HCL knows the escapes \\n \\r \\t \\" \\\\ \\uXXXX \\UXXXXXXXX only, and `${`, `%{` start templates (source: HCL
     native syntax specification, "Template literals"). Raises BakeError for a lone surrogate, which no UTF-8 file holds.
     """
-    if isinstance(value, jinja2.Undefined):
-        return str(value)  # says what is undefined
     if isinstance(value, _Raw):
         return str(value)
     if isinstance(value, bool):

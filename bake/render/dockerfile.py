@@ -14,7 +14,6 @@ from bake.errors import BakeError, ConfigError
 from bake.plan import TREE, Image, Plan, ServiceStage, Stage, home
 from bake.project import Project
 from bake.render.json_text import json_words
-from bake.render.templates import fill_template, template_environment
 from bake.workspace import Part
 
 _WILDCARD = re.compile(r"([\[*?])")
@@ -31,6 +30,8 @@ _TRACER_MISSING = (
 
 def render_dockerfile(project: Project, plan: Plan) -> str:
     """Every stage of the plan."""
+    from bake.render.filling import fill_template, template_environment
+
     environment = template_environment(finalize=lambda value: _one_line(value, project.config))
     environment.filters |= {
         "word": _word,

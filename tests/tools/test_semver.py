@@ -32,7 +32,8 @@ def node_semver() -> Path:
 
 
 def test_every_pair_of_version_and_range_is_judged_as_npm_judges_it(node_semver: Path) -> None:
-    pairs = list(product(VERSIONS.split(), RANGES.split(",")))
+    versions = VERSIONS.split()
+    pairs = [*product(versions, RANGES.split(",")), *((v, f"{sign}{v}") for v in versions for sign in ("", "^"))]
     script = (
         "const s=require(process.argv[1]);let t='';process.stdin.on('data',d=>t+=d).on('end',()=>"
         "console.log(JSON.stringify(JSON.parse(t).map(([v,r])=>s.satisfies(v,r)))))"

@@ -16,12 +16,12 @@ from bake.cli import main
 from bake.compose import render_compose
 from bake.config import parse_config
 from bake.errors import ConfigError, WorkspaceError
-from bake.inputs import load_contents, load_inputs, seen_by_builds
+from bake.inputs import load_contents, load_inputs
 from bake.plan import Plan, Request, check, make_plan, name_images, plan_cache, select
 from bake.project import Project, load_project
 from bake.publish import Release, make_matrix, make_workload, render_workloads
 from bake.publish.release import ReleasedImage, ReleasedPlatform
-from bake.render import render, render_bake_file
+from bake.render import render, render_bake_file, seen_by_builds
 from tests.git_workspace import GitWorkspace, make_git_workspace
 
 SERVICE = """

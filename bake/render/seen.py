@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bake.lockfile import FILE_NAME
 from bake.plan import Dockered, Plan
 from bake.project import EJECTED, Project
-from bake.render import render_ignore
+from bake.render.context import render_ignore
 from bake.workspace import parse_dockerignore
 
 
