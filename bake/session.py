@@ -148,15 +148,15 @@ class Session:
 
         return make_plan(self.project, self.request(selection, naming, cache_to=cache_to))
 
-    def names(self, plan: "Plan", files: Mapping[str, str] | None = None) -> "Names":
-        """What the plan's images are called. files: the rendered ones, which {content} is told by."""
+    def names(self, plan: "Plan", files: Callable[[], Mapping[str, str]] | None = None) -> "Names":
+        """What the plan's images are called. files: gives the rendered ones, which {content} is told by."""
         from bake.plan import content_patterns, name_images, names_commit
 
         contents: Mapping[str, str] = {}
         if content_patterns(self.project, plan.request):
             from bake.inputs import load_contents
 
-            contents = load_contents(self.project, plan, files, self.tree)
+            contents = load_contents(self.project, plan, files() if files else None, self.tree)
         dirty = names_commit(self.project, plan.request) and self.is_dirty(plan)
         return name_images(self.project, plan, contents, dirty=dirty)
 

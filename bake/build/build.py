@@ -4,6 +4,7 @@ What only tells of a build (the record for `bake why`, warnings, the account) co
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,7 +22,7 @@ from bake.build.account import (
     weigh,
 )
 from bake.build.after import keep_account, load_last_release, tell_growth, write_record_of
-from bake.build.current import Standing, learn, load_standing
+from bake.build.current import Standing, ask_engine, learn, load_standing
 from bake.build.findings import show_findings
 from bake.build.options import Options, Outcome
 from bake.build.phases import joined, settle
@@ -134,7 +135,7 @@ def adapt_to_engine(session: Session, ready: Ready, capabilities: Capabilities, 
     """What the engine can keep, with the cache that there is and can be written."""
     plan, project = limit_to_native(session, ready.plan, capabilities), session.project
     if plan is not ready.plan:
-        files, cache = render(project, plan), plan_cache(project, plan)
+        files, cache = functools.cache(lambda: render(project, plan)), plan_cache(project, plan)
         inputs = inputs_of(session, plan, files)
         ready = dataclasses.replace(ready, plan=plan, cache=cache, files=files, inputs=inputs)
     if ready.cache.note:
@@ -179,7 +180,8 @@ def _build_and_load(
     session: Session, ready: Ready, standing: Standing, options: Options, capabilities: Capabilities
 ) -> _Made:
     """Build into the local engine, and then what turns out to be gone from there."""
-    standing.begin_asking()
+    made = [standing.names[target] for target in standing.made]
+    standing = dataclasses.replace(standing, asked=ask_engine(made))  # another run may have moved names meanwhile
     # Without an output of its own, an image that another driver than docker's made stays in its builder.
     outputs = dict.fromkeys(ready.names, f"type=docker,{EXPORTER}") if capabilities.driver != "docker" else {}
     write_plan(session, ready, outputs)

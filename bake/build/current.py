@@ -5,8 +5,8 @@ the engine has it under. Both are facts that stay true, so an image is up to dat
 names still lead to that id. Whatever this cannot tell goes to BuildKit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,7 +18,7 @@ from bake.engine import Built, Kept, kept_images, mirrors
 from bake.errors import EngineError
 from bake.files import read_chapter, write_chapter
 from bake.inputs import Inputs, digest
-from bake.plan import Dockered, Names, Plan, ServiceImage
+from bake.plan import Dockered, Name, Names, Plan, ServiceImage
 from bake.project import Project
 from bake.registry import engine_digests
 
@@ -47,36 +47,25 @@ class Standing:
     """What is known before a build.
 
     plan, names: as asked for. inputs: of each target, empty where nobody can tell what is up to date. made:
-    target -> what an earlier build made of the same. ask: names -> what the engine has under them.
+    target -> what an earlier build made of the same. asked: name -> what the engine has under it, as far as it matters.
     """
 
     plan: Plan
     names: Names
     inputs: Mapping[str, Inputs] = field(default_factory=dict)
     made: Mapping[str, Made] = field(default_factory=dict)
-    ask: Callable[[Sequence[str]], Mapping[str, Kept]] = lambda _: {}
+    asked: Callable[[], Mapping[str, Kept]] = dict
 
     @property
     def changed(self) -> tuple[str, ...]:
         """The targets that no earlier build has made just so."""
         return tuple(t for t in self.plan.targets if t not in self.made)
 
-    def begin_asking(self) -> None:
-        """Ask the engine for what was made, while something else goes on."""
-        self._kept.running()
-
-    @cached_property
-    def _kept(self) -> "Future[Mapping[str, Kept]]":
-        pool = ThreadPoolExecutor(1)
-        asking = pool.submit(self.ask, [name for t in self.made for name in self.names[t].references])
-        pool.shutdown(wait=False)
-        return asking
-
     @cached_property
     def current(self) -> Mapping[str, Kept]:
         """Target -> its image, of those that are up to date: all their names still lead to what was made."""
         names = {t: self.names[t].references for t in self.made}
-        kept = self._kept.result() if self.made else {}
+        kept = self.asked() if self.made else {}
         return {
             t: kept[names[t][0]]
             for t, made in self.made.items()
@@ -107,11 +96,20 @@ def load_standing(
     memory = load_memory(project.folder)
     if force or not memory:
         return Standing(plan=plan, names=names, inputs=inputs())
+    asked = ask_engine(names.values())
     with ThreadPoolExecutor(1) as pool:
         resolving = pool.submit(resolve_bases, _all_unpinned(plan), environment)
         keys = image_keys(project, plan, names, inputs(), resolving.result())
     made = {t: memory[key] for t, key in keys.items() if key in memory}
-    return Standing(plan=plan, names=names, inputs=inputs(), made=made, ask=_kept)
+    return Standing(plan=plan, names=names, inputs=inputs(), made=made, asked=asked)
+
+
+def ask_engine(names: Iterable[Name]) -> Callable[[], Mapping[str, Kept]]:
+    """Ask the engine for images, which takes a while; gives what waits for its answer."""
+    pool = ThreadPoolExecutor(1)
+    asking = pool.submit(_kept, [reference for name in names for reference in name.references])
+    pool.shutdown(wait=False)
+    return asking.result
 
 
 def _kept(names: Sequence[str]) -> Mapping[str, Kept]:

@@ -14,12 +14,12 @@ from bake.session import Session
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """A plan with what comes after it. files: the rendered ones, all but the bake file. inputs: read when asked for."""
+    """A plan with what comes after it. files: all but the bake file, rendered when asked for, as inputs are read."""
 
     plan: Plan
     names: Names
     cache: Cache
-    files: Mapping[str, str]
+    files: Callable[[], Mapping[str, str]]
     inputs: Callable[[], Mapping[str, Inputs]]
 
     @property
@@ -30,8 +30,8 @@ class Ready:
 
 
 def make_ready(session: Session, plan: Plan) -> Ready:
-    """Render and name what is planned."""
-    files = render(session.project, plan)
+    """Name what is planned; names are known before anything is rendered, unless they hold what images are made of."""
+    files = functools.cache(lambda: render(session.project, plan))
     return Ready(
         plan=plan,
         names=session.names(plan, files),
@@ -41,13 +41,15 @@ def make_ready(session: Session, plan: Plan) -> Ready:
     )
 
 
-def inputs_of(session: Session, plan: Plan, files: Mapping[str, str]) -> Callable[[], Mapping[str, Inputs]]:
-    """What the images are made of, read once. files: the rendered ones."""
-    return functools.cache(lambda: load_inputs(session.project, plan, files, session.tree))
+def inputs_of(
+    session: Session, plan: Plan, files: Callable[[], Mapping[str, str]]
+) -> Callable[[], Mapping[str, Inputs]]:
+    """What the images are made of, read once. files: gives the rendered ones."""
+    return functools.cache(lambda: load_inputs(session.project, plan, files(), session.tree))
 
 
 def write_plan(session: Session, ready: Ready, outputs: Mapping[str, str] = MappingProxyType({})) -> None:
     """Write .bake/ as it will be run. outputs: as `render_bake_file` takes them."""
     project = session.project
     bake_file = render_bake_file(project, ready.plan, ready.names, ready.cache, outputs)
-    write_files(project.folder, {"docker-bake.hcl": bake_file, **ready.files})
+    write_files(project.folder, {"docker-bake.hcl": bake_file, **ready.files()})

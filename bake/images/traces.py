@@ -39,7 +39,7 @@ def trace_images(session: Session, plan: Plan, builder: str | None = None) -> Ma
     project = dataclasses.replace(session.project, config=_traced(session.project.config, asked))
     traced = make_plan(project, plan.request)
     files = render(project, traced)
-    bake_file = render_bake_file(project, traced, session.names(traced, files), plan_cache(project, traced))
+    bake_file = render_bake_file(project, traced, session.names(traced, lambda: files), plan_cache(project, traced))
     with working_alone(project.folder, session.words, session.console.say):
         write_files(project.folder, {"docker-bake.hcl": bake_file, **files})
         with tempfile.TemporaryDirectory(dir=project.folder) as folder:

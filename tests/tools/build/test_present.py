@@ -13,7 +13,7 @@ from bake.inputs import load_inputs
 from bake.plan import Request, make_plan
 from bake.project import load_project
 from bake.publish import Mark, Upload
-from bake.render import files, render, templates
+from bake.render import files, filling, render, templates
 from tests.git_workspace import GitWorkspace, make_git_workspace
 from tests.memory_registry import MemoryRegistry, memory_registry
 from tests.scripted_server import Answer, Asked
@@ -136,7 +136,7 @@ def test_another_bake_gives_another_tag_where_it_builds_in_another_way(
         assert asked != name or old in text
         return text.replace(old, new) if asked == name else text
 
-    for module in (files, templates):
+    for module in (files, filling):
         monkeypatch.setattr(module, "template_text", other)
     after = marks(shop)
     assert {t for t in before if before[t] != after[t]} == {"api", "web"}

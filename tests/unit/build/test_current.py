@@ -58,7 +58,7 @@ def standing(plan: Plan, known: Iterable[str], kept: Mapping[str, Kept]) -> Stan
         plan=plan,
         names={t: Name(repository=f"apphub-{t}", tags=("v1", "v2")) for t in plan.targets},
         made={t: made(t) for t in known},
-        ask=lambda names: {name: kept[name] for name in names if name in kept},
+        asked=lambda: kept,
     )
 
 
