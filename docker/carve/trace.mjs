@@ -6,8 +6,9 @@ import { ancestors, basename, dirname, isAbsolute, join, leaves, packageName, re
 import { walk } from './files.mjs';
 import { plainLoads } from './suspect.mjs';
 
-const SCRIPT = /\.[cm]?[jt]sx?$/;
+const SCRIPT = /(?<!\.d)\.[cm]?[jt]sx?$/; // nothing runs declarations
 const TYPED = /\.[cm]?tsx?$/;
+const RUNS = /\.[cm]?js$/;
 const ROUNDS = 5; // of entries that only a text in the code names
 
 /**
@@ -28,7 +29,7 @@ export async function traceFiles({ tree, tools, home, entries, starts = [home], 
     ignore: away,
     mixedModules: true, // modules of either kind may have a `require`
     readFile: (path) => readSource(path, texts, plain),
-    resolve: resolver({ tree, home, members, aliases: { ...aliases, ...ownAliases(tree, home) }, resolve }),
+    resolve: resolver({ tree, home, members, aliases, resolve }),
   };
   const caches = new Map(starts.map((start) => [start, {}])); // what a file reads depends on where its process starts
   const found = new Map();
@@ -95,12 +96,20 @@ function placed(text) {
   return undeclared.replace(/\bimport\.meta\.(dir|file)name\b/g, '__$1name');
 }
 
-/** Packages of the workspace and aliases are followed; installed packages come as layers, or are followed too: `installed`. */
-export function resolver({ tree, members, aliases, resolve, installed = false }) {
+/**
+ * Packages of the workspace and aliases are followed; installed packages come as layers, or are followed too: `installed`.
+ * Node knows no tsconfig.json: from compiled code a package's name leads to the package, whatever `paths` made of it.
+ */
+export function resolver({ tree, home, members = {}, aliases, resolve, installed = false }) {
+  const own = ownAliases(tree, home);
+  const every = { ...aliases, ...own };
+  const hooked = manifestsOf(tree, home).some(({ dependencies, devDependencies }) => 'tsconfig-paths' in { ...dependencies, ...devDependencies });
+  const isPackage = async (id, parent, job, cjs) => packageName(id) in members || (installed && resolve(id, parent, job, cjs).then(() => true, () => false));
   return async (id, parent, job, cjs) => {
     if (id.startsWith('.') || isAbsolute(id)) return installed ? resolveFile(id, parent, job, cjs, resolve) : resolve(id, parent, job, cjs);
     if (id.startsWith('#')) return installed ? resolve(id, parent, job, cjs) : resolve(id, parent, job, cjs).catch(() => []);
-    for (const path of parent.includes('/node_modules/') ? [] : aliased(id, aliases)) {
+    const plain = RUNS.test(parent) && !hooked && await isPackage(id, parent, job, cjs);
+    for (const path of parent.includes('/node_modules/') ? [] : aliased(id, plain ? own : every)) {
       const file = await resolveFile(`./${path}`, join(tree, 'x.js'), job, cjs, resolve).catch(() => undefined);
       if (file) return file;
     }
@@ -138,6 +147,12 @@ function aliased(id, aliases) {
     const middle = tail === undefined ? '' : id.slice(head.length, id.length - tail.length);
     return aliases[pattern].map((path) => path.replace('*', () => middle));
   });
+}
+
+/** package.json of a package and of the root, as far as they are there. */
+function manifestsOf(tree, home) {
+  const files = [...new Set([home, ''])].map((folder) => join(tree, folder, 'package.json'));
+  return files.filter(existsSync).map((file) => JSON.parse(readFileSync(file, 'utf8')));
 }
 
 /** module-alias reads them in package.json: a name stands for all below it. */

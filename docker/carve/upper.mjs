@@ -20,7 +20,7 @@ const ROUNDS = 40; // each follows what the one before found; a dozen is much
 export async function needsOf({ tree, tools, spec }) {
   const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
   const context = { tree: realpathSync(tree), spec, nodeFileTrace, cache: {}, texts: new Map(), suspect: suspecter(tools), special: specialPackages(tools), plain: plainLoads(tools), packages: new Map(), doubts: new Map() };
-  context.resolve = resolver({ tree: context.tree, aliases: spec.aliases, resolve, installed: true });
+  context.resolve = resolver({ tree: context.tree, home: spec.home, aliases: spec.aliases, resolve, installed: true });
   const images = [];
   for (const [image, start] of Object.entries(spec.images)) images.push([image, await processNeeds(start, context)]);
   return Object.fromEntries(images);

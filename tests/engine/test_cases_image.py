@@ -29,6 +29,8 @@ _SERVICES = {
             console.log(require('../../../package.json').version, require('@cases/lib').template());
         """,
         "src/unused.ts": "export {};",
+        # The compiler's alone: Node finds the library by its name.
+        "tsconfig.json": '{"compilerOptions": {"paths": {"@cases/lib": ["../../libraries/lib/src/index.ts"]}}}',
     },
     # Names that look like development, written by a build or read by the process.
     "names": {
@@ -163,6 +165,7 @@ def _files(name: str) -> Mapping[str, str]:
             exports.template = () => readFileSync(join(__dirname, 'test', 'a.html'), 'utf8');
         """,
         "libraries/lib/test/a.html": "<b>",
+        "libraries/lib/src/index.ts": "export const word: () => string;",
         "libraries/types/index.d.ts": "export type A = 1;",
         **{f"{path}/package.json": json.dumps(manifest) for path, manifest in manifests.items()},
         **{f"services/{s}/{path}": text for s, files in _SERVICES.items() for path, text in files.items()},
