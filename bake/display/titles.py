@@ -26,7 +26,7 @@ _KNOWN = {
 }
 """Stage -> what its steps are about."""
 
-_OWN = ("RUN node /bake/", "RUN mkdir -p /out/")
+_OWN = ("RUN node /bake/", "RUN mkdir -p /bake/out/")
 """How commands of bake's own begin: what they are about says more."""
 
 _INSTALLS = frozenset({"install", "dependencies", "tracer"})

@@ -16,8 +16,8 @@ from bake.workspace import ROOT
 Origin = Literal["base", "dependencies", "packages", "settings"]
 
 _OURS = re.compile(
-    r"COPY (?:--\S+ )*(?:/layers/(?:[^\s/]+/)?(?P<id>[^\s/]+)/ /|(?P<group>/ /)|(?P<own>(?:/out|/traced/code/\S+)/ /)"
-    r"|(?P<home>/out/\S+/ /))(?: #|$)"
+    r"COPY (?:--\S+ )*(?:/layers/(?:[^\s/]+/)?(?P<id>[^\s/]+)/ /|(?P<group>/ /)"
+    r"|(?P<own>(?:(?:/bake)?/out|/traced/code/\S+)/ /)|(?P<home>(?:/bake)?/out/\S+/ /))(?: #|$)"
 )
 _MADE_UP = re.compile(r"created by buildkit$|\[[^\]]+ \d+/\d+\] ")
 """What BuildKit adds at the end for a base without a history (moby/buildkit, exporter/containerimage/writer.go)."""

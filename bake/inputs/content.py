@@ -308,7 +308,7 @@ def _stages(dockerfile: str) -> Mapping[str, str]:
 
 
 def _without_services(text: str) -> Iterator[str]:
-    return (line for line in text.splitlines() if "/out/" not in line)
+    return (line for line in text.splitlines() if "/bake/out/" not in line)
 
 
 def _needed(text: str) -> list[str]:

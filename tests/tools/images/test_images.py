@@ -58,8 +58,8 @@ def put_image(blobs: Blobs, *layers: tuple[str, Mapping[str, int]], plain: bool 
 
 
 BASE = ("ADD os.tar /", {"bin/node": 3000})
-API = ("COPY /out/ / # buildkit", {"app/services/api/package.json": 100, "app/services/api/dist/server.js": 400})
-WEB = ("COPY /out/ / # buildkit", {"app/services/web/package.json": 100, "app/services/web/dist/index.html": 200})
+API = ("COPY /bake/out/ / # buildkit", {"app/services/api/package.json": 100, "app/services/api/dist/server.js": 400})
+WEB = ("COPY /bake/out/ / # buildkit", {"app/services/web/package.json": 100, "app/services/web/dist/index.html": 200})
 
 
 def modules(left: int) -> tuple[str, Mapping[str, int]]:

@@ -53,7 +53,7 @@ def test_a_build_is_called_by_its_package_and_script(example_plan: Plan, what: s
         ("dependencies-musl", "RUN npm ci --omit=dev", "", "production dependencies (musl): npm ci"),
         ("layers", "RUN node /bake/x", "linux/amd64->arm64", "layers of dependencies (arm64)"),
         ("dependencies", "RUN npm ci", "linux/amd64", "production dependencies: npm ci (amd64)"),
-        ("homes", "RUN mkdir -p /out/api/app && chown x", "linux/amd64", "folders that processes write to"),
+        ("homes", "RUN mkdir -p /bake/out/api/app && chown x", "linux/amd64", "folders that processes write to"),
         ("something", "COPY a b", "", "something: files of the workspace"),
         ("something", "LINK COPY --link --from=build-packages-shared /a /b", "", "something: files of packages/shared"),
     ],
@@ -74,7 +74,7 @@ INSTALL = {"digest": "a", "name": "[install 3/3] RUN npm ci", "started": "2026-0
 WAITS = {"digest": "b", "name": "[layers 2/2] RUN node /bake/carve"}
 DONE = {
     "digest": "c",
-    "name": "[homes 2/2] RUN mkdir -p /out/api",
+    "name": "[homes 2/2] RUN mkdir -p /bake/out/api",
     "started": "2026-01-01T00:00:00Z",
     "completed": "2026-01-01T00:00:01.5Z",
 }

@@ -196,7 +196,7 @@ def test_another_failure_is_no_missing_image() -> None:
             "RUN YARN_GLOBAL_FOLDER=/y YARN_ENABLE_TELEMETRY=false yarn install --immutable",
             "RUN yarn install --immutable",
         ),
-        ("COPY --from=out-api /out/ /", "COPY --from=out-api /out/ /"),
+        ("COPY --from=out-api /bake/out/ /", "COPY --from=out-api /bake/out/ /"),
     ],
 )
 def test_a_step_is_called_by_its_command(instruction: str, shown: str) -> None:

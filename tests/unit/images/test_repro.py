@@ -38,7 +38,7 @@ def layout(
             entry.size, entry.mtime = len(content), time
             tar.addfile(entry, io.BytesIO(content.encode()))
     layer = store(gzip.compress(packed.getvalue(), packing, mtime=0))
-    history = [{"created_by": "COPY /out/ / # buildkit"}, {"created_by": f"USER {user}", "empty_layer": True}]
+    history = [{"created_by": "COPY /bake/out/ / # buildkit"}, {"created_by": f"USER {user}", "empty_layer": True}]
     configuration = {"os": "linux", "architecture": platform, "config": {"Env": env}, "history": history}
     config = store(json.dumps(configuration | {"rootfs": layer}).encode())
     manifest = store(json.dumps({"config": {"digest": config}, "layers": [{"digest": layer}]}).encode())
@@ -55,7 +55,7 @@ def differences(tmp_path: Path, one: Files, other: Files, **changes: str) -> lis
 
 
 FILES = {"app/a.js": ("a", 1), "app/b.js": ("b", 1)}
-LAYER = "COPY /out/ /"
+LAYER = "COPY /bake/out/ /"
 
 
 def test_the_same_bytes_have_no_difference(tmp_path: Path) -> None:

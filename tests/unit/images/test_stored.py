@@ -37,11 +37,11 @@ def test_layers_are_told_by_what_buildkit_says_of_them() -> None:
         "-ARG TARGETARCH=amd64",
         "ADD os.tar / # buildkit",
         "COPY docker-entrypoint.sh /usr/local/bin/ # buildkit",
-        "COPY /out/web/ / # buildkit",
+        "COPY /bake/out/web/ / # buildkit",
         "WORKDIR /app/services/web",
         "COPY /layers/shared-5a949ad9-native/ / # buildkit",
         "COPY / / # buildkit",
-        "COPY /out/ / # buildkit",
+        "COPY /bake/out/ / # buildkit",
         "-USER 1000:1000",
     )
     assert origins({"history": said}, 7) == [
