@@ -1,6 +1,6 @@
 // What compilers and bundlers keep from one build of a package for the next. No dependencies, Node 18.3 or newer.
 //
-//   node state.mjs restore --tree /app --home apps/web --state /bake/state --of 1f0c… --hidden TOKEN
+//   node state.mjs restore --tree /app --home apps/web --state /bake/state --of 1f0c… --hidden TOKEN [--results dist:src]
 //   node state.mjs save    --tree /app --home apps/web --state /bake/state --hidden TOKEN --secrets /run/secrets/x
 //   node state.mjs give --state /bake/state --out /kept         node state.mjs take --state /bake/state --from /taken
 //
@@ -8,6 +8,9 @@
 // content, and comes back only when nothing but sources has changed, which these tools follow by themselves. Whatever
 // else is different (settings, what settings name, data, dependencies, arguments, Node), or a file that is gone, makes
 // a build begin afresh. Nothing of it stays in the build's folder.
+//
+// Of a build that runs only the TypeScript compiler, --results says where it writes what is compiled of which folder. What
+// it noted (.tsbuildinfo) is kept with all that it wrote, each file of which belongs to a source.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -39,16 +42,21 @@ const READS_MORE = /preval|\.macro$|babel-plugin-(?:inline-import|import-glob|re
 /** Variables that are different in every container, and those of the shell. */
 const OWN = new Set(['HOSTNAME', 'HOME', 'PWD', 'OLDPWD', 'SHLVL', '_', 'TERM']);
 
+/** Where unpack.mjs lists what builds have of node_modules. */
+const DEFAULTS = { unpacked: '/bake/unpacked' };
+
 const { positionals: [command], values } = parseArgs({
   allowPositionals: true,
   options: Object.fromEntries(
-    ['tree', 'home', 'state', 'of', 'hidden', 'secrets', 'out', 'from'].map((name) => [name, { type: 'string', default: '' }]),
+    ['tree', 'home', 'state', 'of', 'hidden', 'secrets', 'out', 'from', 'results', 'unpacked'].map((name) => [name, { type: 'string', default: DEFAULTS[name] ?? '' }]),
   ),
 });
 const { tree, home } = values;
 const place = (name) => path.join(values.state, name);
 const words = (text) => text.split(',').filter(Boolean);
 const say = (text) => console.log(`${home || 'the root'}: ${text}`);
+/** Folders of what the compiler writes, each with that of the sources; null for other builds. */
+const results = values.results ? values.results.split(',').map((pair) => pair.split(':')) : null;
 const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex');
 
 function entries(folder) {
@@ -89,8 +97,12 @@ function* dependencyFolders(below = '') {
   }
 }
 
-/** What is installed, but for what builds write there (.cache, .prisma, .vite). */
+/** What is installed, but for what builds write there (.cache, .prisma, .vite): as unpack.mjs says, where it came in packs. */
 function toolsOf() {
+  return fs.existsSync(values.unpacked) ? sha(fs.readFileSync(values.unpacked)) : installedFiles();
+}
+
+function installedFiles() {
   const hash = createHash('sha256');
   const written = (name) => name.startsWith('.') && name !== '.pnpm' && name !== '.bin';
   for (const folder of dependencyFolders()) {
@@ -157,18 +169,83 @@ function settingsAmong(sources) {
   return (file) => found.has(file);
 }
 
+/** Whether the tools see by themselves that a file has changed. The compiler knows declarations by content, and others' notes by time. */
+const isFollowed = (file) => (results ? SOURCE.test(file) || NOTES.test(file) : SOURCE.test(file) && !file.endsWith('.d.ts'));
+
 /** Why state is of no use for what is there now, or ''; files that are new or different are in `changed`. */
 function difference(kept, now, changed) {
   const gone = Object.keys(kept.sources).find((file) => !(file in now.sources));
   if (gone) return `${gone} is gone`;
   changed.push(...Object.keys(now.sources).filter((file) => kept.sources[file] !== now.sources[file]));
-  const other = changed.find((file) => !SOURCE.test(file) || file.endsWith('.d.ts'));
+  const other = changed.find((file) => !isFollowed(file));
   if (other) return `${other} has changed`;
-  const isSetting = changed.length ? settingsAmong(Object.keys(now.sources)) : () => false;
+  const isSetting = changed.length && !results ? settingsAmong(Object.keys(now.sources)) : () => false;
   const setting = changed.find(isSetting);
   if (setting) return `${setting} has changed, which may say how to build`;
   if (kept.words !== now.words) return 'its command, arguments or Node have changed';
   return kept.tools === toolsOf() ? '' : 'its dependencies have changed';
+}
+
+// --- the compiler -----------------------------------------------------------------------------------------------------
+
+const NOTES = /\.tsbuildinfo$/;
+const COMPILED = /(?<!\.d)\.([cm]?)[jt]sx?$/;
+const OLD = 946684800; // 2000-01-01T00:00:00Z in seconds: older than any source, so that the compiler looks at what is in them
+
+/** The sources of the package that the compiler noted, and their results; undefined when its notes are unknown ones. */
+function noted(note) {
+  const { program, fileNames = program?.fileNames } = readJson(path.join(tree, note)) ?? {};
+  if (!Array.isArray(fileNames)) return undefined;
+  const own = fileNames.map((name) => path.join(path.dirname(note), name)).filter((file) => file.startsWith(`${home}/`));
+  const sources = own.filter((file) => !file.includes('/node_modules/') && !isWritten(file) && (COMPILED.test(file) || file.endsWith('.json')));
+  return sources.map((source) => results.flatMap((pair) => madeOf(source, pair)));
+}
+
+const isWritten = (file) => results.some(([written]) => file.startsWith(`${path.join(home, written)}/`));
+
+/** What the compiler makes of a source, as far as it is there; none without its code. */
+function madeOf(source, [written, folder]) {
+  const inside = path.relative(path.join(home, folder), source);
+  if (inside.startsWith('..')) return [];
+  const place = path.join(home, written, inside);
+  const [, kind] = COMPILED.exec(place) ?? [];
+  const stem = place.replace(COMPILED, '');
+  const isThere = (file) => fs.existsSync(path.join(tree, file));
+  const code = (kind === undefined ? [place] : [`${stem}.${kind}js`, `${stem}.${kind}jsx`]).filter(isThere);
+  const declared = kind === undefined ? [] : [`${stem}.d.${kind}ts`];
+  return code.length ? [...code, ...[...declared, ...[...code, ...declared].map((file) => `${file}.map`)].filter(isThere)] : [];
+}
+
+/** The compiler's notes and what it wrote; whole: each source that it noted has its code, none has moved or gone. */
+function compiledFiles() {
+  const notes = [...files(tree, home, (name) => name === 'node_modules')].filter((file) => NOTES.test(file));
+  const made = notes.flatMap((note) => noted(note) ?? [[]]);
+  return { found: new Set([...notes, ...made.flat()]), whole: made.length > 0 && made.every((each) => each.length) };
+}
+
+/** Results that the build began with, of sources that are compiled no more. */
+function removeLost(found) {
+  const timeOf = (file) => fs.lstatSync(path.join(tree, file), { throwIfNoEntry: false })?.mtimeMs;
+  const lost = [...files(place('kept'))].filter((file) => !found.has(file) && timeOf(file) === OLD * 1000);
+  for (const file of lost) fs.rmSync(path.join(tree, file));
+}
+
+/** Keep what the compiler wrote. It stays, and is of now: `tsc -b` of others compares times. */
+function saveCompiled(now) {
+  const { found, whole } = compiledFiles();
+  removeLost(found);
+  touch(found);
+  clear();
+  if (!now || !whole) return false;
+  for (const file of found) {
+    fs.mkdirSync(path.dirname(place(`kept/${file}`)), { recursive: true });
+    fs.copyFileSync(path.join(tree, file), place(`kept/${file}`));
+  }
+  return true;
+}
+
+function age() {
+  for (const file of files(place('kept'))) fs.utimesSync(path.join(tree, file), OLD, OLD);
 }
 
 // --- the folders ------------------------------------------------------------------------------------------------------
@@ -245,6 +322,7 @@ function restore() {
     return say(`begins without what its last build kept: ${why}`);
   }
   fs.cpSync(place('kept'), tree, copied);
+  if (results) age();
   touch(changed);
   return say('begins with what its last build kept');
 }
@@ -255,16 +333,22 @@ function readsMore() {
   return names.some((name) => READS_MORE.test(name));
 }
 
-function save() {
-  const now = readJson(place('now.json'));
+/** Keep what tools have in folders of their own, which go. */
+function saveFolders() {
   clear(); // what a build does not get through with is not half there
   const found = [...folders()];
   for (const name of found) {
     fs.cpSync(path.join(tree, name), place(`kept/${name}`), { ...copied, filter: (file) => !isFetched(file) });
     fs.rmSync(path.join(tree, name), { recursive: true });
   }
-  if (!now || !found.length) return clear();
-  const why = (readsMore() && 'a plugin reads files that nothing tells of') || (holdsSecret(place('kept')) && 'a secret is in it')
+  return found.length > 0;
+}
+
+function save() {
+  const now = readJson(place('now.json'));
+  const some = results ? saveCompiled(now) : saveFolders();
+  if (!now || !some) return clear();
+  const why = (!results && readsMore() && 'a plugin reads files that nothing tells of') || (holdsSecret(place('kept')) && 'a secret is in it')
     || (!isSmall(place('kept')) && 'it has become too big');
   if (why) {
     clear();
@@ -293,7 +377,7 @@ function trying(deed, undo) {
 const remove = (names) => names.forEach((name) => fs.rmSync(path.join(tree, name), { recursive: true, force: true }));
 
 const commands = {
-  restore: () => trying(restore, () => clear() ?? remove([...folders()])),
+  restore: () => trying(restore, () => remove(results ? [...files(place('kept'))] : [...folders()]) ?? clear()),
   save: () => trying(save, clear),
   give: () => fs.mkdirSync(values.out, { recursive: true }) && move(values.state, values.out),
   take: () => move(values.from, values.state),

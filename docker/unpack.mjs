@@ -1,15 +1,18 @@
-// Takes apart the packs of a folder (docker/carve/packs.mjs says what they are) below another folder.
+// Takes apart the packs of a folder (docker/carve/packs.mjs says what they are) below another folder, and says in a file what
+// they hold: a pack's name is the digest of its content.
 //
-//   node unpack.mjs FROM TO
-import { chmodSync, closeSync, futimesSync, mkdirSync, openSync, readFileSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
+//   node unpack.mjs FROM TO [FILE]
+import { appendFileSync, chmodSync, closeSync, futimesSync, mkdirSync, openSync, readFileSync, readdirSync, symlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const TIME = 946684800; // 2000-01-01T00:00:00Z in seconds: `tsc -b` builds again what is older than package.json files that it looked at
 
-const [from, to] = process.argv.slice(2);
+const [from, to, list] = process.argv.slice(2);
 const known = new Set();
 process.umask(0o022);
-for (const name of readdirSync(from).sort()) unpack(readFileSync(join(from, name)));
+const names = readdirSync(from).sort();
+for (const name of names) unpack(readFileSync(join(from, name)));
+if (list) appendFileSync(list, `${names.join('\n')}\n`);
 
 function unpack(pack) {
   const end = pack.indexOf('\n');

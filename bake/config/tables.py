@@ -144,8 +144,8 @@ class WorkspaceSettings:
     )
     script: str = _doc("The npm script that builds a package.", "build")
     state: bool = _doc(
-        "Keep on this machine what bundlers keep of a package's build (`.next/cache`, `node_modules/.cache`), for its "
-        "next one: it comes back where only sources have changed, and images are the same as without.",
+        "Keep on this machine what tools keep of a package's build (`.next/cache`, `.tsbuildinfo` with its results), "
+        "for its next one: it comes back where only sources have changed, and images are the same as without.",
         default=True,
     )
     concurrency: Count | None = _doc(

@@ -66,6 +66,8 @@ class Stage:
     """Files of it that node_modules/.bin leads to: an install makes them executable, whatever git says."""
     state: str = ""
     """The engine's folder in which its build keeps things for the next one; "" where it keeps none."""
+    results: tuple[tuple[str, str], ...] = ()
+    """What it keeps when it only compiles: all in these folders, each with that of its sources."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +183,7 @@ def _stage(
         beside=_unbrought(project, project.outside(path).run, needs, settings.inputs),
         commands=project.commands(package) if path else (),
         state=_state(project, path, work),
+        results=_results(project, path, work),
     )
 
 
@@ -189,12 +192,19 @@ def _loads(project: Project, path: str, needs: Iterable[str]) -> Loads:
     return tuple((p, names) for p, names in bundled.loads.items() if p not in needs) if bundled else ()
 
 
+def _results(project: Project, path: str, work: Work) -> tuple[tuple[str, str], ...]:
+    """What a build keeps that only compiles; () where something else may have a hand in it."""
+    compiled = project.outside(path).compiled
+    pairs = compiled.results if compiled and not work.made else ()
+    return pairs if all(re.fullmatch(r"[\w./@-]+", name) for pair in pairs for name in pair) else ()
+
+
 def _state(project: Project, path: str, work: Work) -> str:
-    """Where a build keeps things. One that only compiles has nothing that is safe without its results."""
+    """Where a build keeps things. What a compiler notes is of no use without all that it wrote."""
     config, settings = project.config, project.settings(project.workspace.package(path))
     wanted = config.workspace.state and settings.state and config.workspace.build == "split"
-    plain = not work.script or project.outside(path).compiled is not None
-    return f"bake-state-{config.project.name}-{stage_name(path)}" if wanted and not plain else ""
+    keeps = work.script and (project.outside(path).compiled is None or _results(project, path, work))
+    return f"bake-state-{config.project.name}-{stage_name(path)}" if wanted and keeps else ""
 
 
 def _traced_from(project: Project, path: str) -> Mapping[str, str]:

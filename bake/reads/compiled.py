@@ -29,7 +29,8 @@ class Reached:
     paths: files and folders outside its package, from the root. whole: packages of which more than declarations, and
     than the places in `named`. declares: folders of the package's own declarations, each with that of the sources,
     relative to it; () where nobody can do with these. configs: the files that make them. again: sources of what its
-    configurations refer to are compiled again.
+    configurations refer to are compiled again. results: folders of all that its compiler writes, each with that of the
+    sources, where it can go on from its last results; () for others.
     """
 
     paths: frozenset[str]
@@ -38,6 +39,7 @@ class Reached:
     declares: tuple[tuple[str, str], ...] = ()
     configs: tuple[str, ...] = ()
     again: bool = False
+    results: tuple[tuple[str, str], ...] = ()
 
 
 class Compiled:
@@ -72,7 +74,8 @@ class Compiled:
             paths=beside | imported,
             whole=frozenset(whole),
             named=frozenset(path for path in beside if self._is_others(path, package, whole)),
-            declares=self._declares(package, own),
+            declares=self._written(package, own, lambda one: one.declares),
+            results=self._written(package, own, lambda one: one.notes) if build.sparing else (),
             again=build.again,
             configs=tuple(path.removeprefix(f"{package}/") for one in own for path in self._places.inside(one)),
         )
@@ -89,16 +92,19 @@ class Compiled:
     def _owner(self, config: str) -> str:
         return self._places.owner(next(self._places.inside(config), ""))
 
-    def _declares(self, package: str, configs: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        """Where the declarations of a package are, and the sources of each; () unless all of it is in the package."""
+    def _written(
+        self, package: str, configs: Iterable[str], fits: Callable[[TsProgram], bool]
+    ) -> tuple[tuple[str, str], ...]:
+        """Where the results of a package are, and the sources of each; () unless all fits and is in the package."""
         home = f"{self._places.root}/{package}/"
-        programs = [self._configs.program(config) for config in configs]
-        found = [one.declares for one in programs if one.named or one.include]
-        pairs = tuple((f"{results}/", f"{sources}/") for results, sources in filter(None, found))
-        if None in found or not all(path.startswith(home) for pair in pairs for path in pair):
+        programs = [one for one in map(self._configs.program, configs) if one.named or one.include]
+        pairs = tuple(
+            (f"{written}/", f"{sources}/") for written, sources in (one.writes or ("", "") for one in programs)
+        )
+        if not all(map(fits, programs)) or not all(path.startswith(home) for pair in pairs for path in pair):
             return ()
-        inside = dict.fromkeys((results[len(home) : -1], sources[len(home) : -1] or ".") for results, sources in pairs)
-        return tuple(pair for pair in inside) if all(results for results, _ in inside) else ()
+        inside = dict.fromkeys((written[len(home) : -1], sources[len(home) : -1] or ".") for written, sources in pairs)
+        return tuple(inside) if all(written for written, _ in inside) else ()
 
     def _project(self, config: str) -> frozenset[str] | None:
         """What a configuration and those that it refers to read outside the packages that they are in."""

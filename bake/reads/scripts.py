@@ -22,6 +22,15 @@ _PLAIN: Final = frozenset(
     }
 )
 """Commands that read nothing but what their words name, and results."""
+_SPARING: Final = frozenset(
+    {
+        *("mkdir", "mkdirp", "chmod", "echo", "true", ":", "exit", "ls", "cat", "test", "["),
+        *("cp", "cpy", "cpx", "cpx2"),
+        "copyfiles",
+        "ncp",
+    }
+)
+"""Those of them that leave the compiler's output as it is, or do to it the same again."""
 _RUNTIMES: Final = frozenset({"node", "tsx"})
 _BUNDLERS: Final = {
     "vite": frozenset({"-c", "--config", "-m", "--mode", "-l", "--logLevel", "--outDir", "--base", "--target"}),
@@ -55,12 +64,14 @@ class Compilation:
 
     configs: places that hold a tsconfig.json, or such files. programs: scripts for Node. words: what other commands
     name. All are relative to the package. again: it compiles what its configurations refer to whatever is there.
+    sparing: it may begin with results, because nothing removes or changes what the compiler writes.
     """
 
     configs: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     again: bool = False
+    sparing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +116,7 @@ class _Reader:
     programs: dict[str, None] = field(default_factory=dict)
     words: dict[str, None] = field(default_factory=dict)
     again: bool = False
+    sparing: bool = True
     tools: dict[str, None] = field(default_factory=dict)
     settings: dict[str, None] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -114,7 +126,8 @@ class _Reader:
 
     def result(self) -> Compilation:
         configs, programs, words = tuple(self.configs), tuple(self.programs), tuple(self.words)
-        return Compilation(configs=configs, programs=programs, words=words, again=self.again)
+        sparing = self.sparing and not self.again and not programs
+        return Compilation(configs=configs, programs=programs, words=words, again=self.again, sparing=sparing)
 
     def script(self, name: str, depth: int) -> None:
         """Read a script with what npm runs around it."""
@@ -133,6 +146,7 @@ class _Reader:
     def _step(self, step: Step, depth: int) -> None:
         if step.expands:
             self._unknown()
+        self.sparing &= ">" not in step.text
         found = unwrap(tuple(word for at, word in enumerate(step.words) if at or word not in KEYWORDS))
         if found.line:
             self.line(found.line, depth + 1)
@@ -153,6 +167,7 @@ class _Reader:
         elif name in _BUNDLERS:
             self._bundler(name, rest)
         elif basename(name) in _PLAIN:
+            self.sparing &= basename(name) in _SPARING
             self.words.update(dict.fromkeys(rest))
         elif name in _RUNTIMES and rest and not rest[0].startswith("-"):
             self.programs[rest[0]] = None

@@ -124,6 +124,7 @@ def _kept(stage: Stage, plan: Plan) -> str:
     files = ",".join(o["target"] for o in options if "target" in o)
     of = hashlib.sha256(json.dumps([plan.builds.base, _work(stage, plan)]).encode()).hexdigest()[:12]
     told = {"home": stage.package, "state": "/bake/state", "of": of, "hidden": hidden, "secrets": files}
+    told["results"] = ",".join(f"{written}:{sources}" for written, sources in stage.results)
     return shlex.join(("--tree", TREE, *(w for name, text in told.items() if text for w in (f"--{name}", text))))
 
 

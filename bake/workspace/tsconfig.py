@@ -63,8 +63,9 @@ class TsProgram:
     """What a configuration compiles; every path is absolute and normal, patterns among them.
 
     named: files and folders that stand there by themselves. include, exclude: patterns. scripts: JavaScript is read
-    too. names: what files in it call others by. known: nothing decides about it that bake does not follow. declares:
-    where its results are with their declarations, and the sources that they are of; None without any.
+    too. names: what files in it call others by. known: nothing decides about it that bake does not follow. writes:
+    where its results are, and the sources that they are of; None where that is not known. declares: with declarations.
+    notes: it has the compiler note what it compiled, for the next time.
     """
 
     named: tuple[str, ...]
@@ -73,7 +74,9 @@ class TsProgram:
     scripts: bool
     names: TsConfig
     known: bool
-    declares: tuple[str, str] | None
+    writes: tuple[str, str] | None
+    declares: bool
+    notes: bool
 
 
 _SHAPE: Shape = {
@@ -167,7 +170,10 @@ class TsConfigs:
                 base_url=options.get("baseUrl") or "",
             ),
             known=not transforms and not options.get("rootDirs") and not options.get("moduleSuffixes"),
-            declares=_declares(options, here),
+            writes=_writes(options, here),
+            declares=bool(options.get("composite") or options.get("declaration")),
+            notes=bool(options.get("composite") or options.get("incremental"))
+            and not options.get("emitDeclarationOnly"),
         )
 
     def _stated(self, file: str, key: str, *, options: bool = False) -> tuple[str, ...] | None:
@@ -343,12 +349,11 @@ def _keeps_imports(options: Mapping[str, Any]) -> bool:
     )
 
 
-def _declares(options: Mapping[str, Any], here: str) -> tuple[str, str] | None:
-    """Where declarations are written, and what sources they are of, if each is known."""
-    made = options.get("composite") or options.get("declaration")
+def _writes(options: Mapping[str, Any], here: str) -> tuple[str, str] | None:
+    """Where results are written, and what sources they are of, if each is known."""
     elsewhere = any(options.get(key) for key in ("noEmit", "declarationDir", "outFile"))
     results, sources = options.get("outDir"), options.get("rootDir") or (here if options.get("composite") else "")
-    return (str(results), str(sources)) if made and not elsewhere and results and sources else None
+    return (str(results), str(sources)) if not elsewhere and results and sources else None
 
 
 def _imports_helpers(options: Mapping[str, Any]) -> bool:

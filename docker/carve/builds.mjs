@@ -1,5 +1,4 @@
 // `builds` puts into /builds/base and /builds/STAGE what the build of a package can reach, as packs.
-import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { readJson } from './errors.mjs';
 import { list } from './files.mjs';
@@ -12,7 +11,7 @@ const BASE = 'base'; // no stage: these are build-…
 /**
  * Gives each stage the part of node_modules that it reaches, so that its files change with its own dependencies only: OUT/base
  * has what the root's own dependencies and types reach, which are every build's, and OUT/STAGE what the stage reaches beside
- * that. A package is one pack, named by the digest of its path, and a hard link to it in all stages but the first.
+ * that. A package is one pack, and a hard link to it in all stages but the first.
  */
 export function carveBuilds({ tree, plan: planFile, out }) {
   const { packages, stages, lockfile, extended } = readJson(planFile);
@@ -40,14 +39,13 @@ function placeItems(tree, items, { to, packs, files }) {
   }
   const links = items.filter(({ link }) => link).map(({ path }) => [path, readlinkSync(join(tree, path))]);
   const texts = Object.entries(files).map(([path, text]) => [path, 0o644, Buffer.byteLength(text)]);
-  writePack(join(to, 'links'), [...links, ...texts], (path) => Buffer.from(files[path]));
+  writePack(to, [...links, ...texts], (path) => Buffer.from(files[path]));
 }
 
 /** Packages inside a package are items of their own. */
 function packItem(tree, { path, store, made }, to) {
   const inside = join(path, 'node_modules');
-  const name = createHash('sha256').update(path).digest('hex').slice(0, 32);
-  return writePacks(join(to, name), entriesOf(tree, path, (place) => store || made || place !== inside), tree);
+  return writePacks(to, entriesOf(tree, path, (place) => store || made || place !== inside), tree);
 }
 
 /**

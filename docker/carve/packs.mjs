@@ -2,7 +2,8 @@
 //
 // A pack is a line of JSON, [[PATH, MODE, BYTES] for a file | [PATH, TARGET] for a link | [PATH] for an empty folder, …], and
 // after it the bytes of its files. No times: unpack.mjs, which takes packs apart, gives every file the same.
-import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, writeSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, renameSync, writeSync } from 'node:fs';
 import { list } from './files.mjs';
 import { join } from './paths.mjs';
 
@@ -25,17 +26,22 @@ function fileEntry(tree, path) {
   return [path, mode & 0o7777, size];
 }
 
-/** Writes files of the tree, links and folders into as few packs as hold them, NAME.0, NAME.1, …; the packs' paths. */
-export function writePacks(name, entries, tree, most = MOST) {
-  return parts([...entries], most).map((part, index) => writePack(`${name}.${index}`, part, (path) => readFileSync(join(tree, path))));
+/** Writes files of the tree, links and folders into as few packs as hold them; the packs' paths. */
+export function writePacks(folder, entries, tree, most = MOST) {
+  return parts([...entries], most).map((part) => writePack(folder, part, (path) => readFileSync(join(tree, path))));
 }
 
-/** Writes one pack; `read` gives the bytes of its files. */
-export function writePack(file, entries, read) {
-  const pack = openSync(file, 'w');
-  writeSync(pack, `${JSON.stringify(entries)}\n`);
-  for (const [path, , bytes] of entries) if (bytes !== undefined) writeWhole(pack, read(path));
+/** Writes one pack, which the digest of its content names; `read` gives the bytes of its files. */
+export function writePack(folder, entries, read) {
+  const hash = createHash('sha256');
+  const begun = join(folder, 'begun');
+  const pack = openSync(begun, 'w');
+  const write = (bytes) => writeWhole(pack, bytes) ?? hash.update(bytes);
+  write(Buffer.from(`${JSON.stringify(entries)}\n`));
+  for (const [path, , bytes] of entries) if (bytes !== undefined) write(read(path));
   closeSync(pack);
+  const file = join(folder, hash.digest('hex').slice(0, 32));
+  renameSync(begun, file);
   return file;
 }
 

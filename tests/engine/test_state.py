@@ -1,11 +1,18 @@
-"""What a bundler keeps comes back, on another machine too, and images are the same as without."""
+"""What tools keep comes back, on another machine too, and images are the same as without."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.engine.conftest import REGISTRY, Workspace
 
@@ -83,3 +90,122 @@ def test_a_build_begins_with_what_the_last_one_kept_and_gives_the_same_image(wor
     assert plain == removed
     workspace.write("services/web/src/other.js", "console.log('other');\n")
     assert build(workspace)[0] == edited
+
+
+# --- the compiler -----------------------------------------------------------------------------------------------------
+
+SCRIPT = Path(__file__).parents[2] / "docker" / "state.mjs"
+OPTIONS = {"incremental": True, "declaration": True, "outDir": "dist", "rootDir": "src", "module": "commonjs"}
+TSCONFIG = json.dumps({"compilerOptions": {**OPTIONS, "target": "es2020", "types": []}, "files": ["src/main.ts"]})
+NAMES = ("a", "b", "c")
+VALUES = ("1", "'text'", "{ deep: [1] }", "() => 1")
+TYPES = ("number", "string", "{ deep: number[] }")
+
+
+@pytest.fixture(scope="module")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of TypeScript."""
+    folder = tmp_path_factory.mktemp("typescript")
+    words = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        "--prefix",
+        str(folder),
+        "typescript@5.9.2",
+    ]
+    subprocess.run(words, check=True, capture_output=True)
+    return folder / "node_modules/typescript/bin/tsc"
+
+
+@dataclass
+class Compiled:
+    """Builds of packages/app beside packages/lib, each in a new folder, with one folder of state."""
+
+    folder: Path
+    compiler: Path
+    files: dict[str, str] = field(default_factory=dict)
+    said: str = ""
+
+    def run(self, *words: str, state: bool = True) -> Mapping[str, str]:
+        """What a build leaves in packages/app/dist, but for the compiler's notes."""
+        tree = self.folder / "app"
+        shutil.rmtree(tree, ignore_errors=True)
+        for path, text in {"app/tsconfig.json": TSCONFIG, **self.files}.items():
+            (tree / "packages" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / "packages" / path).write_text(text)
+            os.utime(tree / "packages" / path, (1e9, 1e9))
+        self.said = self._call("restore") if state else ""
+        self._compile(tree / "packages/app", *words)
+        self.said += self._call("save") if state else ""
+        made = tree / "packages/app/dist"
+        found = {p.relative_to(made).as_posix(): p for p in made.rglob("*") if p.is_file()}
+        return {path: p.read_text() for path, p in found.items() if not path.endswith(".tsbuildinfo")}
+
+    def _compile(self, folder: Path, *words: str) -> None:
+        done = subprocess.run(["node", self.compiler, *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+    def _call(self, command: str) -> str:
+        (self.folder / "state").mkdir(exist_ok=True)
+        places = ("--tree", self.folder / "app", "--state", self.folder / "state", "--home", "packages/app")
+        words = ["node", str(SCRIPT), command, *map(str, places), "--results", "dist:src"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+def source(name: str, value: str, number: int, takes: str) -> str:
+    """A module. takes: the modules that it imports, whose types and constants are in its declarations and its code."""
+    others = [other for other in takes if other > name]
+    imports = "".join(f"import {{ v as {o}, E as {o.upper()} }} from './{o}';\n" for o in others)
+    told = ", ".join(["lib", *others, *(f"{o.upper()}.A" for o in others)])
+    head = f"import {{ lib }} from '../../lib';\n{imports}"
+    return f"{head}export const enum E {{ A = {number} }}\nexport const v = [{value}, {told}] as const;\n"
+
+
+def library(value: str) -> str:
+    """Declarations of another package, as builds that only compile have them."""
+    return f"export declare const lib: {value};\n"
+
+
+def main(takes: str) -> str:
+    return "".join(f"export * as {name} from './{name}';\n" for name in takes) + "export {};\n"
+
+
+_TAKES = st.sampled_from(["", "a", "b", "bc", "abc"])
+_EDITS = st.one_of(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES), st.integers(1, 2), _TAKES),
+    st.tuples(st.just("main"), _TAKES),
+    st.tuples(st.just("lib"), st.sampled_from(TYPES)),
+)
+
+
+def edited(edit: tuple[object, ...]) -> Iterator[tuple[str, str]]:
+    """The file that an edit is of, and its text."""
+    match edit:
+        case ("lib", str(value)):
+            yield "lib/index.d.ts", library(value)
+        case ("main", str(takes)):
+            yield "app/src/main.ts", main(takes)
+        case (str(name), str(value), int(number), str(takes)):
+            yield f"app/src/{name}.ts", source(name, value, number, takes)
+
+
+@settings(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(_EDITS, min_size=1, max_size=3), min_size=3, max_size=3), st.sampled_from(["-b", "-p."]))
+def test_after_any_edits_the_compiler_writes_the_same_with_state_and_without(
+    compiler: Path, steps: list[list[tuple[object, ...]]], mode: str
+) -> None:
+    words = ("-b",) if mode == "-b" else ("-p", ".")
+    with tempfile.TemporaryDirectory() as folder:
+        build = Compiled(Path(folder), compiler)
+        build.files = {"lib/index.d.ts": library("number"), "app/src/main.ts": main("abc")}
+        build.files |= {f"app/src/{name}.ts": source(name, "1", 1, "bc") for name in NAMES}
+        build.run(*words)
+        for edits in steps:
+            build.files |= {path: text for edit in edits for path, text in edited(edit)}
+            found = build.run(*words)
+            assert build.said == "packages/app: begins with what its last build kept\n"
+            assert found == build.run(*words, state=False)

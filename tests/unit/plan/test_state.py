@@ -1,6 +1,7 @@
 """Which builds keep state, and how the Dockerfile says so."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,39 @@ def test_a_build_that_may_bundle_keeps_state_and_is_told_what_must_not_be_in_it(
     assert lines[7].endswith(" npm run build' \\")
     saved = lines[6].partition(" '")[2].replace("restore", "save").removesuffix(" \\")
     assert lines[8] == f"    '{saved}"
+
+
+NOTES = '{"compilerOptions": {"incremental": true, "outDir": "dist", "rootDir": "src"}}'
+
+
+@pytest.mark.parametrize(
+    ("build", "tsconfig", "told"),
+    [
+        ("tsc", NOTES, "dist:src"),
+        ("tsc -p . && cp -r src/assets dist", NOTES, "dist:src"),
+        ("tsc -b", '{"compilerOptions": {"composite": true, "outDir": "dist"}}', "dist:."),
+        ("tsc", NOTES.replace('"incremental": true,', ""), ""),
+        ("tsc", NOTES.replace('"outDir": "dist",', ""), ""),
+        ("tsc", NOTES.replace('"src"', '"src", "noEmit": true'), ""),
+        # What the compiler wrote is gone, moved or changed behind it.
+        ("rm -rf dist && tsc", NOTES, ""),
+        ("tsc --build --clean && tsc -b", NOTES, ""),
+        ("tsc && mv dist/a.js dist/b.js", NOTES, ""),
+        ("tsc && tsc-alias", NOTES, ""),
+        ("tsc && node banner.js", NOTES, ""),
+        ("tsc && echo more >> dist/a.js", NOTES, ""),
+    ],
+)
+def test_a_build_that_only_compiles_keeps_what_the_compiler_writes_and_notes(
+    tmp_path: Path, build: str, tsconfig: str, told: str
+) -> None:
+    manifest = json.dumps({"name": "@shop/api", "scripts": {"build": build}})
+    files = {**FILES, "services/api/package.json": manifest, "services/api/tsconfig.json": tsconfig}
+    project = load_project(write_workspace(tmp_path, config=CONFIG, files={**files, "services/api/banner.js": ""}), {})
+    made = render(project, make_plan(project, Request()))["Dockerfile"]
+    found = re.findall(r" save --tree /app --home services/api .* --results ([^ ']+)'", made)
+    assert found == ([told] if told else [])
+    assert ("bake-state-shop-services-api" in made) == bool(told)
 
 
 @pytest.mark.parametrize(
