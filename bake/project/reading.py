@@ -52,6 +52,7 @@ from bake.workspace import (
     literal,
     load_vendored,
     parse_dockerignore,
+    tsconfigs_of,
     untracked,
 )
 
@@ -168,10 +169,10 @@ def load_reading(
         there = field(known) if known else {}
         return {path: there[path] if path in same and path in there else load(path) for path in paths}
 
-    tsconfigs = TsConfigs(str(root), {p.name: f"{root}/{p.path}" for p in workspace.packages})
+    tsconfigs = tsconfigs_of(workspace)
     sent = _sent(ignored, tracked, versioned=versioned)
     texts = Texts(root, root / FOLDER)
-    outside = Outside(root, workspace.everyone, sent, texts)
+    outside = Outside(root, workspace.everyone, sent, texts, tsconfigs)
     read = of_each(
         lambda r: {} if earlier and earlier.lost else r.outside,
         lambda p: _load_outside(outside, config, workspace, services, p, tasks),

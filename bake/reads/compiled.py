@@ -246,11 +246,18 @@ def plain_part(pattern: str) -> str:
 
 def _matcher(patterns: Iterable[str], root: str) -> Callable[[str], bool]:
     """Whether a pattern of a tsconfig.json takes a path from the root; one without a wildcard is a file or folder."""
-    tests = [re.compile(_expression(pattern)).match for pattern in patterns]
-    return lambda path: any(test(f"{root}/{path}") for test in tests)
+    heads = [(head := plain_part(pattern), _test(pattern[len(head) :])) for pattern in patterns]
+
+    def matches(path: str) -> bool:
+        place = f"{root}/{path}"
+        return any(place.startswith(head) and test(place, len(head)) for head, test in heads)
+
+    return matches
 
 
-def _expression(pattern: str) -> str:
-    words = re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", pattern)
+@functools.cache
+def _test(rest: str) -> Callable[[str, int], object]:
+    """A test for paths from some character on, by what is left of a pattern there: most packages have the same."""
+    words = re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", rest)
     known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(known.get(word) or re.escape(word) for word in words) + r"(?:/.*)?\Z"
+    return re.compile("".join(known.get(word) or re.escape(word) for word in words) + r"(?:/.*)?\Z").match

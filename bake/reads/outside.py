@@ -47,16 +47,22 @@ class Read:
 class Outside:
     """Finds what packages read outside their folders.
 
-    members: all packages. sent: whether a build can get a path, which git may ignore. texts: what files say.
+    members: all packages. sent: whether a build can get a path, which git may ignore. texts, configs: what files and
+    tsconfig.json say.
     """
 
     def __init__(
-        self, root: Path, members: Iterable[Package], sent: Callable[[str], bool], texts: Texts | None = None
+        self,
+        root: Path,
+        members: Iterable[Package],
+        sent: Callable[[str], bool],
+        texts: Texts | None = None,
+        configs: TsConfigs | None = None,
     ) -> None:
         named = tuple(members)
         self._manifests = {package.path: package for package in named}
         self._places = Places(root, (package.path for package in named), sent, texts or Texts(root))
-        self._configs = TsConfigs(str(root), {p.name: normpath(f"{root}/{p.path}") for p in named})
+        self._configs = configs or TsConfigs(str(root), {p.name: normpath(f"{root}/{p.path}") for p in named})
         self._compiled = Compiled(self._places, self._configs)
         self._bundlers = Bundlers(self._places, self._configs, named)
 

@@ -13,7 +13,7 @@ from bake.sources.bundles import bundled_sources
 from bake.sources.files import load_sources
 from bake.sources.needs import Needs, command_binaries, command_needs
 from bake.texts import IMPORTS, Found, Texts, package_name
-from bake.workspace import Package, TsConfigs, Workspace
+from bake.workspace import Package, Workspace, tsconfigs_of
 
 __all__ = [
     "Import",
@@ -176,7 +176,7 @@ class _Places:
         self.members = {normpath(f"{self.root}/{one.path}"): one.name for one in everyone}
         self.directories = frozenset(self.members)
         self.enclosing = frozenset(str(above) for one in self.members for above in Path(one).parents)
-        self.configs = TsConfigs(self.root, {name: directory for directory, name in self.members.items()})
+        self.configs = tsconfigs_of(workspace)
         self._names: dict[str, frozenset[str]] = {}
 
     def member(self, path: str) -> str:

@@ -24,7 +24,7 @@ from bake.workspace.ignored import (
 )
 from bake.workspace.managers import BUILD_ROOT, Manager, manifest_settings, parse_package_manager, staged_files
 from bake.workspace.order import find_circle, in_order
-from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown
+from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown, tsconfigs_of
 from bake.workspace.patches import TOOL, Patches, load_patches
 from bake.workspace.tasks import ORCHESTRATORS, Tasks, load_tasks, own_steps, unplaced_makers
 from bake.workspace.tsconfig import Aliases, TsConfig, TsConfigs, TsProgram, parse_jsonc
@@ -75,6 +75,7 @@ __all__ = [
     "read_instructions",
     "shown",
     "staged_files",
+    "tsconfigs_of",
     "untracked",
     "unplaced_makers",
     "used_images",

@@ -13,8 +13,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import chain, takewhile
 from pathlib import Path, PurePosixPath
-from posixpath import isfile, relpath
+from posixpath import isfile, normpath, relpath
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bake.errors import WorkspaceError
 from bake.files import ANY, Shape, check_shape, is_inside, normal, parse_object, parse_yaml, read_text
@@ -217,6 +218,16 @@ def _where_else(root: Path) -> str:
         return "run bake at the monorepo's root, or correct workspace.root"
     named = ", ".join(below[:5]) + (", …" if below[5:] else "")
     return f"{named}: each with its own lockfile is a workspace of its own, run bake there; workspace.root names one"
+
+
+_configs: "WeakKeyDictionary[Workspace, TsConfigs]" = WeakKeyDictionary()
+
+
+def tsconfigs_of(workspace: Workspace) -> TsConfigs:
+    """The workspace's tsconfig files, the same for all who read what its sources tell."""
+    root = normpath(str(workspace.root.absolute()))
+    named = {package.name: normpath(f"{root}/{package.path}") for package in workspace.everyone}
+    return _configs.setdefault(workspace, _configs.get(workspace) or TsConfigs(root, named))
 
 
 def load_workspace(root: Path) -> Workspace:
