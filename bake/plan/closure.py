@@ -1,13 +1,21 @@
 """What a package's production code can reach in the lockfile. Pure: values in, values out."""
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from itertools import compress
+from operator import itemgetter
 from types import MappingProxyType
+from typing import Any, TypeAlias, TypeVar
 
 from bake.errors import WorkspaceError
 from bake.lockfile import RELOCK, Lockfile, extra_target, foreign_entries, is_counted
+from bake.workspace import in_order
+
+T = TypeVar("T")
+_Follow: TypeAlias = Callable[[str], tuple[str, ...]]
+"""Where production code can go from a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,28 +63,135 @@ def closure(
     beside what its manifest says. Raises WorkspaceError for a package or an extra name that the lockfile
     does not hold.
     """
-    if package_path not in lock.packages:
-        remedy = RELOCK if lock.manager == "npm" else f"run `{lock.manager} install`"
-        raise WorkspaceError(package_path, f"is not in {lock.file}", remedy)
-    step, foreign = _steps(lock, platforms, libc), foreign_entries(lock, platforms, libc)
-    adjusted = extra.keys() | exclude.keys()
-    via, queue = {package_path: ""}, [package_path]
-    for path in queue:  # grows while it is walked
-        targets = step[path]
-        if path in adjusted:
-            targets = tuple(t for t in _adjust(lock, path, step, extra, exclude) if t not in foreign)
-        for target in targets:
-            if target not in via:
-                via[target] = path
-                queue.append(target)
-    seen = frozenset(via)
-    del via[package_path]
+    _require(lock, package_path)
+    via = _ways(_follower(lock, platforms, libc, extra, exclude), package_path)
+    seen = {package_path, *via}
     return Closure(
         entries=tuple(sorted(seen & lock.entries.keys())),
         packages=tuple(sorted(seen & lock.packages.keys())),
         via=via,
         missing=tuple((path, name) for path, name in lock.gaps if path in seen),
     )
+
+
+def closures(
+    lock: Lockfile,
+    package_paths: Iterable[str],
+    *,
+    platforms: tuple[str, ...],
+    libc: str,
+    extra: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    exclude: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Mapping[str, Closure]:
+    """Return what `closure` does of each of several packages, which have most in common: all are followed at once."""
+    starts = tuple(dict.fromkeys(package_paths))
+    for path in starts:
+        _require(lock, path)
+    follow = cache(_follower(lock, platforms, libc, extra, exclude))
+    reached = _reached(starts, follow)
+    return {
+        path: Closure(entries=entries, packages=packages, via=_Ways(partial(_ways, follow, path)), missing=missing)
+        for path, entries, packages, missing in zip(
+            starts,
+            _shared_out(starts, reached, sorted(reached.keys() & lock.entries.keys())),
+            _shared_out(starts, reached, sorted(reached.keys() & lock.packages.keys())),
+            _shared_out(starts, reached, lock.gaps, itemgetter(0)),
+            strict=True,
+        )
+    }
+
+
+class _Ways(Mapping[str, str]):
+    """Path -> the path that brought it, told by a walk: hardly anybody asks."""
+
+    def __init__(self, walk: Callable[[], Mapping[str, str]]) -> None:
+        self._found = cache(walk)
+
+    def __getitem__(self, path: str) -> str:
+        return self._found()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+
+def chosen(items: Iterable[T], mask: int) -> Iterator[T]:
+    """The items at whose places a number has a bit, from the lowest one on."""
+    return compress(items, f"{mask:b}"[::-1].encode().replace(b"0", b"\0"))
+
+
+def _shared_out(
+    starts: Sequence[str], reached: Mapping[str, int], items: Iterable[T], place: Callable[[T], Any] = lambda one: one
+) -> list[tuple[T, ...]]:
+    """The items whose places each start reaches, in their order."""
+    held: list[list[T]] = [[] for _ in starts]
+    for item in items:
+        for mine in chosen(held, reached.get(place(item), 0)):
+            mine.append(item)
+    return list(map(tuple, held))
+
+
+def _reached(starts: Sequence[str], follow: _Follow) -> Mapping[str, int]:
+    """Path -> the starts that reach it, a bit for each in their order."""
+    steps: dict[str, tuple[str, ...]] = {}
+    queue = [*starts]
+    for path in queue:  # grows while it is walked
+        if path not in steps:
+            steps[path] = follow(path)
+            queue.extend(steps[path])
+    masks = dict.fromkeys(steps, 0) | {path: 1 << at for at, path in enumerate(starts)}
+    order = in_order(starts, steps)[::-1]
+    while sum(_spread(masks, path, steps[path]) for path in order):
+        pass  # once more for what goes round in circles
+    return masks
+
+
+def _spread(masks: dict[str, int], path: str, targets: Iterable[str]) -> bool:
+    """Let targets be reached by all that reach a path; whether that was new for one of them."""
+    mine = masks[path]
+    new = [target for target in targets if mine & ~masks[target]]
+    for target in new:
+        masks[target] |= mine
+    return bool(new)
+
+
+def _require(lock: Lockfile, package_path: str) -> None:
+    if package_path not in lock.packages:
+        remedy = RELOCK if lock.manager == "npm" else f"run `{lock.manager} install`"
+        raise WorkspaceError(package_path, f"is not in {lock.file}", remedy)
+
+
+def _ways(follow: _Follow, start: str) -> dict[str, str]:
+    """Path -> the path that brought it, of all that is reached."""
+    via, queue = {start: ""}, [start]
+    for path in queue:  # grows while it is walked
+        for target in follow(path):
+            if target not in via:
+                via[target] = path
+                queue.append(target)
+    del via[start]
+    return via
+
+
+def _follower(
+    lock: Lockfile,
+    platforms: tuple[str, ...],
+    libc: str,
+    extra: Mapping[str, tuple[str, ...]],
+    exclude: Mapping[str, tuple[str, ...]],
+) -> _Follow:
+    """Where production code can go from a path."""
+    step, foreign = _steps(lock, platforms, libc), foreign_entries(lock, platforms, libc)
+    adjusted = extra.keys() | exclude.keys()
+
+    def follow(path: str) -> tuple[str, ...]:
+        if path not in adjusted:
+            return step[path]
+        return tuple(t for t in _adjust(lock, path, step, extra, exclude) if t not in foreign)
+
+    return follow
 
 
 @lru_cache(maxsize=16)

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from itertools import chain, compress
+from itertools import chain
 from operator import or_
 from types import MappingProxyType
 
 from bake.lockfile import Lockfile
-from bake.plan.closure import Closure
+from bake.plan.closure import Closure, chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def layer_classes(
     only the installed tree tells.
     """
     services = tuple(sorted(closures))
-    names = cache(lambda mask: _named(services, mask))
+    names = cache(lambda mask: tuple(chosen(services, mask)))
     groups = _limit(_groups(closures, lock, libc), names, most=most)
     for mask in (1 << index for index in range(len(services)) if own):
         groups.setdefault((mask, False), [])
@@ -64,10 +64,6 @@ _Key = tuple[int, bool]
 """A set of services as a number with one bit for each, in their order, and whether its entries are native."""
 
 _Names = Callable[[int], tuple[str, ...]]
-
-
-def _named(services: Sequence[str], mask: int) -> tuple[str, ...]:
-    return tuple(compress(services, f"{mask:b}"[::-1].encode().replace(b"0", b"\0")))
 
 
 def _groups(closures: Mapping[str, Closure], lock: Lockfile, libc: Mapping[str, str]) -> dict[_Key, list[str]]:

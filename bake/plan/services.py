@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 
 from bake import config as cfg
 from bake.errors import ConfigError
 from bake.files import normal
-from bake.plan.closure import Closure, closure
+from bake.plan.closure import Closure, closures
 from bake.plan.images import Image, image_needs
 from bake.plan.layers import LayerClass
 from bake.plan.outputs import Group
@@ -101,24 +102,21 @@ def service_closures(
     project: Project, extra: Mapping[str, tuple[str, ...]], platforms: tuple[str, ...], libc: Mapping[str, str]
 ) -> Mapping[str, Closure]:
     """The closure of each service that runs on Node; a static service has none."""
-    empty = Closure(entries=(), packages=(), via={})
-    exclude = excluded(project)
-    return {
-        name: _with_served(
-            project,
-            closure(
-                project.workspace.lock,
-                project.service_path(name),
-                platforms=platforms,
-                libc=libc[name],
-                extra=extra,
-                exclude=exclude,
-            ),
+    running = {name: project.service_path(name) for name, s in project.config.packaged.items() if s.static is None}
+    found = {
+        one: closures(
+            project.workspace.lock,
+            [path for name, path in running.items() if libc[name] == one],
+            platforms=platforms,
+            libc=one,
+            extra=extra,
+            exclude=excluded(project),
         )
-        if service.static is None
-        else empty
-        for name, service in project.config.packaged.items()
+        for one in dict.fromkeys(libc[name] for name in running)
     }
+    served = cache(lambda one, path: _with_served(project, found[one][path]))
+    empty = Closure(entries=(), packages=(), via={})
+    return {name: served(libc[name], running[name]) if name in running else empty for name in project.config.packaged}
 
 
 def held_closures(config: cfg.Config, closures: Mapping[str, Closure]) -> Mapping[str, Closure]:

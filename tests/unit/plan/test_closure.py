@@ -1,4 +1,5 @@
 import json
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from bake.lockfile import (
 from bake.lockfile.npm import make_lockfile
 from bake.lockfile.platforms import NamedPlatform, parse_platform_name, runs_on
 from bake.plan import Closure, closure
+from bake.plan.closure import closures
 from bake.plan.layers import layer_classes
 
 BOTH = ("linux/amd64", "linux/arm64")
@@ -360,6 +362,30 @@ def test_every_image_holds_exactly_its_closure_whatever_the_limit() -> None:
             own = [layer for layer in found if service in layer[0]]
             assert sorted(x for layer in own for x in layer[2]) == sorted(word)
             assert len(own) <= max(most, 2)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_many_closures_at_once_are_those_of_each(seed: int) -> None:
+    chance = random.Random(seed)
+    names = [f"e{number}" for number in range(25)]
+    own = [f"services/s{number}" for number in range(7)]
+    links = {f"node_modules/{path[-2:]}": {"resolved": path, "link": True} for path in own}
+    known = [*names, *(path[-2:] for path in own), "absent"]
+
+    def some() -> dict[str, dict[str, str]]:
+        return {"dependencies": needs(*chance.sample(known, chance.randrange(4)))}
+
+    lock = lock_of({**{path: some() for path in own}, **{f"node_modules/{name}": some() for name in names}, **links})
+    options: Mapping[str, Any] = {
+        "platforms": BOTH,
+        "libc": "glibc",
+        "extra": {own[1]: (names[3],), own[2]: (names[4],)},
+        "exclude": {own[2]: (names[5], names[6])},
+    }
+    paths = chance.choices(own, k=6)
+    found = closures(lock, paths, **options)
+    assert found == {path: closure(lock, path, **options) for path in paths}
+    assert all(each.chain(e)[0] == path for path, each in found.items() for e in each.entries)
 
 
 # --- platform completeness --------------------------------------------------------------------------
