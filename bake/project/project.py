@@ -64,6 +64,7 @@ from bake.workspace import (
     load_workspace,
     parse_dockerignore,
     parse_own_dockerfile,
+    tsconfigs_of,
     untracked,
 )
 
@@ -300,7 +301,7 @@ def load_project(file: Path, environment: Mapping[str, str], *, earlier: Earlier
     original = load_workspace(root)
     bake_lock = load_bake_lock(root / LOCK_NAME)
     packages = named_packages(config, original)
-    tsconfigs = load_tsconfigs(root, packages)
+    tsconfigs = load_tsconfigs(root, packages, tsconfigs_of(original))
     ignored = load_git_ignored(root, (p.path for p in original.packages))
     places, absent = _secrets(config, file.parent, environment)
     listing = earlier.listing if earlier else load_listing(root, ignored)
@@ -433,9 +434,8 @@ def _inside(root: Path, link: Path) -> str:
     return target.relative_to(root).as_posix() if target.is_relative_to(root) else ""
 
 
-def load_tsconfigs(root: Path, packages: Iterable[Package]) -> tuple[str, ...]:
+def load_tsconfigs(root: Path, packages: Iterable[Package], configs: TsConfigs) -> tuple[str, ...]:
     """Files outside every package that the packages' tsconfig.json extend, relative to the root, sorted."""
-    configs = TsConfigs(str(root), {p.name: str(root / p.path) for p in packages})
     files = (str(file) for p in packages for file in (root / p.path).glob("tsconfig*.json"))
     bases = (os.path.relpath(base, root) for file in files for base in configs.all_bases(file))
     elsewhere = ("../", *(f"{p.path}/" for p in packages if p.path))

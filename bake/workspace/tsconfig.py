@@ -101,6 +101,7 @@ class TsConfigs:
         self._options: dict[str, Mapping[str, Any]] = {}
         self._aliases: dict[int, Aliases] = {}
         self._references: dict[str, tuple[str, ...]] = {}
+        self._found: dict[str, tuple[str, ...]] = {}
 
     def load(self, directory: str) -> TsConfig:
         """Return the options that hold for a directory: those of the nearest tsconfig.json or jsconfig.json.
@@ -208,9 +209,15 @@ class TsConfigs:
         queue = [*starts]
         while queue:
             if (file := queue.pop()) not in needs:
-                needs[file] = tuple(filter(isfile, self.references(file)))
+                needs[file] = self._there(file)
                 queue.extend(needs[file])
         return in_order(starts, needs)
+
+    def _there(self, file: str) -> tuple[str, ...]:
+        """Return the references of a file that are there."""
+        if file not in self._found:
+            self._found[file] = tuple(filter(isfile, self.references(file)))
+        return self._found[file]
 
     def own_paths(self, file: str) -> tuple[str, ...]:
         """Return where the `paths` lead that a file states itself, up to the "*"."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bake.project import load_tsconfigs
-from bake.workspace import TsConfigs, load_workspace
+from bake.workspace import TsConfigs, load_workspace, tsconfigs_of
 from tests.plant import plant
 
 LOCK = {"lockfileVersion": 3, "packages": {"": {}}}
@@ -87,7 +87,10 @@ def test_builds_get_what_tsconfig_files_extend_outside_packages(tmp_path: Path) 
         },
     )
     workspace = load_workspace(tmp_path)
-    assert load_tsconfigs(tmp_path, workspace.everyone) == ("config/node.json", "tsconfig.base.json")
+    assert load_tsconfigs(tmp_path, workspace.everyone, tsconfigs_of(workspace)) == (
+        "config/node.json",
+        "tsconfig.base.json",
+    )
 
 
 @pytest.mark.parametrize(("extends", "needs"), [("../kit/strict", {"api": ("kit",)}), ("@acme/kit/strict", {})])
