@@ -9,7 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from posixpath import relpath
+from posixpath import islink, relpath
 from typing import TypeAlias, TypeVar
 
 from bake import config as cfg
@@ -223,7 +223,7 @@ def _named_by_config(config: cfg.Config) -> Iterator[str]:
 
 
 def _has_links(root: Path, package: str, files: Iterable[str]) -> bool:
-    return any((root / package / file).is_symlink() for file in files)
+    return any(islink(f"{root}/{package}/{file}") for file in files)
 
 
 def _read_from_start(services: Services, workspace: Workspace, outside: Outside, path: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from bake.reads.compiled import places_of, plain_part
 from bake.reads.places import LOCKS, Places, joined, parents
 from bake.reads.scripts import Bundling
 from bake.reads.settings import Settings, parse_settings
-from bake.texts import COMPONENTS, IMPORTS, SCRIPTS, package_name
+from bake.texts import COMPONENTS, GLOBS, IMPORTS, SCRIPTS, package_name
 from bake.workspace import Package, TsConfigs
 
 _TYPED: Final = frozenset({"next"})
@@ -44,7 +44,6 @@ _OTHERS: Final = re.compile(
     r"(?:^|/)(?:(?:ts|js)config[^/]*\.json|(?:eslint|vitest|playwright|jest|cypress|knip)\.[^/]*)$"
 )
 """Files beside a package's code that its bundler does not read for what they name."""
-_GLOBBING: Final = re.compile(rb"import\.meta\.glob|require\.context\s*\(|webpackContext")
 _IMPLIED: Final = ("tslib", "@swc/helpers", "@babel/runtime")
 """What compilers put in for an import."""
 
@@ -120,7 +119,7 @@ class _Walk:
             self.aside |= {place for each in said.places for place in self._places.inside(each)}
         for path in self.own:
             self._require_plain(path)
-            globbed = _GLOBBING.search(self._read(path)) if path.endswith((*SCRIPTS, *COMPONENTS)) else None
+            globbed = path.endswith((*SCRIPTS, *COMPONENTS)) and self._places.texts.of(GLOBS, path)
             if globbed and any(self._leads_out(word) for word in self._words(path)):
                 raise _MoreError
 
@@ -306,7 +305,7 @@ class _Walk:
         text = self._places.text(path)
         if suffix in {".tsx", ".jsx", *COMPONENTS}:
             self.loads[owner] = None  # what is put in for elements
-        if _GLOBBING.search(self._read(path)):
+        if self._places.texts.of(GLOBS, path):
             yield from self._all_beside(path, owner)
         imports = set(self._imports(path, text.quoted | text.modules | text.required))
         for name in imports:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from posixpath import dirname, join, normpath
+from posixpath import dirname, islink, join, normpath
 from typing import Final
 
 from bake.reads.bundled import Bundled, Bundlers
@@ -110,7 +110,7 @@ class Outside:
         return walk.result(begun)
 
     def _has_links(self, package: str) -> bool:
-        return any(Path(self._places.root, path).is_symlink() for path in self._places.files(package))
+        return any(islink(f"{self._places.root}/{path}") for path in self._places.files(package))
 
     def _followed(
         self,
@@ -179,7 +179,7 @@ class Outside:
     def _named(
         self, path: str, package: str, aliases: Callable[[str], tuple[str, ...]], scripts: Collection[str]
     ) -> Iterator[str]:
-        if Path(self._places.root, path).is_symlink():
+        if islink(f"{self._places.root}/{path}"):
             yield from self._places.inside(os.path.realpath(join(self._places.root, path)))
             return
         if not _is_read_by_builds(path, package):

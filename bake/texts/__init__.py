@@ -1,7 +1,7 @@
 """What the text of a file says by itself, remembered from run to run."""
 
 from bake.texts.patterns import relative_paths
-from bake.texts.readers import CHOSEN, IMPORTS, NAMES, PATHS, QUOTED, WRITES, Reader
+from bake.texts.readers import CHOSEN, GLOBS, IMPORTS, NAMES, PATHS, QUOTED, WRITES, Reader
 from bake.texts.said import (
     BUILTINS,
     COMPONENTS,
@@ -23,6 +23,7 @@ __all__ = [
     "Chosen",
     "Found",
     "FoundKind",
+    "GLOBS",
     "IMPORTS",
     "NAMES",
     "PATHS",

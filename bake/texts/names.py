@@ -45,6 +45,7 @@ _REQUIRED: Final = begun_by(b"require", rb"\s*\(" + _GAP)
 _COMPUTED: Final = tuple(
     begun_by(word, rb"\s*\((?!\s*[\"'`][^\"'`$]*[\"'`]\s*[,)])") for word in (b"require", b"import")
 )
+_GLOBBING: Final = re.compile(rb"import\.meta\.glob|require\.context\s*\(|webpackContext")
 _REFERENCE: Final = re.compile(rb"""^\s*///\s*<reference\s+(?:path|types)\s*=\s*["']([^"']+)["']""", re.M)
 
 
@@ -72,6 +73,11 @@ def _sought(text: bytes) -> frozenset[str]:
 def parse_paths(text: bytes) -> Paths:
     """Read the paths in a file's texts."""
     return Paths(plain=texts_of(_PATH, text), absolute=texts_of(_ABSOLUTE, text), together=_put_together(text))
+
+
+def globs(text: bytes) -> bool:
+    """Whether code has a bundler look for files by a pattern."""
+    return _GLOBBING.search(text) is not None
 
 
 def _put_together(text: bytes) -> frozenset[str]:

@@ -45,6 +45,12 @@ def _paths(_path: str, text: bytes) -> Paths:
     return parse_paths(text)
 
 
+def _globs(_path: str, text: bytes) -> bool:
+    from bake.texts.names import globs
+
+    return globs(text)
+
+
 def _quoted(_path: str, text: bytes) -> frozenset[str]:
     from bake.texts.words import parse_quoted
 
@@ -68,6 +74,7 @@ IMPORTS: Final = Reader(
 )
 NAMES: Final = Reader(name="names", parse=_text, unpack=lambda row: Text(*sets(row)))
 PATHS: Final = Reader(name="paths", parse=_paths, unpack=lambda row: Paths(*sets(row)))
+GLOBS: Final = Reader(name="globs", parse=_globs, unpack=bool, most=None)
 QUOTED: Final = Reader(name="quoted", parse=_quoted, unpack=frozenset[str])
 CHOSEN: Final = Reader(name="chosen", parse=_chosen, unpack=lambda row: Chosen(*sets(row)))
 WRITES: Final = Reader(name="writes", parse=_writes, unpack=lambda rows: tuple(Write(*row) for row in rows))
