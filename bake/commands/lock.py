@@ -11,12 +11,14 @@ from bake.config import parse_reference
 from bake.errors import RegistryError
 from bake.lockfile import (
     FILE_NAME,
+    BakeLock,
     LockedImage,
     Lockfile,
     MissingPlatformPackage,
     load_bake_lock,
     make_bake_lock,
     missing_platform_packages,
+    record_integrities,
     stale,
     write_bake_lock,
 )
@@ -40,18 +42,27 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     path = project.root / FILE_NAME
     if arguments.check:
         return _check(session, project, offline=arguments.offline)
-    missing = missing_packages(project, project.original.lock)
-    lock = make_bake_lock(
-        project.original.lock.raw,
-        missing,
-        base_images(project),
-        fetch=_npm(session).manifests,
-        resolve=_describer(session, project),
-    )
+    lock = _made(session, project)
     changed = write_bake_lock(path, lock)
     state = "written" if changed else "is current"
-    session.console.say(f"{path.name} {state}: {len(lock.packages)} packages, {len(lock.images)} base images")
+    more = f", {len(lock.integrities)} integrities" if lock.integrities else ""
+    session.console.say(f"{path.name} {state}: {len(lock.packages)} packages, {len(lock.images)} base images{more}")
     return 0
+
+
+def _made(session: Session, project: Project) -> BakeLock:
+    raw, npm = project.original.lock.raw, _npm(session)
+    lock = make_bake_lock(
+        raw,
+        missing_packages(project, project.original.lock),
+        base_images(project),
+        fetch=npm.manifests,
+        resolve=_describer(session, project),
+    )
+    integrities = record_integrities(
+        raw["packages"], project.bake_lock.integrities, fetch=npm.exact_manifests, is_usual=npm.serves_as_usual
+    )
+    return dataclasses.replace(lock, integrities=integrities)
 
 
 def missing_packages(project: Project, lock: Lockfile) -> tuple[MissingPlatformPackage, ...]:

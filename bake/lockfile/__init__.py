@@ -22,6 +22,7 @@ from bake.lockfile.platforms import (
     node_platform,
     runs_on,
 )
+from bake.lockfile.tarballs import record_integrities
 
 __all__ = [
     "runs_on",
@@ -49,6 +50,7 @@ __all__ = [
     "parse_bins",
     "parse_lockfile",
     "make_production",
+    "record_integrities",
     "stale",
     "preparing",
     "steps",

@@ -1,7 +1,8 @@
-"""bake.lock: the platform packages that package-lock.json lacks, and the digests of the base images.
+"""bake.lock: what package-lock.json lacks, and the digests of the base images.
 
-npm leaves other platforms' optional packages out of the lockfile it writes (npm/cli#4828). bake.lock keeps
-them and `complete` adds them, so that a strict `npm ci` installs them on every platform.
+npm leaves other platforms' optional packages out of the lockfile it writes (npm/cli#4828), and loses where tarballs
+are, with their integrity (npm/cli#4263). bake.lock keeps both and `complete` adds them: so a strict `npm ci` installs
+the packages on every platform, and what npm's cache has from there.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
@@ -16,6 +17,7 @@ from bake.config import Complaints, Rule, read
 from bake.errors import RegistryError, WorkspaceError
 from bake.files import parse_toml, read_text, write_file
 from bake.lockfile.lockfile import first_place, place_in
+from bake.lockfile.tarballs import alias_at, base_for, below_registry, registry_bases, with_integrities
 from bake.semver import satisfies
 
 FILE_NAME = "bake.lock"
@@ -24,6 +26,7 @@ _HEADER = """\
 # packages: what package-lock.json lacks for other platforms (npm/cli#4828).
 # images: the digests that base images are pinned to.
 """
+_INTEGRITIES = "# integrities: what package-lock.json has lost of packages that it names (npm/cli#4263).\n"
 _FORMAT = 1
 _RELOCK = "run `bake lock` and commit bake.lock"
 _EDGES = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
@@ -36,6 +39,7 @@ EntryPath = Annotated[
         pattern=r"(?!/)(?!.*\.\./).*node_modules/(@[^/]+/)?[^/]+",
     ),
 ]
+Release = Annotated[str, Rule(words="NAME@VERSION", pattern=r"(@[^/@\s]+/)?[^/@\s]+@[^/@\s]+")]
 Integrity = Annotated[str, Rule(words="an npm integrity", pattern=r"(sha\d+-[A-Za-z0-9+/=]+\s*)+")]
 Tarball = Annotated[
     str, Rule(words="a path below the registry, without its host", pattern=r"|(?!/)(?!.*//)(?!.*:)[^\s?#]+")
@@ -110,6 +114,7 @@ class BakeLock:
 
     version: int = _FORMAT
     packages: tuple[LockedPackage, ...] = ()
+    integrities: Mapping[Release, Integrity] = field(default_factory=dict)
     images: Mapping[str, LockedImage] = field(default_factory=dict)
 
 
@@ -152,9 +157,11 @@ def render_bake_lock(lock: BakeLock) -> str:
     table = {
         "version": lock.version,
         "packages": [_toml_table(package) for package in sorted(lock.packages, key=lambda each: each.path)],
+        "integrities": dict(sorted(lock.integrities.items())),
         "images": {reference: _toml_table(image) for reference, image in sorted(lock.images.items())},
     }
-    return _HEADER + tomli_w.dumps({key: value for key, value in table.items() if value})
+    header = _HEADER + (_INTEGRITIES if lock.integrities else "")
+    return header + tomli_w.dumps({key: value for key, value in table.items() if value})
 
 
 def load_bake_lock(path: Path) -> BakeLock:
@@ -203,18 +210,18 @@ def make_bake_lock(
 
 
 def complete(raw: Mapping[str, Any], lock: BakeLock) -> dict[str, Any]:
-    """The lockfile with bake.lock's packages added, flagged as npm flags them; `raw` is left as it is.
+    """The lockfile with bake.lock's packages, flagged as npm flags them, and integrities; `raw` is left as it is.
 
     Added is only what some package of the lockfile asks for in just that version: an outdated bake.lock
     cannot make `npm ci` fail, `stale` reports it.
     """
-    packages: dict[str, Any] = dict(raw["packages"])
+    packages = with_integrities(raw["packages"], lock.integrities)
     added = {package.path: package for package in lock.packages if package.path not in packages}
-    bases = _registry_bases(packages)
+    bases = registry_bases(packages)
     for package in added.values():
-        base = bases.get(package.name.partition("/")[0]) or _base_of(packages, package.parent)
+        base = base_for(packages, bases, package.name, package.parent)
         packages[package.path] = _lock_entry(package, base)
-    asks = _asks(packages, {_alias_at(path) for path in added})
+    asks = _asks(packages, {alias_at(path) for path in added})
     while stray := _strays(packages, asks, added):
         for path in stray:
             del packages[path], added[path]
@@ -311,7 +318,7 @@ def _place_all(
     shadowed: tuple[_Need, ...] = ()
     waiting = {(need.parent, need.alias) for need in needs}
     asks = _asks(packages, {need.alias for need in needs})
-    bases = _registry_bases(packages)
+    bases = registry_bases(packages)
     for need, manifest in zip(needs, manifests, strict=True):
         waiting.discard((need.parent, need.alias))
         package = _lock_manifest(need, manifest)
@@ -320,7 +327,7 @@ def _place_all(
         path, losers = _place_one(packages, asks, need, package, waiting)
         if path in packages:
             continue
-        base = bases.get(package.name.partition("/")[0]) or _base_of(packages, need.parent)
+        base = base_for(packages, bases, package.name, need.parent)
         placed[path] = replace(package, path=path, resolved=package.resolved if base else "")
         packages[path] = _lock_entry(placed[path], base)
         shadowed += losers
@@ -361,7 +368,7 @@ def _place_one(
 
 def _losers(packages: Mapping[str, Any], asks: "_Asks", slot: str, package: LockedPackage) -> tuple[_Need, ...]:
     """Those who would find the package at `slot` and do not accept it."""
-    alias, trial = _alias_at(slot), {**packages, slot: _lock_entry(package, "")}
+    alias, trial = alias_at(slot), {**packages, slot: _lock_entry(package, "")}
     return tuple(
         _Need(parent=ask.path, alias=alias, spec=ask.spec)
         for ask in _dependents(trial, asks, slot)
@@ -393,7 +400,7 @@ def _asks(packages: Mapping[str, Any], aliases: Set[str]) -> _Asks:
 
 def _dependents(packages: Mapping[str, Any], asks: _Asks, slot: str) -> Iterable[_Ask]:
     """Those that find `slot` when they ask for its name."""
-    alias = _alias_at(slot)
+    alias = alias_at(slot)
     home = slot.removesuffix(f"node_modules/{alias}")
     for ask in asks[alias]:
         if ask.path in packages and f"{ask.path}/".startswith(home) and first_place(packages, ask.path, alias) == slot:
@@ -429,7 +436,7 @@ def _lock_manifest(need: _Need, manifest: Mapping[str, Any]) -> LockedPackage:
         version=str(manifest["version"]),
         parent=need.parent,
         integrity=dist["integrity"],
-        resolved=_below_registry(str(dist.get("tarball", "")), name)[1],
+        resolved=below_registry(str(dist.get("tarball", "")), name)[1],
         os=_platform_words(manifest.get("os")),
         cpu=_platform_words(manifest.get("cpu")),
         libc=_platform_words(manifest.get("libc")),
@@ -457,28 +464,6 @@ def _bins(name: str, value: Any) -> dict[str, str]:
 
 def _has_script(manifest: Mapping[str, Any]) -> bool:
     return not {"preinstall", "install", "postinstall"}.isdisjoint(_text_ranges(manifest.get("scripts")))
-
-
-def _below_registry(tarball: str, name: str) -> tuple[str, str]:
-    """(registry URL, path below it) of a tarball in npm's usual layout; ("", "") in any other layout."""
-    plain = tarball.replace("%2f", "/").replace("%2F", "/")
-    base, found, file = plain.rpartition(f"/{name}/-/")
-    return (f"{base}/", f"{name}/-/{file}") if found and "://" in base and "?" not in file else ("", "")
-
-
-def _registry_bases(packages: Mapping[str, Any]) -> Mapping[str, str]:
-    """Scope -> the registry URL that this lockfile's tarballs of that scope have."""
-    bases: dict[str, str] = {}
-    for path in packages:
-        scope, slash, _ = _alias_at(path).partition("/")
-        if slash and scope not in bases and (base := _base_of(packages, path)):
-            bases[scope] = base
-    return bases
-
-
-def _base_of(packages: Mapping[str, Any], path: str) -> str:
-    entry = packages.get(path, {})
-    return _below_registry(entry.get("resolved") or "", entry.get("name") or _alias_at(path))[0]
 
 
 def _lock_entry(package: LockedPackage, base: str) -> dict[str, Any]:
@@ -513,11 +498,7 @@ def _strays(packages: Mapping[str, Any], asks: _Asks, added: Iterable[str]) -> t
 
 def _is_at_home(packages: Mapping[str, Any], asks: _Asks, path: str) -> bool:
     found = tuple(_dependents(packages, asks, path))
-    return bool(found) and all(_accepts(packages[path], _alias_at(path), ask.spec) for ask in found)
-
-
-def _alias_at(path: str) -> str:
-    return path.rpartition("node_modules/")[2]
+    return bool(found) and all(_accepts(packages[path], alias_at(path), ask.spec) for ask in found)
 
 
 def _flag_added(packages: dict[str, Any], asks: _Asks, added: Set[str]) -> None:
@@ -570,7 +551,7 @@ def _package_findings(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Lo
 def _is_visible(package: LockedPackage, parent: str, alias: str) -> bool:
     """Whether Node finds the package's place from the parent."""
     home = package.path.removesuffix(f"node_modules/{alias}")
-    return _alias_at(package.path) == alias and f"{parent}/".startswith(home)
+    return alias_at(package.path) == alias and f"{parent}/".startswith(home)
 
 
 def _answers(package: LockedPackage, alias: str, spec: str) -> bool:
@@ -597,7 +578,7 @@ def _extra_packages(lock: BakeLock, wanted: tuple[Wanted, ...]) -> Iterable[Lock
 def _brought_along(lock: BakeLock, package: LockedPackage) -> Iterable[tuple[str, str]]:
     """(parent, name) that are asked for because of the package: by it, or by those it would mislead."""
     yield from ((need.parent, need.alias) for need in _needs_of(package))
-    alias = _alias_at(package.path)
+    alias = alias_at(package.path)
     yield from ((other.parent, alias) for other in lock.packages if _is_visible(package, other.parent, alias))
 
 

@@ -408,7 +408,7 @@ def _expand(path: str, environment: Mapping[str, str]) -> str:
 
 
 def _completed(workspace: Workspace, bake_lock: BakeLock) -> Workspace:
-    if not bake_lock.packages:
+    if not bake_lock.packages and not bake_lock.integrities:
         return workspace
     return dataclasses.replace(workspace, lock=make_lockfile(complete(workspace.lock.raw, bake_lock)))
 

@@ -22,6 +22,7 @@ from bake.registry.http import Network, Response, Transport, network_of
 from bake.semver import is_version, newest, satisfies
 
 DEFAULT_REGISTRY = "https://registry.npmjs.org/"
+_PATIENCE = 20  # packages that a registry has not, before it counts as one that does not answer
 _AT_ONCE = 8  # requests; npm itself allows 15 sockets to a registry
 
 
@@ -98,6 +99,20 @@ class NpmRegistry:
             found = dict(zip(unique, answers, strict=True))
         return tuple(found[spec] for spec in specs)
 
+    def exact_manifests(self, specs: Sequence[tuple[str, str]]) -> tuple[Mapping[str, Any], ...]:
+        """For each (name, version), in order, its manifest; {} for what cannot be had, and for all behind some such."""
+        failures: list[RegistryError] = []
+
+        def tried(spec: tuple[str, str]) -> Mapping[str, Any]:
+            try:
+                return self.manifest(*spec) if len(failures) < _PATIENCE else {}
+            except RegistryError as error:
+                failures.append(error)
+                return {}
+
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            return tuple(pool.map(tried, specs))
+
     def manifest(self, name: str, spec: str) -> Mapping[str, Any]:
         """The manifest of the newest version of `name` that fits `spec`. Raises RegistryError."""
         found = self._exact(name, spec) if is_version(spec) else None
@@ -106,6 +121,10 @@ class NpmRegistry:
             what = f"the registry answered for {found.get('name')!r}"
             raise RegistryError(f"{name}@{spec}", what, "ask the registry's owner")
         return found
+
+    def serves_as_usual(self, name: str) -> bool:
+        """Whether the registry of names without a scope serves this one."""
+        return self._settings.registry_of(name) == self._settings.registry
 
     def advisories(self, versions: Mapping[str, Sequence[str]]) -> tuple[Advisory, ...]:
         """What is known about these versions (name -> versions), from the registries that serve the names.

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from bake.lockfile import (
     make_bake_lock,
     missing_platform_packages,
     parse_lockfile,
+    record_integrities,
     stale,
     write_bake_lock,
 )
@@ -601,6 +602,73 @@ def test_npm_ci_installs_the_added_packages_of_the_platform_it_is_told(project: 
     added = {line.split()[1] for line in told.splitlines() if line.startswith("add @")}
     families = ("either", "esbuild", "img", "peered", "rollup", "vips")
     assert added == {f"@{name}/linux-arm64" for name in families}
+
+
+def test_what_npm_has_lost_of_tarballs_is_asked_for_once_and_completed(project: NpmProject) -> None:
+    registry = NpmRegistry(NpmSettings(registry=f"{project.registry}/"))
+    asked: list[tuple[str, str]] = []
+
+    def fetch(specs: Sequence[tuple[str, str]]) -> Sequence[Mapping[str, Any]]:
+        asked.extend(specs)
+        return registry.exact_manifests(specs)
+
+    raw = copy.deepcopy(dict(project.raw))
+    lost = [
+        entry for path, entry in raw["packages"].items() if path.startswith("node_modules/") and "resolved" in entry
+    ]
+    for entry in (each for each in lost[1::2] if not each.get("link")):  # others say where the registry is
+        del entry["integrity"], entry["resolved"]
+    found = record_integrities(raw["packages"], {}, fetch=fetch, is_usual=registry.serves_as_usual)
+    assert len(asked) == len(set(asked)) == len(found) > 5
+    assert complete(raw, BakeLock(integrities=found)) == project.raw
+    asked.clear()
+    assert record_integrities(raw["packages"], found, fetch=fetch, is_usual=registry.serves_as_usual) == found
+    assert asked == []
+    assert record_integrities(project.raw["packages"], found, fetch=fetch, is_usual=registry.serves_as_usual) == {}
+
+
+def integrities_of(
+    packages: Mapping[str, Any], fetch: Any = fetch_any, *, is_usual: Callable[[str], bool] = lambda _: True
+) -> dict[str, str]:
+    return record_integrities(packages, {}, fetch=fetch, is_usual=is_usual)
+
+
+def test_integrities_are_of_what_a_registry_has_in_the_usual_place() -> None:
+    packages = {
+        "node_modules/a": {"version": "1.0.0"},
+        "node_modules/b": {"version": "1.0.0", "name": "@real/b"},
+        "node_modules/linked": {"resolved": "services/x", "link": True},
+        "node_modules/a/node_modules/bundled": {"version": "1.0.0", "inBundle": True},
+        "node_modules/git": {"version": "1.0.0", "resolved": "git+ssh://git@github.com/x/git.git#0a1b"},
+        "node_modules/file": {"version": "file:../file.tgz"},
+        "services/x": {"version": "1.0.0"},
+    }
+    assert integrities_of(packages) == {"@real/b@1.0.0": "sha512-1x0x0", "a@1.0.0": "sha512-1x0x0"}
+    assert integrities_of(packages, is_usual=lambda name: name == "a") == {"a@1.0.0": "sha512-1x0x0"}
+    assert integrities_of(packages, lambda specs: [{} for _ in specs]) == {}
+    elsewhere = {"integrity": "sha512-AAAA", "tarball": "https://storage.example/a.tgz"}
+    assert integrities_of(packages, lambda specs: [manifest(*spec, dist=elsewhere) for spec in specs]) == {}
+
+
+def test_a_tarball_is_where_those_of_its_scope_are() -> None:
+    packages = {
+        "node_modules/a": {"version": "1.0.0", "resolved": f"{REGISTRY}/a/-/a-1.0.0.tgz", "integrity": "sha512-1x0x0"},
+        "node_modules/@s/b": {"version": "1.0.0", "resolved": "https://npm.example/@s/b/-/b-1.0.0.tgz"},
+        "node_modules/@s/c": {"version": "1.0.0"},
+        "node_modules/d": {"version": "1.0.0", "integrity": "sha512-kept"},
+    }
+    found = complete({"packages": packages}, BakeLock(integrities=integrities_of(packages)))["packages"]
+    assert found["node_modules/a"] == packages["node_modules/a"]
+    assert found["node_modules/@s/b"] == {**packages["node_modules/@s/b"], "integrity": "sha512-1x0x0"}
+    assert found["node_modules/@s/c"]["resolved"] == "https://npm.example/@s/c/-/c-1.0.0.tgz"
+    assert found["node_modules/d"] == {
+        "version": "1.0.0",
+        "resolved": f"{REGISTRY}/d/-/d-1.0.0.tgz",
+        "integrity": "sha512-kept",
+    }
+    nowhere = {"node_modules/@s/c": {"version": "1.0.0"}}
+    found = complete({"packages": nowhere}, BakeLock(integrities=integrities_of(nowhere)))["packages"]
+    assert found == {"node_modules/@s/c": {"version": "1.0.0", "integrity": "sha512-1x0x0"}}
 
 
 def test_what_is_reported_missing_before_completing_is_not_missing_after(project: NpmProject) -> None:
