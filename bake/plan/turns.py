@@ -15,7 +15,8 @@ _LONGEST = 1 << 17  # what Linux takes of a variable, with its name
 class Turns:
     """What docker/turns.mjs goes by. concurrency: builds that run at once, None for the cores of the builder.
 
-    weights: stage -> source files that are compiled from its begin to the end of all that waits for it.
+    weights: stage -> source files that are compiled from its begin to the end of all that waits for it, those that a
+    bundler takes without a look at their types as half.
     """
 
     concurrency: int | None
@@ -37,6 +38,11 @@ def plan_turns(project: Project, stages: Sequence[Stage]) -> Turns | None:
     longest = {stage.package: 0 for stage in stages}
     weights = {}
     for stage in reversed(builds):
-        weights[stage.name] = weight = longest[stage.package] + len(project.sources_of(stage.package))
+        weights[stage.name] = weight = longest[stage.package] + _work(project, stage.package)
         longest |= {need: max(longest[need], weight) for need in stage.needs}
     return Turns(concurrency=settings.concurrency, weights=dict(reversed(weights.items())))
+
+
+def _work(project: Project, package: str) -> int:
+    files = len(project.sources_of(package))
+    return files if project.outside(package).bundled is None else -(-files // 2)

@@ -38,6 +38,16 @@ def test_a_build_weighs_what_is_compiled_from_its_begin_on(tmp_path: Path) -> No
     assert render_bake_file(project, plan, name_images(project, plan), plan_cache(project, plan)).count(secret) == 1
 
 
+def test_what_is_only_bundled_is_half_the_work(tmp_path: Path) -> None:
+    bundles = {"package.json": '{"name": "@shop/web", "scripts": {"build": "vite build"}}', "vite.config.js": ""}
+    sources = {f"src/{name}.ts": "" for name in "abcde"}
+    files = {f"services/web/{path}": text for path, text in {**bundles, **sources}.items()}
+    project = load_project(write_workspace(tmp_path, files=FILES | files), {})
+    turns = make_plan(project, Request()).builds.turns
+    assert turns is not None
+    assert turns.weights == {"build-services-web": 7, "build-services-api": 3}
+
+
 def test_the_order_changes_no_step(tmp_path: Path) -> None:
     config = write_workspace(tmp_path, files=FILES)
     project = load_project(config, {})
