@@ -132,7 +132,8 @@ def make_git_workspace(root: Path) -> GitWorkspace:
     workspace.write("package.json", json.dumps({**manifest, "devDependencies": {"tsc-like": "^1.0.0"}}, indent=2))
     for path, member in MEMBERS.items():
         workspace.write(f"{path}/package.json", json.dumps(member, indent=2))
-        workspace.write(f"{path}/src/index.ts", "export {};\n")
+        taken = "import type {} from '@shop/types';\n" if path == "services/api" else "export {};\n"
+        workspace.write(f"{path}/src/index.ts", taken)
         workspace.write(f"{path}/tsconfig.json", '{"extends": "../../tsconfig.base.json"}')
     workspace.lock()
     workspace.write("bake.toml", CONFIG)

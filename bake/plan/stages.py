@@ -95,7 +95,8 @@ def stage_name(path: str) -> str:
 def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
     """Direct build needs per package path: declared, referenced, imported without a declaration, configured.
 
-    A bundler reads no reference, and of what an alias leads to the files alone that it reaches.
+    A bundler reads no reference, and of what an alias leads to the files alone that it reaches. A compiler reads of
+    what only development needs what its sources name.
     """
     workspace = project.workspace
     needs: dict[str, tuple[str, ...]] = {}
@@ -104,11 +105,23 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
         named = {found.path for n in settings.needs if (found := workspace.find(n))}
         bundled = project.outside(package.path).bundled
         if bundled is None:
-            direct = {*workspace.needs(package.path), *project.members(package.path)}
+            direct = {*workspace.needs(package.path), *project.members(package.path)} - _unread(project, package)
         else:
             direct = {*workspace.dependencies(package.path), *bundled.needs}
         needs[package.path] = tuple(sorted({*direct, *named} - {package.path}))
     return needs
+
+
+def _unread(project: Project, package: Package) -> frozenset[str]:
+    """Packages that only development asks for, and whose types nothing takes that is compiled."""
+    compiled, workspace = project.outside(package.path).compiled, project.workspace
+    if compiled is None:
+        return frozenset()
+    kept = {*package.dependencies, *compiled.modules}
+    names = (n for n in package.dev_dependencies if n not in kept and not n.startswith("@types/"))
+    found = {other.path for n in names if (other := workspace.find(n))}
+    read = {other for other in found if any(f"{path}/".startswith(f"{other}/") for path in compiled.paths)}
+    return frozenset(found - read - {*workspace.references.get(package.path, ()), *project.members(package.path)})
 
 
 def build_stages(project: Project, request: Request, closures: Mapping[str, Closure]) -> tuple[Stage, ...]:

@@ -30,7 +30,7 @@ class Reached:
     than the places in `named`. declares: folders of the package's own declarations, each with that of the sources,
     relative to it; () where nobody can do with these. configs: the files that make them. again: sources of what its
     configurations refer to are compiled again. results: folders of all that its compiler writes, each with that of the
-    sources, where it can go on from its last results; () for others.
+    sources, where it can go on from its last results; () for others. modules: packages that its own sources name.
     """
 
     paths: frozenset[str]
@@ -40,6 +40,7 @@ class Reached:
     configs: tuple[str, ...] = ()
     again: bool = False
     results: tuple[tuple[str, str], ...] = ()
+    modules: frozenset[str] = frozenset()
 
 
 class Compiled:
@@ -49,6 +50,7 @@ class Compiled:
         self._places, self._configs = places, configs
         self._projects: dict[str, frozenset[str] | None] = {}
         self._inside: dict[str, frozenset[str]] = {}
+        self._taken: dict[str, frozenset[str]] = {}
 
     def load(self, package: str, build: Compilation) -> Reached | None:
         """Return what the builds of a package read, None where it cannot be told."""
@@ -77,6 +79,7 @@ class Compiled:
             declares=self._written(package, own, lambda one: one.declares),
             results=self._written(package, own, lambda one: one.notes) if build.sparing else (),
             again=build.again,
+            modules=frozenset[str]().union(*(self._taken.get(one, ()) for one in own)),
             configs=tuple(path.removeprefix(f"{package}/") for one in own for path in self._places.inside(one)),
         )
 
@@ -123,6 +126,7 @@ class Compiled:
         if any(part is None for part in parts):
             return None
         files = self._reached(self._begun(program, owner or here), program)
+        self._taken[config] = self._packages_of(files, program)
         self._inside[config] = frozenset(path for path in files if self._places.owner(path) == owner)
         settings = (config, *self._configs.all_bases(config))
         found = {*files, *(path for one in settings for path in self._places.inside(one))}
@@ -156,6 +160,12 @@ class Compiled:
             found.update(dict.fromkeys(new))
             queue.extend(new)
         return frozenset(found)
+
+    def _packages_of(self, files: Iterable[str], program: TsProgram) -> frozenset[str]:
+        """The packages that files import, and those that a configuration names."""
+        names = (self._modules(path, program) for path in files if not self._places.is_folder(path))
+        bare = (name for name in program.modules.union(*names) if not name.startswith((".", "/")))
+        return frozenset("/".join(name.split("/")[: 2 if name.startswith("@") else 1]) for name in bare)
 
     def _modules(self, path: str, program: TsProgram) -> frozenset[str]:
         if path.endswith(_COMPILED):

@@ -65,7 +65,7 @@ class TsProgram:
     named: files and folders that stand there by themselves. include, exclude: patterns. scripts: JavaScript is read
     too. names: what files in it call others by. known: nothing decides about it that bake does not follow. writes:
     where its results are, and the sources that they are of; None where that is not known. declares: with declarations.
-    notes: it has the compiler note what it compiled, for the next time.
+    notes: it has the compiler note what it compiled, for the next time. modules: packages that it takes types from.
     """
 
     named: tuple[str, ...]
@@ -77,6 +77,7 @@ class TsProgram:
     writes: tuple[str, str] | None
     declares: bool
     notes: bool
+    modules: frozenset[str]
 
 
 _SHAPE: Shape = {
@@ -173,6 +174,7 @@ class TsConfigs:
             known=not transforms and not options.get("rootDirs") and not options.get("moduleSuffixes"),
             writes=_writes(options, here),
             declares=bool(options.get("composite") or options.get("declaration")),
+            modules=frozenset({*words(options.get("types")), *words([options.get("jsxImportSource")])}),
             notes=bool(options.get("composite") or options.get("incremental"))
             and not options.get("emitDeclarationOnly"),
         )

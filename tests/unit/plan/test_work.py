@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bake.plan import Plan, Request, make_plan
 from bake.project import load_project
 from tests.plant import plant
@@ -47,6 +49,42 @@ def test_a_task_of_a_package_by_name_makes_it_needed(tmp_path: Path) -> None:
     plan = planned(tmp_path, turbo, {"apps/api": {"build": "tsc"}, "packages/gen": BUILT})
     assert work(plan) == {"apps/api": ("build",), "packages/gen": ("codegen", "build")}
     assert next(s.needs for s in plan.builds.stages if s.package == "apps/api") == ("packages/gen", "packages/lib")
+
+
+@pytest.mark.parametrize(
+    ("build", "files", "needs"),
+    [
+        ("tsc", {}, ()),
+        ("tsc", {"tests/main.test.ts": "import { mock } from 'gen/mock';"}, ("packages/gen",)),
+        ("tsc", {"src/main.ts": "/// <reference types='gen' />"}, ("packages/gen",)),
+        ("tsc", {"tsconfig.json": {"compilerOptions": {"types": ["gen"]}}}, ("packages/gen",)),
+        ("tsc", {"tsconfig.json": {"compilerOptions": {"jsxImportSource": "gen"}}}, ("packages/gen",)),
+        ("tsc", {"tsconfig.json": {"extends": "../../packages/gen/tsconfig.json"}}, ("packages/gen",)),
+        ("tsc", {"tsconfig.json": {"references": [{"path": "../../packages/gen"}]}}, ("packages/gen",)),
+        ("tsc && cp ../../packages/gen/a.json dist", {}, ("packages/gen",)),
+        ("tsc && gen", {}, ("packages/gen",)),
+        (
+            "tsc",
+            {"tests/a.test.ts": "import 'gen';", "tsconfig.json": {"include": ["src"]}, "src/main.ts": "import 'ms';"},
+            (),
+        ),
+    ],
+)
+def test_of_what_only_development_needs_a_compiler_waits_for_what_its_sources_name(
+    tmp_path: Path, build: str, files: Mapping[str, Any], needs: tuple[str, ...]
+) -> None:
+    api = {"name": "api", "version": "1.0.0", "devDependencies": {"gen": "1.0.0"}, "scripts": {"build": build}}
+    gen = {**GEN, "scripts": {"build": "tsc"}, "bin": {"gen": "gen.js"}}
+    root = {"name": "shop", "workspaces": ["apps/*", "packages/*"]}
+    link = {"node_modules/gen": {"resolved": "packages/gen", "link": True}}
+    lock = {"lockfileVersion": 3, "packages": {"": root, "apps/api": api, "packages/gen": gen, **link}}
+    given = {f"apps/api/{path}": text for path, text in {"tsconfig.json": {}, **files}.items()}
+    manifests = {"package.json": root, "apps/api/package.json": api, "packages/gen/package.json": gen}
+    beside = {"packages/gen/tsconfig.json": {}, "packages/gen/a.json": {}, "package-lock.json": lock}
+    plant(tmp_path, {**manifests, **beside, **given})
+    (tmp_path / "bake.toml").write_text(CONFIG, encoding="utf-8")
+    plan = make_plan(load_project(tmp_path / "bake.toml", {}), Request())
+    assert next(s.needs for s in plan.builds.stages if s.package == "apps/api") == needs
 
 
 def test_a_package_that_bake_toml_says_is_not_built_runs_nothing(tmp_path: Path) -> None:
