@@ -216,11 +216,15 @@ function madeOf(source, [written, folder]) {
   return code.length ? [...code, ...[...declared, ...[...code, ...declared].map((file) => `${file}.map`)].filter(isThere)] : [];
 }
 
-/** The compiler's notes and what it wrote; whole: each source that it noted has its code, none has moved or gone. */
+/**
+ * The compiler's notes and what it wrote; undefined when nothing tells. whole: each source that it noted has its code, none
+ * has moved or gone.
+ */
 function compiledFiles() {
   const notes = [...files(tree, home, (name) => name === 'node_modules')].filter((file) => NOTES.test(file));
-  const made = notes.flatMap((note) => noted(note) ?? [[]]);
-  return { found: new Set([...notes, ...made.flat()]), whole: made.length > 0 && made.every((each) => each.length) };
+  const made = notes.map(noted);
+  if (!notes.length || made.includes(undefined)) return undefined;
+  return { found: new Set([...notes, ...made.flat(2)]), whole: made.flat().every((each) => each.length) };
 }
 
 /** Results that the build began with, of sources that are compiled no more. */
@@ -232,9 +236,11 @@ function removeLost(found) {
 
 /** Keep what the compiler wrote. It stays, and is of now: `tsc -b` of others compares times. */
 function saveCompiled(now) {
-  const { found, whole } = compiledFiles();
-  removeLost(found);
-  touch(found);
+  const { found, whole } = compiledFiles() ?? {};
+  if (found) {
+    removeLost(found);
+    touch(found);
+  }
   clear();
   if (!now || !whole) return false;
   for (const file of found) {
