@@ -38,7 +38,11 @@ def _cached(images: list[dict[str, Any]]) -> dict[str, bool]:
 
 
 def _compiled(workspace: Workspace) -> None:
-    """Give every package a build to run."""
+    """Give every package a build, and the workspace an install that no other test runs at the same time."""
+    for name in ("package.json", "package-lock.json"):
+        text = (workspace.root / name).read_text(encoding="utf-8")
+        assert '"name": "tiny"' in text
+        workspace.write(name, text.replace('"name": "tiny"', f'"name": "{workspace.project}"'))
     for package in ("services/api", "services/worker", "libraries/common"):
         file = workspace.root / package / "package.json"
         manifest = json.loads(file.read_text(encoding="utf-8"))
