@@ -236,6 +236,8 @@ def _library(entry: Entry, platforms: str) -> float:
 
 
 def _dependency(entry: Entry, platforms: str) -> float:
+    if Path(USER).name in entry.lost:
+        raise FailedError(f"it does not build {Path(USER).name}, which has that dependency")
     entry.update()
     return _timed(lambda: entry.build(platforms))
 
