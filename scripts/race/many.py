@@ -63,8 +63,8 @@ def _measure(count: int) -> Spent:
             engine = _engine_cpu(home) - before
             there = _images(host)
             peak = max(_peak(pid) for pid in _pids(home))
-    if code != 0:
-        sys.exit(f"many: bake ended with {code}: {(root / 'log').read_text(encoding='utf-8')[-2000:]}")
+        if code != 0:
+            sys.exit(f"many: bake ended with {code}: {(root / 'log').read_text(encoding='utf-8')[-2000:]}")
     return Spent(
         services=count,
         images=images,
