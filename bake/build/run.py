@@ -9,7 +9,7 @@ from bake.build.phases import run_phases
 from bake.build.ready import Ready, write_plan
 from bake.console import Console
 from bake.display import Screen, StepLines
-from bake.engine import BuildOptions, Built, Progress, StepFailedError, lost_snapshot, run_bake
+from bake.engine import BuildOptions, Built, Progress, StepFailedError, bad_luck, run_bake
 from bake.errors import BuildError
 from bake.plan import Cache, Plan
 from bake.project import FOLDER
@@ -74,8 +74,8 @@ def persist(run: Callable[[], T], failing: Failing, *, wait: Callable[[float], N
 
 def pause_of(error: BuildError, console: Console, failing: Failing | None) -> float:
     """Seconds until the next try of a failed bake. Raises the error where there is to be none."""
-    if lost_snapshot(error):
-        console.say("the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again")
+    if lost := bad_luck(error):
+        console.say(f"{lost}: trying again")
         return 0.0
     if failing is None:
         raise error

@@ -9,13 +9,13 @@ from bake.engine.docker import (
     Capabilities,
     Kept,
     StepFailedError,
+    bad_luck,
     check,
     create_builder,
     find_builder,
     has_init,
     image_ids,
     kept_images,
-    lost_snapshot,
     mirrors,
     preload,
     printed,
@@ -36,6 +36,7 @@ from bake.engine.progress import Progress, StageTime, Step, merge, plain, union
 from bake.engine.tools import call_tool, read_free_space, read_version
 
 __all__ = [
+    "bad_luck",
     "BuildOptions",
     "Built",
     "Capabilities",
@@ -72,7 +73,6 @@ __all__ = [
     "image_usage",
     "judge",
     "kept_images",
-    "lost_snapshot",
     "merge",
     "mirrors",
     "plain",

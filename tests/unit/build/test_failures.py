@@ -103,11 +103,24 @@ def test_each_mistake_that_carving_finds_is_an_error_of_its_own(example_project:
     assert str(error) == "services/api: two; correct it"
 
 
-def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        (
+            "failed to prepare: parent snapshot sha256:ab does not exist: not found",
+            "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again\n",
+        ),
+        (
+            "target a: failed to receive status: rpc error: code = NotFound desc = no such job ms3hjyq62xtu",
+            "the engine lost sight of one of many images (docker/buildx#3810): trying again\n",
+        ),
+    ],
+)
+def test_a_build_that_fails_by_what_the_engine_lost_is_tried_again_and_others_are_not(
+    capsys: pytest.CaptureFixture[str], what: str, said: str
 ) -> None:
     console, built = Console(environment={}), Built(metadata={}, progress=Progress())
-    lost = BuildError("docker buildx bake", "failed to prepare: parent snapshot sha256:ab does not exist: not found")
+    lost = BuildError("docker buildx bake", what)
     answers: list[BuildError | Built] = [lost, lost, built]
 
     def run() -> Built:
@@ -120,7 +133,6 @@ def test_a_build_that_fails_by_a_lost_snapshot_is_tried_again_and_others_are_not
         return persist(run, lambda error: pause_of(error, console, None), wait=lambda _: None)
 
     assert tried() is built
-    said = "the engine lost a snapshot while it stored an image (moby/buildkit#6521): trying again\n"
     assert capsys.readouterr().err == said * 2
     for failures in ([lost, lost, lost], [BuildError("x", "exit code: 1")]):
         answers[:] = failures
