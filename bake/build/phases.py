@@ -1,4 +1,4 @@
-"""A build as the bakes that its cache asks for, one after the other."""
+"""A build as the bakes that its cache and the engine ask for, one after the other."""
 
 import contextlib
 import dataclasses
@@ -12,6 +12,10 @@ from bake.registry import Registry
 _MOST_RECORDS = 1 << 20
 """Bytes of the list of steps that BuildKit reads of a cache, else it takes nothing from it (moby/buildkit,
 cache/remotecache/import.go, maxBlobSize)."""
+
+_AT_ONCE = 32
+"""Images of one bake: all of them begin at once, and with a hundred on two cores buildx asks for some that the engine
+does not know yet, which ends all (docker/buildx#3810)."""
 
 _NEAR = 0.75
 """The share of these from which on a build warns."""
@@ -73,9 +77,15 @@ def _only_existing(cache: Cache, registry: Registry) -> Cache:
 
 
 def run_phases(plan: Plan, cache: Cache, options: BuildOptions, run: Callable[[BuildOptions], Built]) -> Built:
-    """Build what the options name, in as many bakes as the cache needs."""
+    """Build what the options name, in as many bakes as the cache and the engine need."""
     phases = cache.phases(services_of(plan, options.targets))
-    return joined([run(_phase_options(cache, options, targets, phases)) for targets in phases])
+    return joined(
+        [
+            run(_phase_options(cache, options, part, first=targets == phases[0]))
+            for targets in phases
+            for part in (targets[at : at + _AT_ONCE] for at in range(0, len(targets), _AT_ONCE))
+        ]
+    )
 
 
 def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
@@ -83,11 +93,9 @@ def services_of(plan: Plan, targets: Sequence[str]) -> Mapping[str, str]:
     return {t: plan.owners.get(t, t) for t in targets}
 
 
-def _phase_options(
-    cache: Cache, options: BuildOptions, targets: tuple[str, ...], phases: Sequence[tuple[str, ...]]
-) -> BuildOptions:
+def _phase_options(cache: Cache, options: BuildOptions, targets: tuple[str, ...], *, first: bool) -> BuildOptions:
     options = dataclasses.replace(options, targets=targets)
-    if cache.alone and len(targets) > 1 and targets != phases[0]:
+    if cache.alone and len(targets) > 1 and not first:
         # All that these need is in the engine since their services' first images.
         return dataclasses.replace(options, sets=(*options.sets, "*.cache-from="))
     return options

@@ -275,11 +275,11 @@ def bad_luck(error: BuildError) -> str:
 
     A snapshot is dropped that an export was about to use, now and then when images with layers in common are exported
     or removed at once (moby/buildkit#6521, seen with Docker 28 and 29). Of many targets that begin at once on a busy
-    machine, one may not be known yet when buildx asks for its progress (docker/buildx#3810).
+    machine, one may not be known yet when buildx asks about it (docker/buildx#3810).
     """
     if "parent snapshot" in error.what and "does not exist" in error.what:
         return "the engine lost a snapshot while it stored an image (moby/buildkit#6521)"
-    if "failed to receive status" in error.what and "no such job" in error.what:
+    if "no such job" in error.what:
         return "the engine lost sight of one of many images (docker/buildx#3810)"
     return ""
 

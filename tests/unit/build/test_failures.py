@@ -114,6 +114,10 @@ def test_each_mistake_that_carving_finds_is_an_error_of_its_own(example_project:
             "target a: failed to receive status: rpc error: code = NotFound desc = no such job ms3hjyq62xtu",
             "the engine lost sight of one of many images (docker/buildx#3810): trying again\n",
         ),
+        (
+            "target a: NotFound: forwarding Ping: no such job q4aqi466s2jyqne9jghthmfwu",
+            "the engine lost sight of one of many images (docker/buildx#3810): trying again\n",
+        ),
     ],
 )
 def test_a_build_that_fails_by_what_the_engine_lost_is_tried_again_and_others_are_not(

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bake.build.phases import overgrown, settle
-from bake.engine import Capabilities
-from bake.plan import Cache
+from bake.build.phases import overgrown, run_phases, settle
+from bake.engine import BuildOptions, Built, Capabilities, Progress
+from bake.plan import Cache, Plan
 from bake.registry.oci import MANIFEST_TYPES
 from tests.memory_registry import MemoryRegistry, digest_of, memory_registry
 from tests.scripted_server import Answer
@@ -49,6 +49,19 @@ def write(registry: MemoryRegistry, *, records: int) -> None:
     body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST_TYPES[0], "config": config, "layers": []}).encode()
     registry.manifests["shop/buildcache", digest_of(body)] = (MANIFEST_TYPES[0], body)
     registry.tags["shop/buildcache", "workspace.main"] = digest_of(body)
+
+
+def test_many_images_are_several_bakes(example_plan: Plan) -> None:
+    ran: list[tuple[str, ...]] = []
+
+    def run(options: BuildOptions) -> Built:
+        ran.append(tuple(options.targets))
+        return Built(metadata={options.targets[0]: {}}, progress=Progress())
+
+    targets = tuple(f"image-{number:02}" for number in range(70))
+    built = run_phases(example_plan, Cache(), BuildOptions(targets=targets), run)
+    assert ran == [targets[:32], targets[32:64], targets[64:]]
+    assert list(built.metadata) == ["image-00", "image-32", "image-64"]
 
 
 def test_what_is_not_there_yet_is_not_read(registry: MemoryRegistry) -> None:
