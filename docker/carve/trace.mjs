@@ -103,13 +103,17 @@ function placed(text) {
 export function resolver({ tree, home, members = {}, aliases, resolve, installed = false }) {
   const own = ownAliases(tree, home);
   const every = { ...aliases, ...own };
-  const hooked = manifestsOf(tree, home).some(({ dependencies, devDependencies }) => 'tsconfig-paths' in { ...dependencies, ...devDependencies });
+  const hooked = [home, ''].some((folder) => {
+    const { dependencies, devDependencies } = manifestOf(tree, folder);
+    return 'tsconfig-paths' in { ...dependencies, ...devDependencies };
+  });
   const isPackage = async (id, parent, job, cjs) => packageName(id) in members || (installed && resolve(id, parent, job, cjs).then(() => true, () => false));
   return async (id, parent, job, cjs) => {
     if (id.startsWith('.') || isAbsolute(id)) return installed ? resolveFile(id, parent, job, cjs, resolve) : resolve(id, parent, job, cjs);
     if (id.startsWith('#')) return installed ? resolve(id, parent, job, cjs) : resolve(id, parent, job, cjs).catch(() => []);
-    const plain = RUNS.test(parent) && !hooked && await isPackage(id, parent, job, cjs);
-    for (const path of parent.includes('/node_modules/') ? [] : aliased(id, plain ? own : every)) {
+    const told = parent.includes('/node_modules/') ? [] : aliased(id, every);
+    const plain = told.length > 0 && RUNS.test(parent) && !hooked && await isPackage(id, parent, job, cjs);
+    for (const path of plain ? aliased(id, own) : told) {
       const file = await resolveFile(`./${path}`, join(tree, 'x.js'), job, cjs, resolve).catch(() => undefined);
       if (file) return file;
     }
@@ -149,16 +153,15 @@ function aliased(id, aliases) {
   });
 }
 
-/** package.json of a package and of the root, as far as they are there. */
-function manifestsOf(tree, home) {
-  const files = [...new Set([home, ''])].map((folder) => join(tree, folder, 'package.json'));
-  return files.filter(existsSync).map((file) => JSON.parse(readFileSync(file, 'utf8')));
+/** package.json of a folder, {} where there is none. */
+function manifestOf(tree, folder) {
+  const file = join(tree, folder, 'package.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
 }
 
 /** module-alias reads them in package.json: a name stands for all below it. */
 function ownAliases(tree, home) {
-  const file = join(tree, home, 'package.json');
-  const { _moduleAliases: table = {} } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  const { _moduleAliases: table = {} } = manifestOf(tree, home);
   const paths = Object.entries(table).filter(([, path]) => typeof path === 'string').map(([name, path]) => [name, join(home, path)]);
   return Object.fromEntries(paths.flatMap(([name, path]) => [[name, [path]], [`${name}/*`, [`${path}/*`]]]));
 }
@@ -168,7 +171,7 @@ function note(found, path, { type, parents } = { type: [], parents: new Set() })
   found.set(path, { path, way, reader: [...parents].sort()[0] ?? '' });
 }
 
-/** Code that looks upwards, as bake/reads/texts.py knows it. */
+/** Code that looks upwards, as bake/texts/names.py knows it. */
 const UPWARD = /\bfind-?[uU]p|\bpkg-?[uU]p\b|\blocate-?[pP]ath|\bfind\w*Root\b|\bdirname\(\s*(\w+)\s*\)\s*[!=]==?\s*\1\b|\b(\w+)\s*[!=]==?\s*(?:\w+\.)?dirname\(\s*\2\b/;
 const LISTED = /\b(?:readdir|opendir|cp)(?:Sync)?\(\s*(['"`])([\w@-]+)\1/g;
 
