@@ -53,7 +53,7 @@ def _added(
         return
     name, version = _of(path, entry)
     integrity = integrities.get(f"{name}@{version}", "")
-    base = base_for({}, bases, name, "")
+    base = _base_of_scope(bases, name) or bases.get("", "")
     if integrity and base and not entry.get("resolved"):
         yield "resolved", f"{base}{_file(name, version)}"
     if integrity and not entry.get("integrity"):
@@ -110,9 +110,12 @@ def registry_bases(packages: Packages) -> Mapping[str, str]:
 
 
 def base_for(packages: Packages, bases: Mapping[str, str], name: str, parent: str) -> str:
-    """Return where the tarball of a package is that another entry needs: by its scope, beside that, or as usual."""
-    own = bases.get(name.partition("/")[0]) if "/" in name else ""
-    return own or _base_of(packages, parent) or bases.get("", "")
+    """Return where the tarball is of a package that another entry needs: as its scope's are, or beside that one's."""
+    return _base_of_scope(bases, name) or _base_of(packages, parent)
+
+
+def _base_of_scope(bases: Mapping[str, str], name: str) -> str:
+    return bases.get(name.partition("/")[0], "") if "/" in name else ""
 
 
 def _base_of(packages: Packages, path: str) -> str:

@@ -321,6 +321,13 @@ def test_a_tarball_is_recorded_without_host_where_the_lockfile_records_tarballs(
     assert found.resolved == tarball
 
 
+def test_a_tarball_of_a_scope_that_the_lockfile_says_nothing_of_is_not_where_others_are() -> None:
+    other = {"version": "1.0.0", "resolved": f"{REGISTRY}/other/-/other-1.0.0.tgz"}
+    missing = Missing("node_modules/tool", "@tool/linux-x64", "1.0.0")
+    (found,) = lock_missing({"node_modules/tool": TOOL, "node_modules/other": other}, missing)
+    assert found.resolved == ""
+
+
 @pytest.mark.parametrize(
     "tarball",
     [
