@@ -42,19 +42,18 @@ const READS_MORE = /preval|\.macro$|babel-plugin-(?:inline-import|import-glob|re
 /** Variables that are different in every container, and those of the shell. */
 const OWN = new Set(['HOSTNAME', 'HOME', 'PWD', 'OLDPWD', 'SHLVL', '_', 'TERM']);
 
-/** Where unpack.mjs lists what builds have of node_modules. */
-const DEFAULTS = { unpacked: '/bake/unpacked' };
-
 const { positionals: [command], values } = parseArgs({
   allowPositionals: true,
   options: Object.fromEntries(
-    ['tree', 'home', 'state', 'of', 'hidden', 'secrets', 'out', 'from', 'results', 'unpacked'].map((name) => [name, { type: 'string', default: DEFAULTS[name] ?? '' }]),
+    ['tree', 'home', 'state', 'of', 'hidden', 'secrets', 'out', 'from', 'results', 'unpacked'].map((name) => [name, { type: 'string', default: '' }]),
   ),
 });
 const { tree, home } = values;
 const place = (name) => path.join(values.state, name);
 const words = (text) => text.split(',').filter(Boolean);
 const say = (text) => console.log(`${home || 'the root'}: ${text}`);
+/** Where unpack.mjs lists what builds have of node_modules. */
+const unpacked = values.unpacked || '/bake/unpacked';
 /** Folders of what the compiler writes, each with that of the sources; null for other builds. */
 const results = values.results ? values.results.split(',').map((pair) => pair.split(':')) : null;
 const sha = (...parts) => parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex');
@@ -99,7 +98,7 @@ function* dependencyFolders(below = '') {
 
 /** What is installed, but for what builds write there (.cache, .prisma, .vite): as unpack.mjs says, where it came in packs. */
 function toolsOf() {
-  return fs.existsSync(values.unpacked) ? sha(fs.readFileSync(values.unpacked)) : installedFiles();
+  return fs.existsSync(unpacked) ? sha(fs.readFileSync(unpacked)) : installedFiles();
 }
 
 function installedFiles() {

@@ -156,6 +156,19 @@ def test_another_command_or_variable_begins_afresh_and_a_secret_variable_does_no
     assert build.said == other
 
 
+def test_dependencies_that_came_in_packs_are_those_that_their_list_says(tmp_path: Path) -> None:
+    listed = tmp_path / "unpacked"
+    listed.write_text("0a1b\n")
+    build = Build(tmp_path, words=("--unpacked", str(listed)))
+    build.run()
+    build.files[f"{HOME}/node_modules/dep/index.js"] = "2"
+    build.run()
+    assert build.said == WITH
+    listed.write_text("2c3d\n")
+    build.run()
+    assert build.said == f"{HOME}: begins without what its last build kept: its dependencies have changed\n"
+
+
 def test_state_that_a_secret_is_in_is_not_kept(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text('registry="hunter-two"\n')
     build = Build(tmp_path, words=("--secrets", str(tmp_path / "secret")))
