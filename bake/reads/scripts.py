@@ -25,9 +25,7 @@ _PLAIN: Final = frozenset(
 _SPARING: Final = frozenset(
     {
         *("mkdir", "mkdirp", "chmod", "echo", "true", ":", "exit", "ls", "cat", "test", "["),
-        *("cp", "cpy", "cpx", "cpx2"),
-        "copyfiles",
-        "ncp",
+        *("cp", "cpy", "cpx", "cpx2", "copyfiles", "ncp"),
     }
 )
 """Those of them that leave the compiler's output as it is, or do to it the same again."""
