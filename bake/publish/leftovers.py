@@ -1,5 +1,6 @@
 """Images that only the tag of their content holds in a registry: nothing deploys them, and no push reuses them."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from datetime import datetime
 
 from bake.config import parse_reference
 from bake.publish.origin import ORIGIN
-from bake.registry import Registry
+from bake.registry import NotFoundError, Registry
 
 CONTENT_PREFIX = "content-"
 """How tags begin that stand for all that decides an image."""
@@ -39,10 +40,10 @@ def find_leftovers(registry: Registry, repositories: Iterable[str], kept: frozen
 
 
 def _in_repository(registry: Registry, repository: str, kept: frozenset[str]) -> list[Leftover]:
-    digests = {tag: registry.digest(f"{repository}:{tag}") for tag in registry.tags(repository)}
     tags: dict[str, list[str]] = {}
-    for tag, digest in digests.items():
-        tags.setdefault(digest, []).append(tag)
+    for tag in registry.tags(repository):
+        with contextlib.suppress(NotFoundError):  # a delete that broke off leaves tags in the list that name nothing
+            tags.setdefault(registry.digest(f"{repository}:{tag}"), []).append(tag)
     alone = {d: names for d, names in tags.items() if all(n.startswith(CONTENT_PREFIX) for n in names)}
     return [
         Leftover(repository=repository, digest=d, tags=tuple(names), created=_created(registry, f"{repository}@{d}"))

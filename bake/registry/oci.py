@@ -36,6 +36,7 @@ _ANY_IMAGE: Mapping[str, str] = {"Accept": ", ".join((*INDEX_TYPES, *MANIFEST_TY
 _HUB_ENDPOINT = "https://registry-1.docker.io"
 _HUB_LOGIN = "https://index.docker.io/v1/"  # Docker's key for Docker Hub in config.json and credential stores
 _CHALLENGE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_UNTAGS = 4  # how often a tag is taken away at most
 _HELPER_TIMEOUT = 30  # seconds; a keychain may ask the user to unlock it
 
 
@@ -362,15 +363,17 @@ class Registry:
         """Take a tag away and leave the image that it stands on. Raises RegistryError where deletes are not allowed.
 
         Deleting a digest takes all its tags, and few registries delete a tag alone: so the tag moves to an empty
-        index of its own first, which is deleted then.
+        index of its own first, which is deleted then. A registry that finds another tag half written at that moment
+        fails when the index is gone and the tag still listed, and has nothing to delete when it is asked again: so the
+        index is put there again. Source: distribution 2.8, registry/handlers/manifests.go, DeleteManifest.
         """
         ref = _as_reference(reference)
         empty = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [], "annotations": {"bake": str(ref)}}
-        digest = self.put_manifest(ref, json.dumps(empty).encode(), INDEX_TYPES[0])
-        try:
-            self._call("DELETE", ref, f"manifests/{digest}")
-        except NotFoundError:
-            return
+        for _ in range(_UNTAGS):
+            digest = self.put_manifest(ref, json.dumps(empty).encode(), INDEX_TYPES[0])
+            with contextlib.suppress(NotFoundError):
+                self._call("DELETE", ref, f"manifests/{digest}")
+                return
 
     def check_push(self, reference: Reference | str) -> None:
         """Raise RegistryError when these credentials cannot push there: an upload is begun and given up."""

@@ -57,6 +57,15 @@ def test_an_image_is_left_over_when_only_its_content_names_it_and_no_release_doe
     assert [one.created for one in found] == [1772323200, 1767225600, None]
 
 
+def test_a_tag_in_the_list_that_names_no_image_is_passed_over(registry: MemoryRegistry) -> None:
+    registry.tags["acme/api", "content-gone"] = "sha256:" + "0" * 64
+    old = pushed(registry, "b")
+
+    found = find_leftovers(registry.client(), [f"{registry.host}/acme/api"], frozenset())
+
+    assert [(one.digest, one.tags) for one in found] == [(old, ("content-b",))]
+
+
 def test_a_release_names_what_a_rollback_would_put_back_too() -> None:
     one = {"image": "api", "digest": "sha256:" + "1" * 64, "platforms": (), "bytes": 0}
     before = {"main": "sha256:" + "0" * 64, "new": ""}

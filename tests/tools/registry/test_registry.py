@@ -26,6 +26,7 @@ from bake.registry import (
     read_sizes,
 )
 from bake.registry.oci import DockerLogins, RateLimitError, load_docker_logins, resolver
+from tests.memory_registry import memory_registry
 from tests.scripted_server import Answer, Asked, Server, in_turn, scripted_server
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -222,6 +223,30 @@ def test_deleting_what_is_not_there_is_no_error() -> None:
     with scripted_server(in_turn(Answer(status=404))) as server:
         Registry().delete(f"{server.host}/node:old")
         assert len(server.asked) == 1
+
+
+def test_a_tag_goes_though_the_registry_failed_when_its_manifest_was_gone_already() -> None:
+    """As distribution 2.8 does when it reads another tag that is being written at that moment."""
+    with memory_registry() as registry:
+
+        def fail_once(asked: Asked) -> Answer | None:
+            if asked.method != "DELETE" or registry.before is quiet:
+                return None
+            registry.before = quiet
+            registry.manifests.pop(("acme/api", asked.path.rpartition("/")[2]))
+            return Answer(status=500)
+
+        def quiet(_: Asked) -> None:
+            return None
+
+        image = registry.image("acme/api", revision="", created="")
+        registry.tags.update({("acme/api", "main"): image, ("acme/api", "new"): image})
+        registry.before = fail_once
+
+        registry.client().untag(f"{registry.host}/acme/api:new")
+
+        assert registry.before is quiet
+        assert registry.tags == {("acme/api", "main"): image}
 
 
 # Refusals
