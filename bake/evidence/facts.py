@@ -49,6 +49,7 @@ _TOLD = (
         "*.config.mjs",
         "*.config.mts",
         "*.config.cjs",
+        "gatsby-config.*",
     ),
 )
 _TOLD_AT_ROOT = (*_TOLD, ".nvmrc", ".node-version", ".tool-versions", ".npmrc", "turbo.json", "nx.json")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from posixpath import normpath
-from typing import Any
+from typing import Any, Final
 
 from bake.evidence import PackageFacts
 from bake.lockfile import steps
@@ -57,14 +57,15 @@ def find_frontend(
     for name, make in _TOOLS:
         has = name in declared or (name in shared and name.rpartition("/")[2] in called)
         if has and (found := make(facts, root_texts or {})):
-            return found
+            base = _find_base(name, facts) or found.prefix if found.static else ""
+            return replace(found, prefix=base)
     return None
 
 
 def _config(facts: PackageFacts, stem: str) -> tuple[str, str]:
     """The text and name of a tool's configuration file; comments are cut out."""
     for name, text in sorted(facts.texts.items()):
-        if name.startswith(f"{stem}.config."):
+        if name.startswith((f"{stem}.config.", f"{stem}.js", f"{stem}.ts", f"{stem}.mjs")):
             return re.sub(r"^\s*//[^\n]*|/\*.*?\*/", "", text, flags=re.M | re.S), facts.package.file(name)
     return "", ""
 
@@ -136,15 +137,7 @@ def _vite(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     folder = _vite_folder(text)
     if folder.startswith("../"):
         return None  # another package serves it, see find_built_into
-    told = re.search(r"\bvite build\b[^&|;\n]*\s--base[=\s]+(\S+)", _scripts(facts))
-    base = told[1] if told else _named(text, "base")
-    return Frontend(tool="Vite", source=file or _manifest(facts), static=folder, prefix=_prefix(base))
-
-
-def _prefix(base: str) -> str:
-    """The path of a base, which may be a whole URL; "" for the top, for relative ones and for what is computed."""
-    found = re.fullmatch(r"(?:https?://[\w.:-]+)?((?:/[\w.~%+-]+)+)/?", base.strip("'\""))
-    return f"{found[1]}/" if found else ""
+    return Frontend(tool="Vite", source=file or _manifest(facts), static=folder)
 
 
 _RESOLVED = re.compile(
@@ -187,7 +180,7 @@ def _written_by_scripts(facts: PackageFacts) -> str:
 
 def _cra(facts: PackageFacts, _root: Mapping[str, str]) -> Frontend | None:
     built = re.search(r"(?:react-scripts|craco|react-app-rewired)(?: -\S+)* build", _scripts(facts))
-    base = _prefix(str(facts.package.manifest.get("homepage", "")))
+    base = _to_prefix(str(facts.package.manifest.get("homepage", "")))
     return Frontend(tool="Create React App", source=_manifest(facts), static="build", prefix=base) if built else None
 
 
@@ -213,8 +206,9 @@ def _angular_output(facts: PackageFacts, name: str, build: Mapping[str, Any]) ->
     base = given if isinstance(given, str) else str(given.get("base", f"dist/{name}"))
     browser = "browser" if isinstance(given, str) else str(given.get("browser", "browser"))
     new = str(build.get("builder", "")).endswith(":application")
-    folder = f"{base}/{browser}".rstrip("/") if new else base
-    return Frontend(tool="Angular", source=facts.package.file("angular.json"), static=folder.removeprefix("./"))
+    folder = (f"{base}/{browser}".rstrip("/") if new else base).removeprefix("./")
+    source = facts.package.file("angular.json")
+    return Frontend(tool="Angular", source=source, static=folder, prefix=_angular_base(build, facts))
 
 
 def _path(value: Any, *keys: str) -> Any:
@@ -346,3 +340,100 @@ _TOOLS: tuple[tuple[str, _Maker], ...] = (
     ("@rspack/cli", _bundled),
     ("@rsbuild/core", _bundled),
 )
+
+
+# --- the path that pages are built for -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """Where a tool is told the path.
+
+    key: of its configuration. options: of its build's command, or variables before that, as an expression.
+    asked: what the build's command has to say for the key to count.
+    """
+
+    stem: str = ""
+    key: str = ""
+    options: str = ""
+    asked: str = ""
+
+
+_BASES: Final[Mapping[str, _Base]] = {
+    "next": _Base(stem="next", key="basePath"),
+    "astro": _Base(stem="astro", key="base", options="--base"),
+    "@sveltejs/kit": _Base(stem="svelte", key="base"),
+    "@angular/core": _Base(options="--base-href"),
+    "react-scripts": _Base(options="PUBLIC_URL"),
+    "react-app-rewired": _Base(options="PUBLIC_URL"),
+    "@craco/craco": _Base(options="PUBLIC_URL"),
+    "@vue/cli-service": _Base(stem="vue", key="publicPath"),
+    "gatsby": _Base(stem="gatsby-config", key="pathPrefix", asked="--prefix-paths"),
+    "parcel": _Base(options="--public-url"),
+    "vite": _Base(stem="vite", key="base", options="--base"),
+    "webpack": _Base(stem="webpack", key="publicPath", options="--output-public-path"),
+    "@rspack/cli": _Base(stem="rspack", key="publicPath", options="--output-public-path"),
+    "@rsbuild/core": _Base(stem="rsbuild", key="base", options="--base"),
+}
+"""By the package that a tool is known by. Nuxt is not there: it builds into a folder of that path itself."""
+
+
+def _find_base(tool: str, facts: PackageFacts) -> str:
+    """The path that a package's pages are built for, "" for the top; the command says more than the configuration."""
+    base = _BASES.get(tool, _Base())
+    built = "\n".join(
+        text for name in ("prebuild", "build", "postbuild") for text in steps(facts.package.scripts, name)
+    )
+    told = re.search(rf"(?<![\w-]){base.options}[=\s]+(\S+)", built) if base.options else None
+    if told:
+        return _to_prefix(told[1])
+    if variable := _variable(base.options, facts):
+        return _to_prefix(variable)
+    counts = base.key and (not base.asked or base.asked in built)
+    return _to_prefix(_chosen_text(_config(facts, base.stem)[0], base.key)) if counts else ""
+
+
+def _variable(name: str, facts: PackageFacts) -> str:
+    """What a file of variables for production says, which such tools read by themselves."""
+    files = (facts.texts.get(file, "") for file in (".env.production", ".env")) if name.isupper() else ()
+    found = (re.search(rf"^{name}=(\S+)", text, re.M) for text in files)
+    return next((m[1] for m in found if m), "")
+
+
+_TEXT: Final = r"['\"`]([^'\"`\n]*)['\"`]"
+
+
+def _chosen_text(text: str, key: str) -> str:
+    """The text that a key has; of two that a condition chooses from, the one for production, as far as that is told."""
+    value = rf"(?:(?P<asks>[^?:,{{}}]*)\?\s*{_TEXT}\s*:\s*{_TEXT}|{_TEXT})"
+    found = re.search(rf"\b{key}\s*:\s*{value}", text)
+    if found is None:
+        return ""
+    if found["asks"] is None:
+        return found[4]
+    return found[2] if _holds(found["asks"]) else found[3]
+
+
+def _holds(condition: str) -> bool:
+    """Whether a condition holds when a build for production runs."""
+    developing = re.search(r"dev|serve|test|local", condition, re.I)
+    return bool(developing) == bool(re.search(r"!==?|(?:^|[\s(])!\w", condition))
+
+
+def _to_prefix(base: str) -> str:
+    """The path of a base, which may be a whole URL; "" for the top, for relative ones and for what is computed."""
+    found = re.fullmatch(r"(?:https?://[\w.:-]+)?((?:/[\w.~%+-]+)+)/?", base.strip("'\""))
+    return f"{found[1]}/" if found else ""
+
+
+def _angular_base(build: Mapping[str, Any], facts: PackageFacts) -> str:
+    """What the configuration of Angular's build that its script names, or the usual one, has as `baseHref`."""
+    named = re.search(
+        r"\bng build\b[^&|;\n]*\s(?:--configuration|-c)[=\s]+([\w,-]+)", facts.package.scripts.get("build", "")
+    )
+    chosen = named[1].split(",") if named else [str(build.get("defaultConfiguration") or "")]
+    configurations = build.get("configurations")
+    known = configurations if isinstance(configurations, dict) else {}
+    rows = (build.get("options"), *(known.get(name) for name in chosen))
+    found = [str(row["baseHref"]) for row in rows if isinstance(row, dict) and row.get("baseHref")]
+    return _to_prefix(found[-1]) if found else ""

@@ -180,6 +180,10 @@ def test_build_arguments_are_what_compose_gives_them(tmp_path: Path, composed: s
         ("vite build", "base: './'", None),
         ("vite build", "base: process.env.BASE", None),
         ("vite build", "base: 'https://cdn.example/x/y/'", "/x/y/"),
+        ("vite build", "base: command === 'serve' ? '/' : '/app/'", "/app/"),
+        ("vite build", "base: mode === 'production' ? '/app/' : '/'", "/app/"),
+        ("vite build", "base: mode !== 'production' ? '/' : '/app/'", "/app/"),
+        ("vite build", "base: isDev ? '/dev/' : '/'", None),
         ("tsc && vite build --mode x --base=/shop", "base: '/app/'", "/shop/"),
     ],
 )
@@ -187,10 +191,52 @@ def test_the_path_that_a_frontend_is_built_for_is_said(
     tmp_path: Path, build: str, base: str, prefix: str | None
 ) -> None:
     files = {"apps/web/index.html": "", "apps/web/vite.config.js": f"export default {{ {base} }};"}
-    found = guessed(tmp_path, {"apps/web": {**WEB, "scripts": {"build": build}}}, **files)
+    assert _prefix(guessed(tmp_path, {"apps/web": {**WEB, "scripts": {"build": build}}}, **files)) == prefix
+
+
+def _prefix(found: Guess) -> object:
     services = toml(found)["services"]
     assert isinstance(services, dict)
-    assert services["web"].get("prefix") == prefix
+    return services["web"].get("prefix")
+
+
+_ANGULAR = {"builder": "@angular/build:application", "defaultConfiguration": "production"}
+_ADMIN = {**_ANGULAR, "options": {"baseHref": "/"}, "configurations": {"production": {"baseHref": "/admin/"}, "x": {}}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "build", "file", "text", "prefix"),
+    [
+        ("astro", "astro build", "astro.config.mjs", "base: '/docs'", "/docs/"),
+        ("astro", "astro build --base /docs", "astro.config.mjs", "", "/docs/"),
+        (
+            "@sveltejs/adapter-static @sveltejs/kit",
+            "vite build",
+            "svelte.config.js",
+            "paths: { base: '/kit' }",
+            "/kit/",
+        ),
+        ("next", "next build", "next.config.mjs", "output: 'export', basePath: '/site'", "/site/"),
+        ("@vue/cli-service", "vue-cli-service build", "vue.config.js", "publicPath: '/shop/'", "/shop/"),
+        ("gatsby", "gatsby build --prefix-paths", "gatsby-config.js", "pathPrefix: '/blog'", "/blog/"),
+        ("gatsby", "gatsby build", "gatsby-config.js", "pathPrefix: '/blog'", None),
+        ("webpack html-webpack-plugin", "webpack", "webpack.config.js", "output: { publicPath: '/w/' }", "/w/"),
+        ("parcel", "parcel build src/index.html --public-url /p/", "x.config.js", "", "/p/"),
+        ("@rsbuild/core", "rsbuild build", "rsbuild.config.ts", "server: { base: '/rs' }", "/rs/"),
+        ("react-scripts", "PUBLIC_URL=/cra react-scripts build", "x.config.js", "", "/cra/"),
+        ("react-scripts", "react-scripts build", ".env.production", "PUBLIC_URL=/live\n", "/live/"),
+        ("@angular/core", "ng build", "angular.json", "", "/admin/"),
+        ("@angular/core", "ng build -c x", "angular.json", "", None),
+        ("@angular/core", "ng build --base-href=/panel/", "angular.json", "", "/panel/"),
+    ],
+)
+def test_each_framework_says_in_its_own_way_which_path_it_builds_for(
+    tmp_path: Path, tool: str, build: str, file: str, text: str, prefix: str | None
+) -> None:
+    package = {"devDependencies": dict.fromkeys(tool.split(), "1"), "scripts": {"build": build}}
+    project = {"projects": {"web": {"projectType": "application", "architect": {"build": _ADMIN}}}}
+    shown = json.dumps(project) if file == "angular.json" else text if file.startswith(".") else f"x = {{ {text} }};"
+    assert _prefix(guessed(tmp_path, {"apps/web": package}, **{f"apps/web/{file}": shown})) == prefix
 
 
 def test_compose_says_which_target_command_port_and_health_a_service_has(tmp_path: Path) -> None:
