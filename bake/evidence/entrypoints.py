@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from bake.evidence.dockerfiles import substitute
 from bake.shell import EXECUTORS, KEYWORDS, MANAGERS, Step, parse_line, unwrap
+from bake.sources import TOGETHER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +169,6 @@ def _levelled(text: str) -> Iterator[tuple[int, Step]]:
             yield level, Step(text=text, words=words, joint=step.joint, expands=step.expands)
 
 
-TOGETHER = frozenset({"concurrently", "run-p", "npm-run-all", "npm-run-all2"})
-"""Commands that start several processes beside each other."""
 TIMERS = frozenset({"supercronic", "crond", "cron"})
 """Commands that start others at the times of a table."""
 _STARTS = frozenset({"node", "tsx", "ts-node", "next", "nuxt", "nest", "pm2-runtime", "supervisord", "prisma", "exec"})

@@ -4,17 +4,25 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
-from itertools import zip_longest
 
 from bake.config import PLACE
 from bake.evidence.contents import Contents, filled, served_folders
 from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import FILE_SERVERS, Copied, Stage, substitute
-from bake.evidence.entrypoints import TIMERS, TOGETHER, Becomes, read_script
+from bake.evidence.entrypoints import TIMERS, Becomes, read_script
 from bake.evidence.facts import WorkspaceFacts
 from bake.shell import SHELLS, parse_call, parse_line, unwrap
-from bake.sources import Program, Start, command_needs, is_usual_mode, parse_programs, start_of, with_defaults
+from bake.sources import (
+    TOGETHER,
+    Program,
+    Start,
+    command_needs,
+    commands_beside,
+    is_usual_mode,
+    parse_programs,
+    start_of,
+    with_defaults,
+)
 from bake.workspace import BUILD_ROOT, Package, in_order
 
 
@@ -168,7 +176,7 @@ def place_command(contents: Contents, evidence: Evidence, words: tuple[str, ...]
             yield from ended
             return
         way = further
-    if together := _concurrent(way, contents.facts.workspace.root_package.scripts):
+    if together := commands_beside(way.words, contents.facts.workspace.root_package.scripts):
         yield from (
             e for one, words in _shared(evidence, together) for e in place_command(contents, one, words, way.directory)
         )
@@ -204,31 +212,6 @@ def _timed(contents: Contents, evidence: Evidence, way: _Way) -> Iterator[tuple[
         named = next(iter(re.findall(r"([\w-]+)(?:\.[cm]?[jt]s)?(?=\s*(?:$|>|\d>|\|))", line)), "cron")
         one = replace(evidence, name=named, port=None, health="", schedule=" ".join(schedule.split()))
         yield one, line
-
-
-def _concurrent(way: _Way, scripts: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The commands that `concurrently` or `run-p` starts beside each other, by the names that it gives them.
-
-    Source: the readmes of concurrently and npm-run-all.
-    """
-    words = unwrap(way.words).words
-    if words and posixpath.basename(words[0]) in TOGETHER - {"concurrently"}:
-        asked = [w for w in words[1:] if not w.startswith("-")]
-        return tuple((name, ("npm", "run", name)) for each in asked for name in _matching(each, scripts))
-    if not words or posixpath.basename(words[0]) != "concurrently":
-        return ()
-    at = next((n for n, word in enumerate(words) if word in {"-n", "--names"}), 0)
-    given = [w for n, w in enumerate(words[1:], 1) if not (at and n == at + 1)]
-    calls = [(w, re.fullmatch(r"(?:npm|pnpm|yarn|node):(\S+)", w)) for w in given]
-    rows = [_matching(found[1], scripts) if found else [w] if " " in w else [] for w, found in calls]
-    lines = [f"npm run {line}" if line in scripts else line for row in rows for line in row]
-    names = words[at + 1].split(",") if at and at + 1 < len(words) else []
-    return tuple((name, ("sh", "-c", line)) for name, line in zip_longest(names[: len(lines)], lines, fillvalue=""))
-
-
-def _matching(pattern: str, scripts: Mapping[str, str]) -> Sequence[str]:
-    """The scripts that a pattern names: `start:*` is all that begin so."""
-    return [name for name in scripts if fnmatchcase(name, pattern)]
 
 
 def _shared(

@@ -1,11 +1,12 @@
 """npm scripts that look like processes of their own, and images that run several. Pure."""
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from bake.evidence import PackageFacts, heredocs, is_dockerfile, is_for_developers, parse_dockerfile, slug
-from bake.shell import unwrap
-from bake.sources import parse_programs
+from bake.shell import parse_call, parse_line, split_words, unwrap
+from bake.sources import commands_beside, parse_programs
 
 Candidate = tuple[str, str | Sequence[str], str]
 """Role, command, and where it was found."""
@@ -53,6 +54,31 @@ def scripted(facts: PackageFacts) -> Iterator[Candidate]:
             and (known or started)
         ):
             yield slug("-".join(kept)), text, facts.package.file(f"package.json: scripts.{name}")
+
+
+MAIN_SCRIPTS = (
+    *("start:prod", "start:production", "start-prod", "start-production", "prod", "serve:prod", "production"),
+    *("start", "serve", "server"),
+)
+"""Scripts that start a package in production, the surest first."""
+
+
+def beside(facts: PackageFacts) -> Iterator[Candidate]:
+    """The commands that the script which starts a package starts beside each other."""
+    scripts = facts.package.scripts
+    name = next((name for name in MAIN_SCRIPTS if name in scripts), "")
+    words = next((step.words for step in reversed(parse_line(scripts.get(name, "")))), ())
+    for given, started in commands_beside(words, scripts):
+        line = started[-1] if started[0] == "sh" else " ".join(started)
+        yield slug(given or _named_by(split_words(line))), line, facts.package.file(f"package.json: scripts.{name}")
+
+
+def _named_by(words: Sequence[str]) -> str:
+    """What a command is called after: its script, or the last file that it names."""
+    if call := parse_call(words):
+        return call.name
+    files = (re.sub(r"\.\w+$", "", posixpath.basename(w)) for w in reversed(words) if re.search(r"\.[cm]?[jt]sx?$", w))
+    return next(files, "")
 
 
 _OPTION = re.compile(r"(?<=\s)-[\w-]+(?:=\S+|\s+(?!-)\S+)?")

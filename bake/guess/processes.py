@@ -16,7 +16,7 @@ from bake.evidence import (
     slug,
     within,
 )
-from bake.guess.candidates import scripted
+from bake.guess.candidates import beside, scripted
 from bake.guess.frontends import Frontend
 from bake.guess.ports import HTTP, OPEN_PORT, find_health, find_port, in_mode
 from bake.guess.starts import Found, is_there, start_here
@@ -338,7 +338,7 @@ def _scripts(facts: PackageFacts, everything: WorkspaceFacts, main: Found) -> It
     """npm scripts that look like processes, where production does not say what it starts of this package."""
     if main.evidence is not None:
         return
-    for role, words, source in scripted(facts):
+    for role, words, source in (*beside(facts), *scripted(facts)):
         start = start_here(words, facts, everything)
         if start.words and not start.static and is_there(start.words, facts):
             yield role, Found(start=start, source=source)

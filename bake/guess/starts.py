@@ -6,16 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bake.evidence import Evidence, PackageFacts, WorkspaceFacts, entry_of, operand_at, plain_name, slug, within
+from bake.guess.candidates import MAIN_SCRIPTS
 from bake.guess.frontends import RENDERS
 from bake.guess.ports import HTTP
 from bake.guess.usage import ORCHESTRATES, is_published, is_used, may_run
-from bake.sources import Start, start_of
+from bake.sources import Start, run_before, start_of
 from bake.workspace import Package
-
-_MAIN_SCRIPTS = (
-    *("start:prod", "start:production", "start-prod", "start-production", "prod", "serve:prod", "production"),
-    *("start", "serve", "server"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +33,7 @@ def main_start(facts: PackageFacts, everything: WorkspaceFacts) -> Found:
     reasons: list[Start] = []
     known = [entry_of(e.start.words) for e in everything.said.get(facts.package.path, ())]
     for words, found in _candidates(facts, everything):
-        start = start_here(words, facts, everything)
+        start = _with_before(start_here(words, facts, everything), found, facts, hooks=everything.workspace.tool.hooks)
         entry = entry_of(start.words)
         if entry and entry not in known and any(each[: len(entry)] == entry for each in known):
             continue  # production starts it with arguments alone
@@ -45,6 +41,12 @@ def main_start(facts: PackageFacts, everything: WorkspaceFacts) -> Found:
             return replace(found, start=start)
         reasons.append(start)
     return Found(start=(reasons or [Start(reason="no script, binary or Dockerfile starts it")])[0])
+
+
+def _with_before(start: Start, found: Found, facts: PackageFacts, *, hooks: bool) -> Start:
+    """A start with what the package manager runs before the script that it is of, where it does that."""
+    script = found.source.partition(": scripts.")[2] if hooks and start.words else ""
+    return replace(start, before=(*run_before(script, facts.package), *start.before)) if script else start
 
 
 _MAIN_NAMES = frozenset({"", "app", "api", "web", "server", "main", "backend", "service", "http", "site", "www"})
@@ -72,7 +74,7 @@ def main_evidence(facts: PackageFacts, everything: WorkspaceFacts) -> Evidence |
     )
     if said := next(iter((*given, *called)), None):
         return said
-    script = next((package.scripts[n] for n in _MAIN_SCRIPTS if n in package.scripts), "")
+    script = next((package.scripts[n] for n in MAIN_SCRIPTS if n in package.scripts), "")
     served = [e for e in rows if e.port or e.health]
     entry = entry_of(start_of(script, package).words) if script else ()
     same = [e for e in rows if entry and entry_of(e.start.words) == entry]
@@ -134,7 +136,7 @@ def _candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
     """Commands in the order in which they are believed."""
     package = facts.package
     file = package.file("package.json")
-    for name in _MAIN_SCRIPTS:
+    for name in MAIN_SCRIPTS:
         if name in package.scripts:
             yield package.scripts[name], Found(source=f"{file}: scripts.{name}")
     if RENDERS.search("\n".join(package.scripts.values())) and "preview" in package.scripts:

@@ -6,8 +6,8 @@ from bake.sources.imports import Import, Undeclared, imported_packages, load_imp
 from bake.sources.kept import LOADERS, NEVER, SETTINGS_READERS, keeper, left_out, path_matcher, unneeded
 from bake.sources.mentions import Named, load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs, outer_paths
-from bake.sources.programs import Program, identity, parse_programs
-from bake.sources.start import Start, is_usual_mode, platform_of, start_of, with_defaults
+from bake.sources.programs import TOGETHER, Program, commands_beside, identity, parse_programs
+from bake.sources.start import Start, is_usual_mode, platform_of, run_before, start_of, with_defaults
 from bake.sources.writes import KEEPERS, Written, kept_empty, load_written
 
 __all__ = [
@@ -20,10 +20,12 @@ __all__ = [
     "Program",
     "SETTINGS_READERS",
     "Start",
+    "TOGETHER",
     "Undeclared",
     "Written",
     "command_binaries",
     "command_needs",
+    "commands_beside",
     "path_matcher",
     "identity",
     "imported_packages",
@@ -40,6 +42,7 @@ __all__ = [
     "outer_paths",
     "parse_programs",
     "platform_of",
+    "run_before",
     "script_words",
     "start_of",
     "undeclared",

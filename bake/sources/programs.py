@@ -5,6 +5,8 @@ import dataclasses
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import zip_longest
 
 from bake.shell import Call, parse_call, parse_line, split_words, unwrap
 
@@ -231,3 +233,34 @@ def _shell(name: str, text: str, directory: str) -> tuple[Program, ...]:
             if inner and not inner[0].startswith(('"$', "$")):
                 found.append(Program(name=name, words=inner, directory=where))
     return tuple(found)
+
+
+# --- several beside each other --------------------------------------------------------------------------------
+
+TOGETHER = frozenset({"concurrently", "run-p", "npm-run-all", "npm-run-all2"})
+"""Commands that start several processes beside each other."""
+
+
+def commands_beside(words: Sequence[str], scripts: Mapping[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The commands that `concurrently` or `run-p` starts beside each other, by the names that it gives them.
+
+    Source: the readmes of concurrently and npm-run-all.
+    """
+    words = unwrap(words).words
+    if words and posixpath.basename(words[0]) in TOGETHER - {"concurrently"}:
+        asked = [w for w in words[1:] if not w.startswith("-")]
+        return tuple((name, ("npm", "run", name)) for each in asked for name in _matching(each, scripts))
+    if not words or posixpath.basename(words[0]) != "concurrently":
+        return ()
+    at = next((n for n, word in enumerate(words) if word in {"-n", "--names"}), 0)
+    given = [w for n, w in enumerate(words[1:], 1) if not (at and n == at + 1)]
+    calls = [(w, re.fullmatch(r"(?:npm|pnpm|yarn|node):(\S+)", w)) for w in given]
+    rows = [_matching(found[1], scripts) if found else [w] if " " in w else [] for w, found in calls]
+    lines = [f"npm run {line}" if line in scripts else line for row in rows for line in row]
+    names = words[at + 1].split(",") if at and at + 1 < len(words) else []
+    return tuple((name, ("sh", "-c", line)) for name, line in zip_longest(names[: len(lines)], lines, fillvalue=""))
+
+
+def _matching(pattern: str, scripts: Mapping[str, str]) -> Sequence[str]:
+    """The scripts that a pattern names: `start:*` is all that begin so."""
+    return [name for name in scripts if fnmatchcase(name, pattern)]

@@ -157,9 +157,21 @@ def _of(words: tuple[str, ...], package: Package, around: _Around, depth: int) -
         start = Start(reason="it names no process")
     elif call := parse_call(found.words):
         start = _of_call(call, package, around, depth)
+    elif chain := _chain(found.words):
+        start = _of_line(chain, package, around, depth + 1)
     else:
         start = _of_process(found.words, package, around)
     return replace(start, env=(*_settings(found.env), *start.env))
+
+
+_PARALLEL = frozenset({"-p", "--parallel", "--"})
+
+
+def _chain(words: Sequence[str]) -> str:
+    """Scripts that npm-run-all runs one after another, as a shell's text; "" for other commands and for patterns."""
+    named = [word for word in words[1:] if not word.startswith("-")]
+    chains = posixpath.basename(words[0]) in {"run-s", "npm-run-all", "npm-run-all2"} and _PARALLEL.isdisjoint(words)
+    return " && ".join(f"npm run {name}" for name in named) if chains and not any("*" in n for n in named) else ""
 
 
 def _settings(env: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -204,7 +216,8 @@ def _of_run(call: Call, package: Package, around: _Around, depth: int) -> Start:
     if script is not None:
         text = " ".join((script, *map(shlex.quote, call.arguments)))
         start = _of_line(text, package, around, depth + 1)
-        return replace(start, before=(*_before(call, package), *start.before)) if start.words else start
+        first = run_before(call.name, package) if call.tool in MANAGERS else ()
+        return replace(start, before=(*first, *start.before)) if start.words else start
     if call.verb == "run" and call.tool == "bun":
         return Start(reason="it runs on Bun")
     if call.verb == "exec" or (call.verb == "run" and call.maybe):
@@ -212,10 +225,10 @@ def _of_run(call: Call, package: Package, around: _Around, depth: int) -> Start:
     return Start(reason=f"there is no script `{call.name or call.verb}`")
 
 
-def _before(call: Call, package: Package) -> Iterator[str]:
+def run_before(name: str, package: Package) -> tuple[str, ...]:
     """What managers run before a script by its name, where that is not for the build."""
-    text = package.scripts.get(f"pre{call.name}", "") if call.tool in MANAGERS else ""
-    yield from (step.text for step in parse_line(text) if not _prepares(step))
+    steps = parse_line(package.scripts.get(f"pre{name}", ""))
+    return tuple(step.text for step in steps if not _prepares(step))
 
 
 def _by_name(words: tuple[str, ...]) -> tuple[str, ...]:

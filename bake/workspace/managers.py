@@ -34,7 +34,7 @@ class Manager:
     beside the manifests, path -> text. layout: "places" when the lockfile tells where packages will lie, "walk" when
     only the installed tree does. patches: whether patch-package finds its way in the tree. hoisted: folders of links
     that the manager makes on its own account. public: patterns of names that it links at the root for everybody.
-    isolates: scripts run without the records of the whole installation.
+    isolates: scripts run without the records of the whole installation. hooks: `prestart` is run before `start`.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Manager:
     hoisted: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     isolates: bool = True
+    hooks: bool = True
 
 
 NPM = Manager(
@@ -133,7 +134,7 @@ def make_berry(version: str, *, release: str, files: Mapping[str, str]) -> Manag
     install = f"{_BERRY} {command} install --immutable --mode=skip-build"
     made = _make_yarn(f"@yarnpkg/cli-dist@{version}", command, install, release=release, files=files)
     # Its `run` asks .yarn-state.yml, which tells of every package.
-    return replace(made, isolates=False)
+    return replace(made, isolates=False, hooks=False)
 
 
 def make_classic(version: str, *, release: str, files: Mapping[str, str]) -> Manager:

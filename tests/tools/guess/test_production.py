@@ -1588,6 +1588,26 @@ CMD prisma migrate deploy && exec concurrently -k -n web,worker \\
     assert (web.port, web.health, worker.port, worker.writable) == (3000, "/up", None, ("/tmp",))
 
 
+@pytest.mark.parametrize(
+    ("scripts", "found", "before"),
+    [
+        ({"start": "concurrently -k 'npm:serve' 'node side.js'", "serve": "node main.js"}, ["main", "side"], ()),
+        ({"start": "run-p start:*", "start:main": "node main.js", "start:side": "node side.js"}, ["main", "side"], ()),
+        ({"start": "concurrently 'tsc -w' 'node main.js'"}, ["main"], ()),
+        ({"start": "run-s check go", "check": "node check.js", "go": "node main.js"}, ["main"], ("npm run check",)),
+        ({"start": "npm-run-all -s check go", "go": "node main.js", "check": ""}, ["main"], ("npm run check",)),
+        ({"prestart": "npm run build && node wait.js", "start": "node main.js"}, ["main"], ("node wait.js",)),
+    ],
+)
+def test_what_a_start_script_does_beside_and_before_its_process_is_told(
+    tmp_path: Path, scripts: Mapping[str, str], found: list[str], before: tuple[str, ...]
+) -> None:
+    package = {"name": "server", "scripts": scripts}
+    (service,) = guessed(tmp_path, {"apps/server": package}, **{f"apps/server/{n}.js": "" for n in found}).services
+    assert sorted(p.words[-1] for p in service.processes) == [f"{name}.js" for name in found]
+    assert service.processes[0].before == before
+
+
 def test_a_health_check_tells_the_port_that_its_image_leaves_open(tmp_path: Path) -> None:
     docker = """\
 FROM node:24
