@@ -5,14 +5,14 @@ import json
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bake import config as cfg
 from bake.errors import ConfigError
 from bake.plan.request import Request
 from bake.project import Project
 from bake.sources import KEEPERS, Needs, command_needs
-from bake.workspace import BUILD_ROOT, Package, Workspace
+from bake.workspace import BUILD_ROOT, Package, Workspace, in_order
 
 EXPORTER = "oci-mediatypes=true,source-date-epoch=0"
 """How every image leaves BuildKit, kept here or pushed: equal layers and settings are then equal digests.
@@ -134,11 +134,21 @@ def _image(project: Project, request: Request, target: str, service_name: str, r
 def _writable(
     project: Project, package: Package, service: cfg.Service, role: cfg.Role, directory: str
 ) -> tuple[str, ...]:
-    """The folders that the process writes to, as absolute paths: config's, and what its package's code tells."""
-    told = () if service.static is not None else project.written(package.path)
+    """The folders that the process writes to, as absolute paths: config's, and what code tells."""
     given = (posixpath.join(home(directory), folder) for folder in role.writable or service.writable)
-    found = (posixpath.join(home(directory if w.from_start else package.path), w.folder) for w in told)
-    return tuple(dict.fromkeys(_behind(service.places, posixpath.normpath(path)) for path in (*given, *found)))
+    found = () if service.static is not None else _written(project, package, directory)
+    kept = (path for path in map(posixpath.normpath, found) if path != TREE)  # else all packages would be writable
+    return tuple(dict.fromkeys(_behind(service.places, path) for path in (*map(posixpath.normpath, given), *kept)))
+
+
+def _written(project: Project, package: Package, directory: str) -> Iterator[str]:
+    """What the code of a package writes to, and that of its libraries, as far as that is sure to be done."""
+    members = project.workspace.members
+    needs = {p.path: tuple(members[n] for n in p.dependencies if n in members) for p in project.workspace.everyone}
+    for path in dict.fromkeys((package.path, *in_order([package.path], needs))):
+        for each in project.written(path):
+            if each.kept or path == package.path:
+                yield posixpath.join(home(directory if each.from_start else path), each.folder)
 
 
 def _filled(

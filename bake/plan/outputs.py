@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bake import config as cfg
 from bake.plan.closure import Closure
-from bake.plan.images import Image, image_needs
+from bake.plan.images import Image, home, image_needs
 from bake.plan.stages import Stage, stage_name
 from bake.project import Project
 from bake.sources import LOADERS, SETTINGS_READERS, outer_paths, unneeded
@@ -82,7 +82,7 @@ def package_outputs(
     by_package = {s.package: s for s in stages}
     services, mine = _services_of(project), _images_of(images)
     whole = tuple(
-        _output(project, by_package[p], services.get(p, {}), mine.get(p, ()), imported=p in imported)
+        _output(project, by_package[p], services.get(p, {}), mine.get(p, ()), images, imported=p in imported)
         for p in sorted(users)
     )
     outputs = _worth_tracing(project, closures, whole, by_package)
@@ -142,10 +142,11 @@ def _output(
     stage: Stage,
     services: Mapping[str, cfg.Service],
     images: Sequence[Image],
+    everyone: Sequence[Image],
     *,
     imported: bool,
 ) -> Output:
-    """What a package leaves; services, images: its own."""
+    """What a package leaves; services, images: its own. everyone: all images."""
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
     standalone = next((s.standalone.rstrip("/") for s in services.values() if s.standalone), "")
@@ -176,13 +177,23 @@ def _output(
         built=bool(stage.script),
         unneeded=unneeded(files, files=listed, sources=configured, read=_tools_read(package, images)),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
-        writable=tuple(dict.fromkeys((w, i.user) for i in images for w in i.writable)),
+        writable=tuple(dict.fromkeys(_writable(project, package, everyone))),
         links={p: to for s in services.values() for p, to in s.places.items()},
         starts=tuple(dict.fromkeys(i.directory for i in images if not i.static)),
         entries=entries,
         standalone=standalone,
         reads=stage.beside if entries else (),
     )
+
+
+def _writable(project: Project, package: Package, images: Iterable[Image]) -> Iterator[tuple[str, str]]:
+    """The folders that processes of images write to, with their users: of a package's own, and in a library."""
+    place, inside = f"{home(package.path)}/", [f"{home(p)}/" for p in project.workspace.inside(package.path)]
+    for image in images:
+        for folder in image.writable:
+            its = package.path and f"{folder}/".startswith(place) and not f"{folder}/".startswith(tuple(inside))
+            if its or image.package == package.path:
+                yield folder, image.user
 
 
 _COMMENT_READERS = frozenset({"swagger-jsdoc", "express-jsdoc-swagger"})

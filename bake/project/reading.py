@@ -322,7 +322,7 @@ def _load_written(
 ) -> tuple[Written, ...]:
     nested = frozenset(f"{root}/{inner}" for inner in workspace.inside(path))
     found = load_written(root, path, nested, tsconfigs.load(f"{root}/{path}".rstrip("/")).outputs, texts)
-    kept = (Written(folder=folder) for folder in kept_empty(own_sources(sources, workspace, path)))
+    kept = (Written(folder=folder, kept=True) for folder in kept_empty(own_sources(sources, workspace, path)))
     return tuple(dict.fromkeys((*found, *kept)))
 
 

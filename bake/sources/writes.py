@@ -11,6 +11,8 @@ from bake.sources.files import load_sources
 from bake.texts import WRITES, Texts, Write
 
 _FILE: Final = re.compile(r"\.(?:db3?|sqlite3?|log|json|jsonl|ndjson)$")
+_STATE: Final = re.compile(r"\.(?:db3?|sqlite3?|log)$")
+"""What only a process that runs makes: for these its package's own folder is writable, be there code or not."""
 _SYSTEM: Final = re.compile(r"/+(?:(?:bin|boot|dev|etc|lib\w*|proc|root|run|s?bin|sys|usr)(?:/|$)|$)")
 KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
 """What keeps an empty folder in git."""
@@ -18,10 +20,14 @@ KEEPERS: Final = frozenset({".gitkeep", ".keep", ".gitignore"})
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Written:
-    """A folder: absolute, below the one that the process starts in, or else below its package's."""
+    """A folder: absolute, below the one that the process starts in, or else below its package's.
+
+    kept: a library keeps its files there: processes do write them, whichever package's code says so.
+    """
 
     folder: str
     from_start: bool = False
+    kept: bool = False
 
 
 def load_written(
@@ -39,7 +45,7 @@ def load_written(
             place = _placer(directory, source.path, outputs)
             writes = texts.of(WRITES, f"{package}/{source.path}".lstrip("/"))
             found.update(_written(writes, place))
-    return tuple(sorted(w for w in found if not w.folder.startswith("..") and w.folder not in {".", "/"}))
+    return tuple(sorted(w for w in found if not w.folder.startswith("..") and w.folder != "/"))
 
 
 def kept_empty(sources: Iterable[str]) -> tuple[str, ...]:
@@ -62,8 +68,10 @@ def _written(writes: Iterable[Write], place: Callable[[Write], str]) -> Iterator
         path = place(write)
         if path and (not write.kept or write.folder or _FILE.search(path)):
             whole = write.folder or (write.named and "." not in basename(path))
-            from_start = write.base in (None, "process.cwd()")
-            yield Written(folder=path if whole else dirname(path) or ".", from_start=from_start)
+            folder = path if whole else dirname(path) or "."
+            if folder != "." or (write.kept and _STATE.search(path)):
+                from_start = write.base in (None, "process.cwd()")
+                yield Written(folder=folder, from_start=from_start, kept=write.kept)
 
 
 def _placer(directory: str, source: str, outputs: Sequence[tuple[str, str]]) -> Callable[[Write], str]:

@@ -131,6 +131,21 @@ def test_settings_in_typescript_that_a_command_compiles_are_followed(tmp_path: P
     assert output.entries == ("tsc.config.ts", "tscfile.mts")
 
 
+def test_a_database_beside_code_is_writable_there_in_libraries_too(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    shop.write("services/api/src/server.ts", "new DatabaseSync('shop.sqlite'); mkdirSync('own')")
+    library = "new Database(join(__dirname, 'lib.db')), new Database('data/x.db'), mkdirSync('cache'), 'x'"
+    shop.write("packages/lib/index.js", library)
+    shop.commit()
+    plan = make_plan(load_project(shop.root / "bake.toml", {}), Request())
+    (api,) = (i for i in plan.images if i.service == "api")
+    home, inside = "/app/services/api", "/app/packages/lib"
+    assert {*api.writable} == {home, f"{home}/own", f"{home}/data", inside}
+    assert {*api.filled} == {home, inside}
+    (lib,) = (o for o in plan.outputs if o.package == "packages/lib")
+    assert lib.writable == ((inside, api.user),)
+
+
 def test_nothing_is_mounted_over_what_a_writable_folder_has_in_the_image(tmp_path: Path) -> None:
     shop = make_git_workspace(tmp_path / "shop")
     for name in ("data/seed.db", "var/.gitkeep", "src/server.ts"):
