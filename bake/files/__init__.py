@@ -7,6 +7,7 @@ from bake.files.glob import expand_glob
 from bake.files.history import HISTORY, read_chapter, write_chapter
 from bake.files.inside import is_below, is_inside, normal, require_inside
 from bake.files.npmrc import Npmrc, expand_variables, npmrc_option, parse_npmrc, strip_credentials, wants_login
+from bake.files.pointers import load_pointers
 from bake.files.read import decode, parse_json, parse_object, parse_toml, read_text
 from bake.files.scratch import scratch_folder
 from bake.files.shape import ANY, Shape, check_shape
@@ -24,6 +25,7 @@ __all__ = [
     "ignore_in_git",
     "is_below",
     "is_inside",
+    "load_pointers",
     "normal",
     "npmrc_option",
     "parse_documents",

@@ -51,6 +51,8 @@ def check(project: Project, plan: Plan) -> tuple[Finding, ...]:
         *_folders(plan),
         *_settings(project, plan),
         *_keys(project, plan),
+        *_pointers(project, plan),
+        *_beyond(project, plan),
         *_manifests(project),
         *_gaps(plan),
         *_platforms(project, plan),
@@ -145,9 +147,29 @@ def _keys(project: Project, plan: Plan) -> Iterator[Finding]:
                 what = "a private key that git tracks is in images"
                 remedy = f'mount it where it is used, and add "{file}" to packages."{shown(output.package)}".exclude'
                 users = _users(plan, output.package)
-                yield Finding(
-                    level="warning", rule="key", where=path, what=what, remedy=remedy, services=users, file=path
-                )
+                yield _warning("key", path, what, remedy, services=users, file=path)
+
+
+def _pointers(project: Project, plan: Plan) -> Iterator[Finding]:
+    """Files of packages that Git LFS has and this checkout has not: images would have the pointers."""
+    for stage in plan.builds.stages:
+        own = {posixpath.join(stage.package, file) for file in project.sources_of(stage.package)}
+        files = [file for file in project.reading.pointers if file in own]
+        if files:
+            more = f", as {len(files) - 1} more" if files[1:] else ""
+            what = f"is a pointer of Git LFS and not the file itself{more}"
+            remedy = "run `git lfs pull` (in CI: a checkout with LFS)"
+            users = _users(plan, stage.package)
+            yield _warning("lfs", files[0], what, remedy, services=users, file=files[0])
+
+
+def _beyond(project: Project, plan: Plan) -> Iterator[Finding]:
+    """What code reads in the repository above the workspace."""
+    for stage in plan.builds.stages:
+        for file, target in project.reading.beyond.get(stage.package, ()):
+            what = f"names {target}, above the workspace, and builds and images have what is in it alone"
+            remedy = "keep that in the workspace, or a copy of it that git tracks"
+            yield _warning("outside", file, what, remedy, services=_users(plan, stage.package), file=file)
 
 
 def _setting(project: Project, key: str, what: str, remedy: str, services: tuple[str, ...] = ()) -> Finding:
@@ -541,6 +563,12 @@ def _error(
         file=file,
         line=line,
     )
+
+
+def _warning(
+    rule: str, where: str, what: str, remedy: str, *, services: tuple[str, ...] = (), file: str = ""
+) -> Finding:
+    return Finding(level="warning", rule=rule, where=where, what=what, remedy=remedy, services=services, file=file)
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -17,12 +17,13 @@ from bake.files import (
     expand_glob,
     is_below,
     is_inside,
+    load_pointers,
     normal,
     read_text,
 )
 from bake.git import is_versioned, list_ignored, list_sources
 from bake.lockfile import preparing
-from bake.reads import Outside, Read, parse_build
+from bake.reads import Outside, Read, load_beyond, parse_build
 from bake.sources import (
     Import,
     Named,
@@ -96,7 +97,8 @@ class Reading:
     it what stands where a package's name is taken. outside: what a package reads outside its folder. aliases: what
     tsconfig.json says of names: patterns -> paths relative to the root. linked: those of which some sources are links.
     files: those of everything below that is named outside packages, and of commands, that are plain files. written:
-    folders that its code writes to. private_keys: sources that hold one. globs: pattern -> what it names.
+    folders that its code writes to. private_keys: sources that hold one. pointers: those that Git LFS keeps elsewhere.
+    beyond: files with what they name in the repository above the root. globs: pattern -> what it names.
     sources: every file that is a source, relative to the root, sorted: git tracks it or does not ignore it. tracked:
     those that git tracks though what it ignores, or the usual names of secrets and results, would leave them out.
     commands: the files of a package's commands that a clone has, relative to the root. vendored: files and folders
@@ -114,6 +116,8 @@ class Reading:
     files: frozenset[str]
     written: Mapping[str, tuple[Written, ...]]
     private_keys: tuple[str, ...]
+    pointers: tuple[str, ...]
+    beyond: Mapping[str, tuple[tuple[str, str], ...]]
     commands: Mapping[str, tuple[str, ...]]
     globs: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
@@ -197,6 +201,8 @@ def load_reading(
         files=frozenset(path for each in named for path in each if _is_plain(root / path)),
         written=of_each(lambda r: r.written, lambda p: _load_written(root, workspace, tsconfigs, texts, sources, p)),
         private_keys=tuple(file for file in sources if _is_private_key(root, file)),
+        pointers=load_pointers(root, sources),
+        beyond={path: load_beyond(root, path, own_sources(sources, workspace, path), texts) for path in paths},
         commands=commands,
         vendored=vendored,
         git_calls={path: load_git_call(root, workspace.package(path), _built_by(config, path)) for path in paths},

@@ -9,7 +9,7 @@ import yaml
 from bake.commands.run import docker_words
 from bake.compose import render_compose
 from bake.inputs import absence
-from bake.plan import Request, check, make_plan
+from bake.plan import Finding, Request, check, make_plan
 from bake.project import load_project
 from bake.publish import make_workload
 from bake.render import render_dockerfile
@@ -258,3 +258,43 @@ def test_links_to_themselves_are_files_like_others(tmp_path: Path) -> None:
     shop.commit()
     project = load_project(shop.root / "bake.toml", {})
     assert [str(one) for one in check(project, make_plan(project, Request())) if "loop" in str(one)] == []
+
+
+def test_pointers_of_git_lfs_are_told(tmp_path: Path) -> None:
+    shop = make_git_workspace(tmp_path / "shop")
+    for name in ("services/api/a.png", "services/api/b.png", "docs/c.png"):
+        shop.write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
+    shop.write("services/api/d.png", "version https://git-lfs.github.com/spec/v2\n")
+    shop.commit()
+    assert "lfs" not in {finding.rule for finding in found_in(shop)}
+    shop.write(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n")
+    assert [str(finding) for finding in found_in(shop) if finding.rule == "lfs"] == [
+        "services/api/a.png: is a pointer of Git LFS and not the file itself, as 1 more (in api); "
+        "run `git lfs pull` (in CI: a checkout with LFS)"
+    ]
+
+
+def test_what_code_names_above_the_workspace_is_told_where_git_has_it(tmp_path: Path) -> None:
+    top = make_git_workspace(tmp_path / "shop")
+    folders = [path for path in sorted(top.root.iterdir()) if path.name != ".git"]
+    for folder in folders:
+        (top.root / "web").mkdir(exist_ok=True)
+        folder.rename(top.root / "web" / folder.name)
+    for name in ("schema/api.yaml", "VERSION", "py/x.py"):
+        top.write(name, "")
+    names = "'../../../../VERSION' '../../../../..' '../../../../.env' '../../../../web/package.json' '../../../x.yaml'"
+    top.write("web/services/api/src/a.ts", f"join(__dirname, '../../../..', 'py'); read('../../../schema'); {names}")
+    top.write("web/services/api/src/a.test.ts", "read('../../../../schema/api.yaml')")
+    top.commit()
+    top.write(".env", "")
+    shop = GitWorkspace(top.root / "web")
+    assert [str(finding) for finding in found_in(shop) if finding.rule == "outside"] == [
+        f"services/api/src/a.ts: names ../{name}, above the workspace, and builds and images have what is in it alone "
+        "(in api); keep that in the workspace, or a copy of it that git tracks"
+        for name in ("VERSION", "schema")
+    ]
+
+
+def found_in(shop: GitWorkspace) -> tuple[Finding, ...]:
+    project = load_project(shop.root / "bake.toml", {})
+    return check(project, make_plan(project, Request()))
