@@ -182,7 +182,7 @@ def _service(name: str, service: Mapping[str, Any], folder: str) -> ComposeServi
     command = _command(service.get("command"))
     return ComposeService(
         name=name,
-        develops=_mounts(service.get("volumes"), context, folder) and (not command or command[:2] == ("sh", "-c")),
+        develops=_develops(service.get("volumes"), context, folder, command),
         image=_filled(service.get("image") or ""),
         built=bool(build),
         context="" if context == "." else context,
@@ -259,13 +259,19 @@ def _test(service: Mapping[str, Any]) -> str:
     return " ".join(map(str, test)) if isinstance(test, list) else str(test)
 
 
-def _mounts(value: object, context: str, folder: str) -> bool:
-    """Whether a folder that an image is built in is mounted into it."""
+def _develops(value: object, context: str, folder: str, command: tuple[str, ...] | None) -> bool:
+    """Whether sources are mounted into an image: what it is built of, or what a package calls so."""
+    mounted = {*_mounted(value, folder)}
+    sources = any(posixpath.basename(source) == "src" for source in mounted)
+    return sources or (context in mounted and (not command or command[:2] == ("sh", "-c")))
+
+
+def _mounted(value: object, folder: str) -> Iterator[str]:
+    """The folders of the repository that are mounted."""
     for each in value if isinstance(value, list) else ():
         source = each.get("source", "") if isinstance(each, dict) else _filled(each).partition(":")[0]
-        if str(source).startswith(".") and posixpath.normpath(posixpath.join(folder, str(source))) == context:
-            return True
-    return False
+        if str(source).startswith("."):
+            yield posixpath.normpath(posixpath.join(folder, str(source)))
 
 
 def _volumes(value: object) -> Iterator[str]:

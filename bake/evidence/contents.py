@@ -26,6 +26,11 @@ class Contents:
         """The stage whose image it is."""
         return self.stages[self.at]
 
+    @property
+    def copied(self) -> tuple[Copied, ...]:
+        """What its image is given."""
+        return tuple(self._copied(self.at))
+
     def origin(self, path: str) -> str | None:
         """Where a file or folder of the image lies in the repository, from its root; None when that is not told."""
         return next(self._origins(posixpath.normpath(path), self.at, 12), None)
@@ -59,8 +64,18 @@ class Contents:
         """Whether the repository has a file or folder of that path."""
         return path in self.facts.paths or path in self.facts.folders
 
+    def _copied(self, at: int) -> Iterator[Copied]:
+        """What a stage copies; what the repository has as a file is one, whatever its name."""
+        for copied in self.stages[at].copied:
+            source = _joined(self.context, copied.source.lstrip("/"))
+            if copied.stage is not None or copied.one or source not in self.facts.paths:
+                yield copied
+            else:
+                name = posixpath.basename(source) if copied.into else ""
+                yield replace(copied, one=True, place=posixpath.join(copied.place, name).rstrip("/"))
+
     def _sources(self, path: str, at: int, depth: int) -> Iterator[str]:
-        rows = enumerate(self.stages[at].copied)
+        rows = enumerate(self._copied(at))
         for _, copied in sorted(rows, key=lambda row: (-len(row[1].place), -row[0])):
             rest = _below(path, copied)
             if rest is None:
@@ -90,7 +105,7 @@ class Contents:
     def _inferred(self, path: str, at: int, depth: int) -> Iterator[str]:
         """From what lies in a folder, and from what lies beside a path: of `COPY apps ./apps` the root is known."""
         # The deeper the path that both have, the surer is what they lie in.
-        for copied in sorted(self.stages[at].copied, key=lambda each: -each.place.count("/")):
+        for copied in sorted(self._copied(at), key=lambda each: -each.place.count("/")):
             if copied.place.startswith(f"{path.rstrip('/')}/"):
                 rest = copied.place[len(path.rstrip("/")) + 1 :]
                 for found in self._sources(copied.place, at, depth):
@@ -148,7 +163,7 @@ HTML = re.compile(
 
 def served_folders(contents: Contents) -> Iterator[tuple[str, str]]:
     """Where what an image serves is built (package path, folder in it), from what was copied into such folders."""
-    for copied in contents.stage.copied:
+    for copied in contents.copied:
         if HTML.match(copied.place) and not copied.one and (found := contents.origin(copied.place)):
             package = contents.facts.owner(found)
             inside = found.removeprefix(package.path).lstrip("/")
@@ -178,7 +193,7 @@ def find_copies(contents: Contents) -> Iterator[tuple[str, str]]:
     """What is taken, a path from the root or a URL, and the path from the root at which the image has it."""
     for at in _stages_below(contents.stages, contents.at):
         here = replace(contents, at=at)
-        places = [c.place for c in here.stage.copied if c.stage in {None, at} and "*" not in c.source]
+        places = [c.place for c in here.copied if c.stage in {None, at} and "*" not in c.source]
         taken = ((here.origin(place) or "", place) for place in places)
         for source, place in (*taken, *_fetched(here.stage)):
             target = _target(here, place)

@@ -25,6 +25,8 @@ class Copied:
     stage: int | None = None
     one: bool = False
     """Whether it is a single file, else a folder."""
+    into: bool = False
+    """Whether it is put into the folder at that place, if it is a file after all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +291,7 @@ class _Reader:
 
 def _copy_words(rest: str) -> tuple[str, ...]:
     array = _array(re.sub(r"^(?:--\S+\s+)+", "", rest))
-    return array if array is not None else tuple(rest.split())
+    return array if array is not None else tuple(word.strip("\"'") for word in rest.split())
 
 
 def _array(text: str) -> tuple[str, ...] | None:
@@ -308,12 +310,14 @@ def _command(text: str) -> tuple[str, ...]:
 
 
 def _copied(source: str, place: str, stage: int | None, *, several: bool) -> Copied:
+    if stage is None and ".." in source.split("/"):  # above its context there is nothing
+        source = posixpath.normpath(f"/{source}").lstrip("/") + "/" * source.endswith("/") or "."
     name = posixpath.basename(source.rstrip("/"))
     # A folder's content is copied, a file keeps its name in a folder.
     one = bool(re.search(r"^Dockerfile|^Procfile|\.[A-Za-z]\w{0,9}$", name)) and not source.endswith("/")
     one = one and not re.fullmatch(r"\.[\w-]+", name)
     place = posixpath.join(place, name) if one and several and "*" not in name else place
-    return Copied(place=place, source=source, stage=stage, one=one and "*" not in name)
+    return Copied(place=place, source=source, stage=stage, one=one and "*" not in name, into=several and not one)
 
 
 def _folders(steps: Sequence[Step], directory: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ _DEVELOPERS = frozenset(
             "watch",
             "test",
             "tests",
+            "tst",
             "testing",
             "e2e",
         ),

@@ -206,7 +206,7 @@ def _timed(contents: Contents, evidence: Evidence, way: _Way) -> Iterator[tuple[
     if not words or posixpath.basename(words[0]) not in TIMERS:
         return
     places = [posixpath.join(way.directory, w) for w in words[1:] if not w.startswith("-")]
-    places += [c.place for c in contents.stage.copied if _TABLES.search(c.place)]
+    places += [c.place for c in contents.copied if _TABLES.search(c.place)]
     texts = (text for place in dict.fromkeys(places) if (text := _text_at(contents, posixpath.normpath(place))))
     for schedule, line in (row for text in texts for row in _TIMED.findall(text)):
         named = next(iter(re.findall(r"([\w-]+)(?:\.[cm]?[jt]s)?(?=\s*(?:$|>|\d>|\|))", line)), "cron")
@@ -551,7 +551,7 @@ def _origin(contents: Contents, path: str) -> str | None:
     """Where a path lies in the repository; of a Dockerfile that does not say what it copies, by its usual places."""
     if (installed := _of_member(contents, path)) is not None:
         return installed
-    if (found := contents.origin(path)) is not None or contents.stage.copied:
+    if (found := contents.origin(path)) is not None or contents.copied:
         return found
     folder = posixpath.dirname(contents.file)
     own = contents.facts.owner(contents.file).path if contents.file else ""

@@ -375,7 +375,7 @@ def _at_home(contents: Contents, evidence: Evidence) -> Evidence:
 
 def _built_elsewhere(contents: Contents, home: str) -> Iterator[tuple[str, str]]:
     """Folders beside a process that another package's build makes."""
-    for copied in contents.stage.copied:
+    for copied in contents.copied:
         origin = contents.origin(copied.place) if copied.stage is not None and not copied.one else None
         owner = contents.facts.owner(origin).path if origin else ""
         beside = copied.place.startswith(f"{contents.stage.workdir}/")
@@ -424,7 +424,7 @@ def _told(contents: Contents, over: ComposeService | None) -> Mapping[str, str]:
 
 def _built(contents: Contents) -> Iterator[str]:
     """Folders of the image that a build made in one package, each copied by its own name."""
-    for copied in contents.stage.copied:
+    for copied in contents.copied:
         origin = contents.origin(copied.place) if copied.stage is not None and not copied.one else None
         if origin and not contents.exists(origin) and origin != contents.facts.owner(origin).path:
             yield origin
@@ -466,7 +466,7 @@ _OF_BUILDS = frozenset({"node_modules", "dist", "build", "out", "lib", ".next", 
 
 def _holds_code(contents: Contents, folder: str) -> bool:
     """Whether the repository or its build fills a folder; one that is only made is there to be written to."""
-    copied = any(f"{c.place}/".startswith(f"{folder}/") for c in contents.stage.copied)
+    copied = any(f"{c.place}/".startswith(f"{folder}/") for c in contents.copied)
     origin = contents.origin(folder)
     named = posixpath.basename(folder) in _OF_BUILDS or "/.next/" in folder
     return copied or (origin is not None and (named or contents.exists(origin)))

@@ -65,7 +65,7 @@ def find_unserved(contents: Contents) -> tuple[str, ...]:
     """What an image's file server does that that of bake's images does not."""
     plain = "\n".join(_COMMENT.sub("", text) for text in _texts(contents))
     named = dict.fromkeys(re.sub(r"\s+", " ", name) for name in _DIRECTIVE.findall(plain))
-    scripts = [c.source for c in contents.stage.copied if c.stage is None and _STARTED.match(c.place)]
+    scripts = [c.source for c in contents.copied if c.stage is None and _STARTED.match(c.place)]
     does = (f"`{name}`" for name in named)
     return (
         *(
@@ -101,7 +101,7 @@ def _roots(contents: Contents) -> Iterator[tuple[str, str]]:
 
 
 def _copied(contents: Contents) -> Iterator[str]:
-    for copied in contents.stage.copied:
+    for copied in contents.copied:
         origin = contents.origin(copied.place) if copied.stage is None else None
         for path, text in contents.facts.deployed.items() if origin else ():
             if path == origin or (path.startswith(f"{origin}/") and _CONFIGURED.search(path)):

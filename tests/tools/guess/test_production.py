@@ -818,7 +818,7 @@ def test_folders_of_the_repository_that_production_keeps_are_where_images_have_t
 @pytest.mark.parametrize(
     ("docker", "writable"),
     [
-        ("COPY .nvmrc /srv/\nCOPY apps /srv/apps\nWORKDIR /srv\nVOLUME /srv/data\n", ("/srv/data",)),
+        ("COPY .nvmrc /var/x/\nCOPY apps /srv/apps\nWORKDIR /srv\nVOLUME /var/x/data\n", ("/var/x/data",)),
         ("COPY conf /\nCOPY . /srv\nWORKDIR /srv\nVOLUME /data\n", ("/data",)),
     ],
 )
@@ -1529,6 +1529,38 @@ services:
         (("/v1/", "http://server:80/"), ("/api/", "http://server:81"))
     ]
     assert [note.partition(" starts")[0] for note in found.notes] == ["compose.yaml: again"]
+
+
+def test_copies_are_of_what_lies_in_the_context_whatever_their_paths_and_names(tmp_path: Path) -> None:
+    build = "FROM node:24 AS build\nWORKDIR /app\nCOPY ../../apps/x runner ./x/\nCOPY ../../ .\n"
+    site = 'FROM nginx\nENV TO=/usr/share/nginx/html\nCOPY --from=0 /app/apps/web/dist/ "$TO"\n'
+    files: dict[str, object] = {
+        "apps/web/Dockerfile": f"{build}RUN npm run build -w web\n{site}",
+        "apps/server/Dockerfile": "FROM node:24\nWORKDIR /app\nCOPY ../.. .\nCMD node apps/server/dist/main.js\n",
+        "apps/tool/Dockerfile": 'FROM node:24\nWORKDIR /srv\nCOPY apps/tool/start package.json ./\nCMD ["./start"]\n',
+        "apps/tool/start": "#!/bin/sh\nexec node main.js\n",
+        "apps/tool/main.js": "",
+        "apps/web/index.html": "",
+        "runner": "",
+    }
+    packages: dict[str, Mapping[str, object]] = {"apps/web": WEB, "apps/server": SERVER, "apps/tool": {"name": "tool"}}
+    assert processes(guessed(tmp_path, packages, **files)) == {
+        "web": "dist",
+        "server": "node dist/main.js",
+        "tool": "./start",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "volumes"), [("compose.yml", "[./apps/server/src:/app/src]"), ("compose.tst.yml", "[]")]
+)
+def test_a_service_with_sources_mounted_or_of_tests_is_no_production(tmp_path: Path, file: str, volumes: str) -> None:
+    service = (
+        f"{{build: {{context: ., dockerfile: apps/server/Dockerfile}}, command: [node, x.js], volumes: {volumes}}}"
+    )
+    docker = "FROM node:24\nWORKDIR /app\nCOPY apps/server .\nCMD node dist/main.js\n"
+    files = {file: f"services:\n  server: {service}\n", "apps/server/Dockerfile": docker, "apps/server/x.js": ""}
+    assert processes(guessed(tmp_path, {"apps/server": SERVER}, **files)) == {"server": "node dist/main.js"}
 
 
 def test_a_service_with_the_workspace_mounted_is_for_development(tmp_path: Path) -> None:

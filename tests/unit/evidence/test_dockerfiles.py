@@ -84,7 +84,7 @@ ADD ["scripts/a.sh", "/usr/local/bin/run"]
     build, last = parse_dockerfile(text)
     assert build.copied == (
         Copied(place="/src", source="package*.json"),
-        Copied(place="/src", source="."),
+        Copied(place="/src", source=".", into=True),
         Copied(place="/prod/worker", source="package:@w/worker"),
         Copied(place="/out", source="/src/dist", stage=0),
     )
