@@ -191,7 +191,7 @@ _TO = frozenset({"-o", "--output", "-O", "--output-document"})
 
 def find_copies(contents: Contents) -> Iterator[tuple[str, str]]:
     """What is taken, a path from the root or a URL, and the path from the root at which the image has it."""
-    for at in _stages_below(contents.stages, contents.at):
+    for at in stages_below(contents.stages, contents.at):
         here = replace(contents, at=at)
         places = [c.place for c in here.copied if c.stage in {None, at} and "*" not in c.source]
         taken = ((here.origin(place) or "", place) for place in places)
@@ -220,7 +220,7 @@ def _fetched(stage: Stage) -> Iterator[tuple[str, str]]:
                 yield url, posixpath.normpath(posixpath.join(run.directory, step.words[at + 1]))
 
 
-def _stages_below(stages: Sequence[Stage], at: int) -> tuple[int, ...]:
+def stages_below(stages: Sequence[Stage], at: int) -> tuple[int, ...]:
     """A stage and all that it is built from or copies from."""
     found, pending = {at}, [at]
     while pending:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bake.config import PLACE
-from bake.evidence.contents import Contents, filled, served_folders
+from bake.evidence.contents import Contents, filled, served_folders, stages_below
 from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import FILE_SERVERS, Copied, Stage, substitute
 from bake.evidence.entrypoints import TIMERS, Becomes, read_script
@@ -523,12 +523,22 @@ def _placed(contents: Contents, words: tuple[str, ...], directory: str) -> tuple
 
 
 def _installed(contents: Contents, words: tuple[str, ...]) -> tuple[Package, tuple[str, ...]] | None:
-    """The member whose published package the image installs for its command: `npm i -g @acme/cli`, then `acme-cli`."""
-    for name in contents.stage.tools:
-        package = contents.facts.workspace.find(name)
-        if package and package.name == name and (file := package.bins.get(words[0])):
-            return package, ("node", posixpath.normpath(file), *words[1:])
+    """The member whose published package the image installs for its command: `npm i -g @acme/cli`, then `acme-cli`.
+
+    What was packed in the image's build, or is a folder there, is of the only member that has the command.
+    """
+    workspace = contents.facts.workspace
+    names = [n for at in stages_below(contents.stages, contents.at) for n in contents.stages[at].tools]
+    members = [p for name in names if (p := workspace.find(name)) and p.name == name and words[0] in p.bins]
+    if not members and any(_PACKED.search(name) for name in names):
+        members = [p for p in workspace.packages if words[0] in p.bins]
+    if len({p.path for p in members}) == 1:
+        package = members[0]
+        return package, ("node", posixpath.normpath(package.bins[words[0]]), *words[1:])
     return None
+
+
+_PACKED = re.compile(r"\.tgz\b|^\.{0,2}/|^\.$")
 
 
 def _by_folder(contents: Contents, words: tuple[str, ...], directory: str) -> Package | None:

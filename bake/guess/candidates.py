@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bake.evidence import PackageFacts, heredocs, is_dockerfile, is_for_developers, parse_dockerfile, slug
 from bake.shell import parse_call, parse_line, split_words, unwrap
-from bake.sources import commands_beside, parse_programs
+from bake.sources import commands_beside, parse_programs, script_text
 
 Candidate = tuple[str, str | Sequence[str], str]
 """Role, command, and where it was found."""
@@ -23,6 +23,8 @@ _NEVER = frozenset(
         *("sample", "samples", "example", "demo"),
     }
 )
+_SYSTEMS = frozenset({"linux", "nix", "default", "windows", "win32", "darwin", "macos", "mac"})
+"""Endings of scripts that run-script-os chooses from."""
 _NOT_PROCESSES = frozenset(
     {
         *("dev", "develop", "debug", "watch", "local", "test", "tests", "ci", "docker", "build", "prod", "production"),
@@ -38,7 +40,8 @@ _ONCE = frozenset({"reset", "clear", "purge", "flush", "drain", "refill", "backf
 
 def scripted(facts: PackageFacts) -> Iterator[Candidate]:
     """npm scripts that look like processes of their own."""
-    for name, text in facts.package.scripts.items():
+    for name in facts.package.scripts:
+        text = script_text(facts.package, name) or ""
         words = [w for w in re.split(r"[:_.\s-]+", name) if w]
         kept = [w for w in words if w.lower() not in {"start", "run", "serve", "prod", "production"}]
         started = words[0] == "start" and len(kept) == 1
@@ -47,7 +50,7 @@ def scripted(facts: PackageFacts) -> Iterator[Candidate]:
         certain = bool(_PROCESS_WORDS & lower) or _runs_worker(text)
         if (
             kept
-            and not _NEVER & lower
+            and not (_NEVER | _SYSTEMS) & lower
             and (certain or not _NOT_PROCESSES & lower)
             and not name.startswith(("pre", "post"))
             and not _ONCE & {*lower, *_plain_words(text)}

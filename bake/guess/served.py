@@ -85,10 +85,18 @@ def _named(
         files = _outward(_LOADED.sub("", text)) if every else every
         for package in built | folders.keys():
             paths = every if package in folders else files
-            names = {f"{package}/", f"{posixpath.basename(package)}/"}
+            names = {f"{package}/", *_short_name(package, facts, everything)}
             inner = {f"{path}/".removeprefix(n) for path in paths for n in names if path.startswith(n)}
             if any(_is_written(package, each, folders.get(package), everything) for each in inner):
                 yield package, facts.package.file(file)
+
+
+def _short_name(package: str, facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[str]:
+    """What a package is called beside another; of several that are called so, the one beside it."""
+    name = posixpath.basename(package)
+    alone = sum(posixpath.basename(p.path) == name for p in everything.workspace.packages) == 1
+    if alone or posixpath.dirname(package) == posixpath.dirname(facts.package.path):
+        yield f"{name}/"
 
 
 def _outward(text: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from bake.guess.candidates import MAIN_SCRIPTS
 from bake.guess.frontends import RENDERS
 from bake.guess.ports import HTTP
 from bake.guess.usage import ORCHESTRATES, is_published, is_used, may_run
-from bake.sources import Start, run_before, start_of
+from bake.sources import Start, run_before, script_text, start_of
 from bake.workspace import Package
 
 
@@ -137,8 +137,8 @@ def _candidates(facts: PackageFacts, everything: WorkspaceFacts) -> Iterator[tup
     package = facts.package
     file = package.file("package.json")
     for name in MAIN_SCRIPTS:
-        if name in package.scripts:
-            yield package.scripts[name], Found(source=f"{file}: scripts.{name}")
+        if text := script_text(package, name):
+            yield text, Found(source=f"{file}: scripts.{name}")
     if RENDERS.search("\n".join(package.scripts.values())) and "preview" in package.scripts:
         yield package.scripts["preview"], Found(source=f"{file}: scripts.preview")
     if not is_published(package) and not _OF_DEVELOPERS.match(package.path):

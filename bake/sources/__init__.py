@@ -7,7 +7,7 @@ from bake.sources.kept import LOADERS, NEVER, SETTINGS_READERS, keeper, left_out
 from bake.sources.mentions import Named, load_mentions, load_named, script_words
 from bake.sources.needs import Needs, command_binaries, command_needs, outer_paths
 from bake.sources.programs import TOGETHER, Program, commands_beside, identity, parse_programs
-from bake.sources.start import Start, is_usual_mode, platform_of, run_before, start_of, with_defaults
+from bake.sources.start import Start, is_usual_mode, platform_of, run_before, script_text, start_of, with_defaults
 from bake.sources.writes import KEEPERS, Written, kept_empty, load_written
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "parse_programs",
     "platform_of",
     "run_before",
+    "script_text",
     "script_words",
     "start_of",
     "undeclared",

@@ -96,7 +96,7 @@ def _of_line(text: str, package: Package, around: _Around, depth: int) -> Start:
     if _is_program(steps, steps[cut:]):
         return Start(reason=f"`{text.strip()}` is a shell's program")
     folder = _folder(before)
-    other = _called(package.file(folder), around.packages) if folder else None
+    other = _entered(package, folder, around.packages) if folder else None
     start = _of(last.words, other or package, around, depth)
     if start.words and not start.static and any("$" in w for w in start.words) and start.words[:2] != ("sh", "-c"):
         line = " ".join(w if "$" in w else shlex.quote(w) for w in start.words)
@@ -104,8 +104,17 @@ def _of_line(text: str, package: Package, around: _Around, depth: int) -> Start:
     first = tuple(step.text for step in before if not _prepares(step))
     start = replace(start, before=(*first, *start.before))
     if other:
+        rest = package.file(folder).removeprefix(other.path).lstrip("/")
+        start = _inside(rest, start) if rest and start.words and not start.static else start
         return replace(start, package=start.package if start.package is not None else other.path)
     return _inside(folder, start) if folder and start.words and not start.static else start
+
+
+def _entered(package: Package, folder: str, packages: Sequence[Package]) -> Package | None:
+    """The other package that a folder of one is in, None for its own folders."""
+    place = f"{package.file(folder)}/"
+    holders = [p for p in packages if p.path and place.startswith(f"{p.path}/") and len(p.path) > len(package.path)]
+    return max(holders, key=lambda p: len(p.path), default=None)
 
 
 def _is_program(steps: Sequence[Step], last: Sequence[Step]) -> bool:
@@ -212,7 +221,7 @@ def _called(name: str, packages: Sequence[Package]) -> Package | None:
 def _of_run(call: Call, package: Package, around: _Around, depth: int) -> Start:
     if call.line:
         return _of_line(call.line, package, around, depth + 1)
-    script = package.scripts.get(call.name) if call.verb == "run" else None
+    script = script_text(package, call.name) if call.verb == "run" else None
     if script is not None:
         text = " ".join((script, *map(shlex.quote, call.arguments)))
         start = _of_line(text, package, around, depth + 1)
@@ -223,6 +232,14 @@ def _of_run(call: Call, package: Package, around: _Around, depth: int) -> Start:
     if call.verb == "exec" or (call.verb == "run" and call.maybe):
         return _of((call.name, *call.arguments), package, around, depth + 1)
     return Start(reason=f"there is no script `{call.name or call.verb}`")
+
+
+def script_text(package: Package, name: str) -> str | None:
+    """A script's text; of one for each system that of Linux. Source: npmjs.com/package/run-script-os."""
+    text = package.scripts.get(name)
+    if text is None or text.split()[:1] not in (["run-script-os"], ["run-os"]):
+        return text
+    return next((t for end in ("linux", "nix", "default") if (t := package.scripts.get(f"{name}:{end}"))), text)
 
 
 def run_before(name: str, package: Package) -> tuple[str, ...]:

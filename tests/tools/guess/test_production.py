@@ -1082,6 +1082,31 @@ ENTRYPOINT ["acme-fakes", "start", "--quiet"]
     assert found.left_out == (("packages/app", "a desktop app"),)
 
 
+@pytest.mark.parametrize(
+    "docker",
+    [
+        "FROM node:24 AS build\nRUN npm i -g fakes\nFROM node:24\nCOPY --from=build /usr/local /usr/local\n",
+        "FROM node:24\nWORKDIR /x\nCOPY . .\nRUN npm ci && npm pack && npm i --global fakes.tgz\nWORKDIR /y\n",
+        "FROM node:24\nWORKDIR /x\nCOPY . .\nRUN npm i -g ./packages/fakes\nWORKDIR /y\n",
+    ],
+)
+def test_a_command_that_an_image_installs_of_what_it_packs_is_the_members(tmp_path: Path, docker: str) -> None:
+    packages: dict[str, Mapping[str, object]] = {
+        "packages/fakes": {"name": "fakes", "bin": {"fakes": "./bin/run.js"}},
+        "packages/other": {"name": "other", "bin": {"other": "./run.js"}},
+    }
+    found = guessed(tmp_path, packages, Dockerfile=f'{docker}ENTRYPOINT ["fakes", "start"]\n')
+    assert processes(found) == {"fakes": "node bin/run.js start"}
+
+
+def test_of_scripts_for_each_system_that_of_linux_is_meant(tmp_path: Path) -> None:
+    scripts = {"start": "run-script-os", "start:windows": "node win.js", "start:nix": "node main.js"}
+    scripts |= {"start-worker": "run-script-os", "start-worker:win32": "x", "start-worker:default": "node jobs.js"}
+    files = {"apps/server/main.js": "", "apps/server/jobs.js": "", "apps/server/win.js": ""}
+    found = guessed(tmp_path, {"apps/server": {"name": "server", "scripts": scripts}}, **files)
+    assert processes(found) == {"server-main": "node main.js", "server-worker": "node jobs.js"}
+
+
 def test_a_member_that_an_image_installs_and_pm2_starts_is_the_members_own(tmp_path: Path) -> None:
     docker = """\
 FROM node:24 AS build

@@ -66,3 +66,13 @@ CMD ["node", "index.cjs"]
     (process,) = service.processes
     assert (process.words, process.writable) == (("node", "dist/index.cjs"), ("/app/apps/server/.data",))
     assert dict(process.env) == {"STORE": "/app/apps/server/.data"}
+
+
+def test_what_several_packages_are_called_is_the_one_beside_who_names_it(tmp_path: Path) -> None:
+    shared: Mapping[str, object] = {"scripts": {"build": "tsc"}}
+    packages: dict[str, Mapping[str, object]] = {f"{at}/shared": {**shared, "name": f"{at}-shared"} for at in "ab"}
+    packages |= {f"{at}/local": {"name": f"{at}-local", "scripts": {"start": "node main.js"}} for at in "ab"}
+    files = {f"{at}/local/main.js": "link(join(__dirname, '../shared/build'))" for at in "ab"}
+    found = guessed(tmp_path, packages, **files)
+    serving = [(p.path, p.serves) for p in found.packages if p.serves]
+    assert serving == [("a/local", ("a/shared",)), ("b/local", ("b/shared",))]

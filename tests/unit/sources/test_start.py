@@ -98,6 +98,12 @@ def test_a_script_of_another_package_is_followed() -> None:
         assert start_of(words, package(), [other]).words == ("node", "dist/worker.js")
 
 
+def test_a_folder_inside_another_package_is_gone_to_there() -> None:
+    other = package({}, path="services/worker")
+    start = start_of("cd services/worker/bin && ./run jobs", package(path=""), [other])
+    assert (start.package, start.words) == ("services/worker", ("sh", "-c", "cd bin && exec ./run jobs"))
+
+
 def test_scripts_that_call_each_other_end() -> None:
     assert start_of("npm start", package({"start": "npm start"})).reason == "it names no process"
 
