@@ -711,7 +711,8 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
             return plain
         return next(iter(place_command(own, plain, own.stage.words, own.stage.workdir)), plain)
     places = [c for c in images if c.file == deployed.dockerfile] if deployed.dockerfile else []
-    places += [] if deployed.line else images
+    foreign = bool(deployed.arguments) and _is_foreign(facts, images, deployed.image)
+    places += [] if deployed.line or foreign else images
     behind = bool(deployed.arguments or deployed.dockerfile)
     calls = [(c, (*(c.stage.entrypoint if behind else ()), *words)) for c in places]
     calls += [] if deployed.arguments else [(_repository(facts), words)]
@@ -730,6 +731,17 @@ def _deployed(facts: WorkspaceFacts, images: Sequence[Contents], deployed: Deplo
     if meant and not deployed.line:
         return next(iter(place_command(_repository(facts), plain, words, f"/{meant}")), plain)
     return replace(plain, start=Start(reason=f"{line} is of no package"))
+
+
+def _is_foreign(facts: WorkspaceFacts, images: Sequence[Contents], image: str) -> bool:
+    """Whether an image of Docker Hub has nothing of this repository in its name: its arguments are another's."""
+    owner, slash, _ = image.partition("/")
+    if not slash or "$" in image or "{" in image or "." in owner or ":" in owner:
+        return False
+    folders = (posixpath.dirname(c.file) for c in images)
+    own = {facts.name, *(p.path for p in facts.workspace.packages), *folders}
+    known = {word for name in own for word in slug(name.replace("/", "-")).split("-")}
+    return known.isdisjoint(slug(image.partition(":")[0].replace("/", "-")).split("-"))
 
 
 def _placed_in(

@@ -1099,6 +1099,14 @@ def test_a_command_that_an_image_installs_of_what_it_packs_is_the_members(tmp_pa
     assert processes(found) == {"fakes": "node bin/run.js start"}
 
 
+def test_arguments_of_an_image_of_others_start_nothing_here(tmp_path: Path) -> None:
+    compose = "services:\n  pay: {image: stripe/stripe-cli, command: listen --to x}\n"
+    compose += "  shop: {image: acme/server, command: jobs}\n"
+    docker = 'FROM node:24\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["node", "apps/server/dist/main.js"]\n'
+    files = {"compose.yml": compose, "apps/server/Dockerfile": docker}
+    assert processes(guessed(tmp_path, {"apps/server": SERVER}, **files)) == {"server": "node dist/main.js jobs"}
+
+
 def test_of_scripts_for_each_system_that_of_linux_is_meant(tmp_path: Path) -> None:
     scripts = {"start": "run-script-os", "start:windows": "node win.js", "start:nix": "node main.js"}
     scripts |= {"start-worker": "run-script-os", "start-worker:win32": "x", "start-worker:default": "node jobs.js"}
