@@ -161,14 +161,34 @@ HTML = re.compile(
 """Folders that file servers serve."""
 
 
+def foreign_folders(contents: Contents) -> Iterator[str]:
+    """What an image serves that is built in a package which is none of the workspace's."""
+    for copied in contents.copied:
+        found = contents.origin(copied.place) if HTML.match(copied.place) and not copied.one else None
+        if found and not contents.facts.owner(found).path and is_foreign(contents.facts, found):
+            yield found
+
+
 def served_folders(contents: Contents) -> Iterator[tuple[str, str]]:
     """Where what an image serves is built (package path, folder in it), from what was copied into such folders."""
     for copied in contents.copied:
         if HTML.match(copied.place) and not copied.one and (found := contents.origin(copied.place)):
             package = contents.facts.owner(found)
+            if not package.path and is_foreign(contents.facts, found):
+                continue
             inside = found.removeprefix(package.path).lstrip("/")
             if inside and not contents.exists(found):
                 yield package.path, inside
+
+
+def is_foreign(facts: WorkspaceFacts, path: str) -> bool:
+    """Whether a path that no member holds is of a package that is none of the workspace's."""
+    above = posixpath.dirname(path)
+    while above:
+        if f"{above}/package.json" in facts.paths:
+            return True
+        above = posixpath.dirname(above)
+    return False
 
 
 def filled(words: Sequence[str], env: Mapping[str, str]) -> tuple[str, ...]:

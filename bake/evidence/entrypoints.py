@@ -53,7 +53,10 @@ def read_script(text: str, arguments: Sequence[str] = (), env: Mapping[str, str]
         # Branches that differ in options only start the same program; the last one is what runs without settings.
         end = branches[-1] if len({_program(s.words) for s in branches}) == 1 else None
     if end is None or any(end.text in loop for loop in _LOOP.findall(plain)):
-        return Becomes(beside=beside)
+        # What it waits for in the background, beside a file server, is the process.
+        alone = beside[:1] if len({*beside}) == 1 and _AWAITS.search(plain) else ()
+        front_steps = (s.text for _, s in front if alone and _is_process(s.words))
+        return Becomes(words=alone[0], before=tuple(front_steps)) if alone else Becomes(beside=beside)
     words = end.words[1:] if end.words[0] == "exec" else end.words
     passes = bool(_ARGUMENTS.fullmatch(words[0]))
     shifted = sum(s.words[0] == "shift" for level, s in steps[: [s for _, s in steps].index(end)] if not level)
@@ -73,6 +76,7 @@ def read_script(text: str, arguments: Sequence[str] = (), env: Mapping[str, str]
     )
 
 
+_AWAITS = re.compile(r"^[ \t]*wait\b", re.M)
 _LOOP = re.compile(r"\b(?:while|until|for)\b.*?\bdo\b.*?\bdone\b", re.S)
 """What a shell does again and again: nothing that the script becomes."""
 _ARGUMENTS = re.compile(r"\$@|\$\{@\}|\$\*|\$\{1\+\$@\}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bake.config import PLACE
-from bake.evidence.contents import Contents, filled, served_folders, stages_below
+from bake.evidence.contents import Contents, filled, is_foreign, served_folders, stages_below
 from bake.evidence.distribution import SystemPackage
 from bake.evidence.dockerfiles import FILE_SERVERS, Copied, Stage, substitute
 from bake.evidence.entrypoints import TIMERS, Becomes, read_script
@@ -513,7 +513,7 @@ def _placed(contents: Contents, words: tuple[str, ...], directory: str) -> tuple
         return None, words
     package = contents.facts.owner(origin)
     missing = not runs and not contents.exists(origin) and (not package.path or origin.endswith(".sh"))
-    if missing or (not package.path and _is_foreign(contents.facts, origin)):
+    if missing or (not package.path and is_foreign(contents.facts, origin)):
         return None, words
     if origin in contents.facts.folders and package.path == origin:
         return package, (*words[:at], ".", *words[at + 1 :])
@@ -580,16 +580,6 @@ def _of_member(contents: Contents, path: str) -> str | None:
     found = _MODULE.search(path)
     package = contents.facts.workspace.find(found[1]) if found else None
     return package.file(found[2] or "").rstrip("/") if found and package and package.name == found[1] else None
-
-
-def _is_foreign(facts: WorkspaceFacts, path: str) -> bool:
-    """Whether a path that no member holds is of a package that is none of the workspace's."""
-    above = posixpath.dirname(path)
-    while above:
-        if f"{above}/package.json" in facts.paths:
-            return True
-        above = posixpath.dirname(above)
-    return False
 
 
 def _relative(contents: Contents, word: str, package: Package, directory: str) -> str:

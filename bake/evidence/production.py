@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bake.evidence.compose import ComposeService, base_of, parse_compose
-from bake.evidence.contents import Contents, find_copies, likely_contexts
+from bake.evidence.contents import Contents, find_copies, foreign_folders, likely_contexts
 from bake.evidence.deployments import (
     Build,
     Deployed,
@@ -268,7 +268,7 @@ def _of_stage(
     for context in contexts:
         contents = Contents(facts=facts, stages=stages, at=at, context=context, file=file)
         found = tuple(_of_image(contents, source, name, over))
-        if found and all(e.package is not None and _is_likely(facts, e) for e in found):
+        if found and all(_is_settled(facts, e) for e in found):
             yield from found
             return
         results.append(found)
@@ -276,6 +276,14 @@ def _of_stage(
         foreign = evidence.package == "" and not stages[at].copied and not _is_likely(facts, evidence)
         reason = f"`{' '.join(evidence.start.words)}` is of {stages[at].image}"
         yield replace(evidence, package=None, start=Start(reason=reason)) if foreign else evidence
+
+
+_OF_OTHERS = "is of a package that is none of the workspace's"
+
+
+def _is_settled(facts: WorkspaceFacts, evidence: Evidence) -> bool:
+    """Whether another context of a Dockerfile would tell no more of a process."""
+    return (evidence.package is not None and _is_likely(facts, evidence)) or evidence.start.reason.endswith(_OF_OTHERS)
 
 
 def _is_likely(facts: WorkspaceFacts, evidence: Evidence) -> bool:
@@ -336,7 +344,9 @@ def _of_image(contents: Contents, source: str, name: str, over: ComposeService |
         plain = replace(plain, headers=find_headers(contents), unserved=find_unserved(contents))
         yield from (replace(plain, package=p, static=f) for p, f in served)
         return
-    if stage.words and _has_no_node(stage):
+    if is_file_server(stage) and (foreign := next(foreign_folders(contents), "")):
+        yield replace(plain, image="", start=Start(reason=f"{foreign} {_OF_OTHERS}"))
+    elif stage.words and _has_no_node(stage):
         yield replace(plain, start=Start(reason=f"the image is {stage.image}, without Node"))
     elif not _starts_nothing(stage.words):
         found = (_at_home(contents, e) for e in place_command(contents, plain, stage.words, stage.workdir))
@@ -506,10 +516,14 @@ def find_composed(facts: WorkspaceFacts) -> Iterator[tuple[str, ComposeService]]
                 yield path, service
 
 
+_OF_TESTS = frozenset({"test", "tests", "e2e", "mock", "mocks", "fixtures"})
+"""Folders of what stands in for others in tests."""
+
+
 def _composed(facts: WorkspaceFacts, images: Sequence[Contents]) -> Iterator[Evidence]:
     for path, service in find_composed(facts):
         source = f"{path}: {service.name}"
-        if service.develops:
+        if service.develops or (service.built and not _OF_TESTS.isdisjoint(service.context.split("/"))):
             continue
         if service.built:
             yield from _of_service(facts, service, source)

@@ -1099,6 +1099,32 @@ def test_a_command_that_an_image_installs_of_what_it_packs_is_the_members(tmp_pa
     assert processes(found) == {"fakes": "node bin/run.js start"}
 
 
+def test_a_site_with_a_lockfile_of_its_own_is_none_of_the_workspaces(tmp_path: Path) -> None:
+    docker = "FROM node:24 AS build\nWORKDIR /app\nCOPY package.json list ./\nCOPY src ./src\nRUN yarn build\n"
+    docker += "FROM nginx\nCOPY --from=build /app/dist/site/ /usr/share/nginx/html/\n"
+    files: dict[str, object] = {"site/Dockerfile": docker, "site/package.json": "{}", "site/yarn.lock": ""}
+    files |= {"site/list": "", "site/src/main.ts": ""}
+    found = guessed(tmp_path, {"apps/server": SERVER}, **files)
+    assert processes(found) == {"server": "tsx src/main.ts"}
+    assert found.notes == (
+        "site/Dockerfile starts something that is not used here: site/dist/site is of a package that is none of the "
+        "workspace's",
+    )
+
+
+def test_what_a_script_waits_for_beside_a_file_server_is_the_process(tmp_path: Path) -> None:
+    docker = "FROM node:24\nWORKDIR /app\nCOPY . .\nWORKDIR /app/apps/server\n"
+    docker += 'ENTRYPOINT ["/app/apps/server/entry.sh"]\nCMD ["/app/apps/server/run.sh"]\n'
+    files = {
+        "Dockerfile": docker,
+        "apps/server/entry.sh": '#!/bin/sh\nif [ -z "$SKIP" ]; then\n  npm run migrate\nfi\nexec "$@"\n',
+        "apps/server/run.sh": '#!/bin/sh\nnode -r x dist/main.js &\nnginx -g "daemon off;" &\nwait -n\nexit $?\n',
+    }
+    (service,) = guessed(tmp_path, {"apps/server": SERVER}, **files).services
+    (process,) = service.processes
+    assert (process.words, process.before) == (("node", "-r", "x", "dist/main.js"), ("npm run migrate",))
+
+
 def test_arguments_of_an_image_of_others_start_nothing_here(tmp_path: Path) -> None:
     compose = "services:\n  pay: {image: stripe/stripe-cli, command: listen --to x}\n"
     compose += "  shop: {image: acme/server, command: jobs}\n"
@@ -1593,6 +1619,7 @@ def test_a_service_with_sources_mounted_or_of_tests_is_no_production(tmp_path: P
     )
     docker = "FROM node:24\nWORKDIR /app\nCOPY apps/server .\nCMD node dist/main.js\n"
     files = {file: f"services:\n  server: {service}\n", "apps/server/Dockerfile": docker, "apps/server/x.js": ""}
+    files |= {"test/fake/Dockerfile": "FROM node:24\nCOPY . .\nCMD node x.js\n", "test/fake/x.js": ""}
     assert processes(guessed(tmp_path, {"apps/server": SERVER}, **files)) == {"server": "node dist/main.js"}
 
 
