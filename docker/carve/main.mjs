@@ -1,7 +1,7 @@
 // Cuts an installed workspace into the file trees that bake's images are made of. No dependencies, Node 18.3 or newer.
 //
 //   node main.mjs layers  --tree /app --plan /plan/layers.json --platform linux/arm64 --libc glibc --out /layers
-//   node main.mjs package --tree /app --spec /plan/packages/NAME.json --out /out [--tracer /tracer]
+//   node main.mjs package --tree /app --spec /plan/packages/NAME.json --out /out [--tracer /tracer [--analyses FILE]]
 //   node main.mjs trace   --tree /app --spec /plan/traces/SERVICE.json --outs /bake/outs --tracer /tracer --out /traced
 //   node main.mjs pick    --tree /app --spec /plan/traces/SERVICE.json --needs FILE --platform linux/arm64 --libc glibc --out /layers
 //   node main.mjs standalone --tree /app --spec /plan/packages/NAME.json --platform linux/arm64 --libc glibc --dependencies /deps --out /out
@@ -22,7 +22,7 @@ import { carveStandalone } from './standalone.mjs';
 
 const COMMANDS = {
   layers: { run: carveLayers, options: ['tree', 'plan', 'platform', 'libc', 'out'] },
-  package: { run: carvePackage, options: ['tree', 'spec', 'out'], optional: ['tracer'] },
+  package: { run: carvePackage, options: ['tree', 'spec', 'out'], optional: ['tracer', 'analyses'] },
   trace: { run: traceService, options: ['tree', 'spec', 'outs', 'tracer', 'out'] },
   pick: { run: pickFiles, options: ['tree', 'spec', 'needs', 'platform', 'libc', 'out'] },
   standalone: { run: carveStandalone, options: ['tree', 'spec', 'platform', 'libc', 'dependencies', 'out'] },

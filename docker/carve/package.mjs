@@ -9,7 +9,7 @@ import { ancestors, basename, dirname, join, leaves, normalize } from './paths.m
 import { tellTraced, traceFiles } from './trace.mjs';
 import { giveFolders } from './writable.mjs';
 
-export async function carvePackage({ tree, spec: specFile, out, tracer }) {
+export async function carvePackage({ tree, spec: specFile, out, tracer, analyses }) {
   const spec = readJson(specFile);
   const where = spec.path || 'the root package';
   const key = spec.key ?? `packages."${spec.path || '.'}".files`;
@@ -23,7 +23,7 @@ export async function carvePackage({ tree, spec: specFile, out, tracer }) {
   checkBinaries(from, files, spec, where);
   const own = { path: spec.path, files: new Set(files) };
   const extra = extraParts(tree, spec);
-  const traced = spec.trace ? await tracedParts(tree, spec, { tracer, parts: [own, ...extra] }) : [];
+  const traced = spec.trace ? await tracedParts(tree, spec, { tracer, analyses, parts: [own, ...extra] }) : [];
   copyPackage(tree, [own, ...extra, ...traced], { out, executables: executablesOf(manifest) });
   giveFolders(spec.writable ?? [], out);
 }
@@ -34,7 +34,7 @@ function extraParts(tree, spec) {
 }
 
 /** What the service's processes read beyond what its own package and those that it needs hold. */
-async function tracedParts(tree, spec, { tracer, parts }) {
+async function tracedParts(tree, spec, { tracer, analyses, parts }) {
   const { entries, libraries, ...settings } = spec.trace;
   const needed = libraries.filter(({ path }) => existsSync(join(tree, path, 'package.json'))).map((each) => ({ never: spec.never, ...each }));
   const others = needed.map((each) => ({ path: each.path, files: new Set(packageFiles(join(tree, each.path), each)) }));
@@ -45,7 +45,7 @@ async function tracedParts(tree, spec, { tracer, parts }) {
   const excluded = [spec, ...needed].map(({ path, exclude = [] }) => ({ folder: path ? `${path}/` : '', matches: glob(exclude) }));
   const unwanted = (path) => excluded.some(({ folder, matches }) => path.startsWith(folder) && matches(path.slice(folder.length)));
   const found = await traceFiles(
-    { ...settings, tree, tools: tracer, home: spec.path, entries: entries.map((file) => join(spec.path, file)), never: spec.never },
+    { ...settings, tree, tools: tracer, analyses, home: spec.path, entries: entries.map((file) => join(spec.path, file)), never: spec.never },
     { held: (path) => images.has(path) || unwanted(path) || leavesMap(spec, join(tree, path)), doubtful: (path) => left.has(path) || typed(path) },
   );
   for (const line of tellTraced(found)) console.log(line);

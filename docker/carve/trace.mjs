@@ -1,8 +1,9 @@
 // What processes read of the tree, found by following their code with @vercel/nft: the lower bound of an image.
 import { existsSync, lstatSync, promises, readFileSync, statSync } from 'node:fs';
 import nodeModule, { createRequire } from 'node:module';
+import { keptAnalyses, namesBelow } from './analyses.mjs';
 import { glob } from './glob.mjs';
-import { ancestors, basename, dirname, isAbsolute, join, leaves, packageName, relative } from './paths.mjs';
+import { ancestors, basename, compare, dirname, isAbsolute, join, leaves, packageName, relative } from './paths.mjs';
 import { walk } from './files.mjs';
 import { plainLoads } from './suspect.mjs';
 
@@ -15,9 +16,10 @@ const ROUNDS = 5; // of entries that only a text in the code names
  * Files of the tree that processes read and the image would not hold, as {path, reader, line, way}.
  *
  * tools: where @vercel/nft is installed. spec: what the plan says, with `members` (name -> path of workspace packages) and
- * `aliases` (pattern -> paths). held: whether the image has a file; doubtful: whether a rule by name leaves it out.
+ * `aliases` (pattern -> paths). analyses: file that keeps what parsing found. held: whether the image has a file; doubtful:
+ * whether a rule by name leaves it out.
  */
-export async function traceFiles({ tree, tools, home, entries, starts = [home], links = {}, members = {}, aliases = {}, never, foreign = [] }, { held, doubtful }) {
+export async function traceFiles({ tree, tools, analyses = '', home, entries, starts = [home], links = {}, members = {}, aliases = {}, never, foreign = [] }, { held, doubtful }) {
   const { nodeFileTrace, resolve } = createRequire(join(tools, 'package.json'))('@vercel/nft');
   const texts = new Map();
   const plain = plainLoads(tools);
@@ -31,23 +33,32 @@ export async function traceFiles({ tree, tools, home, entries, starts = [home], 
     readFile: (path) => readSource(path, texts, plain),
     resolve: resolver({ tree, home, members, aliases, resolve }),
   };
-  const caches = new Map(starts.map((start) => [start, {}])); // what a file reads depends on where its process starts
+  const kept = keptAnalyses(analyses, analyses && [tree, never, foreign, versions(tools), namesBelow(tree)]);
+  const caches = new Map(starts.map((start) => [start, { analysisCache: kept.begin(start, (path, text) => texts.set(path, text)) }]));
   const found = new Map();
   for (let [round, next] = [0, entries.map((path) => join(tree, path)).filter(existsSync)]; next.length && round < ROUNDS; round += 1) {
     for (const start of starts) {
       const { fileList, reasons } = await nodeFileTrace(next, { ...options, processCwd: join(tree, start), cache: caches.get(start) });
       for (const path of fileList) if (!found.has(path)) note(found, path, reasons.get(path));
     }
-    const named = [...namedIn(texts, { tree, home, starts, away }), ...linkedIn(texts, { tree, home, links, away })];
+    const read = [...texts].sort(([a], [b]) => compare(a, b)); // the first that names a file is its reader
+    const named = [...namedIn(read, { tree, home, starts, away }), ...linkedIn(read, { tree, home, links, away })];
     for (const each of named) if (!found.has(each.path)) found.set(each.path, each);
     next = named.map(({ path }) => join(tree, path)).filter((path) => SCRIPT.test(path) && !texts.has(path));
   }
+  kept.save(texts);
   for (const { path } of found.values()) { // grows while it is walked
     if (path.endsWith('.proto')) for (const each of importedBy(path, tree)) found.set(each.path, found.get(each.path) ?? each);
   }
   const files = [...found.values()].filter(({ path }) => !away(path) && !held(path) && isFile(join(tree, path)));
   const isData = dataFolders(texts, { tree, home, entries });
   return files.map((each) => located(each, texts, tree)).filter((each) => each.way === 'dependency' || each.line || !doubtful(each.path) || isData(each));
+}
+
+/** What makes of a text what is found in it: the tracer, Node, which takes types out, and what is done with texts here. */
+function versions(tools) {
+  const { version } = JSON.parse(readFileSync(join(tools, 'node_modules/@vercel/nft/package.json'), 'utf8'));
+  return [version, process.version, ...['trace.mjs', 'suspect.mjs'].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))];
 }
 
 /**
