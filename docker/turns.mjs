@@ -7,7 +7,8 @@
 // need the memory of ten, and the one that others wait for ends last. The folder /bake/turns is one for all builds of
 // an engine: a file in it is a build that runs or waits, kept fresh while its process lives. The order stands in
 // /bake/turns.json, a secret, because what is in a secret changes no step's cache key. Two builds may see the same free
-// place at once; one too many costs a little time, and nothing else.
+// place at once; one too many costs a little time, and nothing else. A compiler is held while others run that more waits for:
+// it looks at no clock, as servers and browsers that other builds may start do.
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -83,10 +84,36 @@ async function turn() {
   return leave;
 }
 
+/** Whether as many run as there are places that more depends on than on this one. */
+function isLate() {
+  try {
+    return builds().filter((each) => each.endsWith('.runs')).indexOf(path.basename(runs)) >= places;
+  } catch {
+    return false; // without the folder nobody can say
+  }
+}
+
+/** Hold a process and its children while it is late. */
+function makeWay(child) {
+  let held = false;
+  return () => {
+    if (isLate() === held) return;
+    held = !held;
+    if (held) process.kill(-child.pid, 'SIGSTOP');
+    console.error(held ? 'bake: makes way' : 'bake: goes on');
+    if (!held) process.kill(-child.pid, 'SIGCONT');
+  };
+}
+
 /** The status of the commands, each of which begins when the one before it went well. */
 function run() {
-  const child = spawn('/bin/sh', ['-c', commands.join(' && ')], { stdio: 'inherit' });
-  return new Promise((end) => child.on('exit', (code, signal) => end(code ?? 128 + os.constants.signals[signal])));
+  const holdable = plan.holdable?.includes(name) ?? false;
+  const child = spawn('/bin/sh', ['-c', commands.join(' && ')], { stdio: 'inherit', detached: holdable });
+  const looks = holdable && setInterval(makeWay(child), LOOK);
+  return new Promise((end) => child.on('exit', (code, signal) => {
+    clearInterval(looks);
+    end(code ?? 128 + os.constants.signals[signal]);
+  }));
 }
 
 // Where the folder cannot be used, a build runs at once.

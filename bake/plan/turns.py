@@ -16,16 +16,18 @@ class Turns:
     """What docker/turns.mjs goes by. concurrency: builds that run at once, None for the cores of the builder.
 
     weights: stage -> source files that are compiled from its begin to the end of all that waits for it, those that a
-    bundler takes without a look at their types as half.
+    bundler takes without a look at their types as half. holdable: stages that run the TypeScript compiler alone, which
+    can be held while others run.
     """
 
     concurrency: int | None
     weights: Mapping[str, int]
+    holdable: tuple[str, ...]
 
     @property
     def variables(self) -> Mapping[str, str]:
         """The variable that the bake file makes a secret of: files' contents would decide what is built again."""
-        text = json.dumps({"concurrency": self.concurrency, "weights": self.weights}, separators=(",", ":"))
+        text = json.dumps(dataclasses.asdict(self), separators=(",", ":"))
         return {TURNS: text} if len(text) < _LONGEST else {}
 
 
@@ -40,7 +42,8 @@ def plan_turns(project: Project, stages: Sequence[Stage]) -> Turns | None:
     for stage in reversed(builds):
         weights[stage.name] = weight = longest[stage.package] + _work(project, stage.package)
         longest |= {need: max(longest[need], weight) for need in stage.needs}
-    return Turns(concurrency=settings.concurrency, weights=dict(reversed(weights.items())))
+    holdable = tuple(s.name for s in builds if project.outside(s.package).compiled is not None)
+    return Turns(concurrency=settings.concurrency, weights=dict(reversed(weights.items())), holdable=holdable)
 
 
 def _work(project: Project, package: str) -> int:

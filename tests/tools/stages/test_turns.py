@@ -16,7 +16,8 @@ class Turns:
     def __init__(self, folder: Path, concurrency: int, **weights: int) -> None:
         self.folder, self.places = folder, folder / "turns"
         self.places.mkdir()
-        (folder / "turns.json").write_text(json.dumps({"concurrency": concurrency, "weights": weights}))
+        plan = {"concurrency": concurrency, "weights": weights, "holdable": ["compiler"]}
+        (folder / "turns.json").write_text(json.dumps(plan))
 
     def start(self, name: str, *commands: str) -> "subprocess.Popen[str]":
         known = {"TURNS_FOLDER": str(self.places), "TURNS_PLAN": str(self.folder / "turns.json")}
@@ -68,6 +69,31 @@ def test_the_one_that_most_waits_for_begins_beside_others_but_not_beside_twice_a
 
     assert (line(heavier.stderr), line(heavier.stdout)) == ("bake: its turn\n", "begun\n")
     assert [end(heavy), end(heavier)] == [("", ""), ("", "")]
+
+
+def test_a_compiler_is_held_while_others_run_that_more_waits_for(tmp_path: Path) -> None:
+    turns = Turns(tmp_path, 1, compiler=1, heavy=20)
+    compiler = turns.start("compiler", "echo begun", "cat >&2")
+    assert line(compiler.stdout) == "begun\n"
+    heavy = turns.start("heavy")
+    assert (line(heavy.stdout), line(compiler.stderr)) == ("begun\n", "bake: makes way\n")
+    assert compiler.stdin is not None
+    compiler.stdin.write("what a held process does not read\n")
+    compiler.stdin.flush()
+    end(heavy)
+
+    assert compiler.communicate(timeout=60) == ("", "bake: goes on\nwhat a held process does not read\n")
+    assert compiler.returncode == 0
+
+
+def test_a_build_of_other_tools_is_never_held(tmp_path: Path) -> None:
+    turns = Turns(tmp_path, 1, bundler=1, heavy=20)
+    bundler = turns.start("bundler")
+    assert line(bundler.stdout) == "begun\n"
+    heavy = turns.start("heavy")
+    assert line(heavy.stdout) == "begun\n"
+
+    assert [end(bundler), end(heavy)] == [("", ""), ("", "")]
 
 
 def test_a_place_of_a_build_that_was_killed_is_free(tmp_path: Path) -> None:

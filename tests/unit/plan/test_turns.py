@@ -31,8 +31,10 @@ def test_a_build_weighs_what_is_compiled_from_its_begin_on(tmp_path: Path) -> No
     plan = make_plan(project, Request())
 
     weights = {"build-services-web": 4, "build-services-api": 3}
-    assert plan.builds.turns == Turns(concurrency=3, weights=weights)
-    assert json.loads(plan.builds.variables["BAKE_TURNS"]) == {"concurrency": 3, "weights": weights}
+    turns = Turns(concurrency=3, weights=weights, holdable=("build-services-api",))
+    assert plan.builds.turns == turns
+    told = {"concurrency": 3, "weights": weights, "holdable": ["build-services-api"]}
+    assert json.loads(plan.builds.variables["BAKE_TURNS"]) == told
     assert STEP in render(project, plan)["Dockerfile"]
     secret = '  secret    = ["id=bake-turns,env=BAKE_TURNS"]\n'
     assert render_bake_file(project, plan, name_images(project, plan), plan_cache(project, plan)).count(secret) == 1
