@@ -91,8 +91,8 @@ function note(file, sources) {
   const fileInfos = roots.map(({ name, info }) => {
     const text = sources.get(here(name));
     const version = text && createHash('sha256').update(text).digest('hex');
-    const known = typeof info === 'string' ? { version: info, signature: info } : info;
-    return version ? { ...known, version } : known;
+    const { signature, ...known } = typeof info === 'string' ? { version: info } : info; // none: its text is its declaration
+    return version ? { ...known, version } : info;
   });
   const first = [...filesIn(target, () => true)].filter((each) => isResult(each) && DECLARATION.test(each)).sort()[0];
   const program = {

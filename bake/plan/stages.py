@@ -142,7 +142,17 @@ def build_stages(project: Project, request: Request, closures: Mapping[str, Clos
     own = {p: reach[p] if p in building else _written(project, p, reach) for p in order}
     # Each after what it needs, which reaches less than it.
     places = sorted(order, key=lambda p: (len(reach[p]) if own[p] else 0, p in building))
-    return _handing_on(tuple(_stage(project, request, p, own[p], work, known) for p in places))
+    used = frozenset(n for named in needs.values() for n in named)
+    return _handing_on(_compiling_anew(tuple(_stage(project, request, p, own[p], work, known) for p in places), used))
+
+
+def _compiling_anew(stages: tuple[Stage, ...], used: frozenset[str]) -> tuple[Stage, ...]:
+    """The stages, of which those that others use compile all of their sources each time.
+
+    The compiler writes the members of a type that it inferred in the order in which it met them, which is another one
+    when it checks a part only: an edit inside a function would change declarations, and build again all that use them.
+    """
+    return tuple(dataclasses.replace(s, state="", results=()) if s.results and s.package in used else s for s in stages)
 
 
 def _handing_on(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

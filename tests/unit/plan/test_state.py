@@ -75,6 +75,15 @@ def test_a_build_that_only_compiles_keeps_what_the_compiler_writes_and_notes(
     assert ("bake-state-shop-services-api" in made) == bool(told)
 
 
+def test_what_others_use_is_compiled_anew(tmp_path: Path) -> None:
+    web = {"name": "@shop/web", "scripts": {"build": "tsc"}, "dependencies": {"@shop/api": "*"}}
+    manifests = {"services/api/package.json": COMPILED, "services/web/package.json": json.dumps(web)}
+    files = {**FILES, **manifests, "services/api/tsconfig.json": NOTES, "services/web/tsconfig.json": NOTES}
+    project = load_project(write_workspace(tmp_path, config=CONFIG, files=files), {})
+    made = render(project, make_plan(project, Request()))["Dockerfile"]
+    assert re.findall(r"id=bake-state-shop-([\w-]+),", made) == ["services-web"]
+
+
 @pytest.mark.parametrize(
     ("more", "manifest"),
     [
