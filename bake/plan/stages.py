@@ -9,6 +9,7 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 from bake import config as cfg
@@ -19,7 +20,8 @@ from bake.plan.closure import Closure
 from bake.plan.request import Request
 from bake.project import Project, argument_value
 from bake.reads import Reached
-from bake.workspace import BUILD_ROOT, Package, Part, find_circle, in_order, shown
+from bake.shell import parse_line
+from bake.workspace import BUILD_ROOT, Package, Part, find_circle, find_way, in_order, shown
 
 Loads: TypeAlias = tuple[tuple[str, tuple[str, ...] | None], ...]
 """Packages of which a build reads some files, with the dependencies that these load; None for all of them."""
@@ -93,7 +95,7 @@ def stage_name(path: str) -> str:
 
 
 def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
-    """Direct build needs per package path: declared, referenced, imported without a declaration, configured.
+    """Direct build needs per package path: declared, referenced, imported without a declaration, gone into, configured.
 
     A bundler reads no reference, and of what an alias leads to the files alone that it reaches. A compiler reads of
     what only development needs what its sources name.
@@ -109,7 +111,28 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
         else:
             direct = {*workspace.dependencies(package.path), *bundled.needs}
         needs[package.path] = tuple(sorted({*direct, *named} - {package.path}))
+    for package in project.packages:
+        entered = {p for p in _entered(project, package) if not find_way(p, package.path, needs)}
+        needs[package.path] = tuple(sorted({*needs[package.path], *entered} - {package.path}))
     return needs
+
+
+_THERE = frozenset({"--prefix", "--cwd", "-C", "--dir"})
+
+
+def _entered(project: Project, package: Package) -> Iterator[str]:
+    """Other packages into whose folders the scripts of a package's build go: `cd ../shared && npm run build`."""
+    script = _script(project, package)
+    names = (f"pre{script}", script, f"post{script}", *_installed(project, package, script)) if script else ()
+    for text in (package.scripts.get(name, "") for name in names):
+        folder = package.path
+        for step in parse_line(text):
+            rows = pairwise(word for each in step.words for word in each.partition("=")[::2] if word)
+            given = [to for word, to in rows if word in _THERE]
+            if step.words[0] == "cd" and len(step.words) == 2:
+                folder = posixpath.normpath(posixpath.join(folder, step.words[1]))
+            places = {posixpath.normpath(posixpath.join(folder, to)) for to in given} | {folder}
+            yield from (p.path for p in project.packages if p.path and p.path in places and p.path != package.path)
 
 
 def _unread(project: Project, package: Package) -> frozenset[str]:

@@ -23,7 +23,7 @@ from bake.workspace.ignored import (
     untracked,
 )
 from bake.workspace.managers import BUILD_ROOT, Manager, manifest_settings, parse_package_manager, staged_files
-from bake.workspace.order import find_circle, in_order
+from bake.workspace.order import find_circle, find_way, in_order
 from bake.workspace.packages import ROOT, Package, Workspace, load_workspace, shown, tsconfigs_of
 from bake.workspace.patches import TOOL, Patches, load_patches
 from bake.workspace.tasks import ORCHESTRATORS, Tasks, load_tasks, own_steps, unplaced_makers
@@ -54,6 +54,7 @@ __all__ = [
     "Workspace",
     "anywhere",
     "find_circle",
+    "find_way",
     "in_order",
     "literal",
     "load_docker_context",

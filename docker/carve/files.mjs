@@ -43,7 +43,8 @@ export function carveDirectory(job, below = '') {
     if (each.isDirectory() ? enters(path) : ships(each) && keeps(path)) add(size, carveOne(job, path, each));
     else if (from === to) rmSync(join(to, path), { recursive: true });
   }
-  if (below && !size.files && !size.links) rmdirSync(join(to, below));
+  const empty = below && !size.files && !size.links && !readdirSync(join(to, below)).length; // another part may fill it
+  if (empty) rmdirSync(join(to, below));
   else stamp(join(to, below), 0o755);
   return size;
 }

@@ -156,3 +156,20 @@ def test_a_part_of_which_a_trace_keeps_nothing_leaves_what_another_has_put_there
         "app/packages/x",
         "app/packages/x/index.js",
     ]
+
+
+def test_a_part_of_a_package_that_keeps_nothing_leaves_what_another_has_put_there(tmp_path: Path) -> None:
+    for file in ("x/local/index.js", "x/shared/y.js"):
+        (tmp_path / "tree" / file).parent.mkdir(parents=True)
+        (tmp_path / "tree" / file).write_text("")
+    files = Path(__file__).parents[3] / "docker" / "carve" / "files.mjs"
+    script = f"""
+        import {{ carveDirectory }} from {json.dumps(files.as_uri())};
+        const job = {{ tree: 'tree', from: 'tree', to: 'out', home: 'tree', enters: () => true }};
+        carveDirectory({{ ...job, keeps: (path) => path === 'x/local/index.js' }});
+        carveDirectory({{ ...job, keeps: (path) => path === 'x/shared/y.js' }});
+    """
+    words = ["node", "--input-type=module", "--eval", script]
+    subprocess.run(words, cwd=tmp_path, check=True, capture_output=True)
+    found = [p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.js")]
+    assert sorted(found) == ["x/local/index.js", "x/shared/y.js"]

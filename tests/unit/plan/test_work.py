@@ -44,6 +44,22 @@ def test_tasks_run_before_the_build_of_their_package_and_of_those_it_needs(tmp_p
     assert work(plan) == {"apps/api": ("codegen", "build"), "packages/lib": ("schema",)}
 
 
+@pytest.mark.parametrize(
+    ("scripts", "needs"),
+    [
+        ({"prebuild": "cd ../../packages/gen && npm run build && cd ../../apps/api && node x.js"}, True),
+        ({"build": "npm --prefix ../../packages/gen run build && tsc"}, True),
+        ({"build": "pnpm --dir=../../packages/gen build && tsc"}, True),
+        ({"dev": "cd ../../packages/gen && npm run dev"}, False),
+    ],
+)
+def test_a_package_whose_folder_a_build_goes_into_is_needed(
+    tmp_path: Path, scripts: Mapping[str, str], *, needs: bool
+) -> None:
+    plan = planned(tmp_path, {}, {"apps/api": {"build": "tsc", **scripts}, "packages/gen": {"build": "tsc"}})
+    assert ("packages/gen" in next(s.needs for s in plan.builds.stages if s.package == "apps/api")) == needs
+
+
 def test_a_task_of_a_package_by_name_makes_it_needed(tmp_path: Path) -> None:
     turbo = {"build": {"dependsOn": ["gen#codegen"]}}
     plan = planned(tmp_path, turbo, {"apps/api": {"build": "tsc"}, "packages/gen": BUILT})
