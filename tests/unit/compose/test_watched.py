@@ -22,8 +22,9 @@ def test_what_an_image_is_made_of_is_watched(example_project: Project, example_p
     for image in example_plan.images:
         each = watched(example_project, example_plan, image)
         there = (*each.paths, *each.planned)
+        modes = ("100644 ", "100755 ", "120000 ")
         digests = inputs[image.target].digests.items()
-        files = [name.partition(" ")[2] for name, digest in digests if digest.startswith(("100", "120"))]
+        files = [name.partition(" ")[2] for name, digest in digests if digest.startswith(modes)]
         assert files
         assert [f for f in files if not any(f == path or f.startswith(f"{path}/") for path in there)] == []
 
