@@ -1,14 +1,17 @@
-"""What a workspace runs before and beside the build scripts of its packages: tasks of turbo and Nx, steps of the root.
+"""What a workspace runs before and beside the builds of its packages: tasks of turbo, Nx and lage, steps of the root.
 
-Sources: turborepo.com/docs/reference/configuration; nx.dev/reference/project-configuration; github.com/google/wireit.
+Sources: turborepo.com/docs/reference/configuration; nx.dev/reference/project-configuration; github.com/google/wireit;
+microsoft.github.io/lage/docs/guides/pipeline.
 """
 
+import json
 import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from posixpath import join, normpath, relpath
 from typing import Any, Final
@@ -77,7 +80,7 @@ def load_tasks(root: Path, packages: Iterable[Package], script: str) -> Tasks:
     """
     everyone = tuple(packages)
     turbo, nx = _read_json(root / "turbo.json"), _read_json(root / "nx.json")
-    tasks = {**table(turbo, "pipeline"), **table(turbo, "tasks")}
+    tasks = {**_lage_tasks(root), **table(turbo, "pipeline"), **table(turbo, "tasks")}
     names = {package.name: package for package in everyone}
     makers = _load_makers(root, everyone, script)
     defaults = {task: _nx_needs(about, names) for task, about in table(nx, "targetDefaults").items()}
@@ -101,6 +104,30 @@ def _read_json(file: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+_PIPELINE: Final = re.compile(r"\bpipeline\s*:\s*(?=\{)")
+_REMARK: Final = re.compile(r"(?<!\S)//[^\n]*|/\*.*?\*/", re.S)
+_QUOTED: Final = re.compile(r"'([^'\\\n]*)'|`([^`$\\]*)`")
+_KEY: Final = re.compile(r"([{,]\s*)([A-Za-z_$][\w$]*)(?=\s*:)")
+
+
+def _lage_tasks(root: Path) -> Mapping[str, Mapping[str, Any]]:
+    """The tasks of lage's pipeline in turbo's words, where they stand there as a literal; {} for what is computed."""
+    given = next((t for end in ("js", "cjs", "mjs", "ts") if (t := _script_text(root / f"lage.config.{end}"))), "")
+    text = _REMARK.sub("", given)
+    found = _PIPELINE.search(text)
+    if found is None:
+        return {}
+    depths = accumulate({"{": 1, "}": -1}.get(char, 0) for char in text[found.end() :])
+    end = next((at for at, depth in enumerate(depths) if not depth), len(text))
+    plain = _QUOTED.sub(lambda m: json.dumps(m[1] or m[2] or ""), text[found.end() : found.end() + end + 1])
+    try:
+        value = parse_jsonc(_KEY.sub(r'\1"\2"', plain))
+    except ValueError:
+        return {}
+    rows = ((task, a if isinstance(a, list) else a.get("dependsOn")) for task, a in value.items() if a)
+    return {task: {"dependsOn": [str(n).replace("^^", "^") for n in named or ()]} for task, named in rows}
 
 
 def _turbo_needs(about: Any) -> tuple[str, ...]:
@@ -173,6 +200,7 @@ _HANDED_ON: Final = (("npx",), ("pnpm",), ("yarn",), ("bunx",))
 _NO_MAKERS: Final = frozenset(
     {"cd", "echo", "mkdir", "rm", "rimraf", "del", "tsc", "turbo", "nx", "lerna", "eslint", "prettier", "biome", "test"}
     | {"vitest", "jest", "set", "export", "true", "exit", "husky", "wsrun", "concurrently", "docker", "git", "wireit"}
+    | {"lage", "moon", "rush"}
 )
 """Commands of a root's build that make no sources: they tidy up, look, or build packages."""
 _CONFIGURATIONS: Final = ("*codegen*.*", "buf.gen.yaml", "buf.yaml", "orval.config.*", "openapi-ts.config.*")

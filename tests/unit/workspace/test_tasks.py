@@ -40,6 +40,27 @@ def test_turbo_s_tasks_of_the_root_hold_for_all_but_those_that_say_their_own(tmp
     assert found.before(API, "codegen") == ()
 
 
+def test_lage_s_pipeline_is_read_where_it_is_a_literal(tmp_path: Path) -> None:
+    text = """\
+/** @type {import('lage').ConfigOptions} */
+module.exports = {
+  pipeline: {
+    build: ['^build', "codegen"], // first
+    codegen: { type: 'npmScript', dependsOn: ['^^schema'], options: { a: { b: 1 } } },
+    test: ['build'], 'lib#build': [`schema`],
+  },
+  npmClient: 'yarn',
+};
+"""
+    (tmp_path / "lage.config.js").write_text(text, encoding="utf-8")
+    found = load(tmp_path, {})
+    assert found.before(API, "build") == ("^build", "codegen")
+    assert found.before(API, "codegen") == ("^schema",)
+    assert found.before(LIB, "build") == ("schema",)
+    (tmp_path / "lage.config.js").write_text("const a = []; module.exports = { pipeline: { build: a } };")
+    assert load(tmp_path, {}).before(API, "build") == ()
+
+
 def test_targets_of_nx_are_read_from_all_their_places(tmp_path: Path) -> None:
     defaults = {"build": {"dependsOn": ["^build", {"target": "gen", "projects": "self"}, "build:css", "lib:codegen"]}}
     project = {"targets": {"build": {"dependsOn": [{"dependencies": True, "target": "compile"}]}}}
