@@ -3,6 +3,8 @@
 //
 //   node turns.mjs build-services-catalog 'npm run build' ['another command' …]
 //
+// After a colon stands what else is done for a build before it.
+//
 // BuildKit starts every step whose inputs are there. Ten compilers on two cores take as long as one after the other,
 // need the memory of ten, and the one that others wait for ends last. The folder /bake/turns is one for all builds of
 // an engine: a file in it is a build that runs or waits, kept fresh while its process lives. The order stands in
@@ -34,7 +36,7 @@ const plan = planned();
 const places = plan.concurrency || (os.availableParallelism?.() ?? os.cpus().length);
 const padded = (number) => String(number).padStart(15, '0');
 /** By weight, then by when they came. */
-const order = [padded(1e12 - (plan.weights?.[name] ?? 0)), padded(Date.now()), randomUUID()].join('-');
+const order = [padded(1e12 - (plan.weights?.[name.split(':')[0]] ?? 0)), padded(Date.now()), randomUUID()].join('-');
 const [runs, waits] = ['runs', 'waits'].map((state) => path.join(FOLDER, `${order}.${state}`));
 
 /** The builds that live, in order; what is left of others is removed. */

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 SCRIPT = Path(__file__).parents[3] / "docker" / "turns.mjs"
 
 
@@ -46,7 +48,7 @@ def test_of_those_that_wait_the_one_begins_that_most_waits_for(tmp_path: Path) -
     turns = Turns(tmp_path, 1, first=30, heavy=20, light=1)
     first = turns.start("first")
     assert line(first.stdout) == "begun\n"
-    light, heavy = turns.start("light"), turns.start("heavy")
+    light, heavy = turns.start("light"), turns.start("heavy:unpack")
     assert [line(light.stderr), line(heavy.stderr)] == ["bake: waits for its turn\n"] * 2
     end(first)
 
@@ -86,9 +88,10 @@ def test_a_compiler_is_held_while_others_run_that_more_waits_for(tmp_path: Path)
     assert compiler.returncode == 0
 
 
-def test_a_build_of_other_tools_is_never_held(tmp_path: Path) -> None:
-    turns = Turns(tmp_path, 1, bundler=1, heavy=20)
-    bundler = turns.start("bundler")
+@pytest.mark.parametrize("name", ["bundler", "compiler:unpack"])
+def test_what_is_no_compiler_is_never_held(tmp_path: Path, name: str) -> None:
+    turns = Turns(tmp_path, 1, bundler=1, compiler=1, heavy=20)
+    bundler = turns.start(name)
     assert line(bundler.stdout) == "begun\n"
     heavy = turns.start("heavy")
     assert line(heavy.stdout) == "begun\n"
