@@ -314,8 +314,9 @@ def _copied(source: str, place: str, stage: int | None, *, several: bool) -> Cop
         source = posixpath.normpath(f"/{source}").lstrip("/") + "/" * source.endswith("/") or "."
     name = posixpath.basename(source.rstrip("/"))
     # A folder's content is copied, a file keeps its name in a folder.
-    one = bool(re.search(r"^Dockerfile|^Procfile|\.[A-Za-z]\w{0,9}$", name)) and not source.endswith("/")
-    one = one and not re.fullmatch(r"\.[\w-]+", name)
+    hidden = bool(re.fullmatch(r"\.[\w-]*(?:rc|ignore|env|-version)", name))
+    named = re.search(r"^Dockerfile|^Procfile|\.[A-Za-z]\w{0,9}$", name) and not re.fullmatch(r"\.[\w-]+", name)
+    one = (hidden or bool(named)) and not source.endswith("/")
     place = posixpath.join(place, name) if one and several and "*" not in name else place
     return Copied(place=place, source=source, stage=stage, one=one and "*" not in name, into=several and not one)
 

@@ -78,7 +78,7 @@ RUN pnpm --filter @w/worker deploy --prod /prod/worker && mv dist /out
 FROM node:24
 WORKDIR /app
 COPY --chown=node --from=build /prod/worker ./worker
-COPY docker/start.sh ./
+COPY docker/start.sh .prettierignore ./
 ADD ["scripts/a.sh", "/usr/local/bin/run"]
 """
     build, last = parse_dockerfile(text)
@@ -91,6 +91,7 @@ ADD ["scripts/a.sh", "/usr/local/bin/run"]
     assert last.copied == (
         Copied(place="/app/worker", source="/prod/worker", stage=0),
         Copied(place="/app/start.sh", source="docker/start.sh", one=True),
+        Copied(place="/app/.prettierignore", source=".prettierignore", one=True),
         Copied(place="/usr/local/bin/run", source="scripts/a.sh", one=True),
     )
 
