@@ -22,8 +22,10 @@ def load_beyond(root: Path, package: str, files: Iterable[str], texts: Texts) ->
 
     files: the package's, from its folder. A path is from the file that names it, or from the package, as in a process.
     """
+    if (root / ".git").exists():
+        return ()
     top = next((folder for folder in root.parents if (folder / ".git").exists()), None)
-    if top is None or (root / ".git").exists():
+    if top is None:
         return ()
     code = (f"{package}/{file}".lstrip("/") for file in files if _CODE.search(file) and not _BESIDE.search(file))
     found = {(file, target) for file in code for target in _above(root, top, package, file, texts)}
