@@ -143,9 +143,8 @@ def _writable(
 
 def _written(project: Project, package: Package, directory: str) -> Iterator[str]:
     """What the code of a package writes to, and that of its libraries, as far as that is sure to be done."""
-    members = project.workspace.members
-    needs = {p.path: tuple(members[n] for n in p.dependencies if n in members) for p in project.workspace.everyone}
-    for path in dict.fromkeys((package.path, *in_order([package.path], needs))):
+    libraries = sorted(in_order([package.path], project.workspace.production_needs))
+    for path in dict.fromkeys((package.path, *libraries)):
         for each in project.written(path):
             if each.kept or path == package.path:
                 yield posixpath.join(home(directory if each.from_start else path), each.folder)

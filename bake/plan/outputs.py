@@ -80,9 +80,9 @@ def package_outputs(
         for path in set(reach.packages) - {own}:
             users.setdefault(path, set()).add(service)
     by_package = {s.package: s for s in stages}
-    services, mine = _services_of(project), _images_of(images)
+    services, mine, writing = _services_of(project), _images_of(images), [i for i in images if i.writable]
     whole = tuple(
-        _output(project, by_package[p], services.get(p, {}), mine.get(p, ()), images, imported=p in imported)
+        _output(project, by_package[p], services.get(p, {}), mine.get(p, ()), writing, imported=p in imported)
         for p in sorted(users)
     )
     outputs = _worth_tracing(project, closures, whole, by_package)
@@ -142,11 +142,11 @@ def _output(
     stage: Stage,
     services: Mapping[str, cfg.Service],
     images: Sequence[Image],
-    everyone: Sequence[Image],
+    writing: Sequence[Image],
     *,
     imported: bool,
 ) -> Output:
-    """What a package leaves; services, images: its own. everyone: all images."""
+    """What a package leaves; services, images: its own. writing: all images that write to folders."""
     package = project.workspace.package(stage.package)
     settings = project.settings(package)
     standalone = next((s.standalone.rstrip("/") for s in services.values() if s.standalone), "")
@@ -177,7 +177,7 @@ def _output(
         built=bool(stage.script),
         unneeded=unneeded(files, files=listed, sources=configured, read=_tools_read(package, images)),
         settings=tuple(f for f in files if posixpath.basename(f).startswith(".env")),
-        writable=tuple(dict.fromkeys(_writable(project, package, everyone))),
+        writable=tuple(dict.fromkeys(_writable(project, package, writing))),
         links={p: to for s in services.values() for p, to in s.places.items()},
         starts=tuple(dict.fromkeys(i.directory for i in images if not i.static)),
         entries=entries,

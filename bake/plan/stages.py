@@ -111,8 +111,10 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
         else:
             direct = {*workspace.dependencies(package.path), *bundled.needs}
         needs[package.path] = tuple(sorted({*direct, *named} - {package.path}))
+    known = frozenset(p.path for p in project.packages if p.path)
     for package in project.packages:
-        entered = {p for p in _entered(project, package) if not find_way(p, package.path, needs)}
+        others = {*_entered(project, package, known)} - {package.path}
+        entered = {p for p in others if not find_way(p, package.path, needs)}
         needs[package.path] = tuple(sorted({*needs[package.path], *entered} - {package.path}))
     return needs
 
@@ -120,8 +122,8 @@ def _needs(project: Project) -> Mapping[str, tuple[str, ...]]:
 _THERE = frozenset({"--prefix", "--cwd", "-C", "--dir"})
 
 
-def _entered(project: Project, package: Package) -> Iterator[str]:
-    """Other packages into whose folders the scripts of a package's build go: `cd ../shared && npm run build`."""
+def _entered(project: Project, package: Package, known: frozenset[str]) -> Iterator[str]:
+    """Which of the known packages the scripts of a package's build go into: `cd ../shared && npm run build`."""
     script = _script(project, package)
     names = (f"pre{script}", script, f"post{script}", *_installed(project, package, script)) if script else ()
     for text in (package.scripts.get(name, "") for name in names):
@@ -132,7 +134,7 @@ def _entered(project: Project, package: Package) -> Iterator[str]:
             if step.words[0] == "cd" and len(step.words) == 2:
                 folder = posixpath.normpath(posixpath.join(folder, step.words[1]))
             places = {posixpath.normpath(posixpath.join(folder, to)) for to in given} | {folder}
-            yield from (p.path for p in project.packages if p.path and p.path in places and p.path != package.path)
+            yield from places & known
 
 
 def _unread(project: Project, package: Package) -> frozenset[str]:

@@ -183,9 +183,14 @@ class Workspace:
         return tuple(need for need in self.needs(path) if need in named)
 
     @cached_property
+    def production_needs(self) -> Mapping[str, frozenset[str]]:
+        """The packages that production code of each package may use, by path."""
+        return {p.path: frozenset(self._members(p, p.dependencies)) for p in self.everyone}
+
+    @cached_property
     def all_needs(self) -> Mapping[str, tuple[str, ...]]:
         """What each package needs, by path."""
-        hard = {p.path: self._members(p, p.dependencies) for p in self.everyone}
+        hard = {path: set(named) for path, named in self.production_needs.items()}
         for path, named in self.references.items():
             hard[path].update(named)
         for package in self.everyone:
